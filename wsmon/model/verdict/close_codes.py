@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from wsmon.model.verdict.reasons import ReasonKind, names_program_heartbeat, read_reason
+
 
 class Advice(NamedTuple):
     """A likely cause and the next step, each a clause without a full stop."""
@@ -160,7 +162,7 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
     if known is not None:
         return known
     if meaning:
-        told = read_clue(REASON_CLUES, meaning)
+        told = advice_on_reason(meaning)
         step = "look up the code in the documentation of the service, and check the last messages sent"
         return Advice(f"the protocol of the service calls this “{meaning}”", step if told is None else told.next)
     if code is not None and 3000 <= code <= 4999:
@@ -171,165 +173,167 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
     return _MISUSED
 
 
-RATE_LIMIT: Final = Clue(
-    ("rate limit", "ratelimit", "rate exceeded", "rate too high", "token bucket", "too many", "throttl", "quota",
-     "slow down", "max connections"),
-    Advice(
-        "the server limits how much or how often, and the limit was reached",
-        "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
-    ),
-)  # fmt: skip
-
-_INIT_TWICE: Final = Clue(
-    ("too many initialisation requests", "too many initialization requests"),
-    Advice(
-        "connection_init was sent twice on this connection",
-        "send connection_init once: with answer = true wsmon sends it itself, so take it out of send",
-    ),
-)
+# What each kind of reason means for us, and what helps
 _ANSWERS: Final = (
     "compare last frame in and out: nothing in means that the path was dead, else the server read too late"
 )
-
-_SUBPROTOCOL: Final = Clue(
-    ("subprotocol", "sub-protocol"),
-    Advice(
+_BAN: Final = Advice(
+    "the operator of the service, or a rule of it, closed this connection or account on purpose",
+    "ask the operator of the service why; dialling again does not help before that",
+)
+_REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
+    ReasonKind.INIT_TWICE: Advice(
+        "connection_init was sent twice on this connection",
+        "send connection_init once: with answer = true wsmon sends it itself, so take it out of send",
+    ),
+    ReasonKind.SUBPROTOCOL: Advice(
         "the server does not accept the subprotocol that was offered, or that none was",
         'put the one that the service documents into subprotocols, as in subprotocols = ["graphql-transport-ws"]',
     ),
+    ReasonKind.BAD_MESSAGE: Advice(
+        "the server could not take a message of ours: its form or its content",
+        "look at the last messages sent, and compare them with what the service documents",
+    ),
+    ReasonKind.TOO_BIG: Advice(
+        "a message of ours is larger than the server takes",
+        "send smaller messages, or have the limit of the server raised",
+    ),
+    ReasonKind.UNSUPPORTED: Advice(
+        "the server does not support a version or a feature that was asked for",
+        "compare protocol version, subprotocol and options with what the service documents",
+    ),
+    ReasonKind.RATE: Advice(
+        "the server limits how much or how often, and the limit was reached",
+        "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+    ),
+    ReasonKind.CONNECTIONS: Advice(
+        "the server limits the number of connections, and the limit was reached",
+        "open fewer connections, look for others with these credentials or from this address, and compare with the "
+        "limits of the service",
+    ),
+    ReasonKind.PONG: Advice("the heartbeat of the server found no answer from us in time", _ANSWERS),
+    ReasonKind.HEARTBEAT: Advice(
+        "the server missed a heartbeat of ours: an answer to its own, or one that it expects by itself",
+        f"{_ANSWERS}; look up which heartbeat the service documents",
+    ),
+    ReasonKind.STALE: Advice(
+        "the server took the connection for dead: its pings found no answer from us in time (NATS)", _ANSWERS
+    ),
+    ReasonKind.REQUEST_TIMEOUT: Advice(
+        "the server waited too long for a pong, or for anything to be sent",
+        "set ping.interval lower, and check what the service expects to be sent, and how soon",
+    ),
+    ReasonKind.IDLE: Advice(
+        "the server closes connections on which nothing is sent for a while",
+        "set ping.interval lower, or send what the service takes for activity",
+    ),
+    ReasonKind.LIFETIME: Advice(
+        "the server limits the lifetime of connections, and the limit was reached",
+        "nothing to do if the limit is known: expect the loss, or reconnect before it",
+    ),
+    ReasonKind.LATE_LOGIN: Advice(
+        "the server waited too long for what a client has to send first, such as a login",
+        "send the login or the first message sooner, and check which one the service documents",
+    ),
+    ReasonKind.TIMEOUT: Advice(
+        "a timeout at the server, which the reason does not name: possibly of silence, or of the connection's lifetime",
+        "compare the time since the last frame with the time open: after a silence, set ping.interval lower",
+    ),
+    ReasonKind.SLOW: Advice(
+        "the server gave up sending because we, or the path to us, took the data too slowly",
+        "subscribe to less on this connection, and check the load of this machine and its bandwidth",
+    ),
+    ReasonKind.BANNED: _BAN,
+    ReasonKind.TOKEN: Advice(
+        "the server does not accept the token",
+        "check the token: whether it is the right one, complete, and still valid",
+    ),
+    ReasonKind.EXPIRED: Advice(
+        "the credentials ran out, or were not accepted",
+        "renew the token, and check how long it lives",
+    ),
+    ReasonKind.SESSION_OVER: Advice(
+        "the login or session at the server is no longer valid",
+        "log in again: renew the token or the session, and dial with the new one",
+    ),
+    ReasonKind.CREDENTIALS: Advice(
+        "the server does not accept who we are, or does not allow this",
+        "check the credentials and what they are allowed to do",
+    ),
+    ReasonKind.RESTART: Advice(
+        "the server is restarting or under maintenance",
+        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+    ),
+    ReasonKind.REPLACED: Advice(
+        "a newer connection with the same identity took the place of this one",
+        "look for a second client with these credentials, and give each its own",
+    ),
+    ReasonKind.DELETED: Advice(
+        "what this connection was subscribed to was deleted at the server",
+        "check whether the channel still exists, and which one took its place",
+    ),
+    ReasonKind.UNAVAILABLE: Advice(
+        "the server, or something that it needs, cannot serve at the moment",
+        "nothing to do if it is rare; if it lasts, ask the operator of the server",
+    ),
+    ReasonKind.SERVER_ERROR: Advice(
+        "the server names an error of its own",
+        "report it to the operator of the server: the time, the reason, the last messages sent",
+    ),
+    ReasonKind.DATA_ENDS: Advice(
+        "the server has sent all data that it had for this connection",
+        "nothing to do if the data is complete; if it should go on, ask the operator of the server",
+    ),
+}
+
+# The kinds that a code leaves room for, where it has a narrow meaning of its own; a reason of another kind is quoted
+_LOGIN_KINDS: Final = frozenset(
+    {ReasonKind.TOKEN, ReasonKind.EXPIRED, ReasonKind.SESSION_OVER, ReasonKind.CREDENTIALS, ReasonKind.BANNED}
 )
-
-# Close reasons, and last messages of a peer, which are more specific than the code. The first match counts: a text that
-# cannot be parsed may name a token, a limit names what it limits, an expired token names the login
-REASON_CLUES: Final = (
-    _INIT_TWICE,
-    _SUBPROTOCOL,
-    Clue(
-        ("unexpected token", "malformed", "parse error", "parsing", "syntax error", "invalid json", "invalid message",
-         "invalid payload", "invalid request", "bad request", "unknown message", "protocol error"),
-        Advice(
-            "the server could not take a message of ours: its form or its content",
-            "look at the last messages sent, and compare them with what the service documents",
-        ),
+_FAMILIES: Final[Mapping[int, frozenset[ReasonKind]]] = {
+    1002: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.TOO_BIG}),
+    1003: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.UNSUPPORTED}),
+    1007: frozenset({ReasonKind.BAD_MESSAGE}),
+    1009: frozenset({ReasonKind.TOO_BIG}),
+    1010: frozenset({ReasonKind.UNSUPPORTED}),
+    1011: frozenset(),
+    1012: frozenset({ReasonKind.RESTART}),
+    1013: frozenset({ReasonKind.RATE, ReasonKind.CONNECTIONS, ReasonKind.RESTART, ReasonKind.UNAVAILABLE}),
+    1014: frozenset(),
+    3000: _LOGIN_KINDS | {ReasonKind.LATE_LOGIN},
+    3003: _LOGIN_KINDS,
+    3008: frozenset(
+        {ReasonKind.PONG, ReasonKind.HEARTBEAT, ReasonKind.IDLE, ReasonKind.LATE_LOGIN, ReasonKind.TIMEOUT}
     ),
-    Clue(
-        ("message too big", "message too large", "message is too", "payload too", "packet too", "frame too"),
-        Advice(
-            "a message of ours is larger than the server takes",
-            "send smaller messages, or have the limit of the server raised",
-        ),
-    ),
-    Clue(
-        ("not supported", "unsupported", "unacceptable protocol", "not acceptable", "not available"),
-        Advice(
-            "the server does not support a version or a feature that was asked for",
-            "compare protocol version, subprotocol and options with what the service documents",
-        ),
-    ),
-    RATE_LIMIT,
-    Clue(
-        ("ping timeout", "pong timeout", "ping timed out", "pong timed out", "ping frame", "keepalive", "keep-alive",
-         "keep alive", "heartbeat", "no pong", "pong", "no ping"),
-        Advice("the heartbeat of the server found no answer from us in time", _ANSWERS),
-    ),
-    Clue(
-        ("stale connection",),
-        Advice("the server took the connection for dead: its pings found no answer from us in time (NATS)", _ANSWERS),
-    ),
-    Clue(
-        ("request timeout",),
-        Advice(
-            "the server waited too long for a pong, or for anything to be sent",
-            "set ping.interval lower, and check what the service expects to be sent, and how soon",
-        ),
-    ),
-    Clue(
-        ("idle", "inactiv", "no activity", "no message received", "no messages received", "no messages for"),
-        Advice(
-            "the server closes connections on which nothing is sent for a while",
-            "set ping.interval lower, or send what the service takes for activity",
-        ),
-    ),
-    Clue(
-        ("slow consumer", "too slow", "slow client", "slow reader", "backpressure", "buffer full", "lagging"),
-        Advice(
-            "the server gave up sending because we, or the path to us, took the data too slowly",
-            "subscribe to less on this connection, and check the load of this machine and its bandwidth",
-        ),
-    ),
-    Clue(
-        ("account suspended", "user suspended", "client suspended", "suspended by", "been suspended", "banned",
-         "kicked", "blocked by", "been blocked", "account blocked", "address blocked", "ip blocked",
-         "administrative action", "terminated by", "disabled by", "account disabled"),
-        Advice(
-            "the operator of the service, or a rule of it, closed this connection or account on purpose",
-            "ask the operator of the service why; dialling again does not help before that",
-        ),
-    ),
-    Clue(
-        ("invalid access token", "invalid token", "invalid auth", "bad token", "wrong token", "no token",
-         "missing token", "token missing", "token required", "token invalid", "token is invalid", "token not valid"),
-        Advice(
-            "the server does not accept the token",
-            "check the token: whether it is the right one, complete, and still valid",
-        ),
-    ),
-    Clue(
-        ("token expired", "token has expired", "token is expired", "expired token", "token revoked", "access token",
-         "refresh token", "auth token", "session expired", "login expired", "credentials expired", "session timeout",
-         "jwt"),
-        Advice(
-            "the credentials ran out, or were not accepted",
-            "renew the token, and check how long it lives",
-        ),
-    ),
-    Clue(
-        ("unauthori", "not authori", "not-authori", "authoriz", "authenticat", "auth invalid", "login", "credential",
-         "api key", "apikey", "invalid key", "invalid signature", "password", "user name", "access refused",
-         "forbidden", "denied"),
-        Advice(
-            "the server does not accept who we are, or does not allow this",
-            "check the credentials and what they are allowed to do",
-        ),
-    ),
-    Clue(
-        ("expired",),
-        Advice("something that this connection depends on ran out", "renew what the reason names, and dial again"),
-    ),
-    Clue(
-        ("=restart", "restarting", "server restart", "service restart", "will restart", "planned restart", "shutdown",
-         "shutting down", "deploy", "maintenance", "upgrade in progress", "draining", "server closed", "stopping"),
-        Advice(
-            "the server is restarting or under maintenance",
-            "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
-        ),
-    ),
-    Clue(
-        ("duplicate connection", "duplicate session", "duplicate login", "duplicate client", "another connection",
-         "=replaced", "session replaced", "connection replaced", "logged in elsewhere", "new connection", "<conflict",
-         "session conflict", "connection conflict", "taken over"),
-        Advice(
-            "a newer connection with the same identity took the place of this one",
-            "look for a second client with these credentials, and give each its own",
-        ),
-    ),
-    Clue(
-        ("410 gone", "channel deleted", "channel was deleted"),
-        Advice(
-            "what this connection was subscribed to was deleted at the server",
-            "check whether the channel still exists, and which one took its place",
-        ),
-    ),
-    Clue(
-        ("server unavailable", "service unavailable", "temporarily unavailable", "server busy", "overload"),
-        Advice(
-            "the server, or something that it needs, cannot serve at the moment",
-            "nothing to do if it is rare; if it lasts, ask the operator of the server",
-        ),
-    ),
-)  # fmt: skip
+}
 
 
-def names_limit(text: str) -> bool:
-    """Return whether a text names a limit on rate or number."""
-    return read_clue((_INIT_TWICE, RATE_LIMIT), text) is RATE_LIMIT.advice
+def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
+    """Return the advice on what a reason says; ``None`` where it is not understood, or where the code says otherwise.
+
+    ``code`` is that of the close frame with the reason; ``None`` for a text that is not in one.
+    """
+    reading = read_reason(text)
+    if reading is None:
+        return None
+    family = None if code is None else _FAMILIES.get(code)
+    # Some programs send a code of errors for a ping that was not answered
+    if family is not None and reading.kind not in family and not names_program_heartbeat(text):
+        return None
+    advice = _REASON_ADVICE[reading.kind]
+    return advice._replace(next=f"wait {reading.wait} before dialling again; {advice.next}") if reading.wait else advice
+
+
+def advice_on_words(meaning: str) -> Advice | None:
+    """Return the advice on the first line that is understood, of the texts of a message."""
+    return next(filter(None, map(advice_on_reason, meaning.splitlines())), None)
+
+
+def names_limit(text: str, code: int | None = None) -> bool:
+    """Return whether a reason says that a limit on rate or number was reached."""
+    reading = read_reason(text)
+    return (
+        reading is not None
+        and reading.kind in (ReasonKind.RATE, ReasonKind.CONNECTIONS)
+        and (advice_on_reason(text, code) is not None)
+    )

@@ -7,7 +7,7 @@ from typing import Final
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.units import MS_NS
-from wsmon.model.verdict.close_codes import REASON_CLUES, Advice, Clue, read_clue
+from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read_clue
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.refusals import advice_on_refusal, with_subprotocol
 
@@ -394,13 +394,20 @@ def advice_on_loss(event: Event, history: History) -> Advice:
         return _advice_on_silence(event, history)
     if event.error_type == "message_too_big" and "fragments" in event.error:
         return _FRAGMENTS
-    if event.error_type == "protocol" and "it closed with" in event.error:
-        return read_clue(REASON_CLUES, event.error) or _FAULTS["protocol"]
+    if event.error_type == "protocol" and (told := advice_on_reason(_received_reason(event))):
+        return told
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)
     for table in tables:
         if event.error_type in table:
             return table[event.error_type]
     return advice_on_dial(event.error_type, event.error)
+
+
+def _received_reason(event: Event) -> str:
+    """Return the reason of a close frame that broke the protocol; empty where none came."""
+    received = (event.meta or {}).get("received")
+    reason = received.get("reason") if isinstance(received, dict) else None
+    return reason if isinstance(reason, str) else ""
 
 
 def _advice_on_silence(event: Event, history: History) -> Advice:

@@ -126,7 +126,7 @@ class History:
     def end_of(self, event: Event) -> ConnectionEnd:
         """Return what patterns need of an end of this connection."""
         meta = event.meta or {}
-        is_limit = event.status == 429 or names_limit(event.reason)
+        is_limit = event.status == 429 or names_limit(event.reason, event.close_code)
         return ConnectionEnd(
             event.id,
             event.ts_ns,

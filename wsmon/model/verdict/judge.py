@@ -16,7 +16,14 @@ from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.model.verdict.close_codes import CODE_ADVICE, REASON_CLUES, Advice, advice_on_code, code_meaning, read_clue
+from wsmon.model.verdict.close_codes import (
+    CODE_ADVICE,
+    Advice,
+    advice_on_code,
+    advice_on_reason,
+    advice_on_words,
+    code_meaning,
+)
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
 from wsmon.model.verdict.history import History, Precursor
 from wsmon.model.verdict.last_words import (
@@ -196,7 +203,7 @@ def _stated(event: Event, words: LastWords | None) -> _Explanation | None:
     quote = words.quote if words is not None and explains else ""
     evidence = words.evidence if words is not None and explains else ()
     has_frame = event.close_by == "peer" and event.close_code is not None
-    if has_frame and (by_reason := read_clue(REASON_CLUES, event.reason)):
+    if has_frame and (by_reason := advice_on_reason(event.reason, event.close_code)):
         return _Explanation(by_reason, "stated", quote, evidence)
     is_vague = event.close_code in VAGUE_CODES or _is_weak(event)
     if words is not None and explains and (not has_frame or is_vague or not event.reason):
@@ -223,7 +230,7 @@ def _is_weak(event: Event) -> bool:
 
 
 def _by_words(event: Event, words: LastWords) -> _Explanation:
-    advice = read_clue(REASON_CLUES, words.meaning)
+    advice = advice_on_words(words.meaning)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", words.quote, words.evidence)
     is_sure = event.close_by == "peer" or words.before_ns <= AT_ONCE_NS

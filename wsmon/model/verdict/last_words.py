@@ -1,12 +1,12 @@
 """Last words of a peer: the messages before the end of a session, and whether one reads like a refusal or a farewell.
 
-Works on the text alone, so that it serves protocols that wsmon does not know.
+Works on the form of the text alone, so that it serves protocols that wsmon does not know.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,10 +15,12 @@ import msgspec
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.close_codes import REASON_CLUES, read_clue
+from wsmon.model.verdict.close_codes import advice_on_reason, advice_on_words
 
 # A message this soon before the end may explain it: servers send the error, wait for it to arrive, and close
 WINDOW_NS: Final = 3 * SECOND_NS // 2
+# An error whose text is not understood may be about any request; this soon before the end it may be about the end
+AT_ONCE_NS: Final = SECOND_NS // 2
 # Bytes that are kept of a message: more than any sentence shows
 KEPT_BYTES: Final = 1024
 # Characters of a quote in a sentence, and of the whole text beside it
@@ -58,7 +60,7 @@ class LastWords:
     is_refusal: bool
     """Whether it reads like an error, a refusal or a farewell, so that it explains the end."""
     meaning: str = ""
-    """The words in it that may tell why, without keys of JSON; for clues."""
+    """The texts in it that may tell why, a line each."""
     evidence: tuple[int, ...] = ()
     """Ids of events about it."""
 
@@ -85,8 +87,9 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     ]
     refusals = [(each, meaning) for each in soon if (meaning := refusal(each.text, is_cut=each.is_cut))]
     # An error that says why comes before a farewell that does not
-    for message, meaning in sorted(refusals, key=lambda pair: read_clue(REASON_CLUES, pair[1]) is None):
-        return _words(message, end, meaning)
+    for message, meaning in sorted(refusals, key=lambda pair: advice_on_words(pair[1]) is None):
+        if advice_on_words(meaning) is not None or end.mono_ns - message.mono_ns <= AT_ONCE_NS:
+            return _words(message, end, meaning)
     if not soon or _is_feed(said):
         return None
     return _words(soon[0], end, "")
@@ -134,114 +137,182 @@ def _is_feed(said: LastMessages) -> bool:
 
 
 _SOCKJS_CLOSE: Final = re.compile(r'c\[\d{1,5},\s*"((?:[^"\\]|\\.)*)"\]')
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_SEPARATORS: Final = re.compile(r"[_\-:./]+")
-# Words that an error, a refusal or a farewell consists of, in a text or in the type of a message
-_REFUSAL: Final = re.compile(
-    r"\b(?:err(?:or)?s?|invalid|den(?:y|ied)|refus(?:e|ed|al)|reject(?:ed|ion)?|unauthori[sz]ed|not authori[sz]ed|"
-    r"forbidden|expired|fail(?:ed|ure|s)?|disconnect(?:ed|ing|ion)?|kick(?:ed)?|banned|suspended|"
-    r"terminat(?:e|ed|ing|ion)|abort(?:ed)?|good ?bye|bye|violation|not allowed|unsupported|not supported|too many|"
-    r"time(?:d)? ?out|shut(?:ting)? ?down|maintenance|restart(?:ing)?|revoked|replaced|exceed(?:ed|s)?|blocked|"
-    r"unavailable|overload(?:ed)?|clos(?:e|ed|ing)|wrong|bad|malformed|conflict|quota|going away|log(?:ged)? ?out)\b",
+_STOMP_ERROR: Final = re.compile(r"ERROR\r?\n")
+_XMPP_ERROR: Final = re.compile(r"<(?:\w+:)?(error|failure)\b[^>]*>\s*<([a-z-]+)")
+_IRC_END: Final = re.compile(r"ERROR :(.*)|:\S+ NOTICE \* :(.*)")
+# An error in plain text: what follows the word is text, and no number
+_PLAIN_ERROR: Final = re.compile(
+    r"(?:-ERR|ERR|ERROR|FATAL|[Ee]rror:|[Ff]atal:|(?:ERROR|FATAL|ERR):)\s+"
+    r"(?!(?:no errors?|none|null|ok|false)\b)(['\"]?[^\W\d].*)",
+    re.DOTALL,
+)
+_PLAIN_REFUSAL: Final = re.compile(
+    r"(?:invalid [a-z ]+|unauthori[sz]ed|forbidden|(?:access|permission) denied|disconnect(?:ed|ing)?|good ?bye|bye|"
+    r"kicked|closing (?:connection|link))[.!]?|"
+    r"(?:unauthori[sz]ed|forbidden|access denied|disconnect(?:ed|ing)): [^\n]+",
     re.IGNORECASE,
 )
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SEPARATORS: Final = re.compile(r"[\s_\-:./]+")
 # Prose longer than this is content
 _PROSE_LIMIT: Final = 400
 
 # Keys of JSON that name the kind of a message
 _KIND_KEYS: Final = frozenset(
-    {"type", "event", "e", "op", "action", "method", "cmd", "command", "kind", "status", "result", "janus",
-     "msgtype", "msg_type", "messagetype", "message_type"}
+    {"type", "event", "op", "action", "method", "cmd", "command", "kind", "janus", "msgtype", "msg_type", "messagetype",
+     "message_type"}
 )  # fmt: skip
-# The kinds of a status that are about one order or request, not about the connection
-_STATUS_ONLY: Final = re.compile(r"\b(?:reject(?:ed)?|expired|clos(?:e|ed)|disconnect(?:ed)?)\b", re.IGNORECASE)
-# Keys whose presence with a value says that something failed
+_STATUS_KEYS: Final = frozenset({"status", "result"})
+# The kinds of messages that end a connection, or refuse it: always the whole value
+_END_KINDS: Final = frozenset(
+    {"error", "err", "fatal", "fatal error", "exception", "disconnect", "disconnected", "disconnecting", "close",
+     "closed", "closing", "bye", "goodbye", "good bye", "abort", "kick", "kicked", "banned", "unauthorized",
+     "unauthorised", "forbidden", "denied", "access denied", "refused", "auth invalid", "auth error", "auth fail",
+     "auth failed", "auth failure", "authentication error", "authentication failed", "authentication failure",
+     "login error", "login failed", "connection error", "connection refused", "connection rejected",
+     "connection closed", "connection terminated", "invalid session", "session expired", "session terminated",
+     "session closed", "token expired", "logout", "logged out", "shutdown", "server shutdown", "shutting down",
+     "maintenance", "timeout", "rate limited", "rate limit exceeded", "too many requests", "pusher error"}
+)  # fmt: skip
+_ERROR_STATUSES: Final = frozenset({"error", "unauthorized", "unauthorised", "forbidden", "access denied"})
+# Requests whose refusal is one of the connection
+_LOGINS: Final = frozenset({"auth", "login", "logon", "authenticate", "authentication", "connect", "identify", "hello"})
+_FAILED: Final = frozenset({"error", "failed", "failure", "rejected", "denied", "invalid", "unauthorized"})
+# Keys whose value, a text or an object, says that something failed
 _ERROR_KEYS: Final = frozenset(
-    {"error", "errors", "err", "errorcode", "error_code", "errormessage", "error_message", "errmsg", "fault",
-     "exception", "disconnect_reason", "disconnectreason", "close_reason", "closereason"}
+    {"error", "err", "errormessage", "error_message", "errmsg", "err_msg", "fault", "exception", "disconnect_reason",
+     "disconnectreason", "close_reason", "closereason"}
 )  # fmt: skip
-_NO_ERROR: Final = (None, False, 0, "", "0", "none", "null", "ok", "success")
-# Keys that are false where something was refused
+_NO_ERROR: Final = frozenset({"", "none", "null", "ok", "success", "false", "no error", "no errors", "no"})
 _FLAG_KEYS: Final = frozenset({"success", "ok", "authenticated", "authorized", "accepted", "authorised"})
+_TEXT_KEYS: Final = ("message", "msg", "reason", "description", "detail", "details", "text", "ret_msg", "retmsg")
+_CODE_KEYS: Final = frozenset(
+    {"code", "errorcode", "error_code", "errcode", "err_code", "statuscode", "status_code", "ret_code", "retcode"}
+)
 # Objects in a message that say for it what failed
-_BODY_KEYS: Final = frozenset({"data", "payload", "body", "response", "result", "params"})
-_TEXT_KEYS: Final = ("message", "msg", "reason", "description", "detail")
-# WAMP: ABORT, GOODBYE, ERROR
-_WAMP_ENDS: Final = (3, 6, 8)
-_ARRAY_END: Final = re.compile(r"\b(?:error|abort|goodbye)\b", re.IGNORECASE)
+_BODY_KEYS: Final = frozenset({"data", "payload", "body"})
+# Keys of a message that name no other subject than the connection. With any other, such as a user, a symbol, or the id
+# of a request, it is about that
+_ENVELOPE_KEYS: Final = (
+    _KIND_KEYS | _STATUS_KEYS | _ERROR_KEYS | _FLAG_KEYS | _CODE_KEYS | _BODY_KEYS | {*_TEXT_KEYS} | frozenset(
+        {"reconnect", "allowreconnect", "retry", "retry_after", "retryafter", "retriable", "retryable", "ts", "time",
+         "timestamp", "date", "debug_info", "version", "v", "session_id", "sessionid", "conn_id", "connid",
+         "connection_id", "connectionid", "trace_id", "traceid", "level", "severity", "name", "extensions", "hint",
+         "title"}
+    )
+)  # fmt: skip
+_ID_KEYS: Final = frozenset({"id", "req_id", "reqid", "request_id", "requestid", "ref"})
+# Discord: reconnect, invalid session
+_DISCORD_OPS: Final[Mapping[int, str]] = {7: "reconnect requested", 9: "invalid session"}
+_DISCORD_KEYS: Final = frozenset({"op", "d", "s", "t"})
+# WAMP: ABORT, GOODBYE; its ERROR answers one request
+_WAMP_ENDS: Final = (3, 6)
 # Close of SignalR
 _SIGNALR_CLOSE: Final = 7
 _SIGNALR_CLOSE_KEYS: Final = frozenset({"type", "error", "allowReconnect"})
-# Texts of a JSON message that are collected, and characters of each
-_MOST_TEXTS: Final = 20
+# Characters of each text of a JSON message that are read
 _TEXT_CHARACTERS: Final = 200
-_DEPTH: Final = 3
 
 
 def refusal(text: str, *, is_cut: bool = False) -> str:
-    """Return the words of an error, a refusal or a farewell; empty for a text that reads like any other message."""
+    """Return what a message says, a line for each text in it, where its form speaks to this connection; else empty.
+
+    That form is the envelope of an error, a refusal or a farewell, in one of the ways in which protocols and services
+    build it. What the text is about decides nothing: a feed may carry any word as its data.
+    """
     shown = text.strip(_ENDS)
     if closed := _SOCKJS_CLOSE.fullmatch(shown):
-        return closed[1] or shown
-    # The last frame of XMPP, which gives no reason
-    if shown.startswith("<close "):
-        return ""
+        return closed[1] or "close"
+    if _STOMP_ERROR.match(shown):
+        return _of_stomp(shown)
+    if shown.startswith("<"):
+        found = _XMPP_ERROR.search(shown[:_PROSE_LIMIT])
+        return f"{'stream ' if found[2] == 'conflict' else ''}{found[2].replace('-', ' ')}" if found else ""
     # A packet of Socket.IO or Engine.IO, with its digits: 41 is a disconnect, 44 a refused connect
     packet = shown.lstrip("0123456789")
     if packet != shown and packet[:1] in ("", "{", "["):
         if shown == "41":
             return "disconnect"
         if shown == "44" or (shown.startswith("44") and packet):
-            return " ".join(_texts(_json(packet))) or "connect error"
+            return _lines(_json(packet), "connect error")
         shown = packet
     if shown[:1] in ("{", "["):
         # Several texts in one message: the last one
         content = _json(re.split("[\x1e\n]+", shown)[-1]) if not is_cut else None
         if isinstance(content, dict):
             return _of_object(content)
-        if isinstance(content, list):
-            return _of_array(content)
-    if len(shown) > _PROSE_LIMIT or shown[:1] in ("{", "["):
-        return ""
-    plain = _plain(shown)
-    return plain if _REFUSAL.search(plain) else ""
+        return _of_array(content) if isinstance(content, list) else ""
+    return _of_plain(shown) if len(shown) <= _PROSE_LIMIT else ""
+
+
+def _of_stomp(frame: str) -> str:
+    head, _, body = frame.replace("\r\n", "\n").partition("\n\n")
+    headers = dict(line.partition(":")[::2] for line in head.splitlines()[1:])
+    return "\n".join(filter(None, (body.strip(_ENDS), headers.get("message", "")))) or "error"
+
+
+def _of_plain(text: str) -> str:
+    if irc := _IRC_END.fullmatch(text):
+        return irc[1] or irc[2] or "error"
+    if text in ("ERROR", "FATAL"):
+        return text.lower()
+    if error := _PLAIN_ERROR.fullmatch(text):
+        return error[1]
+    return text if _PLAIN_REFUSAL.fullmatch(text) else ""
 
 
 def _of_object(content: Mapping[str, Any]) -> str:
-    return " ".join(_texts(content)) or "error" if _is_refusal(content) else ""
+    if content.keys() <= _SIGNALR_CLOSE_KEYS and content.get("type") == _SIGNALR_CLOSE:
+        return _lines(content, "close")
+    op = content.get("op")
+    if isinstance(op, int) and content.keys() <= _DISCORD_KEYS and not isinstance(content.get("d"), (dict, list, str)):
+        return _DISCORD_OPS.get(op, "")
+    return _lines(content, "error") if _is_about_us(content) and _is_refusal(content) else ""
 
 
-def _is_refusal(content: Mapping[str, Any], depth: int = 0) -> bool:
-    for key, value in content.items():
-        name = key.lower()
-        if name in _KIND_KEYS and isinstance(value, str) and len(value) <= _TEXT_CHARACTERS:
-            kind = _plain(value)
-            found = _REFUSAL.search(kind)
-            if found and not (name in ("status", "result") and _STATUS_ONLY.fullmatch(found[0])):
-                return True
-        is_error = name in _ERROR_KEYS and not _is_nothing(value)
-        is_denied = name in _FLAG_KEYS and value is False
-        is_body = name in _BODY_KEYS and isinstance(value, Mapping) and depth == 0
-        if is_error or is_denied or (is_body and _is_refusal(value, depth + 1)):
-            return True
-    if content.get("type") == _SIGNALR_CLOSE and content.keys() <= _SIGNALR_CLOSE_KEYS:
+def _is_about_us(content: Mapping[str, Any]) -> bool:
+    """Return whether a message names no other subject than the connection, such as a request or a user."""
+    return all(
+        name in _ENVELOPE_KEYS or (name in _ID_KEYS and value in (None, 0, "")) for name, value in _lowered(content)
+    )
+
+
+def _is_refusal(content: Mapping[str, Any]) -> bool:
+    kinds = {_plain(value) for name, value in _lowered(content) if name in _KIND_KEYS and isinstance(value, str)}
+    statuses = {_plain(value) for name, value in _lowered(content) if name in _STATUS_KEYS and isinstance(value, str)}
+    if kinds & _END_KINDS or statuses & _ERROR_STATUSES:
         return True
-    code = content.get("code")
-    return isinstance(code, int) and code >= 400 and any(isinstance(content.get(key), str) for key in _TEXT_KEYS)
+    is_denied = any(name in _FLAG_KEYS and value is False for name, value in _lowered(content))
+    if kinds & _LOGINS and (is_denied or statuses & _FAILED):
+        return True
+    if any(name in _ERROR_KEYS and _is_error(value) for name, value in _lowered(content)):
+        return True
+    body = next((value for name, value in _lowered(content) if name in _BODY_KEYS and isinstance(value, dict)), None)
+    if body is not None and _is_about_us(body) and not kinds and _is_refusal(body):
+        return True
+    # A notice: its text has to be understood
+    texts = [value for name, value in _lowered(content) if name in _TEXT_KEYS and isinstance(value, str)]
+    codes = [value for name, value in _lowered(content) if name in _CODE_KEYS and isinstance(value, int)]
+    return any(code >= 400 for code in codes) and any(map(advice_on_reason, texts))
 
 
-def _is_nothing(value: object) -> bool:
+def _is_error(value: object) -> bool:
     if isinstance(value, str):
-        value = value.lower()
-    return value in _NO_ERROR if value is None or isinstance(value, (bool, int, str)) else not value
+        # A number in quotes is data as well
+        return value.strip().lower() not in _NO_ERROR and not re.fullmatch(r"[-+\d.,%\s]*", value)
+    return value is True or (isinstance(value, dict) and bool(value))
 
 
 def _of_array(content: list[Any]) -> str:
-    """Read a message that is an array: WAMP by its number, others by a word such as ``phx_error`` in it."""
-    names = [each for each in content if isinstance(each, str) and len(each) <= _TEXT_CHARACTERS]
-    is_wamp_end = content[:1] and content[0] in _WAMP_ENDS and any("." in name for name in names)
-    is_named = any(name == "phx_close" or _ARRAY_END.search(_plain(name)) for name in names)
-    return " ".join(_texts(content)) or "error" if is_wamp_end or is_named else ""
+    """Read a message that is an array: WAMP by its number, an event of others by its name."""
+    match content:
+        case [int(number), dict(details), str(uri)] if number in _WAMP_ENDS and not isinstance(number, bool):
+            return "\n".join((*_texts(details), _plain(uri.rpartition(".")[2])))
+        case [str(name), *rest] if _plain(name) in _END_KINDS and not any(isinstance(each, list) for each in rest):
+            if all(_is_about_us(each) for each in rest if isinstance(each, dict)):
+                texts = [text for each in rest for text in ([each] if isinstance(each, str) else _texts(each))]
+                return "\n".join((*texts, _plain(name)))
+    return ""
 
 
 def _json(text: str) -> object:
@@ -252,24 +323,28 @@ def _json(text: str) -> object:
         return None
 
 
+def _lines(content: object, otherwise: str) -> str:
+    return "\n".join(_texts(content)) or otherwise
+
+
 def _texts(content: object) -> list[str]:
-    """Return the texts in a JSON value, without its keys."""
-    found = []
-    for text in _walk(content, 0):
-        found.append(_plain(text[:_TEXT_CHARACTERS]))
-        if len(found) >= _MOST_TEXTS:
-            break
-    return found
-
-
-def _walk(content: object, depth: int) -> Iterator[str]:
+    """Return the texts of a message that may say why: those for people first, then names of errors, then its kind."""
     if isinstance(content, str):
-        yield content
-    elif depth < _DEPTH and isinstance(content, (dict, list)):
-        for value in content.values() if isinstance(content, dict) else content:
-            yield from _walk(value, depth + 1)
+        return [" ".join(content[:_TEXT_CHARACTERS].split())]
+    if not isinstance(content, dict):
+        return []
+    fields = _lowered(content)
+    inner = [value for name, value in fields if name in _BODY_KEYS | _ERROR_KEYS and isinstance(value, dict)]
+    found = [text for value in inner for text in _texts(value)]
+    for names in ((*_TEXT_KEYS,), _ERROR_KEYS | _CODE_KEYS, _KIND_KEYS | _STATUS_KEYS):
+        found += [text for name, value in fields if name in names and isinstance(value, str) for text in _texts(value)]
+    return [text for text in found if text]
+
+
+def _lowered(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name.lower(), value) for name, value in content.items()]
 
 
 def _plain(name: str) -> str:
-    """Return a name such as ``auth_invalid`` or ``wamp.error`` as words."""
-    return _SEPARATORS.sub(" ", _CAMEL.sub(" ", name))
+    """Return a name such as ``auth_invalid`` or ``ConnectionClosed`` as words in lower case."""
+    return _SEPARATORS.sub(" ", _CAMEL.sub(" ", name)).strip().lower()

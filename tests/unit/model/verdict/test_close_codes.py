@@ -8,7 +8,7 @@ from tests.support.builders import loss
 from tests.support.verdicts import alone
 from wsmon.model.events import Verdict
 from wsmon.model.verdict import code_meaning
-from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS
+from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, names_limit
 from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
 
 
@@ -130,3 +130,63 @@ def test_meaning_of_a_code(code: int | None, meaning: str) -> None:
 )
 def test_a_word_alone_is_no_clue(reason: str, wrong: str) -> None:
     assert wrong not in alone(loss(code=4000, reason=reason)).cause
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1002, "token expired"),
+        (1009, "rate limit exceeded"),
+        (1011, "access denied for user"),
+        (1011, "heartbeat timeout"),
+        (1011, "idle timeout"),
+        (1011, "quota service down"),
+        (1011, "Too many open files"),
+        (1011, "Unauthorized"),
+        (1012, "Unauthorized"),
+        (1013, "token expired"),
+        (1014, "timeout"),
+    ],
+)
+def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_mentions(code: int, reason: str) -> None:
+    assert alone(loss(code=code, reason=reason)).cause == f"“{reason}”, {code} by peer; {CODE_ADVICE[code].cause}"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "cause"),
+    [
+        (1011, "keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
+        (1012, "maintenance window", "the server is restarting or under maintenance"),
+        (1013, "too many connections", "the server limits the number of connections, and the limit was reached"),
+        (1001, "maximum connection duration of 24h reached", "the server limits the lifetime of connections"),
+        (1001, "connection timeout", "a timeout at the server, which the reason does not name"),
+        (1000, "read timeout", "a timeout at the server, which the reason does not name"),
+        (4001, "login from another device", "a newer connection with the same identity took the place of this one"),
+        (4403, "Password changed", "the login or session at the server is no longer valid"),
+        (1008, "Too many open files", "the server names an error of its own"),
+        (1000, "stopping the stream: end of data", "the server has sent all data that it had for this connection"),
+    ],
+)
+def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str, cause: str) -> None:
+    assert alone(loss(code=code, reason=reason)).cause.startswith(f"“{reason}”, {code} by peer; {cause}")
+
+
+def test_a_time_to_wait_is_part_of_the_next_step() -> None:
+    assert alone(loss(code=4029, reason="slow down, you are banned for 5 min")).next == (
+        "wait 5 min before dialling again; send and subscribe less at a time, open fewer connections, and compare with "
+        "the limits of the service"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "is_limit"),
+    [
+        (1008, "rate limit exceeded", True),
+        (1008, "connection limit reached", True),
+        (1008, "rate limit lifted", False),
+        (1011, "too many requests", False),
+        (4429, "Too many initialisation requests", False),
+    ],
+)
+def test_a_limit_that_was_reached(code: int, reason: str, *, is_limit: bool) -> None:
+    assert names_limit(reason, code) is is_limit

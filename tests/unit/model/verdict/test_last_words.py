@@ -41,16 +41,30 @@ def said(*texts: str, before_s: float = 0.1, sent_s: float | None = None) -> tup
         '44{"message":"invalid token"}',
         "41",
         '42["error","boom"]',
-        '[null,null,"room:1","phx_error",{}]',
         '[3,{"message":"no realm"},"wamp.error.no_such_realm"]',
         '[6,{},"wamp.close.system_shutdown"]',
         "ERROR\nmessage:Bad CONNECT\n\nAccess refused for user 'guest'\n\0\n",
         "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>",
         "<stream:error><conflict/></stream:error>",
         "-ERR 'Authorization Violation'\r\n",
+        '{"type":"disconnect","reason":"refresh_requested","debug_info":{"host":"a"}}',
+        '{"type":"goodbye"}',
+        '{"op":7,"d":null}',
+        '{"op":9,"d":false,"s":null,"t":null}',
+        '{"error":true}',
+        '{"error":{"code":401,"message":"no"},"id":null}',
+        '{"event":"login","status":"rejected"}',
+        '{"event":"info","code":20051,"msg":"Stopping. Please try to reconnect"}',
+        '{"status":"error","message":"no such key"}',
+        '["error","boom"]',
+        '42["disconnect","kicked by admin"]',
+        "ERROR :Closing Link: 1.2.3.4 (Ping timeout)",
+        "Error: room is gone",
+        "ERROR unknown command",
+        "goodbye",
+        "Unauthorized",
         "Invalid key",
         ":tmi.twitch.tv NOTICE * :Login authentication failed",
-        "too many connections from this address",
     ],
 )
 def test_a_refusal_or_a_farewell(text: str) -> None:
@@ -73,8 +87,51 @@ def test_a_refusal_or_a_farewell(text: str) -> None:
         "hello",
         "{broken error",
         "MESSAGE\ndestination:/queue/a\n\nbody\0",
+        '[null,null,"room:1","phx_error",{}]',
+        "too many connections from this address",
         "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>",
         "an error " * 100,
+        '{"type":"player_kicked","player":"bob"}',
+        '{"type":"kicked","player":"bob"}',
+        '{"type":"disconnect","user":"bob"}',
+        '{"event":"user.disconnected"}',
+        '{"event":"position_closed"}',
+        '{"event":"password_reset_failed"}',
+        '{"type":"kline_close"}',
+        '{"type":"close","symbol":"BTCUSD","price":1}',
+        '{"close_price":1}',
+        '{"error":0.002,"value":3}',
+        '{"error":0.002}',
+        '{"error":"0.002"}',
+        '{"error":3}',
+        '{"errors":3}',
+        '{"error":"none"}',
+        '{"event":"error","id":7,"msg":"unknown symbol"}',
+        '{"type":"error","symbol":"XYZ","message":"unknown symbol"}',
+        '{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid params"}}',
+        '{"op":"subscribe","success":false,"ret_msg":"bad topic"}',
+        '{"code":1001,"message":"order 5 filled"}',
+        '{"code":500,"message":"units in stock"}',
+        '[8,48,1,{},"wamp.error.no_such_procedure"]',
+        '[{"type":"error"}]',
+        '["close",[1,2,3]]',
+        '42["disconnect",{"user":"bob"}]',
+        '42["player_kicked","bob"]',
+        '{"op":7,"d":{"requestType":"GetVersion"}}',
+        "Too many users online today",
+        "rate limit remaining: 99",
+        "login failed for user bob (other session)",
+        "token expired",
+        "no errors",
+        "Error: 0",
+        "ERROR 0",
+        "Error: none",
+        "Error rate: 0.02",
+        "error bars are shown",
+        "invalid votes: 3",
+        "Bye bye, see you tomorrow",
+        "upstream connect error or disconnect/reset before headers",
+        "<message><body>error</body></message>",
         "",
     ],
 )
@@ -82,8 +139,8 @@ def test_any_other_message(text: str) -> None:
     assert refusal(text) == ""
 
 
-def test_the_words_are_without_keys_so_that_clues_read_what_was_meant() -> None:
-    assert refusal('{"type":"auth_invalid","token":null,"message":"noSuchUser"}') == "auth invalid no Such User"
+def test_the_words_are_the_texts_without_keys_those_for_people_first() -> None:
+    assert refusal('{"type":"auth_invalid","code":4,"message":"no such user"}') == "no such user\nauth_invalid"
 
 
 def test_a_refusal_is_quoted_with_its_time() -> None:
@@ -97,9 +154,23 @@ def test_what_came_long_before_says_nothing_about_the_end() -> None:
 
 
 def test_an_error_with_a_known_cause_comes_before_a_farewell() -> None:
-    words = read_last_words(*said("session replaced by another connection", "goodbye"))
+    words = read_last_words(*said('{"type":"error","msg":"session replaced"}', "goodbye"))
     assert words is not None
-    assert words.text == "session replaced by another connection"
+    assert words.text == '{"type":"error","msg":"session replaced"}'
+
+
+def test_an_error_that_is_not_understood_explains_only_an_end_at_once() -> None:
+    text = '{"event":"error","msg":"unknown symbol"}'
+    late, soon = read_last_words(*said(text, before_s=1.2)), read_last_words(*said(text, before_s=0.3))
+    assert late is not None
+    assert soon is not None
+    assert (late.is_refusal, late.text, soon.is_refusal) == (False, text, True)
+
+
+def test_an_error_that_is_understood_may_come_a_second_before() -> None:
+    words = read_last_words(*said('{"type":"error","message":"token expired"}', before_s=1.2))
+    assert words is not None
+    assert words.is_refusal
 
 
 def test_a_single_text_is_quoted_and_one_of_a_feed_is_not() -> None:
