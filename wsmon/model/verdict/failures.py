@@ -9,7 +9,8 @@ from wsmon.model.events import Event
 from wsmon.model.units import MS_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read_clue
 from wsmon.model.verdict.history import History
-from wsmon.model.verdict.refusals import advice_on_refusal, with_subprotocol
+from wsmon.model.verdict.refusals import with_subprotocol
+from wsmon.model.verdict.response_text import response_text
 
 _CLOCK = "renew the certificate; if it is valid elsewhere, check the clock of this machine"
 
@@ -295,12 +296,9 @@ _UNKNOWN = Advice("there is nothing known that explains it", "look at the events
 
 
 def advice_on_attempt(event: Event) -> Advice:
-    """Return the advice on an attempt that failed: by the HTTP answer, else by how far it came."""
-    if event.error_type in ("http_status", "redirect_refused"):
-        return advice_on_refusal(event)
+    """Return the advice on an attempt that failed before an HTTP response: by how far it came."""
     advice = advice_on_dial(event.error_type, event.error)
-    is_hang_up = event.error_type in ("eof", "reset")
-    return with_subprotocol(advice, event, True) if is_hang_up else advice
+    return with_subprotocol(advice, event, event.error_type in ("eof", "reset"))
 
 
 def advice_on_dial(error_type: str, error: str) -> Advice:
@@ -394,6 +392,10 @@ def advice_on_loss(event: Event, history: History) -> Advice:
         return _advice_on_silence(event, history)
     if event.error_type == "message_too_big" and "fragments" in event.error:
         return _FRAGMENTS
+    if event.error_type == "http_in_stream":
+        text = response_text(event)
+        fault = _FAULTS["http_in_stream"]
+        return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
     if event.error_type == "protocol" and (told := advice_on_reason(_received_reason(event))):
         return told
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)

@@ -36,6 +36,7 @@ from wsmon.model.verdict.last_words import (
 )
 from wsmon.model.verdict.patterns import Pattern, find_pattern
 from wsmon.model.verdict.programs import EndKind, habit
+from wsmon.model.verdict.refusals import explain_refusal
 
 # TCP buffers shorter pauses of the recorder, so that the peer does not notice them
 SUSPECT_PAUSE_NS: Final = SECOND_NS // 2
@@ -75,6 +76,8 @@ class _Explanation:
     evidence: tuple[int, ...] = ()
     hint: str = ""
     """What the history shows beside it, as a clause."""
+    text: str = ""
+    """What the HTTP answer to an attempt says in its body."""
 
 
 def judge(event: Event, history: History, said: LastMessages | None = None) -> Verdict | None:
@@ -95,7 +98,7 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
         found = _explain_attempt(event, history)
     evidence = _merge(found.evidence, _evidence(event, history))
     sentence = "; ".join(filter(None, (fact(event), found.words, found.advice.cause, found.hint)))
-    text = "" if words is None else words.text
+    text = found.text if words is None else words.text
     return Verdict(_by(event), _code(event), sentence, found.advice.next, evidence, text, found.certainty)
 
 
@@ -192,8 +195,11 @@ def _explain_end(event: Event, history: History, said: LastMessages | None, word
 
 def _explain_attempt(event: Event, history: History) -> _Explanation:
     """Explain an attempt that failed: by the HTTP answer, else by how far it came."""
-    is_answer = event.error_type in ("http_status", "redirect_refused")
-    found = _Explanation(advice_on_attempt(event), "stated" if is_answer else "observed")
+    if event.error_type in ("http_status", "redirect_refused"):
+        refusal = explain_refusal(event)
+        found = _Explanation(refusal.advice, refusal.certainty, text=refusal.text)
+    else:
+        found = _Explanation(advice_on_attempt(event), "observed")
     return _beside(found, find_pattern(event, history))
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from wsmon.model import units as fmt
-from wsmon.model.events import Event
+from wsmon.model.events import Certainty, Event
 from wsmon.model.http import RETRY_AFTER_LIMIT_S, response_header, retry_after_s
+from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
+from wsmon.model.verdict.gateways import gateway_answer
+from wsmon.model.verdict.response_clues import (
+    SUBPROTOCOL,
+    ResponseReading,
+    names_credential_there,
+    names_subprotocol,
+    read_response,
+)
+from wsmon.model.verdict.response_text import QUOTE_LIMIT, ResponseText, repeats_status, response_text
 
 _CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
 _OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
@@ -21,9 +33,13 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     400: Advice(
         "the server, or a proxy before it, does not accept the request as an upgrade",
-        "compare URL, Host, Origin and subprotocol with what the service documents; the body may say more",
+        "compare URL, Host, Origin and subprotocol with what the service documents",
     ),
     401: Advice("the server wants credentials that it did not get or does not accept", _CREDENTIALS),
+    402: Advice(
+        "the service requires a payment, or another plan, for this",
+        "check the account at the service: its plan and its payments",
+    ),
     403: Advice(
         "the server does not allow this: rights, Origin, address or country, or a firewall in front of it",
         "check what the credentials are allowed to do, the Origin header, and whether this address may connect",
@@ -63,9 +79,18 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
     ),
 }
 
-_PORTAL = Advice(
+_WEB_PAGE = Advice(
     "a web page answered instead of the service: the login page of a network, or a web server at this address",
     "open the URL with https:// in a browser on this machine, and log in or correct the host and the path",
+)
+_LOGIN_PAGE = Advice(
+    "a login page answered instead of the service: the service wants a login first, or the network here does",
+    "send the credentials as the service documents (headers, URL); if the page is that of the network, log in with a "
+    "browser on this machine",
+)
+_LOGIN_REDIRECT = Advice(
+    "the address looks like that of a login page: possibly the service wants a login before it lets anything through",
+    "send the credentials as the service documents (headers, URL), and check the path of the URL",
 )
 REDIRECT_CLUES: Final = (
     Clue(
@@ -101,53 +126,161 @@ _REDIRECT_WITHOUT_LOCATION = Advice(
 )
 _CLIENT = Advice(
     "the server does not accept the request",
-    "compare URL and headers with what the service documents; the body may say more",
+    "compare URL and headers with what the service documents",
 )
 _SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
 
 
-def advice_on_refusal(event: Event) -> Advice:
-    """Return the advice on an upgrade that the server, or a gateway before it, refused by its HTTP status."""
-    status = event.status if isinstance(event.status, int) else None
-    if status is None or event.error_type == "redirect_refused":
-        return read_clue(REDIRECT_CLUES, event.error) or _REDIRECT
-    known = STATUS_ADVICE.get(status) or _advice_on_class(status, event)
-    advice = with_subprotocol(known, event, status in (400, 426, 501))
-    return Advice(advice.cause, f"{_wait(event)}{advice.next}")
+class Refusal(NamedTuple):
+    """What an HTTP response says about a refused upgrade."""
+
+    advice: Advice
+    certainty: Certainty
+    text: str = ""
+    """What its body says, sanitised; empty where it says nothing beside the status."""
+
+
+def explain_refusal(event: Event) -> Refusal:
+    """Return the explanation of an upgrade that the server, or a gateway before it, refused by an HTTP response.
+
+    What the response says comes first: its text, the program that names itself, what it asks for. The usual meaning of
+    the status is told where none of these is clear, or where the status contradicts the text.
+    """
+    text = response_text(event)
+    status = event.status if isinstance(event.status, int) else 0
+    gateway = gateway_answer(event, text)
+    said, reading = _statement(event, text, status)
+    usual = _usual(event, text, status)
+    certainty: Certainty = "stated"
+    if reading is not None:
+        advice = _subprotocol(event) if reading.advice == SUBPROTOCOL else reading.advice
+        if not reading.is_plausible:
+            certainty = "inferred"
+            advice = _beside_status(advice, usual, status)
+    elif gateway is not None and gateway.advice is not None:
+        advice = gateway.advice
+        certainty = "stated" if gateway.is_named else "inferred"
+    elif said and status >= 400:
+        advice = Advice(
+            f"HTTP {status} usually means: {usual.cause}",
+            f"{usual.next}; what the answer says comes first",
+        )
+    else:
+        advice = usual
+    if reading is None and status >= 400:
+        is_open = status in (400, 426, 501) and (not said or text.kind == "page")
+        advice = with_subprotocol(advice, event, is_open or names_subprotocol(said))
+    if reading is None and names_credential_there(said):
+        advice = Advice(advice.cause, f"{advice.next} (subprotocols sets Sec-WebSocket-Protocol)")
+    facts = [text.quoted(said), "" if gateway is None else gateway.clause, _challenge(event)]
+    cause = "; ".join(filter(None, (*facts, advice.cause)))
+    return Refusal(Advice(cause, f"{_wait(event)}{advice.next}"), certainty, said)
 
 
 def with_subprotocol(advice: Advice, event: Event, may_be: bool) -> Advice:
-    """Return the advice with what it has to do with the subprotocol: stated by the answer, or possible.
+    """Return the advice with the possibility that a subprotocol is missing, where none was offered.
 
     ``may_be``: servers that require a subprotocol refuse an upgrade without one so (Prosody with 501, Janus by hanging
     up).
     """
-    offered = (event.meta or {}).get("offered_subprotocols")
-    if not isinstance(offered, (list, tuple)):
-        return advice
-    texts = [event.error, str((event.meta or {}).get("body", "")), str((event.meta or {}).get("status_line", ""))]
-    is_stated = any(word in text.lower() for text in texts for word in _SUBPROTOCOL_WORDS)
-    names = ", ".join(str(each) for each in offered)
-    step = 'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]'
-    if is_stated:
-        given = f"{names} was offered" if names else "none was offered"
-        return Advice(f"the answer of the server is about the subprotocol, and {given}", step)
-    if names or not may_be:
+    if not may_be or _offered(event) != []:
         return advice
     cause = f"{advice.cause}; possibly it requires a subprotocol: none was offered"
     return Advice(cause, f"{advice.next}; if the service documents a subprotocol, put it into subprotocols")
 
 
-_SUBPROTOCOL_WORDS: Final = ("subprotocol", "sub-protocol", "sec-websocket-protocol")
+def _offered(event: Event) -> list[str] | None:
+    """Return the subprotocols that the upgrade offered; None where that is not known."""
+    offered = (event.meta or {}).get("offered_subprotocols")
+    return [str(each) for each in offered] if isinstance(offered, (list, tuple)) else None
 
 
-def _advice_on_class(status: int, event: Event) -> Advice:
-    """Return the advice on a status that ``STATUS_ADVICE`` lacks, by its class."""
+def _subprotocol(event: Event) -> Advice:
+    offered = _offered(event)
+    if offered is None:
+        return SUBPROTOCOL
+    return Advice(f"{SUBPROTOCOL.cause}, and {', '.join(offered) or 'none'} was offered", SUBPROTOCOL.next)
+
+
+def _beside_status(advice: Advice, usual: Advice, status: int) -> Advice:
+    """Return what a text possibly means under a status that means something else."""
+    return Advice(
+        f"possibly {advice.cause}; HTTP {status} itself means: {usual.cause}",
+        f"{advice.next}; if that is not it: {usual.next}",
+    )
+
+
+def _statement(event: Event, text: ResponseText, status: int) -> tuple[str, ResponseReading | None]:
+    """Return the text of a response to quote, and its meaning where that is clear.
+
+    Without one, the reason phrase and the challenge are read: the sentence has both anyway.
+    """
+    for part in text.parts if status >= 300 or text.kind != "page" else ():
+        # Only the beginning is quoted
+        if len(part) <= QUOTE_LIMIT and (reading := read_response(part, status, is_error_member=text.kind == "json")):
+            return (part if text.kind == "page" else text.words), reading
+    if text.words:
+        return text.words, None
+    phrase = _own_phrase(event)
+    if phrase and not repeats_status(phrase, status) and (reading := read_response(phrase, status)):
+        return "", reading
+    described = _DESCRIPTION.search(_challenge(event))
+    return "", read_response(described[1], status) if described is not None else None
+
+
+# RFC 6750, section 3
+_DESCRIPTION: Final = re.compile(r'\berror_description="([^"]*)"', re.IGNORECASE)
+
+
+def _own_phrase(event: Event) -> str:
+    line = (event.meta or {}).get("status_line")
+    return line.split(" ", 2)[2] if isinstance(line, str) and line.count(" ") > 1 else ""
+
+
+def _challenge(event: Event) -> str:
+    """Return how the response asks for credentials, as a fact; empty where it does not."""
+    for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+        if asked := response_header(event, name):
+            return f"it asks for credentials ({name}: {sanitize(asked, QUOTE_LIMIT)})"
+    return ""
+
+
+def _usual(event: Event, text: ResponseText, status: int) -> Advice:
+    """Return the usual meaning of the status, and of where a redirect leads."""
+    if event.error_type == "redirect_refused" or not status:
+        advice = read_clue(REDIRECT_CLUES, event.error)
+        return advice or (_LOGIN_REDIRECT if _leads_to_login(event) else _REDIRECT)
     if status < 300:
-        return _page(event)
+        return _page(event, text)
+    if status in STATUS_ADVICE:
+        return STATUS_ADVICE[status]
     if status < 400:
-        return _REDIRECT if response_header(event, "Location") else _REDIRECT_WITHOUT_LOCATION
+        if not response_header(event, "Location"):
+            return _REDIRECT_WITHOUT_LOCATION
+        return _LOGIN_REDIRECT if _leads_to_login(event) else _REDIRECT
     return _CLIENT if status < 500 else _SERVER
+
+
+_LOGIN: Final = re.compile(
+    r"(?:^|[/._-])(?:log-?in|sign-?in|sign_in|log_in|sso|oauth2?|saml2?|authorize)(?:$|[/._-])", re.IGNORECASE
+)
+_LOGIN_TITLE: Final = re.compile(r"\b(?:log ?in|sign ?in|log on)\b", re.IGNORECASE)
+
+
+def _leads_to_login(event: Event) -> bool:
+    """Return whether the path of a redirect names a login."""
+    try:
+        return _LOGIN.search(urlsplit(response_header(event, "Location")).path) is not None
+    except ValueError:
+        return False
+
+
+def _page(event: Event, text: ResponseText) -> Advice:
+    """Return the advice on a success that is no upgrade: a login or another web page, else no endpoint."""
+    if text.kind == "page" and (text.has_password_field or _LOGIN_TITLE.search(text.words)):
+        return _LOGIN_PAGE
+    is_page = text.kind == "page" or "html" in response_header(event, "Content-Type").lower()
+    return _WEB_PAGE if is_page else _NO_ENDPOINT
 
 
 def _wait(event: Event) -> str:
@@ -158,11 +291,3 @@ def _wait(event: Event) -> str:
         return ""
     how = "its longest, of what" if wait_s == RETRY_AFTER_LIMIT_S else "as"
     return f"wsmon waits {fmt.duration(round(wait_s) * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
-
-
-def _page(event: Event) -> Advice:
-    """Return the advice on a success that is no upgrade: a captive portal if it is a web page, else no endpoint."""
-    body = (event.meta or {}).get("body")
-    start = body[:512].lstrip().lower() if isinstance(body, str) else ""
-    is_html = "html" in response_header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
-    return _PORTAL if is_html else _NO_ENDPOINT

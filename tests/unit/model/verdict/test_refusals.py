@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.builders import refused
 from tests.support.verdicts import alone
+from wsmon.model.verdict.refusals import explain_refusal
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_web_page_instead_of_an_upgrade_is_a_captive_portal(meta: dict[str, ob
 
 def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
     verdict = alone(refused(status=None, error_type="redirect_refused", error="redirected to https://else.test/"))
-    assert verdict.cause.startswith("redirected to https://else.test/; the service has moved")
+    assert verdict.cause.startswith("redirected to https://else.test/; the body says “no key”; the service has moved")
     assert verdict.next.startswith("use that address as the URL")
 
 
@@ -92,3 +93,542 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
     verdict = alone(refused(status=status, error_type=kind, error=error))
     assert words in verdict.cause
     assert "allow it" not in verdict.next
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "certainty", "cause", "step"),
+    [
+        (
+            401,
+            "too many failed logins",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “too many failed logins”; the server turns logins away for a while, "
+                "after too many that failed"
+            ),
+            (
+                "wait before the next attempt, as long as the service documents, since more attempts "
+                "may extend it; then check the credentials in headers or URL"
+            ),
+        ),
+        (
+            403,
+            "rate limit exceeded",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “rate limit exceeded”; the server limits how often one may connect or "
+                "ask, and the limit was reached"
+            ),
+            "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        ),
+        (
+            400,
+            "signature expired",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “signature expired”; what the request is signed with has run out: a "
+                "signature holds for a short time"
+            ),
+            "sign anew for each dial, and check the clock of this machine",
+        ),
+        (
+            503,
+            "your plan has expired",
+            (("Content-Type", "text/plain"),),
+            "inferred",
+            (
+                "the body says “your plan has expired”; possibly this is about the plan or the "
+                "payment of the account, not about the connection; HTTP 503 itself means: the server "
+                "is overloaded or under maintenance"
+            ),
+            (
+                "check the account at the service: its plan, the term of that, and its payments; if "
+                "that is not it: nothing to do if it is rare; if it lasts, ask the operator of the "
+                "server whether it is up"
+            ),
+        ),
+        (
+            404,
+            "connection limit",
+            (("Content-Type", "text/plain"),),
+            "inferred",
+            (
+                "the body says “connection limit”; possibly it is about a limit on connections; HTTP "
+                "404 itself means: there is nothing at this path"
+            ),
+            (
+                "open fewer connections, look for other clients with these credentials or from this "
+                "address, and compare with the limits of the service; if that is not it: check the "
+                "path of the URL, and which host serves it"
+            ),
+        ),
+        (
+            500,
+            "invalid token",
+            (("Content-Type", "text/plain"),),
+            "inferred",
+            (
+                "the body says “invalid token”; possibly the server does not accept a credential "
+                "that the request carries; HTTP 500 itself means: the server met an error of its own"
+            ),
+            (
+                "check the credential that the answer names: whether it is the right one, complete, "
+                "and still valid; if that is not it: report it to the operator of the server, with "
+                "the time"
+            ),
+        ),
+        (
+            200,
+            '{"error":"token expired"}',
+            (("Content-Type", "application/json"),),
+            "stated",
+            (
+                "the body says “token expired”; a credential that the request carries is no longer "
+                "valid: its time is over, or it was revoked"
+            ),
+            "renew what the answer names, and check how long it lives",
+        ),
+        (
+            401,
+            "Sec-WebSocket-Protocol must carry the token",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “Sec-WebSocket-Protocol must carry the token”; HTTP 401 usually "
+                "means: the server wants credentials that it did not get or does not accept"
+            ),
+            (
+                "check the credentials in headers or URL: missing, wrong or expired; what the answer "
+                "says comes first (subprotocols sets Sec-WebSocket-Protocol)"
+            ),
+        ),
+        (
+            502,
+            (
+                "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad "
+                "Gateway</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>"
+            ),
+            (("Content-Type", "text/html"),),
+            "stated",
+            (
+                "this is an error page of nginx; a gateway before the server got no proper answer "
+                "from it: it is down, or it restarts"
+            ),
+            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+        ),
+        (
+            403,
+            (
+                "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 "
+                "Forbidden</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>"
+            ),
+            (("Content-Type", "text/html"),),
+            "stated",
+            (
+                "this is an error page of nginx; the server does not allow this: rights, Origin, "
+                "address or country, or a firewall in front of it"
+            ),
+            ("check what the credentials are allowed to do, the Origin header, and whether this address may connect"),
+        ),
+        (
+            400,
+            (
+                "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS "
+                "port</title></head>\r\n<body>\r\n<center><h1>400 The plain HTTP request was sent to "
+                "HTTPS port</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>"
+            ),
+            (("Content-Type", "text/html"),),
+            "stated",
+            (
+                "the page says “400 The plain HTTP request was sent to HTTPS port”; this is an error "
+                "page of nginx; the port expects TLS, and the URL asks for a plain connection"
+            ),
+            "check whether the URL should begin with wss://",
+        ),
+        (
+            503,
+            (
+                "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this "
+                "request.\n</body></html>"
+            ),
+            (("Content-Type", "text/html"),),
+            "inferred",
+            (
+                "the page says “No server is available to handle this request.”; the words are those "
+                "of HAProxy: likely it answered, not the service; it says that no server behind it "
+                "is ready"
+            ),
+            "check whether the server behind it runs, or ask the operator of the service",
+        ),
+        (
+            503,
+            "no healthy upstream",
+            (("Content-Type", "text/plain"), ("server", "envoy")),
+            "stated",
+            (
+                "the body says “no healthy upstream”; the answer came through Envoy (Server: envoy), "
+                "whose words these are; it says that no server behind it is ready"
+            ),
+            "check whether the server behind it runs, or ask the operator of the service",
+        ),
+        (
+            503,
+            (
+                "<html><head><title>503 Service Temporarily "
+                "Unavailable</title></head><body><center><h1>503 Service Temporarily "
+                "Unavailable</h1></center></body></html>"
+            ),
+            (("Content-Type", "text/html"), ("Server", "awselb/2.0")),
+            "stated",
+            (
+                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); the server is "
+                "overloaded or under maintenance"
+            ),
+            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+        ),
+        (
+            403,
+            (
+                "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Enable "
+                "JavaScript and cookies to continue</body></html>"
+            ),
+            (("Content-Type", "text/html"), ("Server", "cloudflare"), ("cf-mitigated", "challenge")),
+            "stated",
+            (
+                "the page says “Just a moment...”; Cloudflare itself answered (Cf-Mitigated: "
+                "challenge); it wants a test that only a browser passes, before it lets anything "
+                "through"
+            ),
+            ("ask the operator of the service to let this client pass; dialling again does not help before that"),
+        ),
+        (
+            522,
+            "error code: 522",
+            (("Content-Type", "text/plain"), ("Server", "cloudflare"), ("CF-RAY", "1-FRA")),
+            "stated",
+            (
+                "Cloudflare itself answered (Server: cloudflare); no TCP connection to the server "
+                "behind it came about in time"
+            ),
+            "check whether the server behind it runs, or ask the operator of the service",
+        ),
+        (
+            403,
+            "error code: 1020",
+            (("Content-Type", "text/plain"), ("Server", "cloudflare")),
+            "stated",
+            (
+                "the body says “error code: 1020”; Cloudflare itself answered (Server: cloudflare); "
+                "HTTP 403 usually means: the server does not allow this: rights, Origin, address or "
+                "country, or a firewall in front of it"
+            ),
+            (
+                "check what the credentials are allowed to do, the Origin header, and whether this "
+                "address may connect; what the answer says comes first"
+            ),
+        ),
+        (
+            403,
+            "nope",
+            (("Content-Type", "text/plain"), ("Server", "cloudflare")),
+            "stated",
+            (
+                "the body says “nope”; the answer came through Cloudflare (Server: cloudflare); HTTP "
+                "403 usually means: the server does not allow this: rights, Origin, address or "
+                "country, or a firewall in front of it"
+            ),
+            (
+                "check what the credentials are allowed to do, the Origin header, and whether this "
+                "address may connect; what the answer says comes first"
+            ),
+        ),
+        (
+            503,
+            (
+                '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n<html><head><title>503 '
+                "Backend fetch failed</title></head><body><h1>Error 503 Backend fetch "
+                "failed</h1><p>Backend fetch failed</p><h3>Guru Meditation:</h3><p>XID: "
+                "12</p><hr><p>Varnish cache server</p></body></html>"
+            ),
+            (("Content-Type", "text/html"), ("Server", "Varnish")),
+            "stated",
+            (
+                "the page says “503 Backend fetch failed”; Varnish itself answered (Server: "
+                "Varnish); HTTP 503 usually means: the server is overloaded or under maintenance"
+            ),
+            (
+                "nothing to do if it is rare; if it lasts, ask the operator of the server whether it "
+                "is up; what the answer says comes first"
+            ),
+        ),
+        (
+            404,
+            '{"message":"no Route matched with those values"}',
+            (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
+            "stated",
+            (
+                "the body says “no Route matched with those values”; Kong itself answered (Server: "
+                "kong/3.4.0); it says that it knows no route for this host and path"
+            ),
+            "check host and path of the URL",
+        ),
+        (
+            404,
+            (
+                '<!DOCTYPE html PUBLIC "-//IETF//DTD HTML 2.0//EN"><html><head><title>404 Not '
+                "Found</title></head><body><h1>Not Found</h1><p>The requested URL was not found on "
+                "this server.</p><hr><address>Apache/2.4.57 (Debian) Server at x Port "
+                "80</address></body></html>"
+            ),
+            (("Content-Type", "text/html"),),
+            "stated",
+            (
+                "the page says “The requested URL was not found on this server.”; this is an error "
+                "page of Apache; HTTP 404 usually means: there is nothing at this path"
+            ),
+            "check the path of the URL, and which host serves it; what the answer says comes first",
+        ),
+        (
+            503,
+            (
+                "<HTML><HEAD><TITLE>Service Unavailable</TITLE></HEAD><BODY><h2>Service "
+                "Unavailable</h2><hr><p>HTTP Error 503. The service is unavailable.</p></BODY></HTML>"
+            ),
+            (("Content-Type", "text/html"), ("Server", "Microsoft-HTTPAPI/2.0")),
+            "stated",
+            (
+                "the answer came through HTTP.sys of Windows (Server: Microsoft-HTTPAPI/2.0); the "
+                "server is overloaded or under maintenance"
+            ),
+            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+        ),
+        (
+            429,
+            "Slow down",
+            (("Content-Type", "text/plain"), ("Retry-After", "30")),
+            "stated",
+            (
+                "the body says “Slow down”; the server limits how often one may connect or ask, and "
+                "the limit was reached"
+            ),
+            (
+                "wsmon waits 30 s, as the server asks (Retry-After: 30); dial less often: raise "
+                "reconnect.initial, and open fewer connections at a time"
+            ),
+        ),
+        (
+            302,
+            "",
+            (("Location", "/login?next=/ws"),),
+            "stated",
+            (
+                "the address looks like that of a login page: possibly the service wants a login "
+                "before it lets anything through"
+            ),
+            "send the credentials as the service documents (headers, URL), and check the path of the URL",
+        ),
+        (
+            200,
+            (
+                "<html><head><title>Sign in - Corp</title></head><body><form><input "
+                'type="password"></form></body></html>'
+            ),
+            (("Content-Type", "text/html"),),
+            "stated",
+            (
+                "the page says “Sign in - Corp”; a login page answered instead of the service: the "
+                "service wants a login first, or the network here does"
+            ),
+            (
+                "send the credentials as the service documents (headers, URL); if the page is that "
+                "of the network, log in with a browser on this machine"
+            ),
+        ),
+        (
+            401,
+            "",
+            (("WWW-Authenticate", 'Bearer realm="api", error="invalid_token", error_description="The token expired"'),),
+            "stated",
+            (
+                'it asks for credentials (WWW-Authenticate: Bearer realm="api", '
+                'error="invalid_token", error_description="The token expired"); a credential that '
+                "the request carries is no longer valid: its time is over, or it was revoked"
+            ),
+            "renew what the answer names, and check how long it lives",
+        ),
+        (
+            500,
+            'FATAL: too many connections for role "app"',
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                'the body says “FATAL: too many connections for role "app"”; HTTP 500 usually means: '
+                "the server met an error of its own"
+            ),
+            "report it to the operator of the server, with the time; what the answer says comes first",
+        ),
+        (
+            503,
+            "Authentication service unavailable",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “Authentication service unavailable”; HTTP 503 usually means: the "
+                "server is overloaded or under maintenance"
+            ),
+            (
+                "nothing to do if it is rare; if it lasts, ask the operator of the server whether it "
+                "is up; what the answer says comes first"
+            ),
+        ),
+        (
+            400,
+            "Missing subprotocol!",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            ("the body says “Missing subprotocol!”; the answer is about the subprotocol, and none was offered"),
+            'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]',
+        ),
+        (
+            400,
+            "This endpoint needs the subprotocol mqtt",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “This endpoint needs the subprotocol mqtt”; HTTP 400 usually means: "
+                "the server, or a proxy before it, does not accept the request as an upgrade; "
+                "possibly it requires a subprotocol: none was offered"
+            ),
+            (
+                "compare URL, Host, Origin and subprotocol with what the service documents; what the "
+                "answer says comes first; if the service documents a subprotocol, put it into "
+                "subprotocols"
+            ),
+        ),
+        (
+            403,
+            "Account suspended",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “Account suspended”; the operator of the service, or a rule of it, "
+                "bars this account or address"
+            ),
+            ("ask the operator of the service why, and for how long; dialling again does not help before that"),
+        ),
+        (
+            402,
+            "Payment Required",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            "the service requires a payment, or another plan, for this",
+            "check the account at the service: its plan and its payments",
+        ),
+        (
+            502,
+            "Bad Gateway",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            "a gateway before the server got no proper answer from it: it is down, or it restarts",
+            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+        ),
+        (
+            404,
+            ("<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot GET /ws</pre></body></html>"),
+            (("Content-Type", "text/html"),),
+            "stated",
+            "the page says “Cannot GET /ws”; HTTP 404 usually means: there is nothing at this path",
+            "check the path of the URL, and which host serves it; what the answer says comes first",
+        ),
+        (
+            500,
+            "<html><head><title>Application error</title></head></html>",
+            (("Content-Type", "text/html"),),
+            "stated",
+            "the page says “Application error”; HTTP 500 usually means: the server met an error of its own",
+            "report it to the operator of the server, with the time; what the answer says comes first",
+        ),
+        (
+            401,
+            "login from another device",
+            (("Content-Type", "text/plain"),),
+            "stated",
+            (
+                "the body says “login from another device”; HTTP 401 usually means: the server wants "
+                "credentials that it did not get or does not accept"
+            ),
+            ("check the credentials in headers or URL: missing, wrong or expired; what the answer says comes first"),
+        ),
+        (
+            429,
+            '{"message":"API rate limit exceeded"}',
+            (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
+            "stated",
+            (
+                "the body says “API rate limit exceeded”; Kong itself answered (Server: kong/3.4.0); "
+                "the server limits how often one may connect or ask, and the limit was reached"
+            ),
+            "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        ),
+    ],
+)
+def test_what_a_response_says_comes_before_the_usual_meaning_of_its_status(
+    status: int, body: str, headers: tuple[tuple[str, str], ...], certainty: str, cause: str, step: str
+) -> None:
+    answer = {"body": body, "response_headers": [list(pair) for pair in headers], "offered_subprotocols": []}
+    found = explain_refusal(refused(status=status, meta={"attempt": 1, "open": False, **answer}))
+    assert (found.advice.cause, found.advice.next, found.certainty) == (cause, step, certainty)
+
+
+def test_the_text_of_a_response_is_the_evidence_of_the_verdict() -> None:
+    meta = {"attempt": 1, "open": False, "body": '{"error":"token\\u001b expired"}', "response_headers": []}
+    verdict = alone(refused(status=401, meta=meta))
+    assert (verdict.evidence_text, verdict.certainty) == ("token␛ expired", "stated")
+    assert verdict.cause.startswith("the server answered HTTP 401; the body says “token␛ expired”; ")
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("HTTP/1.1 401 Token expired", "a credential that the request carries is no longer valid"),
+        ("HTTP/1.1 401 Go away", "the server wants credentials"),
+        ("HTTP/1.0 401 Unauthorized", "the server wants credentials"),
+    ],
+)
+def test_a_reason_phrase_of_its_own_is_read_where_the_body_says_nothing(line: str, cause: str) -> None:
+    assert explain_refusal(refused(status=401, meta={"status_line": line})).advice.cause.startswith(cause)
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "is_login"),
+    [
+        (302, "/login?next=/ws", True),
+        (303, "https://sso.example/realms/a/sign-in", True),
+        (307, "/oauth2/start", True),
+        (302, "/catalogue/blogin", False),
+        (302, "/ws2?back=/login", False),
+        (302, "http://[", False),
+    ],
+)
+def test_a_redirect_to_a_login_is_named_as_that(status: int, location: str, *, is_login: bool) -> None:
+    meta = {"response_headers": [["Location", location]]}
+    cause = explain_refusal(refused(status=status, meta=meta)).advice.cause
+    assert ("looks like that of a login page" in cause, "the service has moved" in cause) == (is_login, not is_login)
+
+
+@pytest.mark.parametrize(
+    ("text", "offered", "cause"),
+    [
+        ("Missing subprotocol", [], "the answer is about the subprotocol, and none was offered"),
+        ("Unknown subprotocol", ["a", "b"], "the answer is about the subprotocol, and a, b was offered"),
+        ("Unknown subprotocol", None, "the answer is about the subprotocol"),
+    ],
+)
+def test_an_answer_about_the_subprotocol_says_what_was_offered(
+    text: str, offered: list[str] | None, cause: str
+) -> None:
+    meta = {"body": text} if offered is None else {"body": text, "offered_subprotocols": offered}
+    assert explain_refusal(refused(status=400, meta=meta)).advice.cause == f"the body says “{text}”; {cause}"

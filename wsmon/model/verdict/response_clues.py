@@ -1,0 +1,349 @@
+"""The meaning of the usual phrases of a refusal: a lockout, a limit, a token, a plan, an Origin.
+
+A phrase counts only as a whole clause, with what may follow it (for whom, since when); a text that merely mentions its
+words is left to be quoted. Where a text is about something behind the server, it is not about this client.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from wsmon.model.verdict.close_codes import Advice
+
+
+class ResponseClue(NamedTuple):
+    """The meaning of a phrase in a response."""
+
+    pattern: re.Pattern[str]
+    """With what may follow the phrase."""
+    bare: re.Pattern[str]
+    """The phrase alone, which counts with a status that does not fit it, too, as a possibility."""
+    advice: Advice
+    statuses: frozenset[int]
+    """Those with which the text is plausible as it stands; with another the status may mean something else."""
+    is_name: bool = False
+    """Whether the phrase is a mere name, which counts only as the whole text."""
+
+
+class ResponseReading(NamedTuple):
+    """A phrase that was found in a response."""
+
+    advice: Advice
+    is_plausible: bool
+    """Whether the status fits it."""
+
+
+SUBPROTOCOL: Final = Advice(
+    "the answer is about the subprotocol",
+    'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]',
+)
+
+
+def read_response(text: str, status: int, *, is_error_member: bool = False) -> ResponseReading | None:
+    """Return the meaning of a text of a response; ``None`` where it is none of the usual phrases.
+
+    ``is_error_member``: it is from an error member of JSON, which makes an error of a response with any 2xx, too.
+    """
+    if _ELSEWHERE.search(_normal(text)):
+        return None
+    clauses = [clause for clause in _clauses(text) if not _TURNED.search(clause)]
+    whole = _stripped(_normal(text.rstrip(".!")))
+    for clue in RESPONSE_CLUES:
+        if status in clue.statuses or (is_error_member and 200 <= status < 300):
+            read = (whole,) if clue.is_name else clauses
+            if any(clue.pattern.fullmatch(each) for each in read):
+                return ResponseReading(clue.advice, is_plausible=True)
+        elif clue.bare.fullmatch(whole):
+            return ResponseReading(clue.advice, is_plausible=False)
+    return None
+
+
+# Parts of the service that the client does not speak to
+_ELSEWHERE: Final = re.compile(
+    r"\b(?:upstream|back ?end|data ?base|db|redis|postgres(?:ql)?|mysql|mongo(?:db)?|kafka|ldap|smtp|vault|internal|"
+    r"provider|cluster|replicas?|pool|node|worker|shard|broker)\b"
+)
+# Words that turn a phrase round, or make it a mere possibility
+_TURNED: Final = re.compile(
+    r"\b(?:unless|otherwise|no longer|never|would|could|may|might|not (?:an?|the|your|because)|isn t|aren t|"
+    r"remaining|left)\b"
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SEPARATORS: Final = re.compile(r"[_\-‐‑\s\"'“”‘’`*]+")
+_CLAUSE_END: Final = re.compile(r"[.!?;]+(?=\s|\Z)|\n| [-–—|] |[.!…]+\Z")
+# What may stand before the statement itself
+_LEAD: Final = re.compile(
+    r"(?:(?:http )?[1-5]\d\d(?: |:|\Z)|(?:error|err|fatal|failed|failure|sorry|unauthori[sz]ed|unauthenticated|"
+    "forbidden|"
+    "access denied|permission denied|bad request|invalid request|payment required|not found|service unavailable|"
+    "too many requests|"
+    r"authentication (?:failed|error|failure)|auth(?:orization)? (?:failed|error)|"
+    "(?:web ?socket |ws )?(?:handshake|upgrade|connection|request)(?: was| is)? (?:failed|rejected|refused|denied|"
+    "error)|"
+    r"invalid (?:grant|token)|web ?socket|reason|message|code \d+)(?: \d+)? ?[:,] ?)+"
+)
+_DETERMINER: Final = re.compile(r"(?:(?:the|your|this|that|a|an|you have|you've|please|we have) )+")
+
+
+def _normal(text: str) -> str:
+    return _SEPARATORS.sub(" ", _CAMEL.sub(" ", text)).strip().lower()
+
+
+def _stripped(clause: str) -> str:
+    """Return a clause without an article or an address to the reader at its beginning."""
+    found = _DETERMINER.match(clause)
+    return clause[found.end() :] if found else clause
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """Yield the statements of a text, normalised: lower case, words apart, without what leads up to them."""
+    for sentence in _CLAUSE_END.split(text):
+        clause = _normal(sentence).strip(" ,:")
+        if not clause:
+            continue
+        yield _stripped(clause)
+        if lead := _LEAD.match(clause):
+            yield _stripped(clause[lead.end() :].strip())
+
+
+# What may follow a phrase: for whom, where, when, what to do
+_TAIL: Final = (
+    r"(?:[ ,]+(?:(?:for|from|on|at|after|until|in|within|per|since|by|of|please|try|retry|wait|and|or|with) .*|"
+    r"\(.*|\[.*|"
+    "now|yet|ago|already|again|here))?"
+)
+
+
+_SUBPROTOCOL_NAME: Final = re.compile(r"\b(?:sub ?protocols?|sec web ?socket protocol)\b")
+_CREDENTIAL_NAME: Final = re.compile(r"\b(?:tokens?|jwt|credentials?|auth\w*|api ?keys?|secret|pass ?words?|bearer)\b")
+
+
+def names_subprotocol(text: str) -> bool:
+    """Return whether a text mentions the subprotocol, and not as the place of a credential."""
+    return _SUBPROTOCOL_NAME.search(_normal(text)) is not None and not names_credential_there(text)
+
+
+def names_credential_there(text: str) -> bool:
+    """Return whether a text mentions a credential and the subprotocol, in which some services take one."""
+    normal = _normal(text)
+    return _SUBPROTOCOL_NAME.search(normal) is not None and _CREDENTIAL_NAME.search(normal) is not None
+
+
+def _clue(pattern: str, cause: str, step: str, statuses: tuple[int, ...], *, is_name: bool = False) -> ResponseClue:
+    bare = f"(?:{pattern})"
+    advice = Advice(cause, step)
+    followed = bare if is_name else f"{bare}{_TAIL}"
+    return ResponseClue(re.compile(followed), re.compile(bare), advice, frozenset(statuses), is_name)
+
+
+_BE: Final = r"(?: is| are| was| were| has| have| had)?(?: been)?(?: already)?"
+_KIND: Final = (
+    "(?:(?:access|auth|authentication|authorization|bearer|session|api|jwt|id|refresh|security|login|user|client|"
+    "o ?auth2?|"
+    "provided|supplied|given|specified|valid|your|the|required|app|application|account|service|stream|connection|"
+    "web ?socket) )*"
+)
+_SECRET: Final = (
+    f"{_KIND}(?:tokens?|jwt|api ?keys?|access keys?|app keys?|client id|secret|signatures?|credentials?|"
+    "pass ?words?|passwd|"
+    r"user ?names? (?:and|or) pass ?words?|authorization(?: header)?|auth header|authentication|auth)"
+)
+_TIMED: Final = (
+    rf"{_KIND}(?:tokens?|jwt|sessions?|credentials?|api ?keys?|access keys?|tickets?|log ?in|cookies?|nonce)"
+)
+_SIGNED: Final = r"(?:(?:request|url|presigned|signed|message|hmac) )*(?:signatures?|timestamps?|url|request|link)"
+_PLAN: Final = (
+    "(?:(?:free|paid|premium|current|service|api|account|trial) )*(?:plan|subscription|trial(?: period)?|"
+    "licen[cs]e|membership|contract)"
+)
+_ATTEMPTS: Final = (
+    "(?:log ?ins?|sign ?ins?|auth|authentications?|authorizations?|pass ?words?)? ?(?:attempts?|tries|failures?|"
+    "log ?ins?|sign ?ins?|requests?|pass ?words?)"
+)
+_CONNECTIONS: Final = (
+    r"(?:(?:open|concurrent|simultaneous|active|parallel|new|total|web ?socket|ws|client|tcp|stream|user) )*"
+    r"(?:connections?|sessions?|sockets?|clients?|streams?)"
+)
+
+RESPONSE_CLUES: Final = (
+    _clue(
+        rf"too many (?:failed|unsuccessful|invalid|bad|wrong|incorrect) {_ATTEMPTS}|"
+        r"too many (?:log ?in|sign ?in|auth|authentication|pass ?word) (?:attempts?|tries|failures?|errors?)",
+        "the server turns logins away for a while, after too many that failed",
+        "wait before the next attempt, as long as the service documents, since more attempts may extend it; then check "
+        "the credentials in headers or URL",
+        (400, 401, 403, 423, 429),
+    ),
+    _clue(
+        rf"(?:user|account|login){_BE}(?: temporarily| currently)? locked(?: out)?|(?:account|user) locked",
+        "the account is locked",
+        "find out why and for how long at the service; dialling again does not help before that, and may extend it",
+        (400, 401, 403, 423, 429),
+    ),
+    _clue(
+        f"(?:user|account|client|ip|ip address|address|you|api ?key|token){_BE}(?: are)?(?: temporarily|"
+        " permanently| currently)?"
+        r"(?: been)? (?:banned|suspended|blocked|disabled|deactivated|black ?listed|deny ?listed)",
+        "the operator of the service, or a rule of it, bars this account or address",
+        "ask the operator of the service why, and for how long; dialling again does not help before that",
+        (400, 401, 403, 423, 429, 451),
+    ),
+    _clue(
+        f"too many {_CONNECTIONS}|(?:max(?:imum)?|limit|maximum number|"
+        f"max number)(?: of)?(?: allowed)? {_CONNECTIONS}(?: limit| count)?{_BE} (?:exceeded|reached|hit)|"
+        rf"{_CONNECTIONS} (?:limit|count|quota)(?: for \S+)?{_BE} (?:exceeded|reached|hit|full)|(?:exceeded|"
+        f"reached) (?:max(?:imum)? )?{_CONNECTIONS}(?: limit)?",
+        "a limit on connections was reached, perhaps of all clients together",
+        "open fewer connections, look for other clients with these credentials or from this address, and compare with "
+        "the limits of the service",
+        (400, 403, 409, 429, 503),
+    ),
+    _clue(
+        rf"{_CONNECTIONS} limit|max(?:imum)? {_CONNECTIONS}|limit of {_CONNECTIONS}",
+        "it is about a limit on connections",
+        "open fewer connections, look for other clients with these credentials or from this address, and compare with "
+        "the limits of the service",
+        (400, 403, 409, 429, 503),
+        is_name=True,
+    ),
+    _clue(
+        "(?:(?:api|request|requests|connection|message|ip|user|global|local|call) )*(?:rate ?limit(?:s|ing)?|"
+        f"requests? limit){_BE} (?:exceeded|reached|hit|violated)|"
+        "(?:you are being |you have been |being |you are |client |request |local |global )?(?:is )?rate ?limited|"
+        "too many (?:api |http |connection |upgrade )?(?:requests|calls|attempts|connects|reconnects|"
+        "connection attempts)|"
+        "(?:requests? |client |you )?(?:is |are |was |were |being |has been |have been )*throttled|throttling|"
+        "slow down|exceeded (?:the |your |our )?(?:rate ?limit|request limit)|rate exceeded",
+        "the server limits how often one may connect or ask, and the limit was reached",
+        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        (400, 403, 418, 420, 429, 503),
+    ),
+    _clue(
+        f"(?:(?:api|request|daily|monthly|hourly|usage|message|data|free) )*quota{_BE} (?:exceeded|reached|"
+        "exhausted|used up)|"
+        r"exceeded (?:the |your |our )?(?:(?:api|request|daily|monthly|hourly|usage) )*quota|out of quota",
+        "a quota of the service is used up",
+        "find out at the service which quota, and when it is renewed; until then dial and ask for less",
+        (400, 402, 403, 429),
+    ),
+    _clue(
+        f"{_PLAN}{_BE} (?:expired|ended|lapsed|over|run out|canceled|cancelled|inactive)|(?:expired|inactive|"
+        f"no active) {_PLAN}|"
+        "payment (?:is )?(?:required|overdue|failed)|(?:insufficient|not enough|out of|no) (?:(?:account|"
+        "api) )?(?:credits?|funds|balance)|"
+        "upgrade (?:your )?(?:plan|subscription|account)|(?:not (?:included|available|allowed) in|"
+        "not covered by) (?:your |the )?(?:current )?plan",
+        "this is about the plan or the payment of the account, not about the connection",
+        "check the account at the service: its plan, the term of that, and its payments",
+        (400, 401, 402, 403, 429),
+    ),
+    _clue(
+        f"{_SIGNED}{_BE} expired|expired {_SIGNED}|(?:request )?timestamp (?:is )?(?:out of range|too old|"
+        "outside of the recv window|expired|skewed)|"
+        "request time too skewed|(?:difference between )?request time and (?:the )?(?:server|"
+        "current) time is too large",
+        "what the request is signed with has run out: a signature holds for a short time",
+        "sign anew for each dial, and check the clock of this machine",
+        (400, 401, 403, 419, 498),
+    ),
+    _clue(
+        f"{_TIMED}{_BE} (?:expired|timed out|revoked)|expired {_TIMED}|{_TIMED} expir(?:y|ation)|(?:log ?in|"
+        f"session|token){_BE} ended",
+        "a credential that the request carries is no longer valid: its time is over, or it was revoked",
+        "renew what the answer names, and check how long it lives",
+        (400, 401, 403, 419, 440, 498),
+    ),
+    _clue(
+        f"(?:missing|no|empty|without) {_SECRET}(?: (?:was|is|were|are))?(?: (?:provided|supplied|found|given|"
+        "sent|present|specified|set|header))?|"
+        f"{_SECRET}{_BE} (?:missing|required|needed|absent|empty|not (?:provided|supplied|found|given|sent|"
+        "present|set))|"
+        "(?:log ?in|sign ?in|authentication|auth)(?: is)? (?:required|needed)|(?:log|sign) in(?: first)?|"
+        "not (?:logged|signed) in|"
+        "you (?:must|need to|have to) (?:log|sign) in(?: first)?|must (?:log|sign) in|"
+        "(?:full )?authentication is required",
+        "the server misses a credential that it requires",
+        "send it as the service documents (headers, URL), or check why it did not arrive",
+        (400, 401, 403, 407),
+    ),
+    _clue(
+        f"(?:invalid|bad|wrong|incorrect|malformed|unknown|unrecogni[sz]ed|unaccepted) {_SECRET}(?: (?:provided|"
+        "supplied|given|format|specified|value))?|"
+        f"{_SECRET}{_BE} (?:invalid|wrong|incorrect|malformed|unknown|rejected|refused|not (?:valid|recogni[sz]ed|"
+        "accepted|known|correct)|(?:a )?mismatch|failed|does not match)|"
+        f"{_SECRET} (?:verification|validation|check) (?:failed|failure|error)|log ?in (?:failed|incorrect|"
+        f"invalid)|(?:could not|cannot|failed to) (?:verify|validate) {_SECRET}",
+        "the server does not accept a credential that the request carries",
+        "check the credential that the answer names: whether it is the right one, complete, and still valid",
+        (400, 401, 403, 407),
+    ),
+    _clue(
+        "(?:insufficient|missing|no|not enough|lacking) (?:(?:account|api|user|token|required|"
+        "the) )*(?:permissions?|scopes?|privileges?|rights|role)",
+        "the server knows these credentials, and they lack a right that this needs",
+        "check what these credentials are allowed to do",
+        (400, 401, 403),
+    ),
+    _clue(
+        r"(?:(?:request|the|this|web ?socket|cross|http) )*origins?(?: header)?(?: \S+)?(?: web ?sockets?)?(?: is|"
+        " was| are)? "
+        "(?:not (?:allowed|permitted|accepted|valid|trusted|white ?listed)|forbidden|rejected|denied|invalid|"
+        "mismatch|missing|required|disallowed)|"
+        "(?:invalid|bad|forbidden|disallowed|unauthori[sz]ed|missing|wrong|untrusted|unknown|"
+        "no) origin(?: header)?|origin check failed|"
+        r"(?:web ?socket: )?request origin not allowed by upgrader\.check ?origin",
+        "the server does not accept the Origin of the request, or that there is none",
+        "set origin to the one that the service expects",
+        (400, 401, 403),
+    ),
+    _clue(
+        r"(?:ip|ip address|address|client ip|client address|remote address|source ip)(?: \S*[.:]\S*)?(?: is| was|"
+        " are)? "
+        "(?:not (?:allowed|permitted|white ?listed|allow ?listed|authori[sz]ed|in (?:the )?(?:white|allow) ?list|"
+        "on (?:the )?(?:white|allow) ?list)|forbidden|denied|rejected)",
+        "the server does not accept the address that this machine has for it",
+        "find out which public address this machine has (VPN, proxy), and have the service allow it",
+        (400, 401, 403, 429),
+    ),
+    _clue(
+        "(?:(?:missing|unknown|unsupported|invalid|no|bad|unacceptable|wrong)(?: or (?:missing|unknown|"
+        "unsupported|invalid))?) (?:requested )?(?:web ?socket )?(?:sub ?protocols?|"
+        "sec web ?socket protocol(?: header)?)|"
+        r"(?:requested )?(?:web ?socket )?(?:sub ?protocols?|sec web ?socket protocol(?: header)?)(?: \S+)?(?: is|"
+        " was| are)? (?:required|needed|missing|unsupported|unknown|invalid|not (?:supported|acceptable|accepted|"
+        "allowed|provided|given))",
+        SUBPROTOCOL.cause,
+        SUBPROTOCOL.next,
+        (400, 401, 403, 404, 405, 406, 415, 426, 500, 501),
+    ),
+    _clue(
+        "(?:400 )?plain http request was sent to https port|client sent an http request to an https server|"
+        "combination of host and port requires tls|"
+        "you're speaking plain http to an ssl enabled server port|"
+        "you re speaking plain http to an ssl enabled server port",
+        "the port expects TLS, and the URL asks for a plain connection",
+        "check whether the URL should begin with wss://",
+        (400, 403, 497),
+    ),
+    _clue(
+        "no web ?socket upgrade hdr: none(?: can upgrade only to web ?socket)?|can upgrade only to web ?socket|"
+        "web ?socket: the client is not using the web ?socket protocol: .*|"
+        "(?:missing|no|invalid) (?:upgrade|connection)(?: header)?|(?:upgrade|"
+        "connection) header(?: is)? (?:missing|required|invalid)|not a web ?socket (?:handshake|request|"
+        "upgrade)(?: request)?",
+        "the server found no proper Upgrade header, which wsmon sends: possibly a proxy on the way removed it",
+        "have the proxy before the server pass on Upgrade and Connection (nginx: proxy_set_header), and check the path",
+        (400, 404, 405, 426),
+    ),
+    _clue(
+        "(?:(?:down|closed|offline|unavailable) (?:for|due to) |under(?:going)? |in )?(?:(?:scheduled|planned|"
+        "system|server|service|site|routine|ongoing) )*maintenance(?: mode| in progress| window)?|"
+        "(?:we are |we're |site is |service is |server is |system is |currently )+(?:(?:down|closed|offline|"
+        "unavailable) for |under(?:going)? |in )(?:(?:scheduled|planned) )?maintenance(?: mode)?",
+        "the server is under maintenance",
+        "nothing to do before it ends; if it lasts, ask the operator of the server",
+        (500, 502, 503, 504),
+    ),
+)  # fmt: skip
