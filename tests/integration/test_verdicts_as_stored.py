@@ -137,7 +137,7 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
         "limit": Told(
             "peer", "1008 policy violation", "“rate limit exceeded”, 1008 by peer; the server limits", "send"
         ),
-        "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "look up the code"),
+        "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "send the login"),
     }
     assert differing(await judged(await home.record(home.write("".join(entries))), told), told) == {}
 

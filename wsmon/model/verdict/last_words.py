@@ -138,8 +138,14 @@ def _is_feed(said: LastMessages) -> bool:
 
 _SOCKJS_CLOSE: Final = re.compile(r'c\[\d{1,5},\s*"((?:[^"\\]|\\.)*)"\]')
 _STOMP_ERROR: Final = re.compile(r"ERROR\r?\n")
-_XMPP_ERROR: Final = re.compile(r"<(?:\w+:)?(error|failure)\b[^>]*>\s*<([a-z-]+)")
-_IRC_END: Final = re.compile(r"ERROR :(.*)|:\S+ NOTICE \* :(.*)")
+# Of the stream or the login; an error in an <iq/> answers one request
+_XMPP_ERROR: Final = re.compile(
+    r"<(?:stream:error\b|(?:error|failure) xmlns=['\"](?:urn:ietf:params:xml:ns:xmpp-|http://etherx))[^>]*>\s*<([a-z-]+)"
+)
+_IRC_END: Final = re.compile(r"ERROR :(.*)")
+# Before a login is done, notices are about it
+_IRC_NOTICE: Final = re.compile(r":\S+ NOTICE \* :(.*)")
+_IRC_RECONNECT: Final = re.compile(r":\S+ RECONNECT")
 # An error in plain text: what follows the word is text, and no number
 _PLAIN_ERROR: Final = re.compile(
     r"(?:-ERR|ERR|ERROR|FATAL|[Ee]rror:|[Ff]atal:|(?:ERROR|FATAL|ERR):)\s+"
@@ -147,9 +153,13 @@ _PLAIN_ERROR: Final = re.compile(
     re.DOTALL,
 )
 _PLAIN_REFUSAL: Final = re.compile(
-    r"(?:invalid [a-z ]+|unauthori[sz]ed|forbidden|(?:access|permission) denied|disconnect(?:ed|ing)?|good ?bye|bye|"
-    r"kicked|closing (?:connection|link))[.!]?|"
-    r"(?:unauthori[sz]ed|forbidden|access denied|disconnect(?:ed|ing)): [^\n]+",
+    r"(?:invalid(?: [a-z]+){1,3}|unauthori[sz]ed|forbidden|access denied|disconnect(?:ed|ing)?|good ?bye|bye|"
+    r"closing (?:connection|link))[.!]?",
+    re.IGNORECASE,
+)
+# These count where what follows is understood
+_PLAIN_WITH_REASON: Final = re.compile(
+    r"(?:unauthori[sz]ed|forbidden|access denied|disconnect(?:ed|ing)?|goodbye|bye|closing (?:connection|link)): .+",
     re.IGNORECASE,
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -164,16 +174,21 @@ _KIND_KEYS: Final = frozenset(
 )  # fmt: skip
 _STATUS_KEYS: Final = frozenset({"status", "result"})
 # The kinds of messages that end a connection, or refuse it: always the whole value
-_END_KINDS: Final = frozenset(
-    {"error", "err", "fatal", "fatal error", "exception", "disconnect", "disconnected", "disconnecting", "close",
-     "closed", "closing", "bye", "goodbye", "good bye", "abort", "kick", "kicked", "banned", "unauthorized",
-     "unauthorised", "forbidden", "denied", "access denied", "refused", "auth invalid", "auth error", "auth fail",
-     "auth failed", "auth failure", "authentication error", "authentication failed", "authentication failure",
-     "login error", "login failed", "connection error", "connection refused", "connection rejected",
-     "connection closed", "connection terminated", "invalid session", "session expired", "session terminated",
-     "session closed", "token expired", "logout", "logged out", "shutdown", "server shutdown", "shutting down",
-     "maintenance", "timeout", "rate limited", "rate limit exceeded", "too many requests", "pusher error"}
+_ERROR_KINDS: Final = frozenset(
+    {"error", "err", "fatal", "fatal error", "exception", "pusher error", "connection error", "auth invalid",
+     "auth error", "auth fail", "auth failed", "auth failure", "authentication error", "authentication failed",
+     "authentication failure", "login error", "login failed", "unauthorized", "unauthorised", "forbidden",
+     "access denied", "connection refused", "connection rejected", "rate limited", "rate limit exceeded",
+     "too many requests"}
 )  # fmt: skip
+_END_KINDS: Final = _ERROR_KINDS | frozenset(
+    {"disconnect", "close", "bye", "goodbye", "good bye", "abort", "kick", "kicked", "banned", "connection closed",
+     "connection terminated", "connection replaced", "invalid session", "session expired", "session terminated",
+     "session closed", "session replaced", "token expired", "auth expired", "logout", "logged out", "server shutdown",
+     "server restart"}
+)  # fmt: skip
+# These may be about anything: any text with them has to be understood
+_VAGUE_KINDS: Final = frozenset({"closed", "closing", "disconnected", "disconnecting", "denied", "refused"})
 _ERROR_STATUSES: Final = frozenset({"error", "unauthorized", "unauthorised", "forbidden", "access denied"})
 # Requests whose refusal is one of the connection
 _LOGINS: Final = frozenset({"auth", "login", "logon", "authenticate", "authentication", "connect", "identify", "hello"})
@@ -196,8 +211,8 @@ _BODY_KEYS: Final = frozenset({"data", "payload", "body"})
 _ENVELOPE_KEYS: Final = (
     _KIND_KEYS | _STATUS_KEYS | _ERROR_KEYS | _FLAG_KEYS | _CODE_KEYS | _BODY_KEYS | {*_TEXT_KEYS} | frozenset(
         {"reconnect", "allowreconnect", "retry", "retry_after", "retryafter", "retriable", "retryable", "ts", "time",
-         "timestamp", "date", "debug_info", "version", "v", "session_id", "sessionid", "conn_id", "connid",
-         "connection_id", "connectionid", "trace_id", "traceid", "level", "severity", "name", "extensions", "hint",
+         "timestamp", "date", "debug_info", "version", "session_id", "sessionid", "conn_id", "connid",
+         "connection_id", "connectionid", "trace_id", "traceid", "level", "severity", "extensions", "hint",
          "title"}
     )
 )  # fmt: skip
@@ -226,8 +241,8 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
     if _STOMP_ERROR.match(shown):
         return _of_stomp(shown)
     if shown.startswith("<"):
-        found = _XMPP_ERROR.search(shown[:_PROSE_LIMIT])
-        return f"{'stream ' if found[2] == 'conflict' else ''}{found[2].replace('-', ' ')}" if found else ""
+        found = _XMPP_ERROR.match(shown)
+        return f"{'stream ' if found[1] == 'conflict' else ''}{found[1].replace('-', ' ')}" if found else ""
     # A packet of Socket.IO or Engine.IO, with its digits: 41 is a disconnect, 44 a refused connect
     packet = shown.lstrip("0123456789")
     if packet != shown and packet[:1] in ("", "{", "["):
@@ -253,65 +268,88 @@ def _of_stomp(frame: str) -> str:
 
 def _of_plain(text: str) -> str:
     if irc := _IRC_END.fullmatch(text):
-        return irc[1] or irc[2] or "error"
+        return irc[1] or "error"
+    if _IRC_RECONNECT.fullmatch(text):
+        return "reconnect requested"
+    if (notice := _IRC_NOTICE.fullmatch(text)) and advice_on_reason(notice[1]):
+        return notice[1]
     if text in ("ERROR", "FATAL"):
         return text.lower()
     if error := _PLAIN_ERROR.fullmatch(text):
         return error[1]
-    return text if _PLAIN_REFUSAL.fullmatch(text) else ""
+    is_understood = _PLAIN_WITH_REASON.fullmatch(text) and advice_on_reason(text)
+    return text if is_understood or _PLAIN_REFUSAL.fullmatch(text) else ""
 
 
 def _of_object(content: Mapping[str, Any]) -> str:
     if content.keys() <= _SIGNALR_CLOSE_KEYS and content.get("type") == _SIGNALR_CLOSE:
         return _lines(content, "close")
     op = content.get("op")
-    if isinstance(op, int) and content.keys() <= _DISCORD_KEYS and not isinstance(content.get("d"), (dict, list, str)):
-        return _DISCORD_OPS.get(op, "")
+    if isinstance(op, int) and content.keys() <= _DISCORD_KEYS:
+        return _DISCORD_OPS.get(op, "") if content.get("d", "") in (None, False, True) else ""
     return _lines(content, "error") if _is_about_us(content) and _is_refusal(content) else ""
 
 
 def _is_about_us(content: Mapping[str, Any]) -> bool:
     """Return whether a message names no other subject than the connection, such as a request or a user."""
-    return all(
-        name in _ENVELOPE_KEYS or (name in _ID_KEYS and value in (None, 0, "")) for name, value in _lowered(content)
-    )
+    for name, value in _lowered(content):
+        if name in _ID_KEYS and value in (None, 0, ""):
+            continue
+        is_data = name in _BODY_KEYS and not (value is None or isinstance(value, (str, dict)))
+        is_about_other = name in _BODY_KEYS and isinstance(value, dict) and not _is_about_us(value)
+        if name not in _ENVELOPE_KEYS or is_data or is_about_other:
+            return False
+    return True
 
 
 def _is_refusal(content: Mapping[str, Any]) -> bool:
-    kinds = {_plain(value) for name, value in _lowered(content) if name in _KIND_KEYS and isinstance(value, str)}
-    statuses = {_plain(value) for name, value in _lowered(content) if name in _STATUS_KEYS and isinstance(value, str)}
-    if kinds & _END_KINDS or statuses & _ERROR_STATUSES:
-        return True
-    is_denied = any(name in _FLAG_KEYS and value is False for name, value in _lowered(content))
-    if kinds & _LOGINS and (is_denied or statuses & _FAILED):
-        return True
-    if any(name in _ERROR_KEYS and _is_error(value) for name, value in _lowered(content)):
-        return True
-    body = next((value for name, value in _lowered(content) if name in _BODY_KEYS and isinstance(value, dict)), None)
-    if body is not None and _is_about_us(body) and not kinds and _is_refusal(body):
-        return True
-    # A notice: its text has to be understood
-    texts = [value for name, value in _lowered(content) if name in _TEXT_KEYS and isinstance(value, str)]
-    codes = [value for name, value in _lowered(content) if name in _CODE_KEYS and isinstance(value, int)]
-    return any(code >= 400 for code in codes) and any(map(advice_on_reason, texts))
+    fields = _lowered(content)
+    kinds = {_plain(value) for name, value in fields if name in _KIND_KEYS and isinstance(value, str)}
+    statuses = {_plain(value) for name, value in fields if name in _STATUS_KEYS and isinstance(value, str)}
+    texts = [value for name, value in fields if name in _TEXT_KEYS and isinstance(value, str)]
+    is_understood = any(map(advice_on_reason, texts))
+    codes = [value for name, value in fields if name in _CODE_KEYS and isinstance(value, int)]
+    body = next((value for name, value in fields if name in _BODY_KEYS and isinstance(value, dict)), None)
+    return (
+        not kinds.isdisjoint(_END_KINDS)
+        or content.get("janus") == "timeout"
+        or (not kinds.isdisjoint(_VAGUE_KINDS) and (is_understood or not texts))
+        or (bool(texts) and not statuses.isdisjoint(_ERROR_STATUSES))
+        or (not kinds.isdisjoint(_LOGINS) and (_is_denied(fields) or not statuses.isdisjoint(_FAILED)))
+        or any(name in _ERROR_KEYS and _is_error(value) for name, value in fields)
+        or (body is not None and not kinds and _is_refusal(body))
+        # A notice
+        or (is_understood and any(code >= 400 for code in codes))
+    )
+
+
+def _is_denied(fields: list[tuple[str, Any]]) -> bool:
+    return any(name in _FLAG_KEYS and value is False for name, value in fields)
 
 
 def _is_error(value: object) -> bool:
     if isinstance(value, str):
         # A number in quotes is data as well
         return value.strip().lower() not in _NO_ERROR and not re.fullmatch(r"[-+\d.,%\s]*", value)
-    return value is True or (isinstance(value, dict) and bool(value))
+    if not isinstance(value, dict):
+        return value is True
+    names = {name for name, _ in _lowered(value)}
+    return _is_about_us(value) and not names.isdisjoint(_CODE_KEYS | {*_TEXT_KEYS})
 
 
 def _of_array(content: list[Any]) -> str:
     """Read a message that is an array: WAMP by its number, an event of others by its name."""
     match content:
-        case [int(number), dict(details), str(uri)] if number in _WAMP_ENDS and not isinstance(number, bool):
+        case [int(number), dict(details), str(uri)] if number in _WAMP_ENDS and "." in uri:
             return "\n".join((*_texts(details), _plain(uri.rpartition(".")[2])))
-        case [str(name), *rest] if _plain(name) in _END_KINDS and not any(isinstance(each, list) for each in rest):
-            if all(_is_about_us(each) for each in rest if isinstance(each, dict)):
-                texts = [text for each in rest for text in ([each] if isinstance(each, str) else _texts(each))]
-                return "\n".join((*texts, _plain(name)))
+        case [str(name)] if _plain(name) in _END_KINDS:
+            return _plain(name)
+        case [str(name), str(text)] if _plain(name) in _ERROR_KINDS and _is_error(text):
+            return f"{text}\n{_plain(name)}"
+        case [str(name), str(text)] if _plain(name) in _END_KINDS and advice_on_reason(text):
+            return f"{text}\n{_plain(name)}"
+        case [str(name), dict(details)] if _plain(name) in _END_KINDS and _is_about_us(details):
+            return "\n".join((*_texts(details), _plain(name)))
     return ""
 
 

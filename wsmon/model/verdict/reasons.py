@@ -357,6 +357,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ReasonKind.EXPIRED: _pattern(
         rf"{_DET}{_LOGIN_WORDS}(?:token|jwt|credentials?|listen key|listenkey|apikey|login)(?: quoted)? {_IS}"
         rf"(?:expired|revoked)(?: (?:at|on)(?: {_N})+| {_SPAN} ago)?",
+        r"(?:auth|authentication|authorization) expired",
         rf"expired {_LOGIN_WORDS}(?:token|jwt|credentials?|listen key|listenkey|apikey)",
     ),
     ReasonKind.CREDENTIALS: _pattern(
