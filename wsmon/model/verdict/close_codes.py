@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from wsmon.model.verdict.reasons import ReasonKind, names_program_heartbeat, read_reason
+from wsmon.model.verdict.reason_grammar import ReasonKind, names_program_heartbeat, read_reason
 
 
 class Advice(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.verdict.reasons import Reading, ReasonKind, names_program_heartbeat, read_reason
+from wsmon.model.verdict.reason_grammar import Reading, ReasonKind, names_program_heartbeat, read_reason
 
 READ = {
     ReasonKind.INIT_TWICE: ("Too many initialisation requests",),
