@@ -52,6 +52,26 @@ def silent(program: str, occasion: str, *words: str, server: str = "") -> Row:
     return Row(program, occasion, (FIN,), "network", "no close frame", words or (DEPLOY,), ("firewall",), server)
 
 
+# HTTP responses inside the upgraded stream
+OF_FLASK = (
+    b"HTTP/1.1 500 INTERNAL SERVER ERROR\r\nServer: gunicorn\r\nConnection: close\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\nContent-Length: 265\r\n\r\n<!doctype html>\n<html lang=en>\n"
+    b"<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n<p>The server encountered an "
+    b"internal error and was unable to complete your request. Either the server is overloaded or there is an error in "
+    b"the application.</p>\n"
+)
+OF_ENGINE_IO = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\nContent-Length: 28\r\n\r\n"
+    b"Unsupported protocol version"
+)
+
+
+def too_big(program: str, server: str = "") -> Row:
+    """A row of a program that says so with the code for it."""
+    words = ("larger than the server takes",)
+    return Row(program, "too big", (close_frame(1009),), "peer", "1009 message too big", words, (), server)
+
+
 ROWS = (
     silent("uvicorn", "application fails or returns", "Uvicorn", "when the application fails", server="uvicorn"),
     Row("uvicorn", "deploy", (close_frame(1012),), "peer", "1012 service restart", (DEPLOY,), (), "uvicorn"),
@@ -60,6 +80,7 @@ ROWS = (
     Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("larger than the server takes",)),
     Row("hypercorn", "application fails, returns, or a deploy", (close_frame(1011),), "peer", "1011 internal error",
         ("Hypercorn", DEPLOY, "when the application fails or returns"), (), "hypercorn-h11"),
+    too_big("hypercorn", "hypercorn-h11"),
     Row("hypercorn", "without its header", (close_frame(1011),), "peer", "1011 internal error",
         ("at every stop or deploy (Hypercorn)", "missed pong"), ("certainly",)),
     Row("daphne", "application fails", (close_frame(1011), RST), "peer", "1011 internal error",
@@ -70,15 +91,26 @@ ROWS = (
         ("limit on the lifetime",), (), "daphne"),
     Row("granian", "application fails", (close_frame(None),), "peer", "1005 no code given",
         ("when the application fails",), (), "granian"),
+    Row("granian", "too big", (close_frame(None),), "peer", "1005 no code given", ("a message that is too big",), (),
+        "granian"),
     silent("granian", "deploy", "Granian", DEPLOY, server="granian"),
     Row("sanic", "application fails, deploy", (close_frame(1000),), "peer", "1000 normal closure",
         ("application error", DEPLOY, "Sanic")),
     Row("sanic", "no pong", (close_frame(1011),), "peer", "1011 internal error", ("missed pong",)),
+    too_big("sanic"),
     silent("aiohttp", "application fails, deploy, no pong", "aiohttp", DEPLOY, "application fails", "pong is missing",
            server="Python/3.11 aiohttp/3.14.5"),
+    too_big("aiohttp", "Python/3.11 aiohttp/3.14.5"),
     silent("tornado", "application fails, deploy", "Tornado", DEPLOY, server="TornadoServer/6.6.1"),
     Row("tornado", "no pong", (close_frame(1000, "ping timed out"),), "peer", "1000 normal closure",
         ("heartbeat of the server found no answer",), ("conversation done",), "TornadoServer/6.6.1"),
+    too_big("tornado", "TornadoServer/6.6.1"),
+    Row("flask-sock on gunicorn", "application fails", (
+        OF_FLASK, FIN,
+    ), "us", "1002 protocol error, sent by us",
+        ("after the upgrade the server sent HTTP/1.1 500 INTERNAL SERVER ERROR", "The server encountered an internal",
+         "likely the application failed"), ("reserved bits", "proxies"), "gunicorn"),
+    too_big("flask-sock on gunicorn", "gunicorn"),
     silent("flask-sock on gunicorn", "deploy", DEPLOY, server="gunicorn"),
     Row("flask-sock", "no pong", (close_frame(1008, "Ping/Pong timeout"),), "peer", "1008 policy violation",
         ("heartbeat of the server found no answer",), ("credentials",)),
@@ -89,20 +121,24 @@ ROWS = (
     Row("socket.io", "too big", (close_frame(1009),), "peer", "1009 message too big", ("larger than the server",)),
     Row("websockets", "application fails, no pong", (close_frame(1011),), "peer", "1011 internal error",
         ("missed pong",), (), "Python/3.11 websockets/17.4"),
+    too_big("websockets", "Python/3.11 websockets/17.4"),
     Row("websockets", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,), (),
         "Python/3.11 websockets/17.4"),
     Row("socket.io", "deploy, no pong", (close_frame(None),), "peer", "1005 no code given",
         (DEPLOY, "missed pong (Socket.IO)")),
     Row("python-socketio", "no pong, too big", (close_frame(1000),), "peer", "1000 normal closure",
         ("missed pong", "too big", "python-socketio")),
+    silent("deno", "application fails: the process ends", "a process that is killed"),
     Row("deno", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,)),
     Row("deno", "no pong", (close_frame(1001, "No response from ping frame."), RST), "peer", "1001 going away",
         ("heartbeat of the server found no answer",), ("shutting down",)),
     Row("bun", "deploy", (close_frame(1001, "Server closed"),), "peer", "1001 going away", ("restarting",)),
     silent("bun", "no pong", "a missed pong"),
+    too_big("bun"),
     Row("nats", "deploy", (close_frame(1001, "Server Shutdown"),), "peer", "1001 going away", ("restarting",)),
     Row("nats", "no pong", (close_frame(1006, "Stale Connection"),), "us", "1002 protocol error, sent by us",
         ("“Stale Connection”", "its pings found no answer"), ()),
+    too_big("nats"),
     silent("mosquitto", "deploy, no pong, or a client id that is taken over"),
     Row("graphql-ws", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,)),
     silent("graphql-ws", "no pong", "a missed pong"),
@@ -122,6 +158,12 @@ ROWS = (
         frame(TEXT, b'c[4321,"kicked by app"]'), close_frame(1000, "Normal closure"),
     ), "peer", "1000 normal closure", ('last words of the peer: “c[4321,"kicked by app"]”', "on purpose"),
         ("conversation done",)),
+    Row("engine.io", "asked for EIO=3", (
+        OF_ENGINE_IO, FIN,
+    ), "us", "1002 protocol error, sent by us",
+        ("after the upgrade the server sent HTTP/1.1 400 Bad Request; the body says “Unsupported protocol version”",
+         "does not accept this version"),
+        ("reserved bits", "proxies")),
     Row("socketcluster", "no pong", (close_frame(4001),), "peer", "4001 application-defined",
         ("the code is the service's own",)),
     silent("nginx", "idle limit, stop, reset back end", "nginx", "idle limit", server="nginx/1.22.1"),
@@ -134,6 +176,7 @@ ROWS = (
     Row("caddy", "its own stop", (close_frame(1001),), "peer", "1001 going away", ("its own stop or reload",), (),
         "Caddy"),
     silent("caddy", "reset back end", "Caddy", "behind it is gone", server="Caddy"),
+    silent("mitmproxy", "stop"),
     Row("mitmproxy", "the server behind it crashes", (close_frame(1000),), "peer", "1000 normal closure",
         ("crash behind it (mitmproxy)",)),
 )  # fmt: skip
@@ -181,6 +224,50 @@ async def test_a_verdict_does_not_contradict_how_the_program_ends(row: Row) -> N
     assert (verdict.by, verdict.code) == (row.by, row.code)
     assert [word for word in row.words if word not in said] == []
     assert [word for word in (*row.never, *CERTAIN) if word in said] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words", "step"),
+    [
+        (4400, "Invalid message received", "could not take a message of ours", "look at the last messages sent"),
+        (4401, "Unauthorized", "does not accept who we are", "check the credentials"),
+        (4403, "Forbidden", "does not accept who we are", "check the credentials"),
+        (
+            4406,
+            "Subprotocol not acceptable",
+            "does not accept the subprotocol",
+            "put the one that the service documents",
+        ),
+        (4408, "Connection initialisation timeout", "“Connection initialisation timeout”", ""),
+        (4409, "Subscriber for 1 already exists", "“subscriber for this id already exists”", "look up the code"),
+        (4400, "", "calls this “bad request”", "look at the last messages sent"),
+        (4401, "", "calls this “unauthorized: subscribed before the connection was acknowledged”", ""),
+        (4403, "", "calls this “forbidden: the server refused the connection”", ""),
+        (4408, "", "calls this “connection initialisation timeout”", ""),
+        (4409, "", "calls this “subscriber for this id already exists”", "look up the code"),
+    ],
+)
+async def test_graphql_ws_closes_with_codes_of_its_protocol(code: int, reason: str, words: str, step: str) -> None:
+    verdict, _ = await judged(replaying((close_frame(code, reason),)), protocol="graphql-ws")
+    assert (verdict.by, verdict.code.split()[0]) == ("peer", str(code))
+    assert words in verdict.cause
+    assert verdict.next.startswith(step)
+
+
+async def test_socketcluster_pings_with_an_empty_text_before_it_gives_up() -> None:
+    verdict, ended = await judged(replaying((frame(TEXT, b""), frame(TEXT, b""), close_frame(4001)), pause_s=0.02))
+    assert (verdict.by, ended.close_code) == ("peer", 4001)
+    assert "last words" not in verdict.cause
+    assert "credentials" not in verdict.next
+
+
+async def test_events_of_rpc_websockets_are_messages_of_json_rpc() -> None:
+    tick = frame(TEXT, b'{"notification":"tick","params":[1,2]}')
+    async with against(replaying((tick, tick, tick, FIN)), send=(Sensitive("hello"),)) as engine:
+        ended = await engine.ended()
+        received = engine.sink.named("message.received")
+        assert {(event.type, event.error_type) for event in received[1:]} == {("tick", "")}
+        assert (ended.close_by, ended.error_type) == ("network", "eof")
 
 
 async def test_v8_a_close_frame_between_fragments_is_the_peers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from wsmon.model import units as fmt
@@ -393,9 +394,7 @@ def advice_on_loss(event: Event, history: History) -> Advice:
     if event.error_type == "message_too_big" and "fragments" in event.error:
         return _FRAGMENTS
     if event.error_type == "http_in_stream":
-        text = response_text(event)
-        fault = _FAULTS["http_in_stream"]
-        return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
+        return _advice_on_stray_response(event)
     if event.error_type == "protocol" and (told := advice_on_reason(_received_reason(event))):
         return told
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)
@@ -410,6 +409,17 @@ def _received_reason(event: Event) -> str:
     received = (event.meta or {}).get("received")
     reason = received.get("reason") if isinstance(received, dict) else None
     return reason if isinstance(reason, str) else ""
+
+
+_STRAY_STATUS: Final = re.compile(r"HTTP/\d\.\d (\d{3})\b")
+
+
+def _advice_on_stray_response(event: Event) -> Advice:
+    """Return the advice on an HTTP response inside the upgraded stream, with what its body says."""
+    found = _STRAY_STATUS.search(event.error)
+    text = response_text(event, int(found[1]) if found else 0)
+    fault = _FAULTS["http_in_stream"]
+    return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
 
 
 def _advice_on_silence(event: Event, history: History) -> Advice:

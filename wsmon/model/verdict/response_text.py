@@ -51,12 +51,16 @@ def quote(text: str) -> str:
     return f"“{shown}”"
 
 
-def response_text(event: Event) -> ResponseText:
-    """Return what the body of the response in ``meta`` says."""
+def response_text(event: Event, status: int | None = None) -> ResponseText:
+    """Return what the body of the response in ``meta`` says.
+
+    ``status`` is that of the response where it is not that of the event.
+    """
     body = response_body(event)
     if not body or _is_binary(body):
         return ResponseText()
-    status = event.status if isinstance(event.status, int) else 0
+    if status is None:
+        status = event.status if isinstance(event.status, int) else 0
     content_type = response_header(event, "Content-Type").lower()
     if body[:1] in ("{", "[", '"'):
         return ResponseText("json", _parts(_of_json(body), status) if _is_json(body) else _of_cut_json(body, status))
