@@ -161,6 +161,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         if self.pane_layout.is_ready and not self.is_covered:
             self.pane_layout.set_rows(len(snapshot.connections))
             self.panes.log.set_bounds(snapshot.bounds)
+            if (detail := self.pane_in_sight(DetailPane)) is not None:
+                detail.show_incidents(snapshot.incidents)
             statuses = tuple((row.state.name, row.state.status, row.state.is_stalled) for row in snapshot.connections)
             if statuses != self._drawn_statuses:
                 self._drawn_statuses = statuses
@@ -211,6 +213,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         pane = self.pane_in_sight(DetailPane)
         if pane is None:
             return
+        pane.show_incidents(self._snapshot.incidents)
         pane.show(event, FOLLOWING_HINT if self.panes.log.is_following else EMPTY_LOG_HINT)
         if event is not None and has_prior_events(event):
             self.services.worker.submit(

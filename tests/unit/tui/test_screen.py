@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
+from tests.support.builders import event
 from tests.support.fake_ports import FakeNotes
 from tests.support.queries import query
 from tests.support.screen_harness import ROOMY, Stage, stage, text, until
 from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.tui.options import AppOptions
+from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.screen import narrowed
 from wsmon.tui.session_state import LogPosition, Preference, SessionState, load, save
 from wsmon.tui.terminal import driver
@@ -213,3 +215,22 @@ def open_incident(on: Stage) -> None:
     on.store.incidents = (OPENED,)
     on.app.wake()
     on.clock.advance(1)
+
+
+async def test_p3_the_detail_of_an_open_incident_follows_what_it_finds() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("5")
+        on.screen.show_event(event("incident.opened", type="gap", reason="3 messages missing", id=OPENED.event_id))
+        for number in (41, 1_204):
+            on.store.incidents = (replace(OPENED, sentence=f"{number:,} messages missing"),)
+            on.app.wake()
+            on.clock.advance(1)
+            shown = f"By now      {number:,} messages missing"
+            await until(pilot, lambda: shown in pane_text(on.screen.panes.detail))  # noqa: B023
+
+
+def pane_text(pane: DetailPane) -> str:
+    """The lines of a pane."""
+    return "\n".join("".join(part for part, _ in line) for line in pane.lines)

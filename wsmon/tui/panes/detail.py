@@ -14,6 +14,7 @@ from textual.message import Message
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text, raw_at
 from wsmon.model.sanitize import sanitize
+from wsmon.model.snapshot import OpenIncident
 from wsmon.query.predicate import casefold_ascii
 from wsmon.tui.actions import Move, bindings, moved
 from wsmon.tui.glyphs import UNICODE, Glyphs
@@ -81,6 +82,8 @@ class DetailPane(TextPane):
         """The payload of the event in its decoded form; None without an event."""
         self._before = NO_PRIOR_EVENTS
         """What came before the event."""
+        self._incidents: tuple[OpenIncident, ...] = ()
+        """Those that are open now."""
         self._hint = FOLLOWING_HINT
         """Shown while there is no event."""
         self._form: PayloadForm = "decoded"
@@ -130,6 +133,12 @@ class DetailPane(TextPane):
         """Add what came before an event, if that is still shown."""
         if self._event == event:
             self._before = before
+            self._restart()
+
+    def show_incidents(self, incidents: tuple[OpenIncident, ...]) -> None:
+        """Show what the incident that the event opened has found by now, as long as it is open."""
+        before, self._incidents = self._by_now, incidents
+        if self._by_now != before:
             self._restart()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
@@ -264,6 +273,15 @@ class DetailPane(TextPane):
         self.post_message(StatusChanged(f"'{needle}' {found}" if found else ""))
 
     @property
+    def _by_now(self) -> str:
+        """What the incident that the event opened has found by now; empty where that is no more, or it is over."""
+        event = self._event
+        if event is None or event.name != "incident.opened":
+            return ""
+        sentences = (each.sentence for each in self._incidents if each.event_id == event.id)
+        return next((sentence for sentence in sentences if sentence != event.reason), "")
+
+    @property
     def _node(self) -> JsonNode | None:
         """The JSON value that the line under the cursor belongs to."""
         row = self._rows.current
@@ -295,7 +313,9 @@ class DetailPane(TextPane):
         if self._event is None or self._payload is None:
             rows = (DetailRow(((line, "dim"),)) for line in wrap(self._hint, width))
         else:
-            layout = DetailLayout(width, self._zone, self._glyphs, self._form, self._folding, self._before)
+            layout = DetailLayout(
+                width, self._zone, self._glyphs, self._form, self._folding, self._before, self._by_now
+            )
             rows = detail_rows(self._event, self._payload, layout)
         self._rows.begin(rows, max(self._rows.at, self.scroll_offset.y) + self.size.height + AHEAD)
         self._draw()

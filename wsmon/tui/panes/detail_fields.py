@@ -81,6 +81,8 @@ class DetailLayout:
     """Which containers of JSON are folded."""
     before: PriorEvents = NO_PRIOR_EVENTS
     """Last message before the event, and the loss before a failed attempt."""
+    by_now: str = ""
+    """Of the event that opened an incident: what the incident, still open, has found by now; empty = no more."""
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
         """Return foreign text made safe, on one line; wsmon's quotes and arrows in ASCII where the glyphs are."""
@@ -109,8 +111,8 @@ def heading_rows(title: str, layout: DetailLayout) -> Iterator[DetailRow]:
     yield DetailRow(((clip(title, layout.width, layout.glyphs.cut), "key-name"),))
 
 
-def outcome_fields(event: Event) -> Iterator[DetailField]:
-    """Yield how it ended, how long it took, and what is next."""
+def outcome_fields(event: Event, by_now: str = "") -> Iterator[DetailField]:
+    """Yield how it ended, what has been found by now, how long it took, and what is next."""
     meta = event.meta or {}
     if event.close_by:
         yield DetailField("Closed by", WHO[event.close_by], term=f"by:{event.close_by}")
@@ -120,6 +122,8 @@ def outcome_fields(event: Event) -> Iterator[DetailField]:
     if event.reason:
         reason = f"“{event.reason}”" if event.close_by else event.reason
         yield DetailField("Reason", reason, term=_equals("reason", event.reason))
+    if by_now:
+        yield DetailField("By now", by_now, "problem")
     for key, label in (("received", "Received"), ("sent", "Sent")):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:

@@ -120,7 +120,7 @@ def _head(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
     yield DetailRow(())
     yield from _verdict(event, layout)
     yield from _before(event, layout)
-    yield from field_rows(chain(outcome_fields(event), message_fields(event)), layout)
+    yield from field_rows(chain(outcome_fields(event, layout.by_now), message_fields(event)), layout)
 
 
 def _title(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:

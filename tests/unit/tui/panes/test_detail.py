@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
-from tests.support.builders import loss, message, numbered, usable
+from tests.support.builders import event, loss, message, numbered, usable
 from tests.support.pane_app import PaneApp
 from tests.support.scene_stores import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
+from wsmon.model.snapshot import OpenIncident
 from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes import detail_payload
 from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue, LazyRows, matching_lines
@@ -388,3 +389,29 @@ def test_more_rows_than_anyone_reads_end_with_a_remark() -> None:
     assert len(rows.made) == MOST_LINES + 1
     assert rows.made[-1].line[0][0] == "10,000 lines are shown: x exports the whole"
     assert not rows.make(3 * MOST_LINES)
+
+
+async def test_p3_an_open_incident_says_what_it_has_found_by_now_and_the_cursor_stays() -> None:
+    opened = event("incident.opened", type="gap", reason="2 messages missing: BTC 3-4", id=9)
+    detail = Detail()
+
+    def found(sentence: str) -> None:
+        detail.pane.show_incidents((OpenIncident(9, "gap", sentence, "feed"), OpenIncident(8, "stall", "no data")))
+
+    async with detail.run() as pilot:
+        found(opened.reason)
+        first = await detail.show(pilot, opened)
+        await pilot.press("j", "j")
+        seen = []
+        for number in (40, 1_204):
+            found(f"{number:,} messages missing: BTC 3-4, 9 and 7 more")
+            await pilot.pause()
+            seen.append([line.rstrip() for line in detail.app.lines() if line.startswith(("Reason", "By now"))])
+        assert not any(line.startswith("By now") for line in first)
+        assert seen == [
+            ["Reason      2 messages missing: BTC 3-4", f"By now      {number} messages missing: BTC 3-4, 9 and 7 more"]
+            for number in ("40", "1,204")
+        ]
+        detail.pane.show_incidents(())
+        await pilot.pause()
+        assert detail.app.lines() == first
