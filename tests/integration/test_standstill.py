@@ -15,11 +15,12 @@ import pytest
 
 from tests.support.engines import CLOSE, PING, PONG, TEXT, accept, close_frame, frame, raw_server, read_frame
 from tests.support.processes import POLL_S, Home, Recorder, stored
+from tests.support.slow_disk import COMPILER, SlowDisk
 from wsmon.model.events import Event
 
 # How long a recorder is stopped, and its store locked
 STOPPED_S = 3.0
-LOCKED_S = 5.0
+LOCKED_S = 14.0
 
 
 class Feed:
@@ -130,7 +131,7 @@ async def test_d1_a_locked_store_opens_no_stall_and_runs_no_alert_command(home: 
     alerted = tmp_path / "alerted"
     async with raw_server(Feed(0.1, burst=100)) as fast, raw_server(Feed(0.5)) as slow:
         entries = (
-            f'[[connection]]\nname = "{name}"\nurl = "ws://127.0.0.1:{port}/"\nexpect_every = "1s"\n'
+            f'[[connection]]\nname = "{name}"\nurl = "ws://127.0.0.1:{port}/"\nexpect_every = "3s"\n'
             for name, port in (("fast", fast), ("slow", slow))
         )
         config = home.write(f'[wsmon]\nalerts.command = ["touch", "{alerted}"]\n{"".join(entries)}')
@@ -148,6 +149,39 @@ async def test_d1_a_locked_store_opens_no_stall_and_runs_no_alert_command(home: 
         await recorder.ended()
     assert [(event.type, event.reason) for event in named(stored(recorder.store), "incident.opened")] == []
     assert not alerted.exists()
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler to make a slow disk with")
+@pytest.mark.parametrize(("delay_ms", "syncs", "per_s"), [(20, 60, 300), (4_000, 3, 1_500)])
+async def test_d1_a_disk_that_syncs_slowly_opens_no_stall_and_runs_no_alert_command(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delay_ms: int, syncs: int, per_s: int
+) -> None:
+    alerted = tmp_path / "alerted"
+    disk = SlowDisk(tmp_path)
+    for name, value in disk.environ.items():
+        monkeypatch.setenv(name, value)
+    async with raw_server(Feed(0.1, burst=per_s // 10)) as port:
+        recorder = await home.record(
+            home.write(
+                f'[wsmon]\nalerts.command = ["touch", "{alerted}"]\n'
+                f'[[connection]]\nname = "feed"\nurl = "ws://127.0.0.1:{port}/"\nexpect_every = "3s"\n'
+            )
+        )
+        await until(recorder, 30, "message.received")
+        disk.set_delay(delay_ms)
+        async with asyncio.timeout(60):
+            while disk.delayed < syncs:
+                await asyncio.sleep(POLL_S)
+        disk.set_delay(0)
+        # What waited is stored and judged
+        await until(recorder, 600, "message.received", stored(recorder.store)[-1].id)
+        recorder.signal(signal.SIGTERM)
+        await recorder.ended()
+    events = stored(recorder.store)
+    assert [(event.type, event.reason) for event in named(events, "incident.opened")] == []
+    assert not alerted.exists()
+    # Nothing was lost for it
+    assert named(events, "self.shed") == []
 
 
 async def test_d2_messages_that_waited_while_the_recorder_stood_still_are_no_feed_latency(home: Home) -> None:
