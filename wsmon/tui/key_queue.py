@@ -107,12 +107,16 @@ class KeyQueue:
     async def _deliver_unpainted(self) -> Sequence[DOMNode]:
         """Deliver keys until none waits, one changed the stage, or a paint is due.
 
-        Returns the path of the last key, whose effect was not waited for.
+        Returns the path of the last key; what its effect reads was not waited for.
         """
         until_s = asyncio.get_running_loop().time() + PAINT_S
         while True:
             path = await self._act_in_app(self._waiting.popleft())
             if not self._waiting or asyncio.get_running_loop().time() >= until_s:
+                # The paint that follows has the effect of this key, too, unless that has to be read from the store
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE_S):
+                        await self._walk(path)
                 return path
             await self._await_effect(path)
             if self._stage() != self._laid_out_stage:
