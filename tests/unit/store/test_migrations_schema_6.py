@@ -80,15 +80,25 @@ def answers(reader: Reader) -> dict[str, Any]:
 
 
 def known(found: Any, expected: Any) -> Any:
-    """The answers without the keys that later code added, and without key figures.
-
-    Key figures are judged by the rules of the code that reads, from statistics that are compared.
-    """
+    """The answers without the keys and the key figures that later code added."""
     if isinstance(found, dict) and isinstance(expected, dict):
-        return {key: known(value, expected[key]) for key, value in found.items() if key in expected and key != "kpis"}
+        if "kpis" in expected:
+            names = [each["name"] for each in expected["kpis"]]
+            found = {**found, "kpis": [each for each in found["kpis"] if each["name"] in names]}
+        return {key: known(value, expected[key]) for key, value in found.items() if key in expected}
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
         return [known(*pair) for pair in zip(found, expected, strict=True)]
     return found
+
+
+def judged_as_now(expected: Any) -> Any:
+    """The answers, with key figures of too few samples unjudged: later code asks for 10 of a share, 3 of a duration."""
+    if isinstance(expected, dict):
+        judged = {key: judged_as_now(value) for key, value in expected.items()}
+        if "budget_left" in judged and judged["samples"] < (10 if judged["is_share"] else 3):
+            judged |= {"ok": None, "budget_left": None}
+        return judged
+    return [judged_as_now(each) for each in expected] if isinstance(expected, list) else expected
 
 
 @pytest.mark.parametrize("prepare", [left_as_it_is, migrated])
@@ -97,7 +107,7 @@ def test_it_answers_the_same(store: Path, prepare: Callable[[Path], None]) -> No
     with closing(Reader(store, FixedClock(4_000.0))) as reader:
         # as JSON: tuples are lists, keys are texts
         found = json.loads(msgspec.json.encode(answers(reader)))
-    assert known(found, EXPECTED) == known(EXPECTED, EXPECTED)
+    assert known(found, EXPECTED) == judged_as_now(EXPECTED)
 
 
 def test_the_migration_keeps_a_copy_and_puts_the_configuration_into_one_column(store: Path) -> None:
