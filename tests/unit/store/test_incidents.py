@@ -70,8 +70,11 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
     assert verdicts(path)[1] == Verdict(
         "refusal",
         "HTTP 429 Too Many Requests",
-        "the server answered HTTP 429; the server limits how often one may connect, and the limit was reached",
-        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server limits how often one "
+        "may connect, and the limit was reached",
+        "dial less often: raise reconnect.initial, and open fewer connections at a time; what the answer says comes "
+        "first",
+        evidence_text="no key",
         certainty="stated",
     )
 

@@ -36,6 +36,12 @@ from wsmon.store.search import skip_index
 from wsmon.store.search.block_filter import BLOCKS
 from wsmon.store.search.skip_index import SearchIndexer
 
+# Of a stall in a session without a message
+UNUSED = (
+    "; the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "speak first (set protocol, subscribe or send)"
+)
+
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
@@ -156,7 +162,7 @@ def test_d1_silence_counts_up_to_what_the_engine_has_read(running: Running) -> N
     running.wait_for(4)
     running.end()
     opened = [each.reason for each in stored_events(running.path) if each.name == "incident.opened"]
-    assert opened == ["no data for 599 s; expected every 5 s"]
+    assert opened == [f"no data for 599 s; expected every 5 s{UNUSED}"]
 
 
 def test_incidents_of_a_recorder_that_died_are_ended_by_the_next_one(tmp_path: Path) -> None:
@@ -186,7 +192,7 @@ def test_the_end_of_a_recorder_ends_its_incidents(running: Running) -> None:
     running.wait_for(3)
     running.end()
     assert [(each.name, each.reason) for each in stored_events(running.path)][2:] == [
-        ("incident.opened", "no data for 6 s; expected every 5 s"),
+        ("incident.opened", f"no data for 6 s; expected every 5 s{UNUSED}"),
         ("incident.closed", "the recorder ended"),
     ]
 

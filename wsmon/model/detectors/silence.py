@@ -15,6 +15,13 @@ from wsmon.model.units import MS_NS, SECOND_NS
 STEADY_LIMIT_NS = 60 * SECOND_NS
 
 
+# As an MQTT broker does, which waits for CONNECT, some of them for ever
+_UNUSED = (
+    "the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "speak first (set protocol, subscribe or send)"
+)
+
+
 @dataclass(slots=True)
 class _OpenSession:
     """A usable session and the time of its newest data."""
@@ -28,6 +35,8 @@ class _OpenSession:
     """Duration of the newest silence that was too long and that data ended."""
     paused_ns: int | None = None
     """Monotonic time since which the recorder does not read, so that silence proves nothing; None while it reads."""
+    is_unused: bool = True
+    """Whether no message went in either direction yet."""
 
 
 class StallDetector(IncidentDetector):
@@ -59,6 +68,7 @@ class StallDetector(IncidentDetector):
             # What was not kept may have been data, and it is not known when the last of it came
             session = self._sessions[connection]
             session.heard_ns = max(session.heard_ns, event.mono_ns)
+            session.is_unused = False
 
     def _on_standstill(self, event: Event, stopped_ns: int) -> None:
         """Do not count the time in which the recorder stood still as silence."""
@@ -69,6 +79,8 @@ class StallDetector(IncidentDetector):
         connection = traffic.source.connection
         session = self._sessions.get(connection)
         heard_ns = traffic.newest_data_ns
+        if session is not None and traffic.messages:
+            session.is_unused = False
         if session is None or heard_ns is None or heard_ns < session.heard_ns:
             return
         self._hear(session, heard_ns)
@@ -79,8 +91,10 @@ class StallDetector(IncidentDetector):
             every_s = self._expectation(connection).every_s
             silent_ns = mono_ns - session.heard_ns
             if every_s and session.paused_ns is None and silent_ns > every_s * SECOND_NS:
-                expected = f"expected every {seconds(every_s * SECOND_NS)}"
-                self.incidents.open(session.source, f"no data for {seconds(silent_ns)}; {expected}", [session.heard_id])
+                reason = f"no data for {seconds(silent_ns)}; expected every {seconds(every_s * SECOND_NS)}"
+                if session.is_unused:
+                    reason += f"; {_UNUSED}"
+                self.incidents.open(session.source, reason, [session.heard_id])
 
     def _hear(self, session: _OpenSession, heard_ns: int) -> None:
         connection = session.source.connection

@@ -29,7 +29,10 @@ class Case:
 
     def data(self, after_s: float, newest_id: int = 0) -> None:
         at_ns = mono_ns(after_s)
-        self.detector.observe_traffic(Traffic(source(NAME), at_ns, at_ns, newest_id=newest_id))
+        self.detector.observe_traffic(Traffic(source(NAME), at_ns, at_ns, newest_id=newest_id, messages=1))
+
+    def sent(self, after_s: float) -> None:
+        self.detector.observe_traffic(Traffic(source(NAME), mono_ns(after_s), messages=1))
 
     def check(self, after_s: float) -> tuple[Event, ...]:
         found = self.detector.check(at_ns(after_s), mono_ns(after_s))
@@ -38,6 +41,10 @@ class Case:
         return found
 
 
+UNUSED = (
+    "; the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "speak first (set protocol, subscribe or send)"
+)
 SILENCE = 'a longer expect_every or silence = ["stall"]'
 OPENED: Meta = {"evidence": [1], "silence": SILENCE}
 CLOSED: Meta = {"incident": 2, "evidence": [2]}
@@ -64,7 +71,25 @@ def test_silence_past_what_is_expected_opens_an_incident_once(case: Case) -> Non
 
 
 def test_a_connection_that_never_sent_anything_stalls_from_its_opening(case: Case) -> None:
-    assert case.check(5.1) == (stall("incident.opened", 5.1, "no data for 5.1 s; expected every 5 s", OPENED),)
+    reason = f"no data for 5.1 s; expected every 5 s{UNUSED}"
+    assert case.check(5.1) == (stall("incident.opened", 5.1, reason, OPENED),)
+
+
+def test_a_server_that_may_wait_for_the_client_is_not_told_as_that_once_something_was_sent(case: Case) -> None:
+    case.sent(1)
+    assert [found.reason for found in case.check(5.1)] == ["no data for 5.1 s; expected every 5 s"]
+
+
+def test_what_was_not_kept_may_have_been_a_message(case: Case) -> None:
+    case.see(event("self.shed", 1, NAME))
+    assert [found.reason for found in case.check(6.1)] == ["no data for 5.1 s; expected every 5 s"]
+
+
+def test_each_session_begins_without_messages(case: Case) -> None:
+    case.data(1)
+    case.see(loss(2, NAME))
+    case.see(usable(10, NAME))
+    assert [found.reason for found in case.check(15.5)] == [f"no data for 5.5 s; expected every 5 s{UNUSED}"]
 
 
 def test_the_newest_event_before_the_silence_is_its_evidence(case: Case) -> None:
@@ -138,7 +163,7 @@ def test_what_is_expected_may_change_while_it_is_open() -> None:
     case = Case(expect_every_s=0)
     case.see(usable(0, NAME))
     case.expect(2.0)
-    assert [found.reason for found in case.check(3)] == ["no data for 3 s; expected every 2 s"]
+    assert [found.reason for found in case.check(3)] == [f"no data for 3 s; expected every 2 s{UNUSED}"]
 
 
 def test_time_in_which_we_did_not_read_is_no_silence(case: Case) -> None:
