@@ -54,7 +54,7 @@ class Told:
             to_come = iter(switches)
             for events, now_s in batches:
                 one.commit(*events, *switch(next(to_come, None), now_s), now_s=now_s)
-            one.fold.close_batches(at_ns(200), 0, is_end=True)
+            one.fold.close_seconds(at_ns(200), 0, is_end=True)
             one.commit(now_s=300)  # every second is over
             totals = one.rows(f"SELECT connection, {COUNTED} FROM rollup WHERE level = 3600 GROUP BY 1 ORDER BY 1")
             details = [one.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5") for table in DETAILS]

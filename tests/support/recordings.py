@@ -51,7 +51,7 @@ class Recording:
         if rolled_after_s is not None:
             self._fold.roll(at_ns(rolled_after_s) // SECOND_NS)
         self._commit()
-        return self._fold.last_id
+        return self._fold.assigned_id
 
     def execute(self, sql: str, *parameters: object) -> None:
         """Change the store behind everybody's back."""

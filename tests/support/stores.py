@@ -42,7 +42,7 @@ class Recording:
         passed_ns = round(now_s * SECOND_NS)
         self.fold.fold(events)
         self.fold.detect(T0_NS + passed_ns, MONO_0_NS + passed_ns)
-        self.fold.close_batches(T0_NS + passed_ns, MONO_0_NS + passed_ns)
+        self.fold.close_seconds(T0_NS + passed_ns, MONO_0_NS + passed_ns)
         self.fold.roll((T0_NS + passed_ns) // SECOND_NS)
         self.write()
 

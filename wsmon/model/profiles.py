@@ -21,7 +21,7 @@ ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
 
 MESSAGES: Final[frozenset[EventName]] = frozenset({"message.received", "message.sent"})
 # Represents the messages that are no rows
-BATCH: Final[EventName] = "message.batch_processed"
+BATCH_PROCESSED: Final[EventName] = "message.batch_processed"
 # Without missed ones, which are the purpose of heartbeats
 HEALTHY_HEARTBEATS: Final[frozenset[EventName]] = frozenset(
     {"heartbeat.sent", "heartbeat.received", "heartbeat.responded"}
@@ -48,13 +48,13 @@ MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
 
 # Traces of applications too: a server may report every request
 _AS_OFTEN_AS_MESSAGES: Final[frozenset[EventName]] = frozenset(
-    name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH
+    name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH_PROCESSED
 )
 
 # Names that the smallest profile keeps: those needed for a first diagnosis
 _ALWAYS: Final[frozenset[EventName]] = frozenset(
     {
-        BATCH,
+        BATCH_PROCESSED,
         "connection.reconnect.success",
         "connection.reconnect.failed",
         "auth.failed",
@@ -85,7 +85,7 @@ class Profile:
 
     @property
     def keeps_messages(self) -> bool:
-        """Whether every message is a row with its payload; otherwise there are rows of ``BATCH``."""
+        """Whether every message is a row with its payload; otherwise there are rows of ``BATCH_PROCESSED``."""
         return MESSAGES.isdisjoint(self.dropped)
 
     def keeps(self, event: Event) -> bool:

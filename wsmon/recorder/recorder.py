@@ -137,10 +137,12 @@ class _Recording:
             self._loop.on_standstill = self._watch.stood_still
         self._emit = self_events(sink, clock)
         origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
-        watch = partial(RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.last_id, rules, clock)
+        watch = partial(
+            RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.committed_id, rules, clock
+        )
         self._alerts = AlertDispatcher(origin, self._emit, clock, watch, options.child_descriptors)
         self._alerts.configure(configuration.alerts, configuration.secrets)
-        self._monitoring = Monitoring(self._metric_sources(), self._writer.last_id, info.configuration, clock)
+        self._monitoring = Monitoring(self._metric_sources(), self._writer.committed_id, info.configuration, clock)
         self._monitoring.configure(configuration)
         self._commands = CommandHandler(
             options,
@@ -233,7 +235,7 @@ class _Recording:
             SCHEMA_VERSION,
             self._writer.run,
             os.getpid(),
-            self._writer.last_id,
+            self._writer.committed_id,
             self._commands.digest,
         )
 
@@ -266,7 +268,7 @@ class _Recording:
             writer.totals.read,
             self._health,
             lambda: writer.pruned_events,
-            lambda: writer.last_id,
+            lambda: writer.committed_id,
             lambda: self._server.clients,
         )
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.errors import StoreError
-from wsmon.store.batches import LostBatch, lost_batches
 from wsmon.store.codec import STATUS_CODES
+from wsmon.store.counted_seconds import LostSecond, lost_seconds
 from wsmon.store.schema import (
     APPLICATION_ID,
     META_CONFIGURATION,
@@ -87,7 +87,7 @@ class Database:
     """0 before ``begin_run``."""
     interrupted_incidents: tuple[InterruptedIncident, ...] = ()
     """Incidents that an earlier recorder left open; set by ``begin_run``."""
-    lost_batches: tuple[LostBatch, ...] = ()
+    lost_seconds: tuple[LostSecond, ...] = ()
     """Messages that it counted and no event stands for; set by ``begin_run``."""
 
     @property
@@ -106,10 +106,10 @@ class Database:
             self.interrupted_incidents = tuple(
                 InterruptedIncident(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall()
             )
-            self.lost_batches = tuple(
-                batch
+            self.lost_seconds = tuple(
+                second
                 for (cut_off,) in connection.execute("SELECT id FROM run WHERE end IS NULL").fetchall()
-                for batch in lost_batches(connection, cut_off)
+                for second in lost_seconds(connection, cut_off)
             )
             mark_cut_off(connection)
             connection.execute(

@@ -22,7 +22,6 @@ from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
-from wsmon.store.batches import LostBatch, MessageBatch, OpenBatches
 from wsmon.store.codec import (
     EVENT_COLUMNS,
     FLAG_IN,
@@ -38,6 +37,7 @@ from wsmon.store.codec import (
     storable,
 )
 from wsmon.store.connections import Connections
+from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecond
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
 from wsmon.store.lifecycle import (
     BYTES_IN,
@@ -55,13 +55,13 @@ from wsmon.store.sessions import SourceRows, SourceStream
 
 # Columns that every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
-# Columns that a message has where its protocol could read it. A set of them is a number, the shape of a message: bit n
-# of a shape says that column n has a value
+# Columns that a message has where its protocol could read it. Which of them have a value is a number: bit n says that
+# column n has one
 READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
-_SHAPES = 1 << len(READ_COLUMNS)
+_SETS_OF_READ_COLUMNS = 1 << len(READ_COLUMNS)
 
-# The shape of any other event: for each of EVENT_COLUMNS, whether it has a value
-_Shape = tuple[bool, ...]
+# For each of EVENT_COLUMNS, whether an event has a value in it
+_HasValue = tuple[bool, ...]
 
 
 _RECEIVED = NAME_CODES["message.received"]
@@ -79,7 +79,7 @@ class Fold:
         self,
         connection: sqlite3.Connection,
         run: int,
-        last_id: int,
+        committed_id: int,
         detectors: Sequence[Detector],
         *,
         keeps_all: bool = False,
@@ -87,10 +87,10 @@ class Fold:
         """``keeps_all``: make every event a row, whatever the capture profiles say."""
         self._connection = connection
         # The newest id that was assigned, committed or not
-        self.last_id = last_id
-        self._committed_id = last_id
+        self.assigned_id = committed_id
+        self._committed_id = committed_id
         # No event was ever committed
-        self._is_empty = last_id == 0
+        self._is_empty = committed_id == 0
         self._detection = DetectorRunner(detectors)
         self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = SourceRows(connection, run, self._connections)
@@ -99,7 +99,7 @@ class Fold:
         self._rollups = Rollups(connection)
         # What happened since this fold began; any thread may read it
         self.totals = self._rollups.totals
-        self._batches = OpenBatches()
+        self._counted = CountedSeconds()
         self._rows = EventRows()
         self._messages = self._rows.messages
         # Counters of the current batch, by second and connection
@@ -112,7 +112,7 @@ class Fold:
     @property
     def has_changed(self) -> bool:
         """Whether there is something to commit."""
-        return self.last_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
+        return self.assigned_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
 
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int, thresholds: Thresholds = NO_THRESHOLDS) -> None:
         """Use the connections of a configuration, and the thresholds of detectors that it sets, from now on."""
@@ -122,7 +122,7 @@ class Fold:
 
     def fold(self, events: Iterable[Event]) -> None:
         """Count events; assign an id and make a row of those that the capture profile of their connection keeps."""
-        event_id = self.last_id
+        event_id = self.assigned_id
         source = stream = event = None
         keeps_messages = True
         second = start_ns = end_ns = 0
@@ -163,7 +163,7 @@ class Fold:
                 keeps_messages = stream.keeps_messages
         if event is None:
             return
-        self.last_id = event_id
+        self.assigned_id = event_id
         self._count_messages(second)
         self._finish_batch(event.mono_ns)
 
@@ -181,16 +181,16 @@ class Fold:
         # Incidents that the first call opened have an id now, and end too
         self.detect(ts_ns, mono_ns)
 
-    def close_batches(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
+    def close_seconds(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
         """Make the rows that stand for the messages of past seconds, or, at the end of the run, of all seconds."""
-        batches = self._batches.take_all() if is_end else self._batches.take_over(ts_ns // SECOND_NS)
-        self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
+        seconds = self._counted.take_all() if is_end else self._counted.take_over(ts_ns // SECOND_NS)
+        self.assigned_id = self._make_rows(seconds, self.assigned_id, ts_ns, mono_ns)
         self._finish_batch(mono_ns)
 
-    def restore(self, cut_off: Iterable[LostBatch]) -> None:
+    def restore(self, cut_off: Iterable[LostSecond]) -> None:
         """Take over messages that an earlier recorder counted before it was cut off, and that no row stands for."""
         for each in cut_off:
-            self._batches.restore(self._sources.stream(each.source), each.second, each.counts)
+            self._counted.restore(self._sources.stream(each.source), each.second, each.counts)
 
     def roll(self, now_s: int) -> None:
         """Add past seconds to their minutes and hours, and update the states in ``totals`` once a second."""
@@ -205,14 +205,14 @@ class Fold:
         self._lifecycle.write()
         self._rollups.write()
         set_meta = "UPDATE meta SET value = ? WHERE key = ?"
-        self._connection.execute(set_meta, (self.last_id, META_LAST_ID))
-        if self._is_empty and self.last_id:
+        self._connection.execute(set_meta, (self.assigned_id, META_LAST_ID))
+        if self._is_empty and self.assigned_id:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
     def committed(self) -> list[Event]:
         """Forget what is written; returns the events that alerts are about, with their ids."""
-        self._committed_id = self.last_id
-        self._is_empty = self._is_empty and not self.last_id
+        self._committed_id = self.assigned_id
+        self._is_empty = self._is_empty and not self.assigned_id
         self._rows.clear()
         for part in (self._sources, self._connections, self._lifecycle, self._rollups):
             part.committed()
@@ -246,26 +246,27 @@ class Fold:
         except UnicodeDecodeError:
             text = payload
         read: list[SqlValue] = []
-        shape = 0
+        # Of READ_COLUMNS, a bit each
+        has_value = 0
         if event.duration_ns is not None:
             read.append(event.duration_ns)
             (stream.decoded if name == _RECEIVED else stream.encoded).append(event.duration_ns)
-            shape = 1
+            has_value = 1
         if event.type:
             read.append(storable(event.type))
             (stream.types_in if name == _RECEIVED else stream.types_out).append(event.type)
-            shape |= 2
+            has_value |= 2
         if event.topic:
             read.append(storable(event.topic))
-            shape |= 4
+            has_value |= 4
         if event.ref:
             read.append(storable(event.ref))
-            shape |= 8
+            has_value |= 8
         if event.meta is not None:
             read.append(meta_text(event.meta))
             self._measure(event_id, event, event.meta, stream)
-            shape |= 16
-        messages = self._messages[shape]
+            has_value |= 16
+        messages = self._messages[has_value]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
         messages += read
@@ -281,28 +282,28 @@ class Fold:
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
             )
 
-    def _fold_unkept(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
+    def _fold_unkept(self, assigned_id: int, event: Event, stream: SourceStream, second: int) -> int:
         """Count a message that becomes a row only if it has an error; returns the last id assigned."""
         stream.note_reading(event)
         if event.meta is not None:
             self._measure(0, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
             bucket = self._delta(second, stream.connection.id)
-            row_id = self._row(last_id, event, stream, bucket)
+            row_id = self._row(assigned_id, event, stream, bucket)
             self._lifecycle.fold_problem(row_id, event, stream.connection, bucket)
-            return row_id or last_id
-        return last_id
+            return row_id or assigned_id
+        return assigned_id
 
-    def _fold_single(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
+    def _fold_single(self, assigned_id: int, event: Event, stream: SourceStream, second: int) -> int:
         """Fold any event but a message; returns the last id assigned."""
         connection = stream.connection
         if connection is not None and (event.to_status in SESSION_ENDS or event.name == _PROFILE_CHANGED):
             self._count_messages(second)
-            last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
+            assigned_id = self._make_rows(self._counted.take_of(connection.id), assigned_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
         if connection is not None:
             event = self._verdicts.judged(event, connection, stream)
-        row_id = self._row(last_id, event, stream, bucket)
+        row_id = self._row(assigned_id, event, stream, bucket)
         if connection is not None and bucket is not None:
             self._verdicts.observe(event, row_id)
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
@@ -313,7 +314,7 @@ class Fold:
             self._detection.observe(event, row_id)
             if is_alertable(event):
                 self._notable.append(msgspec.structs.replace(event, id=row_id))
-        return row_id or last_id
+        return row_id or assigned_id
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: SourceStream) -> None:
         """Collect the sequence number and the latency that the engine read out of a message; id 0: it is no row."""
@@ -325,24 +326,24 @@ class Fold:
                 excess_ns = stream.fastest.excess_ns(round(latency_ms * MS_NS), event.mono_ns // SECOND_NS)
                 stream.latencies.append(excess_ns)
 
-    def _row(self, last_id: int, event: Event, stream: SourceStream, bucket: Bucket | None) -> int:
+    def _row(self, assigned_id: int, event: Event, stream: SourceStream, bucket: Bucket | None) -> int:
         """Make a row of an event where the profile keeps it; returns its id, or 0."""
         if not stream.profile.keeps(event):
             return 0
-        stream.last_id = last_id + 1
+        stream.last_id = assigned_id + 1
         self._rows.add(stream.last_id, stream.id, event)
         if bucket is not None:
             bucket.counters[EVENTS] += 1
         return stream.last_id
 
-    def _make_rows(self, batches: Iterable[MessageBatch], last_id: int, ts_ns: int, mono_ns: int) -> int:
+    def _make_rows(self, seconds: Iterable[CountedSecond], assigned_id: int, ts_ns: int, mono_ns: int) -> int:
         """Make the rows that stand for messages, at a time; returns the last id assigned."""
-        for batch in batches:
-            stream = self._touch(batch.stream)
+        for counted in seconds:
+            stream = self._touch(counted.stream)
             assert stream.connection is not None
             bucket = self._delta(ts_ns // SECOND_NS, stream.connection.id)
-            last_id = self._row(last_id, batch.event(ts_ns, mono_ns), stream, bucket)
-        return last_id
+            assigned_id = self._row(assigned_id, counted.event(ts_ns, mono_ns), stream, bucket)
+        return assigned_id
 
     def _touch(self, stream: SourceStream) -> SourceStream:
         if not stream.is_touched:
@@ -363,7 +364,7 @@ class Fold:
             if stream.keeps_messages:
                 counters[EVENTS] += len(stream.received) + len(stream.sent)
             else:
-                self._batches.add(stream, second, stream.received, stream.sent)
+                self._counted.add(stream, second, stream.received, stream.sent)
             counters[MESSAGES_IN] += len(stream.received)
             counters[MESSAGES_OUT] += len(stream.sent)
             counters[WIRE_IN] += stream.received_wire
@@ -421,22 +422,22 @@ class EventRows:
     """
 
     def __init__(self) -> None:
-        # By shape: values of MESSAGE_COLUMNS and those of READ_COLUMNS, flat. The fold extends them in place
-        self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SHAPES))
-        self._others: dict[_Shape, list[SqlValue]] = {}
+        # By which of READ_COLUMNS have a value: values of MESSAGE_COLUMNS and these, flat. The fold extends them
+        self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SETS_OF_READ_COLUMNS))
+        self._others: dict[_HasValue, list[SqlValue]] = {}
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
         """Add the row of any event."""
         row = event_row(event_id, source_id, event)
-        shape = tuple(value is not None for value in row)
-        self._others.setdefault(shape, []).extend(compress(row, shape))
+        has_value = tuple(value is not None for value in row)
+        self._others.setdefault(has_value, []).extend(compress(row, has_value))
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Insert the rows; they stay here until ``clear``, since the commit may fail."""
         for statements, messages in zip(_MESSAGES, self.messages, strict=True):
             statements.write(connection, messages)
-        for shape, values in self._others.items():
-            _statements(shape).write(connection, values)
+        for has_value, values in self._others.items():
+            _statements(has_value).write(connection, values)
 
     def clear(self) -> None:
         """Forget the rows: they are committed."""
@@ -449,13 +450,13 @@ _MESSAGES = tuple(
     MultiRowInsert(
         "INSERT",
         "event",
-        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if shape >> bit & 1)),
+        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if has_value >> bit & 1)),
     )
-    for shape in range(_SHAPES)
+    for has_value in range(_SETS_OF_READ_COLUMNS)
 )
 
 
-# A few dozen shapes occur
+# A few dozen sets of columns occur
 @lru_cache(maxsize=256)
-def _statements(shape: _Shape) -> MultiRowInsert:
-    return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))
+def _statements(has_value: _HasValue) -> MultiRowInsert:
+    return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, has_value)))

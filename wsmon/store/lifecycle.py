@@ -12,7 +12,7 @@ from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
 from wsmon.model.events import READ_LATE, Event
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
-from wsmon.model.profiles import BATCH, MESSAGES
+from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, MultiRowInsert, SqlValue, storable
@@ -154,8 +154,8 @@ class Lifecycle:
                 self._connections.change(record)
         elif event.name == "message.process.completed" and event.duration_ns is not None and not _is_read_late(event):
             _measure(bucket, METRICS["process"], event.duration_ns)
-        elif event.name == BATCH:
-            _count_batch(event, bucket)
+        elif event.name == BATCH_PROCESSED:
+            _count_messages(event, bucket)
 
     def _fold_name(
         self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket
@@ -290,8 +290,8 @@ def _explains_nothing(event: Event) -> bool:
     return event.to_status == "closed" and not event.error_type
 
 
-def _count_batch(event: Event, bucket: Bucket) -> None:
-    """Count the messages that a recorded batch stands for."""
+def _count_messages(event: Event, bucket: Bucket) -> None:
+    """Count the messages that a recorded ``message.batch_processed`` stands for."""
     for way, messages, size_bytes in (("received", MESSAGES_IN, BYTES_IN), ("sent", MESSAGES_OUT, BYTES_OUT)):
         counted = event.meta.get(way) if event.meta else None
         if isinstance(counted, Mapping):

@@ -107,8 +107,8 @@ class Replay:
         self._fold_range(fold, events[first:])
 
     def _fold_range(self, fold: Fold, events: tuple[Event, ...]) -> None:
-        assert events[0].id > fold.last_id, "ids must ascend"
-        fold.last_id = events[0].id - 1
+        assert events[0].id > fold.assigned_id, "ids must ascend"
+        fold.assigned_id = events[0].id - 1
         fold.fold(events)
 
     def _note(self, source: Source, event: Event) -> None:

@@ -85,7 +85,7 @@ class Writer:
         """
         self.run = database.run
         # Newest committed id
-        self.last_id = database.last_id
+        self.committed_id = database.last_id
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -93,7 +93,7 @@ class Writer:
         self._on_failure = on_failure
         self._on_notable = on_notable
         found_by = all_detectors() if detectors is None else detectors
-        self._fold = Fold(database.connection, database.run, self.last_id, found_by)
+        self._fold = Fold(database.connection, database.run, self.committed_id, found_by)
         self._detected_mono_ns = 0
         # Monotonic time by which detectors judge: everything that arrived before it has been folded
         self._complete_until_ns = 0
@@ -148,7 +148,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._fold.restore(self._database.lost_batches)
+            self._fold.restore(self._database.lost_seconds)
             self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
                 batch = self._bus.take()
@@ -157,7 +157,7 @@ class Writer:
                 if len(batch.events) < INDEX_BELOW_EVENTS:
                     self._index()
             self._has_ended = True
-            self._fold.close_batches(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
+            self._fold.close_seconds(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
             self._database.end_run(self._clock.wall_ns())
             self._database.close()
@@ -181,14 +181,14 @@ class Writer:
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._complete_until_ns = max(self._complete_until_ns, min(mono_ns, batch.complete_until_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
-        self._fold.close_batches(ts_ns, mono_ns)
+        self._fold.close_seconds(ts_ns, mono_ns)
         # After the events of everything that ends with the run
         self._fold.fold(farewell)
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
             notable = self._commit()
-            self.last_id = self._fold.last_id
-            self._on_commit(self.last_id)
+            self.committed_id = self._fold.assigned_id
+            self._on_commit(self.committed_id)
             if notable and self._on_notable is not None:
                 self._on_notable(notable)
             if batch.events:
@@ -259,17 +259,17 @@ class Writer:
 
     def _is_committed(self) -> bool:
         """Whether a commit that reported a failure is in the store nevertheless, which happens with EIO."""
-        if self._fold.last_id == self.last_id:
+        if self._fold.assigned_id == self.committed_id:
             # It had no events, and absolute values may be written twice
             return False
         try:
-            return self._database.last_id == self._fold.last_id
+            return self._database.last_id == self._fold.assigned_id
         except sqlite3.Error:
             # Unknown: the next try to commit decides
             return False
 
     def _lost(self) -> int:
-        return self._fold.last_id - self.last_id + self._bus.waiting_events + self._bus.shed_events
+        return self._fold.assigned_id - self.committed_id + self._bus.waiting_events + self._bus.shed_events
 
     def _keep_distance(self) -> None:
         left_s = COMMIT_GAP_S - (self._clock.mono_ns() - self._committed_mono_ns) / SECOND_NS
@@ -295,7 +295,7 @@ class Writer:
         tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
         try:
             while not self._bus.is_closing:
-                if not self._indexer.index(self.last_id, self._slice()):
+                if not self._indexer.index(self.committed_id, self._slice()):
                     return
                 if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
                     return

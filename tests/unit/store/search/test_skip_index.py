@@ -74,7 +74,7 @@ def test_texts_beside_the_payload_are_indexed_too(run: Recording) -> None:
     for column, word in words.items():
         run.commit(msgspec.structs.replace(message("x"), **{column: word}), *plain[1:])
     run.commit(*plain * SEGMENT)
-    index(run, run.fold.last_id)
+    index(run, run.fold.assigned_id)
     found = [where(run, word, last_id=8 * BLOCK) for word in words.values()]
     assert found == [[(place * BLOCK + 1, place * BLOCK + BLOCK)] for place in range(8)]
 

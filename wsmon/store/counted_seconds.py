@@ -1,4 +1,4 @@
-"""Messages without rows of their own: counted by session and second, one batch event stands for them."""
+"""Messages without rows of their own: counted by session and second; one event stands for each such second."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 import msgspec
 
 from wsmon.model.events import Event, Json, Source
-from wsmon.model.profiles import BATCH, PROFILES
+from wsmon.model.profiles import BATCH_PROCESSED, PROFILES
 from wsmon.model.units import SECOND_NS
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.connections import spec_of
 from wsmon.store.sessions import SourceStream
 
-_RECEIVED, _SENT, _BATCH = (NAME_CODES[name] for name in ("message.received", "message.sent", BATCH))
+_RECEIVED, _SENT, _COUNTED_SECOND = (NAME_CODES[name] for name in ("message.received", "message.sent", BATCH_PROCESSED))
 
 
 class Counts(NamedTuple):
@@ -30,7 +30,7 @@ class Counts(NamedTuple):
 
 
 @dataclass(slots=True)
-class MessageBatch:
+class CountedSecond:
     """Messages of one session in one second."""
 
     stream: SourceStream
@@ -44,7 +44,7 @@ class MessageBatch:
     """Messages were added since the last call of ``take_over``."""
 
     def event(self, ts_ns: int, mono_ns: int) -> Event:
-        """The event of the batch; ``meta`` has ``count`` and ``total_size`` (uncompressed), and both by direction.
+        """Their event; ``meta`` has ``count`` and ``total_size`` (uncompressed), and both by direction.
 
         ``since_ns`` is the wall time at which its second began. ``size`` is 0, as for everything in the category
         ``message`` that is no message: a sum of sizes counts no byte twice.
@@ -56,58 +56,58 @@ class MessageBatch:
             "sent": {"count": self.sent, "total_size": self.sent_bytes},
             "since_ns": self.second * SECOND_NS,
         }
-        return Event(self.stream.source, BATCH, ts_ns, mono_ns, size=0, meta=meta)
+        return Event(self.stream.source, BATCH_PROCESSED, ts_ns, mono_ns, size=0, meta=meta)
 
 
-class OpenBatches:
-    """The batches that no event stands for yet."""
+class CountedSeconds:
+    """The seconds that no event stands for yet."""
 
     def __init__(self) -> None:
         # By stream and second, oldest first
-        self._open: dict[tuple[int, int], MessageBatch] = {}
+        self._open: dict[tuple[int, int], CountedSecond] = {}
 
     def add(self, stream: SourceStream, second: int, received: Sequence[int], sent: Sequence[int]) -> None:
         """Take the sizes of messages of a second."""
         key = (stream.id, second)
-        batch = self._open.get(key)
-        if batch is None:
-            batch = self._open[key] = MessageBatch(stream, second)
-        batch.received += len(received)
-        batch.received_bytes += sum(received)
-        batch.sent += len(sent)
-        batch.sent_bytes += sum(sent)
-        batch.is_growing = True
+        counted = self._open.get(key)
+        if counted is None:
+            counted = self._open[key] = CountedSecond(stream, second)
+        counted.received += len(received)
+        counted.received_bytes += sum(received)
+        counted.sent += len(sent)
+        counted.sent_bytes += sum(sent)
+        counted.is_growing = True
 
     def restore(self, stream: SourceStream, second: int, counts: Counts) -> None:
         """Add the counts of a past second, of which no more messages come."""
-        self._open[stream.id, second] = MessageBatch(stream, second, *counts, is_growing=False)
+        self._open[stream.id, second] = CountedSecond(stream, second, *counts, is_growing=False)
 
-    def take_over(self, now_s: int) -> list[MessageBatch]:
-        """Remove the batches of past seconds; those that grew since the last call stay, for more may be on its way."""
-        growing = {key for key, batch in self._open.items() if batch.is_growing}
+    def take_over(self, now_s: int) -> list[CountedSecond]:
+        """Remove the past seconds; those that grew since the last call stay, for more may be on its way."""
+        growing = {key for key, counted in self._open.items() if counted.is_growing}
         for key in growing:
             self._open[key].is_growing = False
-        return self._take(lambda batch: batch.second < now_s and (batch.stream.id, batch.second) not in growing)
+        return self._take(lambda each: each.second < now_s and (each.stream.id, each.second) not in growing)
 
-    def take_of(self, connection_id: int) -> list[MessageBatch]:
-        """Remove the batches of a connection: its session is over, or its messages are rows from now on."""
+    def take_of(self, connection_id: int) -> list[CountedSecond]:
+        """Remove the seconds of a connection: its session is over, or its messages are rows from now on."""
         return self._take(
-            lambda batch: batch.stream.connection is not None and batch.stream.connection.id == connection_id
+            lambda each: each.stream.connection is not None and each.stream.connection.id == connection_id
         )
 
-    def take_all(self) -> list[MessageBatch]:
-        """Remove all batches: no message comes any more."""
+    def take_all(self) -> list[CountedSecond]:
+        """Remove all seconds: no message comes any more."""
         return self._take(lambda _: True)
 
-    def _take(self, is_due: Callable[[MessageBatch], bool]) -> list[MessageBatch]:
-        due = [(key, batch) for key, batch in self._open.items() if is_due(batch)]
+    def _take(self, is_due: Callable[[CountedSecond], bool]) -> list[CountedSecond]:
+        due = [(key, counted) for key, counted in self._open.items() if is_due(counted)]
         for key, _ in due:
             del self._open[key]
-        return [batch for _, batch in due]
+        return [counted for _, counted in due]
 
 
-# Seconds before the newest message in which batches are looked for: one is written within two seconds after its own,
-# and a slow commit delays the counters as well
+# Seconds before the newest message in which their events are looked for: one is written within two seconds after its
+# own, and a slow commit delays the counters as well
 RECENT_S = 10
 
 _SESSIONS = """
@@ -126,7 +126,7 @@ FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
 """
 
 
-class LostBatch(NamedTuple):
+class LostSecond(NamedTuple):
     """Messages of one session in one second that an earlier recorder counted and no row stands for."""
 
     source: Source
@@ -148,7 +148,7 @@ class _Meta(msgspec.Struct):
     sent: _Sum
 
 
-def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch]:
+def lost_seconds(connection: sqlite3.Connection, run: int) -> Iterator[LostSecond]:
     """Find the messages of a run that was cut off which no row stands for; called before its sessions are ended.
 
     They are in the rollups up to the newest commit, while the rows that stand for them come a second later: what is
@@ -170,7 +170,7 @@ def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch
             in_rows = Counts(**stored.get((number, second), Counter()))
             left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, in_rows, strict=True)))
             if left.received or left.sent:
-                yield LostBatch(sources[number], second, left)
+                yield LostSecond(sources[number], second, left)
 
 
 def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
@@ -179,7 +179,7 @@ def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, 
     for ts_ns, name, size, error_type, meta, of in connection.execute(_NEWEST_EVENTS):
         if ts_ns < since_s * SECOND_NS:
             break
-        if name == _BATCH:
+        if name == _COUNTED_SECOND:
             said = msgspec.json.decode(meta, type=_Meta)
             found[of, said.since_ns // SECOND_NS].update(
                 received=said.received.count,
@@ -188,7 +188,7 @@ def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, 
                 sent_bytes=said.sent.total_size,
             )
         elif name in (_RECEIVED, _SENT) and error_type is None:
-            # A message with an error is a row, and in its batch as well
+            # A message with an error is a row, and counted in its second as well
             way = "received" if name == _RECEIVED else "sent"
             found[of, ts_ns // SECOND_NS].update({way: 1, f"{way}_bytes": size or 0})
     return found

@@ -1,4 +1,4 @@
-"""Messages without rows: which batch stands for them, and when; what the next recorder does for one that died."""
+"""Messages without rows: which event stands for them, and when; what the next recorder does for one that died."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_the_end_of_a_session_says_what_it_had_said_before(one: Recording) -> No
     configure(one, "standard")
     received, sent = message("one", 0.1, NAME, type="tick"), message("four", 0.3, NAME, direction="out")
     one.commit(dialled(0, NAME), usable(0.1, NAME), received, sent, loss(0.9, NAME), now_s=0.9)
-    batch = rows(one)[2]
-    assert (batch.name, batch.meta, batch.ts_ns, batch.size, batch.source.connection_id) == (
+    counted = rows(one)[2]
+    assert (counted.name, counted.meta, counted.ts_ns, counted.size, counted.source.connection_id) == (
         BATCH,
         meta((1, 3), (1, 4)),
         at_ns(0.9),
@@ -48,7 +48,7 @@ def test_a_second_is_told_when_it_is_over_and_nothing_of_it_comes_any_more(one: 
     assert len(rows(one)) == 3
 
 
-def test_sessions_have_batches_of_their_own(one: Recording) -> None:
+def test_sessions_have_seconds_of_their_own(one: Recording) -> None:
     configure(one, "standard")
     other = message("other", 0.5, NAME, source=source(NAME, session="b" * 16))
     one.commit(message("abc", 0.4, NAME), other, now_s=0.5)
@@ -62,7 +62,7 @@ def test_sessions_have_batches_of_their_own(one: Recording) -> None:
 def test_the_end_of_the_run_leaves_nothing_uncounted(one: Recording) -> None:
     configure(one, "lightweight")
     one.commit(message("abc", 0.4, NAME), now_s=0.5)
-    one.fold.close_batches(at_ns(0.6), 0, is_end=True)
+    one.fold.close_seconds(at_ns(0.6), 0, is_end=True)
     one.commit(now_s=0.6)
     assert [(each.name, each.meta) for each in rows(one)] == [(BATCH, meta((1, 3), (0, 0)))]
     assert counters_of_seconds(one) == [(at_ns(0) // SECOND_NS, 1, 1)]
@@ -75,7 +75,7 @@ def died_and_restored(path: Path, profile: ProfileName, *events: Event, now_s: f
         died.commit(*events, now_s=now_s)
     with recording(path, after_s=60) as next_one:
         before = len(rows(next_one))
-        next_one.fold.restore(next_one.database.lost_batches)
+        next_one.fold.restore(next_one.database.lost_seconds)
         next_one.commit(now_s=60)
         assert counters_of_seconds(next_one)[-1] == (at_ns(60) // SECOND_NS, 2, 0)  # rows, and no message twice
         return rows(next_one)[before:]
@@ -102,7 +102,7 @@ def test_what_was_told_before_it_died_is_not_told_again(tmp_path: Path) -> None:
         assert names(died)[-1] == BATCH
         died.commit(message("defg", 2.2, NAME), now_s=2.3)
     with recording(path, after_s=60) as next_one:
-        next_one.fold.restore(next_one.database.lost_batches)
+        next_one.fold.restore(next_one.database.lost_seconds)
         next_one.commit(now_s=60)
         told = [each.meta for each in rows(next_one) if each.name == BATCH]
     assert told == [meta((1, 3), (0, 0)), meta((1, 4), (0, 0), after_s=2)]
@@ -115,7 +115,7 @@ def test_messages_that_are_rows_need_no_other_recorder(tmp_path: Path) -> None:
         configure(died, "detailed")
         died.commit(*said, now_s=0.5)
     with recording(path, after_s=60) as next_one:
-        assert next_one.database.lost_batches == ()
+        assert next_one.database.lost_seconds == ()
 
 
 def test_messages_that_were_rows_before_a_switch_are_not_told_again(tmp_path: Path) -> None:
@@ -126,5 +126,5 @@ def test_messages_that_were_rows_before_a_switch_are_not_told_again(tmp_path: Pa
         before, after = message("abc", 0.2, NAME), message("de", 0.4, NAME)
         died.commit(dialled(0, NAME), usable(0.1, NAME), before, switch, after, now_s=0.5)
     with recording(path, after_s=60) as next_one:
-        (batch,) = next_one.database.lost_batches
-    assert (batch.source.connection, batch.second, tuple(batch.counts)) == (NAME, at_ns(0) // SECOND_NS, (1, 2, 0, 0))
+        (lost,) = next_one.database.lost_seconds
+    assert (lost.source.connection, lost.second, tuple(lost.counts)) == (NAME, at_ns(0) // SECOND_NS, (1, 2, 0, 0))
