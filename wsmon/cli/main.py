@@ -124,7 +124,7 @@ class Commands(click.Group):
 )
 @click.version_option(wsmon.__version__, prog_name=PROGRAM)
 def cli() -> None:
-    """Watch WebSocket connections: is it up, is it alive, why did it drop, what was said."""
+    """Watch WebSocket connections: is it up, is it alive, why did it drop, what was sent."""
 
 
 def _item(name: str, text: str) -> CompletionItem:

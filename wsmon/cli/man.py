@@ -12,7 +12,7 @@ from wsmon.cli.main import COMMANDS, DEFAULT_COMMAND, cli
 
 # The day of the last change to the texts below.
 _DATE = "2026-11-21"
-_NAME = "watch WebSocket connections: is it up, is it alive, why did it drop, what was said"
+_NAME = "watch WebSocket connections: is it up, is it alive, why did it drop, what was sent"
 _FILES = (
     ("./wsmon.toml", "The configuration, unless an argument, WSMON_CONFIG or the user's folder names another."),
     ("$XDG_CONFIG_HOME/wsmon/", "wsmon.toml and themes of the user."),
