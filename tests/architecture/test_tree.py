@@ -44,3 +44,14 @@ def test_sources_and_documentation_name_no_page_outside_the_repository() -> None
         if name in page.read_text(encoding="utf-8")
     ]
     assert naming == []
+
+
+def test_no_task_is_started_by_the_loop_itself() -> None:
+    """A TaskGroup starts tasks, or ``asyncio.create_task`` beside a comment on the owner, which ruff asks for."""
+    starting = [
+        f"{source.relative_to(REPOSITORY)}:{node.lineno}"
+        for source in SOURCES
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "create_task" and "loop" in ast.unparse(node.value)
+    ]
+    assert starting == []

@@ -190,7 +190,8 @@ class ScriptedSession:
 
     def connected(self) -> None:
         self._live.add(self)
-        self._task = asyncio.get_running_loop().create_task(self._serve(), name=f"demo {self._scenario.name}")
+        # ScenarioServer.stop waits until it has left the live sessions, which it does once it is done.
+        self._task = asyncio.create_task(self._serve(), name=f"demo {self._scenario.name}")  # noqa: TID251
         self._task.add_done_callback(self._ended)
 
     def message_received(self, opcode: int, payload: bytes) -> None:
