@@ -72,8 +72,8 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "nothing to do if it is rare; if it comes regularly, ask whether the server limits the life of connections",
     ),
     1001: Advice(
-        "the server is shutting down, or moves its clients elsewhere, as many do at every deploy; a proxy before it "
-        "may send this at its own stop (Caddy)",
+        "the server is shutting down, or moves its clients elsewhere, as many do at every deploy; some servers send "
+        "1001 for other ends as well, and a proxy before it at its own stop (Caddy)",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about restarts and rebalancing",
     ),
     1002: Advice(
@@ -117,7 +117,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
     ),
     1013: Advice(
-        "the server is overloaded and sheds connections",
+        "usually the server is overloaded and sheds connections",
         "dial less often: raise reconnect.initial, and open fewer connections",
     ),
     1014: Advice(
@@ -134,7 +134,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "check what these credentials are allowed to do",
     ),
     3008: Advice(
-        "the server waited too long for something from us",
+        "a timeout at the server: usually it waited too long for something from us",
         "set ping.interval lower, and check what the service expects to be sent, and how soon",
     ),
 }
@@ -176,10 +176,6 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
 # What each kind of reason means for us, and what helps
 _ANSWERS: Final = (
     "compare last frame in and out: nothing in means that the path was dead, else the server read too late"
-)
-_BAN: Final = Advice(
-    "the operator of the service, or a rule of it, closed this connection or account on purpose",
-    "ask the operator of the service why; dialling again does not help before that",
 )
 _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ReasonKind.INIT_TWICE: Advice(
@@ -232,7 +228,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "nothing to do if the limit is known: expect the loss, or reconnect before it",
     ),
     ReasonKind.LATE_LOGIN: Advice(
-        "the server waited too long for what a client has to send first, such as a login",
+        "a timeout of the login: possibly the server waited too long for what a client has to send first",
         "send the login or the first message sooner, and check which one the service documents",
     ),
     ReasonKind.TIMEOUT: Advice(
@@ -243,7 +239,10 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "the server gave up sending because we, or the path to us, took the data too slowly",
         "subscribe to less on this connection, and check the load of this machine and its bandwidth",
     ),
-    ReasonKind.BANNED: _BAN,
+    ReasonKind.BANNED: Advice(
+        "the operator of the service, or a rule of it, closed this connection or account on purpose",
+        "ask the operator of the service why; dialling again does not help before that",
+    ),
     ReasonKind.TOKEN: Advice(
         "the server does not accept the token",
         "check the token: whether it is the right one, complete, and still valid",
@@ -321,7 +320,10 @@ def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
     if family is not None and reading.kind not in family and not names_program_heartbeat(text):
         return None
     advice = _REASON_ADVICE[reading.kind]
-    return advice._replace(next=f"wait {reading.wait} before dialling again; {advice.next}") if reading.wait else advice
+    if not reading.wait:
+        return advice
+    step = "ask the operator of the service why" if reading.kind is ReasonKind.BANNED else advice.next
+    return Advice(advice.cause, f"wait {reading.wait} before dialling again; {step}")
 
 
 def advice_on_words(meaning: str) -> Advice | None:

@@ -199,8 +199,8 @@ _BAN_VERB: Final = (
     r"(?:temporarily |permanently )?(?:banned|suspended|blocked|blacklisted|disabled|deactivated|locked out|locked)"
 )
 _LOGIN_FROM: Final = (
-    r"(?:from |on |at |in |with )?(?:(?:an?|another|other|different|new|second) )*"
-    r"(?:elsewhere|device|location|client|browser|tab|window|session|place|connection|computer|machine|ip)"
+    r"(?:from |on |at |in |with )?(?:elsewhere|(?:an? |the )?(?:another|other|different|new|second) "
+    r"(?:device|location|client|browser|tab|window|session|place|connection|computer|machine|ip))"
 )
 _NEWER: Final = r"(?:an? )?(?:new|newer|another|other|second)"
 
@@ -221,6 +221,7 @@ _NEUTRAL: Final = re.compile(
     rf"{_LINK} {_IS}(?:closed|closing|terminated|dropped|rejected|refused|disconnected)"
     r"(?: by (?:the )?(?:server|peer|remote host))?|"
     rf"(?:closing|terminating|dropping|disconnecting|rejecting)(?: {_LINK}| you)?|"
+    r"(?:stopping|closing|ending) the stream|"
     rf"you {_IS}disconnected|(?:client event|request) {_IS}rejected"
 )
 
@@ -257,7 +258,8 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ReasonKind.UNSUPPORTED: _pattern(
         r"(?:unsupported|unacceptable|incompatible|outdated|invalid) "
         rf"(?:(?:websocket|rpc|api|client|protocol|mqtt) )*(?:version|protocol)(?: quoted| {_N})?{_SAID}",
-        rf"unsupported feature(?: quoted)?|no (?:(?:protocol|api|client) )?version {_SAID[4:-2]}",
+        r"unsupported feature(?: quoted)?",
+        r"no (?:(?:protocol|api|client) )?version (?:supplied|provided|given|specified)",
         r"(?:(?:requested|this|the|your|websocket|rpc|client|api|mqtt) )*(?:protocol|version|protocol version|feature)"
         rf"(?: quoted| {_N})? {_IS}(?:not (?:supported|acceptable|accepted|available)|no longer supported|unsupported)",
         r"not supported|unacceptable protocol version",
@@ -283,7 +285,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ),
     ReasonKind.PONG: _pattern(
         r"(?:(?:websocket|client|keepalive) )*(?:ping|pong|ping pong) (?:response |reply )?"
-        rf"(?:timeout|timed out|missed|missing|not received|not received in time)(?: {_WHOM[3:-2]})?{_PER}",
+        rf"(?:timeout|timed out|missed|missing|not received|not received in time)(?: from client)?{_PER}",
         r"(?:no|missed|missing) (?:pong|pongs|ping response|ping reply|answer to ping|response to ping)"
         rf"(?: received)?(?: from client| in time)?{_PER}",
         rf"client (?:did|does) not (?:respond|reply|answer) (?:to )?{_DET}(?:ping|pings)(?: in time)?",
@@ -316,7 +318,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         rf"{_DET}(?:connection|websocket|stream) (?:duration|lifetime|age)(?: limit)?(?: of {_SPAN})? {_IS}"
         rf"(?:{_DONE}|expired|over)",
         rf"(?:max|maximum) (?:age|lifetime|duration)(?: of {_SPAN})?(?: {_IS}{_DONE})?",
-        rf"{_SPAN} (?:connection |session |lifetime )*limit {_IS}{_DONE}",
+        rf"{_SPAN} (?:(?:connection|session) )?(?:connection|session|lifetime) limit {_IS}{_DONE}",
     ),
     ReasonKind.LATE_LOGIN: _pattern(
         r"(?:login|authentication|auth|identify|connection initiali[sz]ation|connection init|initiali[sz]ation) "
@@ -337,7 +339,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         r"slow (?:consumer|client|reader|subscriber|receiver)(?: detected)?",
         rf"{_DET}(?:client|consumer|reader|receiver|subscriber) {_IS}(?:too slow|lagging|reading too slowly)",
         r"(?:client|consumer|you) (?:can|could) not keep up",
-        rf"(?:send|client|outbound|write|client send) (?:buffer|queue) {_IS}(?:full|overflow|overrun|exceeded)",
+        rf"(?:send|client|client send) (?:buffer|queue) {_IS}(?:full|overflow|overrun|exceeded)",
         r"backpressure",
     ),
     ReasonKind.BANNED: _pattern(
@@ -379,7 +381,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         rf"(?: (?:now|soon|shortly|in {_SPAN}|for {_DET}(?:scheduled |planned )?"
         r"(?:maintenance|upgrade|update|deploy)))?",
         rf"{_SERVER} will (?:restart|shut down|stop|go down)(?: (?:now|soon|shortly|in {_SPAN}))?",
-        r"(?:restart|restarting|shutting down|shutdown|draining|stopping|redeploying|deploy|deploying|deployment)"
+        r"restart|shutdown|deploy|deployment|(?:restarting|shutting down|draining|stopping|redeploying|deploying)"
         r"(?: (?:now|soon|shortly|in progress|for (?:scheduled |planned )?(?:maintenance|upgrade|deploy)))?",
         r"(?:(?:scheduled|planned|server|service|rolling|system|graceful|emergency) )+(?:restart|shutdown|maintenance|"
         r"deploy|deployment|reboot)(?: (?:in progress|started|window))?|new deployment|"
@@ -411,7 +413,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         r"(?: occurred| on the server)?|something went wrong|too many open files|out of memory",
     ),
     ReasonKind.DATA_ENDS: _pattern(
-        rf"(?:the )?end of (?:the )?(?:data|stream|feed)|{_DET}stream {_IS}(?:ended|complete|completed|finished|over)|"
-        r"no more data|(?:stopping|closing|ending) the stream",
+        r"(?:the )?end of (?:the )?(?:data|stream|feed)|no more data",
+        rf"{_DET}stream {_IS}(?:complete|completed|finished)",
     ),
 }

@@ -171,6 +171,12 @@ def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str,
     assert alone(loss(code=code, reason=reason)).cause.startswith(f"“{reason}”, {code} by peer; {cause}")
 
 
+def test_a_ban_for_a_time_is_over_after_it() -> None:
+    assert alone(loss(code=4003, reason="You are banned for 10 minutes")).next == (
+        "wait 10 minutes before dialling again; ask the operator of the service why"
+    )
+
+
 def test_a_time_to_wait_is_part_of_the_next_step() -> None:
     assert alone(loss(code=4029, reason="slow down, you are banned for 5 min")).next == (
         "wait 5 min before dialling again; send and subscribe less at a time, open fewer connections, and compare with "

@@ -55,7 +55,7 @@ READ = {
     ),
     ReasonKind.LIFETIME: (
         "maximum connection duration of 24h reached", "max connection age", "connection lifetime exceeded",
-        "24h limit reached", "maximum session duration exceeded",
+        "24h connection limit reached", "maximum session duration exceeded",
     ),
     ReasonKind.LATE_LOGIN: ("Connection initialisation timeout", "authentication timeout", "login timed out"),
     ReasonKind.TIMEOUT: ("timeout", "read timeout", "connection timeout", "Timed out", "request timeout"),
@@ -121,6 +121,16 @@ QUOTED = (
     "user banned", "vote kick: bob", "server full", "lobby closed", "contract expired", "invalid ticket",
     "trading session expired", "unauthorized symbol", "position limit reached", "battery low, shutting down",
     "device firmware update in progress", "deploy failed", "order rejected: rate limit",
+    "session window", "connection location", "restart now", "shutdown now", "24h limit reached", "outbound queue full",
+    "stream ended", "stopping the stream", "no version", "no feature", "sorry, too many clients already",
+    "terminating connection due to administrator command", "bad key", "user kicked", "host is shutting down",
+    "application closed", "rate limit: none", "restart? no", "timeout of order 7", "write timeout", "inactive market",
+    "idle agents: 5", "heartbeat ok", "ping: 20 ms", "ping too high", "high ping", "your ping is too high",
+    "sharding required", "already authenticated", "position closed by admin", "order banned", "message deleted",
+    "channel closed", "kicked from the room", "room is full", "login queue is full", "login server restarting",
+    "payment required", "password too short", "token bucket refilled", "token launched", "token sale ended",
+    "certificate expired", "option expired", "offer expired", "invalid move", "invalid order", "bad luck",
+    "unknown symbol", "feed delayed", "quota: 5 of 100 used", "network error", "client sent inbound traffic",
     "authentication failed: idle timeout, server restarting", "unauthorized: timeout",
 )  # fmt: skip
 
