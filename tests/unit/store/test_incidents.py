@@ -132,7 +132,7 @@ def test_the_last_words_of_the_peer_come_from_any_batch(tmp_path: Path, batches:
         recording.commit(*events)
     recording.end()
     (verdict,) = verdicts(tmp_path / "store.db")
-    assert (verdict.evidence_text, verdict.certainty) == ('{"error":"wrong password"}', "stated")
+    assert (verdict.evidence_text, verdict.certainty) == ('{"error":"wrong password"}', "inferred")
     assert verdict.next == "check the credentials and what they are allowed to do"
 
 

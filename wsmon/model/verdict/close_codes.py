@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -154,6 +155,21 @@ def code_meaning(code: int | None) -> str:
     if 1016 <= code <= 2999:
         return "reserved code"
     return "invalid code"
+
+
+# Reasons that say no more than that it closed
+_EMPTY_REASON: Final = re.compile(
+    r"(?:normal(?: closure| close)?|going away|good ?bye|bye|ok|done|end|closing"
+    r"|(?:(?:the )?(?:stream|connection|session|socket|websocket|channel) (?:was |is )?)?closed?(?: normally)?"
+    r"|(?:application-defined|unspecified|unknown|no reason|none|null))[.!]?",
+    re.IGNORECASE,
+)
+
+
+def says_nothing(reason: str, code: int | None) -> bool:
+    """Return whether a reason is empty, or says no more than the code does, or than that it closed."""
+    shown = reason.strip()
+    return not shown or shown.lower() == code_meaning(code).lower() or _EMPTY_REASON.fullmatch(shown) is not None
 
 
 def advice_on_code(code: int | None, meaning: str) -> Advice:

@@ -7,7 +7,7 @@ from typing import Final
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.units import MS_NS
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read_clue
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.refusals import with_subprotocol
@@ -422,21 +422,35 @@ def _advice_on_stray_response(event: Event) -> Advice:
     return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
 
 
+# Data in this last share of the wait was sent after our ping arrived; earlier data may have been on its way before
+_ALIVE: Final = 0.5
+# Without a measured wait, a frame this soon before the end is no silence
+_SILENT_NS: Final = 5 * SECOND_NS
+
+
 def _advice_on_silence(event: Event, history: History) -> Advice:
-    """Return the advice on a missing pong, which depends on whether anything else still arrived."""
+    """Return the advice on a missing answer to our heartbeat, which depends on whether anything else still arrived."""
+    missed = history.missed
+    is_protocol = "protocol's own" in event.error or (missed is not None and not missed.lasted_ns)
+    step = (
+        "check whether the heartbeat is the one that the service documents, and how often it wants it"
+        if is_protocol
+        else "check whether the server answers pings at all; ping.interval = 0 turns ours off"
+    )
     last_in_ms = (event.meta or {}).get("last_in_ms")
     if not isinstance(last_in_ms, (int, float)):
-        return Advice(
-            "nothing ever arrived after the handshake",
-            "check whether the server answers pings at all; ping.interval = 0 turns ours off",
-        )
-    waited_ns = history.missed.lasted_ns if history.missed is not None else 0
+        return Advice("nothing ever arrived after the handshake", step)
     silent_ns = round(last_in_ms * MS_NS)
-    if silent_ns < waited_ns:
+    waited_ns = missed.lasted_ns if missed is not None else 0
+    when = f"{fmt.duration(silent_ns)} before the end" if silent_ns >= SECOND_NS // 10 else "until the end"
+    if not waited_ns and silent_ns < _SILENT_NS:
+        return Advice(f"data still arrived {when}, and not what the heartbeat waited for", step)
+    if silent_ns < _ALIVE * waited_ns:
+        alive = f"data still arrived {when}: the server is alive, and does not answer"
+        if is_protocol:
+            return Advice(f"{alive} the heartbeat in time", step)
         return Advice(
-            f"data still arrived {fmt.duration(silent_ns)} before the end: the server is alive, and does not answer "
-            "pings in time",
-            "raise ping.timeout; if the server never answers pings, set ping.interval = 0",
+            f"{alive} pings in time", "raise ping.timeout; if the server never answers pings, set ping.interval = 0"
         )
     return Advice(
         f"nothing at all arrived for {fmt.duration(silent_ns)}: the network went silent, or the server hangs",

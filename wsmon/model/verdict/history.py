@@ -5,9 +5,10 @@ A bounded fold over events; it is the same for live events and for events read f
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from wsmon.model.events import CloseBy, Event
@@ -22,11 +23,50 @@ MAX_ENDS: Final = 20
 MAX_HOST_LOSSES: Final = 64
 
 
+# A shorter standstill of the recorder is not noticed by a peer, and TCP buffers a shorter pause in its reading
+SHORTEST_PAUSE_NS: Final = SECOND_NS // 2
+# Without a frame in either direction for this long a connection was idle; shorter silences are the rhythm of messages
+IDLE_S: Final = 5.0
+# Error types of an end of TCP without a close frame that the other side may have caused on purpose
+CUTS: Final = ("", "eof", "reset")
+
 # Error types of what wsmon concludes about messages; others are what the peer said in one
 _OWN_FINDINGS: Final = frozenset(
     {"", BROKEN_OFF, "timeout", "unmatched", "duplicate_id", "too_many_topics", "not_confirmed", "replaced",
      "given_up", "restarted", "classifier"}
 )  # fmt: skip
+
+
+class EndWay(NamedTuple):
+    """How the other side ended a session; ends are alike where this is the same."""
+
+    code: int | None
+    """Of its close frame; None without one."""
+    reason: str
+    """Its own, without numbers."""
+    cut: str
+    """``eof`` or ``reset`` without a close frame, else empty."""
+
+
+def way_of_end(event: Event) -> EndWay | None:
+    """Return how the other side ended a session; None where it did not, or where the recorder stood still before.
+
+    A fault of the path or of the machine (no route, a dead host, broken TLS) is no act of the other side.
+    """
+    if suspended_ns(event):
+        return None
+    if event.close_by == "peer" and event.close_code is not None:
+        return EndWay(event.close_code, re.sub(r"\d+", "#", event.reason), "")
+    if event.close_by in ("network", "proxy") and event.error_type in CUTS:
+        return EndWay(None, "", event.error_type)
+    return None
+
+
+def suspended_ns(event: Event) -> int:
+    """Return how long the recorder stood still before an end, as the session measured it; 0 if not worth a word."""
+    suspended_ms = (event.meta or {}).get("suspended_ms")
+    lasted_ns = round(suspended_ms * MS_NS) if isinstance(suspended_ms, (int, float)) else 0
+    return lasted_ns if lasted_ns >= SHORTEST_PAUSE_NS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +90,15 @@ class ConnectionEnd:
     """Of the close frame; None without one."""
     reason: str = ""
     """The peer's own, as it closed."""
+    way: EndWay | None = None
+    """How the other side ended it; None where it did not, or where the recorder itself stood still before."""
+
+    @property
+    def idle_s(self) -> float | None:
+        """For how long nothing went in either direction before the end; None for an attempt."""
+        if self.open_s is None:
+            return None
+        return min(self.open_s if each is None else each for each in (self.since_out_s, self.since_in_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +121,22 @@ class HostLoss:
     id: int
     run: int
     mono_ns: int
-    end: tuple[int | None, str]
-    """Code and reason of the peer's close frame; ``SILENT`` without one."""
+    way: EndWay | None
+    is_idle: bool
+    """Whether nothing had gone in either direction for a while."""
+    is_after_standstill: bool
+    """Whether the recorder itself had stood still before."""
+
+    def is_like(self, other: HostLoss) -> bool:
+        """Return whether the other side ended both in the same way, after a like silence."""
+        return self.way is not None and (self.way, self.is_idle) == (other.way, other.is_idle)
 
 
-# The end of a connection without a close frame of the peer
-SILENT: Final = (None, "")
-
-
-def end_of_peer(event: Event) -> tuple[int | None, str]:
-    """Return code and reason of the close frame with which the peer ended a session; ``SILENT`` without one."""
-    return (event.close_code, event.reason) if event.close_by == "peer" else SILENT
+def host_loss(event: Event, end: ConnectionEnd) -> HostLoss:
+    """Return what an end says about its host."""
+    is_idle = end.idle_s is not None and end.idle_s >= IDLE_S
+    source = event.source
+    return HostLoss(source.connection, event.id, source.run, event.mono_ns, end.way, is_idle, suspended_ns(event) > 0)
 
 
 @dataclass(slots=True)
@@ -117,7 +171,9 @@ class History:
     refusal: Precursor | None = None
     """The last login that the peer refused, without one that it accepted since."""
     complaint: Precursor | None = None
-    """The last error that a message of the peer was about."""
+    """The last error that a message of the peer was about; one that answers a request is none."""
+    answer: Precursor | None = None
+    """The last error with which the peer answered one request."""
     unanswered: Precursor | None = None
     """The last heartbeat of the protocol that the peer sent and that we did not answer."""
     unanswered_count: int = 0
@@ -138,6 +194,7 @@ class History:
             is_limit,
             event.close_code,
             event.reason if event.close_by == "peer" else "",
+            way_of_end(event),
         )
 
     def observe(self, event: Event) -> None:
@@ -148,7 +205,7 @@ class History:
                 self.refusal = None
             case "auth.failed" if event.error_type not in _OWN_FINDINGS:
                 self.refusal = _precursor(event)
-            case "self.backpressure" if _pause_ns(event) is not None:
+            case "self.backpressure" if (_pause_ns(event) or 0) >= SHORTEST_PAUSE_NS:
                 self.pause = _precursor(event, _pause_ns(event))
             case "heartbeat.timeout":
                 self.missed = _precursor(event, event.duration_ns)
@@ -170,10 +227,13 @@ class History:
                 self.failures.clear()
                 self.server = response_header(event, "Server")
         if event.direction == "in" and event.size is None and event.error_type not in _OWN_FINDINGS:
-            self.complaint = _precursor(event)
+            if event.name != "auth.failed" and (event.ref or event.category == "subscription"):
+                self.answer = _precursor(event)
+            else:
+                self.complaint = _precursor(event)
         if event.name == "connection.started":
             self.login = self.pause = self.missed = self.stall = self.fault = None
-            self.refusal = self.complaint = self.unanswered = None
+            self.refusal = self.complaint = self.answer = self.unanswered = None
             self.unanswered_count = 0
             self.server = ""
 
@@ -207,8 +267,7 @@ class Histories:
         elif event.from_status == OPEN:
             history.host.open.discard(source.connection)
             if event.to_status == "disconnected" and event.close_by != "us":
-                loss = HostLoss(source.connection, event.id, source.run, event.mono_ns, end_of_peer(event))
-                history.host.losses.append(loss)
+                history.host.losses.append(host_loss(event, history.end_of(event)))
 
 
 def _precursor(event: Event, lasted_ns: int | None = None) -> Precursor:

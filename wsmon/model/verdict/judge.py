@@ -6,16 +6,15 @@ answer. What the history suggests explains an end only where none of these does;
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN, SESSION_ENDS
-from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import (
     CODE_ADVICE,
     Advice,
@@ -23,9 +22,10 @@ from wsmon.model.verdict.close_codes import (
     advice_on_reason,
     advice_on_words,
     code_meaning,
+    says_nothing,
 )
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
-from wsmon.model.verdict.history import History, Precursor
+from wsmon.model.verdict.history import CUTS, IDLE_S, History, Precursor
 from wsmon.model.verdict.last_words import (
     TEXT_LIMIT,
     WINDOW_NS,
@@ -34,32 +34,25 @@ from wsmon.model.verdict.last_words import (
     read_last_words,
     unanswered_ping,
 )
+from wsmon.model.verdict.own_pauses import OwnPause, find_own_pause
 from wsmon.model.verdict.patterns import Pattern, find_pattern
 from wsmon.model.verdict.programs import EndKind, habit
+from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 from wsmon.model.verdict.refusals import explain_refusal
-
-# TCP buffers shorter pauses of the recorder, so that the peer does not notice them
-SUSPECT_PAUSE_NS: Final = SECOND_NS // 2
-
-# Default of ping.timeout: for this long after a pause, the recorder is the first suspect
-USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
-
-# Close codes that do not depend on the client
-ORDERLY_CODES: Final = (1000, 1001, 1012)
 
 # The code that the recorder, like most clients, sends when a ping is not answered
 HEARTBEAT_CODE: Final = 1011
 
 # Codes that do not explain anything: some programs send them for every end
 VAGUE_CODES: Final = (1000, 1005)
-# Codes that explain little where the peer gives no reason: its last words tell more, and a pattern may
-WEAK_CODES: Final = (1001, 1011)
+# Codes with a meaning of their own that servers send for more than that
+GOING_AWAY: Final = 1001
+WEAK_CODES: Final = (GOING_AWAY, 1011)
 
 # A refused login explains an end this soon after it: servers let the answer arrive, or wait for another try
 REFUSAL_NS: Final = 10 * SECOND_NS
-# Without a close frame, words this soon before the end belong to it
-AT_ONCE_NS: Final = SECOND_NS // 2
-# A server waits for this long at most for the answer to a heartbeat of its protocol
+# A server waits for this long for the answer to a heartbeat of its protocol: at least, and at most
+LEAST_HEARTBEAT_WAIT_NS: Final = 2 * SECOND_NS
 HEARTBEAT_WAIT_NS: Final = 120 * SECOND_NS
 # A peer that left so many of its own heartbeats without an answer pass does not insist on answers
 INSISTS_UNTIL: Final = 2
@@ -93,12 +86,12 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     words = None
     if event.from_status == OPEN:
         words = _last_words(event, history, said)
-        found = _explain_end(event, history, said, words)
+        found = _with_own_pause(_explain_end(event, history, said, words), find_own_pause(event, history))
     else:
         found = _explain_attempt(event, history)
     evidence = _merge(found.evidence, _evidence(event, history))
     sentence = "; ".join(filter(None, (fact(event), found.words, found.advice.cause, found.hint)))
-    text = found.text if words is None else words.text
+    text = found.text if words is None else words.said.text
     return Verdict(_by(event), _code(event), sentence, found.advice.next, evidence, text, found.certainty)
 
 
@@ -150,47 +143,124 @@ def _short(reason: str) -> str:
     return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"
 
 
-def _explain_end(event: Event, history: History, said: LastMessages | None, words: LastWords | None) -> _Explanation:
+class _Words(NamedTuple):
+    """What the peer said last, and who read it."""
+
+    said: LastWords
+    is_read: bool
+    """Whether the protocol of the session read it as an error or a refusal, and not the text alone."""
+
+
+def _explain_end(event: Event, history: History, said: LastMessages | None, words: _Words | None) -> _Explanation:
     """Explain the end of an open session: by what the peer said, else by what was observed and what that suggests."""
-    standstill = _our_standstill(event)
-    if standstill is not None and (words is None or not words.is_refusal):
-        return _Explanation(standstill, "observed" if event.reason else "inferred")
-    pattern = find_pattern(event, history)
-    stated = _stated(event, words)
-    is_suspect = _is_suspect(event, history)
-    if stated is not None and (event.reason or stated.words or not is_suspect):
-        hint = _our_pause(history) if is_suspect else ""
-        return _beside(replace(stated, hint=hint), pattern)
-    quote = words.quote if words is not None and event.close_by in ("peer", "network") and not event.reason else ""
-    if is_suspect:
-        advice = Advice(
-            f"{_our_pause(history)}: the first suspect is here",
-            "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false",
-        )
-        return _Explanation(advice, "inferred", quote)
-    if event.close_by == "heartbeat":
-        return _beside(_Explanation(advice_on_loss(event, history), "observed"), pattern)
-    if event.close_by == "us":
+    if event.close_by in ("us", "heartbeat"):
         return _Explanation(advice_on_loss(event, history), "observed")
+    pattern = find_pattern(event, history)
+    if event.close_by == "peer" and event.close_code is not None:
+        if not says_nothing(event.reason, event.close_code):
+            return _by_reason(event, history, words, pattern)
+        return _by_code(event, history, said, words, pattern)
+    if event.error_type not in CUTS:
+        # The path, this machine or an alert of TLS: words before it are no cause
+        return _Explanation(advice_on_loss(event, history), "observed", _quote(words))
+    if words is not None and words.said.is_refusal:
+        return _beside(_by_words(event, words), pattern)
+    return _by_observation(event, history, said, words, pattern)
+
+
+def _by_reason(event: Event, history: History, words: _Words | None, pattern: Pattern | None) -> _Explanation:
+    """Explain an end by the reason that the peer gave: by its clue, else by the meaning of the code beside it."""
+    advice = advice_on_reason(event.reason, event.close_code) or _advice_on_code(event)
+    quote = _quote(words) if words is not None and words.said.is_refusal else ""
+    evidence = words.said.evidence if words is not None and quote else ()
+    found = _Explanation(advice, "stated", quote, evidence)
+    is_timeout = reason_kind(event.reason) is ReasonKind.TIMEOUT
+    if pattern is not None and (
+        (is_timeout and pattern.kind == "timer") or (_is_unknown(event) and pattern.kind == "rejections")
+    ):
+        return _possibly(found, pattern)
+    return _beside(replace(found, hint=_silence(event, history)) if is_timeout else found, pattern)
+
+
+def _by_code(
+    event: Event, history: History, said: LastMessages | None, words: _Words | None, pattern: Pattern | None
+) -> _Explanation:
+    """Explain an end by the code of the peer's close frame, which came without a reason that says anything.
+
+    A code with one meaning is the cause; words are quoted beside it. Where the code says little, words that read like
+    a refusal tell more.
+    """
+    code, advice, habits = event.close_code, _advice_on_code(event), _habit(event, history)
+    is_refusal = words is not None and words.said.is_refusal
+    evidence = words.said.evidence if words is not None and is_refusal else ()
+    if not (code in VAGUE_CODES or code in WEAK_CODES or _is_unknown(event)):
+        return _beside(_Explanation(advice, "stated", _quote(words), evidence), pattern)
+    if words is not None and is_refusal and code != GOING_AWAY:
+        by_words = _by_words(event, words)
+        if by_words.advice is not _UNCLEAR_WORDS or code in VAGUE_CODES:
+            return _beside(by_words, pattern)
+    if code in VAGUE_CODES:
+        return _by_observation(event, history, said, words, pattern)
+    if words is not None:
+        advice = Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
+    found = _Explanation(advice, "inferred" if code in WEAK_CODES else "observed", _quote(words), evidence, habits)
+    silent = None if is_refusal or code == GOING_AWAY else _unanswered(event, history, said)
+    if silent is not None:
+        step = f"{advice.next}; if the heartbeat is the reason: {silent.advice.next}"
+        hint = "; ".join(filter(None, (habits, silent.advice.cause)))
+        found = replace(found, advice=Advice(advice.cause, step), hint=hint, evidence=silent.evidence)
+        return _beside(found, pattern)
+    if pattern is None:
+        return found
+    # What a rejection suggests, and what to do then, is another thing than what the code says
+    is_other = pattern.kind == "rejections" and code in WEAK_CODES
+    return _beside(found, pattern) if is_other else _possibly(found, pattern)
+
+
+def _by_observation(
+    event: Event, history: History, said: LastMessages | None, words: _Words | None, pattern: Pattern | None
+) -> _Explanation:
+    """Explain an end about which the peer said nothing: by a heartbeat left unanswered, a pattern, or its kind."""
     silent = _unanswered(event, history, said)
     if silent is not None:
-        return silent
-    if _is_weak(event):
-        certainty: Certainty = "inferred" if event.close_code in WEAK_CODES else "observed"
-        weak = _Explanation(_advice_on_code(event), certainty, quote, hint=_habit(event, history))
-        return weak if pattern is None else _possibly(weak, pattern)
+        return _beside(silent, pattern)
+    quote = _quote(words)
     if pattern is not None:
-        return _Explanation(
-            Advice(f"{pattern.observed}: {pattern.inference}", pattern.next), "inferred", quote, pattern.evidence
-        )
-    if event.close_by == "peer" and event.close_code is not None:
-        # The other codes are stated
-        advice = _advice_on_code(event)
-    else:
-        advice = advice_on_loss(event, history)
+        advice = Advice(f"{pattern.observed}: {pattern.inference}", pattern.next)
+        return _Explanation(advice, "inferred", quote, pattern.evidence)
+    has_frame = event.close_by == "peer" and event.close_code is not None
+    advice = _advice_on_code(event) if has_frame else advice_on_loss(event, history)
     if quote:
         advice = Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
     return _Explanation(advice, "inferred", quote, hint=_habit(event, history))
+
+
+def _with_own_pause(found: _Explanation, pause: OwnPause | None) -> _Explanation:
+    """Add a pause of the recorder itself, as a fact beside, and its next step where it possibly led to the end."""
+    if pause is None:
+        return found
+    steps = [pause.next, found.advice.next] if pause.is_foremost else [found.advice.next, pause.next]
+    advice = Advice(found.advice.cause, "; ".join(filter(None, steps)))
+    hint = "; ".join(filter(None, (found.hint, pause.hint)))
+    return replace(found, advice=advice, hint=hint, evidence=_merge(found.evidence, pause.evidence))
+
+
+def _quote(words: _Words | None) -> str:
+    """Return the clause that quotes the peer; a login that it refused a while before the end is not its last word."""
+    if words is None:
+        return ""
+    if words.said.before_ns <= WINDOW_NS:
+        return words.said.quote
+    return f"a login was refused {fmt.duration(words.said.before_ns)} before: “{_short(words.said.text)}”"
+
+
+def _silence(event: Event, history: History) -> str:
+    """Return what the silence before a timeout of the peer suggests; empty where there was traffic."""
+    idle_s = history.end_of(event).idle_s
+    if idle_s is None or idle_s < IDLE_S:
+        return ""
+    lasted = fmt.duration(round(idle_s * SECOND_NS))
+    return f"nothing went in either direction for {lasted} before: possibly an idle timeout"
 
 
 def _explain_attempt(event: Event, history: History) -> _Explanation:
@@ -203,46 +273,31 @@ def _explain_attempt(event: Event, history: History) -> _Explanation:
     return _beside(found, find_pattern(event, history))
 
 
-def _stated(event: Event, words: LastWords | None) -> _Explanation | None:
-    """Return what the peer itself said about the end; ``None`` where it said nothing that explains it."""
-    explains = words is not None and words.is_refusal and event.close_by in ("peer", "network")
-    quote = words.quote if words is not None and explains else ""
-    evidence = words.evidence if words is not None and explains else ()
-    has_frame = event.close_by == "peer" and event.close_code is not None
-    if has_frame and (by_reason := advice_on_reason(event.reason, event.close_code)):
-        return _Explanation(by_reason, "stated", quote, evidence)
-    is_vague = event.close_code in VAGUE_CODES or _is_weak(event)
-    if words is not None and explains and (not has_frame or is_vague or not event.reason):
-        return _by_words(event, words)
-    if has_frame and not is_vague:
-        return _Explanation(_advice_on_code(event), "stated", quote, evidence)
-    return None
-
-
 _UNCLEAR_WORDS: Final = Advice(
     "possibly this says why it ended",
     "look this message up in the documentation of the service, and check what was sent before it",
 )
 
 
-def _is_weak(event: Event) -> bool:
-    """Return whether the peer closed with a code that by itself explains little, or that wsmon does not know."""
+def _is_unknown(event: Event) -> bool:
+    """Return whether the peer closed with a code that neither wsmon nor the protocol of the session knows."""
     code = event.close_code
-    if event.close_by != "peer" or code is None:
-        return False
-    if code in WEAK_CODES:
-        return not event.reason
-    return code >= 3000 and code not in CODE_ADVICE and not _protocol_meaning(event)
+    return code is not None and code >= 3000 and code not in CODE_ADVICE and not _protocol_meaning(event)
 
 
-def _by_words(event: Event, words: LastWords) -> _Explanation:
-    advice = advice_on_words(words.meaning)
+def _by_words(event: Event, words: _Words) -> _Explanation:
+    """Explain an end by words that read like a refusal: certain only where the protocol reads them, with a frame."""
+    said = words.said
+    advice = advice_on_words(said.meaning)
     if advice is None:
-        return _Explanation(_UNCLEAR_WORDS, "inferred", words.quote, words.evidence)
-    is_sure = event.close_by == "peer" or words.before_ns <= AT_ONCE_NS
-    if not is_sure:
-        advice = Advice(f"likely {advice.cause}", advice.next)
-    return _Explanation(advice, "stated" if is_sure else "inferred", words.quote, words.evidence)
+        return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
+    has_frame = event.close_by == "peer"
+    if has_frame and words.is_read and said.before_ns <= WINDOW_NS:
+        return _Explanation(advice, "stated", _quote(words), said.evidence)
+    step = advice.next
+    if not has_frame:
+        step = f"{step}; if that is not it, look in the log of the server at this time"
+    return _Explanation(Advice(f"possibly {advice.cause}", step), "inferred", _quote(words), said.evidence)
 
 
 def _advice_on_code(event: Event) -> Advice:
@@ -255,17 +310,32 @@ def _protocol_meaning(event: Event) -> str:
     return meaning if isinstance(meaning, str) else ""
 
 
-def _last_words(event: Event, history: History, said: LastMessages | None) -> LastWords | None:
+def _last_words(event: Event, history: History, said: LastMessages | None) -> _Words | None:
     """Return what the peer said last: a message as it stands, else the error that the protocol read in one."""
     words = None if said is None else read_last_words(said, event)
     complaint = _complaint(event, history)
     if complaint is None:
-        return words
+        if words is None or (not words.is_refusal and _is_heartbeat(event, history, words)):
+            return None
+        answer = history.answer
+        # An error that answers one request is no word about the connection
+        if answer is not None and event.mono_ns - answer.mono_ns == words.before_ns:
+            words = replace(words, is_refusal=False)
+        return _Words(words, is_read=False)
     evidence = (complaint.id,) if complaint.id else ()
-    if words is not None and (words.is_refusal or event.mono_ns - complaint.mono_ns == words.before_ns):
-        return replace(words, is_refusal=True, meaning=words.meaning or complaint.text, evidence=evidence)
+    before_ns = event.mono_ns - complaint.mono_ns
+    if words is not None and words.before_ns == before_ns:
+        meaning = words.meaning or complaint.text
+        return _Words(replace(words, is_refusal=True, meaning=meaning, evidence=evidence), is_read=True)
     text = sanitize(complaint.text, TEXT_LIMIT)
-    return LastWords(text, event.mono_ns - complaint.mono_ns, is_refusal=True, meaning=text, evidence=evidence)
+    return _Words(LastWords(text, before_ns, is_refusal=True, meaning=text, evidence=evidence), is_read=True)
+
+
+def _is_heartbeat(event: Event, history: History, words: LastWords) -> bool:
+    """Return whether a message is a heartbeat of the peer, which says nothing about the end."""
+    ping = history.unanswered
+    is_read = ping is not None and event.mono_ns - ping.mono_ns == words.before_ns
+    return is_read or words.text.strip().lower() in ("ping", "pong")
 
 
 def _complaint(event: Event, history: History) -> Precursor | None:
@@ -285,13 +355,13 @@ def _unanswered(event: Event, history: History, said: LastMessages | None) -> _E
     if (
         ping is not None
         and history.unanswered_count <= INSISTS_UNTIL
-        and 0 < event.mono_ns - ping.mono_ns <= HEARTBEAT_WAIT_NS
+        and LEAST_HEARTBEAT_WAIT_NS <= event.mono_ns - ping.mono_ns <= HEARTBEAT_WAIT_NS
     ):
         ago_s = (event.mono_ns - ping.mono_ns) / SECOND_NS
         cause = f"possibly a heartbeat of the server that wsmon did not answer: the last came {ago_s:.1f} s before"
         return _Explanation(Advice(cause, reply), "inferred", evidence=(ping.id,) if ping.id else ())
     words = None if said is None else unanswered_ping(said, event)
-    if words is None or words.before_ns > HEARTBEAT_WAIT_NS:
+    if words is None or not LEAST_HEARTBEAT_WAIT_NS <= words.before_ns <= HEARTBEAT_WAIT_NS:
         return None
     text = words.text
     reply = f'set answer = true, or heartbeat = {{ reply_to = "{text}", answer = "{_pong(text)}" }}'
@@ -305,7 +375,7 @@ def _pong(ping: str) -> str:
 
 def _beside(found: _Explanation, pattern: Pattern | None) -> _Explanation:
     """Add what the last ends have in common, as a fact: cause and next step stay those of the explanation."""
-    if pattern is None:
+    if pattern is None or (pattern.kind == "recorder" and found.certainty == "stated"):
         return found
     hint = "; ".join(filter(None, (found.hint, pattern.observed)))
     return replace(found, hint=hint, evidence=_merge(pattern.evidence, found.evidence))
@@ -341,54 +411,11 @@ def _gave_up(event: Event, history: History) -> Verdict:
     return Verdict("us", "", _sentence(event, advice), advice.next, ids[-1:], certainty="observed")
 
 
-def _is_suspect(event: Event, history: History) -> bool:
-    """Return whether the recorder paused reading so shortly before that the peer may have given up on it."""
-    pause = history.pause
-    if pause is None or event.close_by == "us" or pause.lasted_ns < SUSPECT_PAUSE_NS:
-        return False
-    if event.close_by == "peer" and event.close_code in ORDERLY_CODES:
-        return False
-    timeout_ns = history.missed.lasted_ns if history.missed is not None else USUAL_PONG_TIMEOUT_NS
-    return 0 <= event.mono_ns - pause.mono_ns <= timeout_ns
-
-
-def _our_pause(history: History) -> str:
-    lasted = fmt.duration(history.pause.lasted_ns) if history.pause is not None else "a while"
-    return f"just before, wsmon itself did not read for {lasted}, its store was too slow"
-
-
-# Words of a close reason with which a peer says that it was not answered
-_UNANSWERED: Final = re.compile(
-    r"ping|pong|heartbeat|keep.?alive|time.?out|timed out|idle|inactiv|stale|no response", re.IGNORECASE
-)
-
-
-def _our_standstill(event: Event) -> Advice | None:
-    """Explain an end by a standstill of the recorder, which the session measured; ``None`` where that explains nothing.
-
-    A peer that says why it closed is believed: its reason has to be that it was not answered.
-    """
-    suspended_ms = (event.meta or {}).get("suspended_ms")
-    if not isinstance(suspended_ms, (int, float)) or suspended_ms * MS_NS < SUSPECT_PAUSE_NS or event.close_by == "us":
-        return None
-    lasted = fmt.duration(round(suspended_ms * MS_NS))
-    step = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
-    if event.reason and event.close_by == "peer":
-        if not _UNANSWERED.search(event.reason):
-            return None
-        return Advice(f"just before, wsmon itself stood still for {lasted} and answered nothing", step)
-    if event.close_by == "peer" and event.close_code in ORDERLY_CODES:
-        return None
-    cause = f"just before, wsmon itself stood still for {lasted} and answered nothing"
-    return Advice(f"{cause}: the other side possibly gave up on it", step)
-
-
 def _evidence(event: Event, history: History) -> tuple[int, ...]:
     """Return the events of this session that show the cause."""
     precursors = [history.missed if event.close_by == "heartbeat" else None]
     precursors.append(history.fault if event.close_by == "us" else None)
     precursors.append(history.stall if event.from_status == OPEN else None)
-    precursors.append(history.pause if _is_suspect(event, history) else None)
     return tuple(each.id for each in precursors if each is not None and each.id)
 
 

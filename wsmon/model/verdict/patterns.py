@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import Final, Literal
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.history import ConnectionEnd, History, HostLoss, end_of_peer
+from wsmon.model.verdict.history import IDLE_S, ConnectionEnd, History, HostLoss, host_loss
+from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 
 # A pattern needs three ends, the one to be judged included, and this share of all that are remembered
 MIN_ENDS: Final = 3
@@ -23,11 +24,9 @@ MIN_SHARE: Final = 2 / 3
 SPREAD: Final = 0.02
 MIN_SPREAD_S: Final = 0.25
 # Shorter times result from the rhythm of messages, not from a timer
-SHORTEST_TIMER_S: Final = 5.0
+SHORTEST_TIMER_S: Final = IDLE_S
 # A session this short was accepted and then rejected
 AT_ONCE_S: Final = 5.0
-# Types of errors that may be a deliberate rejection by the server; others are faults
-HANG_UPS: Final = ("", "eof", "reset")
 # Close codes that idle timers send; None: no close frame
 IDLE_CODES: Final = (None, 1000, 1001, 1005, 3008)
 HOUR_S: Final = 3600
@@ -36,6 +35,9 @@ SAME_MINUTE_S: Final = 60.0
 TOGETHER_NS: Final = 2 * SECOND_NS
 # A connection that was lost within this time before flaps: its next loss shows nothing about its host
 FLAPPING_NS: Final = 60 * SECOND_NS
+
+
+PatternKind = Literal["recorder", "together", "limit", "rejections", "timer", "minute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Pattern:
     """What that may mean: ``possibly an idle timeout on the network path``."""
     next: str
     evidence: tuple[int, ...]
+    kind: PatternKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +75,58 @@ def find_pattern(event: Event, history: History) -> Pattern | None:
     now = history.end_of(event)
     if now.open_s is None:
         return _limit(now, [*history.failures])
-    if now.by == "us":
+    # Faults of the path, our own heartbeat and our own standstill make no pattern of the other side
+    if now.way is None:
         return None
     losses = [end for end in history.losses if end.by != "us"]
     return (
-        _together(event, history)
+        _together(event, now, history)
         or _limit(now, losses)
-        or (_rejections(now, losses) if event.error_type in HANG_UPS else None)
+        or _rejections(now, losses)
         or _timer(now, losses)
         or _minute(now, losses)
     )
 
 
-def _together(event: Event, history: History) -> Pattern | None:
+def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | None:
     """Look for other connections to the host that ended in the same way at the same time.
 
     At least three connections, or all of the host; one that flaps does not count, and if this one does, there is no
-    pattern.
+    pattern. Where others ended after a standstill of the recorder, that is what they have in common.
     """
-    source, host, end = event.source, history.host, end_of_peer(event)
+    source, host, this = event.source, history.host, host_loss(event, now)
     losses = [loss for loss in host.losses if loss.run == source.run]
     if _flaps(source.connection, event.mono_ns, losses):
         return None
     newest = {loss.connection: loss for loss in losses if loss.connection != source.connection}
     recent = [loss for loss in newest.values() if 0 <= event.mono_ns - loss.mono_ns <= TOGETHER_NS]
-    alike = [loss for loss in recent if loss.end == end and not _flaps(loss.connection, loss.mono_ns, losses)]
+    if stood_still := [loss for loss in recent if loss.is_after_standstill]:
+        return _after_standstill(stood_still)
+    alike = [loss for loss in recent if loss.is_like(this) and not _flaps(loss.connection, loss.mono_ns, losses)]
     is_whole_host = len(alike) == len(recent) and not host.open - {source.connection}
     if not alike or not (len(alike) + 1 >= MIN_ENDS or is_whole_host):
         return None
-    others = "another connection" if len(alike) == 1 else f"{len(alike)} other connections"
     return Pattern(
-        f"{others} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
-        "likely a shared cause (server or network)",
+        f"{_others(alike)} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
+        "possibly a shared cause (server or network)",
         "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
         tuple(loss.id for loss in alike if loss.id),
+        "together",
     )
+
+
+def _after_standstill(losses: Sequence[HostLoss]) -> Pattern:
+    return Pattern(
+        f"{_others(losses)} to this host ended within {TOGETHER_NS // SECOND_NS} s, after wsmon itself had stood still",
+        "possibly the standstill led to this end, too",
+        "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time",
+        tuple(loss.id for loss in losses if loss.id),
+        "recorder",
+    )
+
+
+def _others(losses: Sequence[HostLoss]) -> str:
+    return "another connection" if len(losses) == 1 else f"{len(losses)} other connections"
 
 
 def _flaps(connection: str, mono_ns: int, losses: Iterable[HostLoss]) -> bool:
@@ -128,13 +148,14 @@ def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
         "more is sent, or dialled, than the service allows",
         "open fewer connections, send and subscribe less at a time, and raise reconnect.initial",
         _ids(limited),
+        "limit",
     )
 
 
 def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     """Look for sessions that ended as soon as they were open."""
     ends = [*earlier, now]
-    short = [end for end in ends if end.by != "heartbeat" and end.open_s is not None and end.open_s < AT_ONCE_S]
+    short = [end for end in _like(now, ends) if end.open_s is not None and end.open_s < AT_ONCE_S]
     if now not in short or not _is_enough(len(short), len(ends)):
         return None
     return Pattern(
@@ -142,6 +163,7 @@ def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern
         "possibly the server accepts the connection and then rejects it",
         "check credentials, subscriptions and what is sent first; the last message before each loss may say why",
         _ids(short),
+        "rejections",
     )
 
 
@@ -170,6 +192,7 @@ def _idle(cluster: _Cluster, *, is_lifetime_too: bool) -> Pattern:
         "possibly an idle timeout on the network path or at the server",
         f"set ping.interval below {_half(cluster.median_s)}{doubt}",
         _ids(cluster.ends),
+        "timer",
     )
 
 
@@ -179,6 +202,7 @@ def _unheard(cluster: _Cluster) -> Pattern:
         "possibly the server waits for a message of ours, such as a heartbeat of its own kind",
         "look up which heartbeat the service documents and how often, and send it with heartbeat.send",
         _ids(cluster.ends),
+        "timer",
     )
 
 
@@ -188,6 +212,7 @@ def _token(cluster: _Cluster) -> Pattern:
         "possibly what it granted runs out then",
         f"renew the login or the token earlier than {_span(cluster.median_s)} after it was given",
         _ids(cluster.ends),
+        "timer",
     )
 
 
@@ -197,13 +222,14 @@ def _lifetime(cluster: _Cluster) -> Pattern:
         "possibly a limit on the lifetime of connections, at the server or something before it",
         "ask the operator of the server for the limit; until then expect the loss, or reconnect before it",
         _ids(cluster.ends),
+        "timer",
     )
 
 
 def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     """Look for losses at the same minute of different hours, at which a job may run."""
     ends = [*earlier, now]
-    alike = [end for end in ends if abs(_hour_distance_s(end, now)) <= SAME_MINUTE_S]
+    alike = [end for end in _like(now, ends) if abs(_hour_distance_s(end, now)) <= SAME_MINUTE_S]
     hours = {end.ts_ns // SECOND_NS // HOUR_S for end in alike}
     if len(hours) < MIN_ENDS or not _is_enough(len(alike), len(ends)):
         return None
@@ -213,6 +239,7 @@ def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | N
         "possibly something that runs every hour",
         "ask the operators of the server and of the network what runs at that minute",
         _ids(alike),
+        "minute",
     )
 
 
@@ -222,22 +249,23 @@ def _hour_distance_s(end: ConnectionEnd, other: ConnectionEnd) -> float:
     return min(apart_s, HOUR_S - apart_s)
 
 
+def _like(now: ConnectionEnd, ends: Iterable[ConnectionEnd]) -> list[ConnectionEnd]:
+    """Return the ends that the other side made in the same way: with the same code and reason, or by the same cut."""
+    return [end for end in ends if end.way is not None and end.way == now.way]
+
+
 def _idle_s(end: ConnectionEnd) -> float | None:
     """Return for how long nothing went in either direction before an end that an idle timer may have caused."""
-    if end.open_s is None or end.code not in IDLE_CODES or end.reason:
-        return None
-    return min(end.open_s if each is None else each for each in (end.since_out_s, end.since_in_s))
+    fits = not end.reason or reason_kind(end.reason) in (ReasonKind.TIMEOUT, ReasonKind.IDLE)
+    return end.idle_s if fits and end.code in IDLE_CODES else None
 
 
 def _cluster(
     now: ConnectionEnd, ends: Sequence[ConnectionEnd], time: Callable[[ConnectionEnd], float | None]
 ) -> _Cluster | None:
-    """Return the ends after about the same time, the one to be judged among them.
-
-    Ends by the recorder's heartbeat are left out: they follow its own timer.
-    """
-    times = [(end, at_s) for end in ends if end.by != "heartbeat" and (at_s := time(end)) is not None]
-    if not times or now.by == "heartbeat" or time(now) is None:
+    """Return the ends of one way after about the same time, the one to be judged among them."""
+    times = [(end, at_s) for end in _like(now, ends) if (at_s := time(end)) is not None]
+    if not times or time(now) is None:
         return None
     median_s = median(at_s for _, at_s in times)
     room_s = max(MIN_SPREAD_S, SPREAD * median_s)

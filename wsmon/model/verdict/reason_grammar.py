@@ -83,6 +83,12 @@ def read_reason(text: str) -> Reading | None:
     return None if kind is None else Reading(kind, wait)
 
 
+def reason_kind(text: str) -> ReasonKind | None:
+    """Return what a text says; ``None`` where it is not understood."""
+    reading = read_reason(text)
+    return None if reading is None else reading.kind
+
+
 def _kind(clause: str) -> ReasonKind | None:
     for kind, pattern in _GRAMMAR.items():
         if pattern.fullmatch(clause):

@@ -8,7 +8,7 @@ from tests.support.builders import loss
 from tests.support.verdicts import alone
 from wsmon.model.events import Verdict
 from wsmon.model.verdict import code_meaning
-from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, names_limit
+from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, names_limit, says_nothing
 from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
 
 
@@ -196,3 +196,16 @@ def test_a_time_to_wait_is_part_of_the_next_step() -> None:
 )
 def test_a_limit_that_was_reached(code: int, reason: str, *, is_limit: bool) -> None:
     assert names_limit(reason, code) is is_limit
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "is_empty"),
+    [
+        ("", 1008, True), (" ", 1000, True), ("Normal closure", 1000, True), ("Stream closed", 1000, True),
+        ("policy violation", 1008, True), ("service restart", 1012, True), ("Bye!", 1001, True), ("closed", 4000, True),
+        ("the connection was closed", 1000, True), ("user logged out", 1000, False), ("Server closed", 1001, False),
+        ("connection closed by admin", 1000, False), ("timeout", 1000, False), ("service restart", 1000, False),
+    ],
+)  # fmt: skip
+def test_a_reason_that_says_no_more_than_the_code(reason: str, code: int, *, is_empty: bool) -> None:
+    assert says_nothing(reason, code) is is_empty

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from tests.support.builders import dialled, usable
+from tests.support.builders import dialled, event, usable
 from tests.support.verdicts import VerdictHarness, alone, attempt, broken, missed, silent
 from wsmon.model.events import CloseBy, Verdict
 
@@ -48,7 +49,10 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
     ("last_in_ms", "words"),
     [
         (41_000.0, "nothing at all arrived for 41 s: the network went silent, or the server hangs"),
+        (19_999.0, "nothing at all arrived for 19 s: the network went silent, or the server hangs"),
+        (15_000.0, "nothing at all arrived for 15 s: the network went silent, or the server hangs"),
         (200.0, "data still arrived 0.2 s before the end: the server is alive, and does not answer pings in time"),
+        (50.0, "data still arrived until the end: the server is alive, and does not answer pings in time"),
         (None, "nothing ever arrived after the handshake"),
     ],
 )
@@ -56,6 +60,23 @@ def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | Non
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), missed(), silent(last_in_ms))
     assert (verdict.by, verdict.evidence) == ("heartbeat", (3,))
     assert verdict.cause == f"our heartbeat gave up: no pong for 20 s; {words}"
+
+
+@pytest.mark.parametrize(
+    ("last_in_ms", "words"),
+    [
+        (50.0, "data still arrived until the end, and not what the heartbeat waited for"),
+        (3_000.0, "data still arrived 3.0 s before the end, and not what the heartbeat waited for"),
+        (41_000.0, "nothing at all arrived for 41 s: the network went silent, or the server hangs"),
+    ],
+)
+def test_a_heartbeat_of_the_protocol_whose_wait_is_unknown(last_in_ms: float, words: str) -> None:
+    late = event("heartbeat.timeout", 21, FEED, size=0, error_type="timeout", error="no ping of the server within 45 s")
+    said = "our heartbeat gave up: the peer did not answer the protocol's own"
+    ended = msgspec.structs.replace(silent(last_in_ms), error=said)
+    verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), late, ended)
+    assert verdict.cause == f"{said}; {words}"
+    assert "ping.interval" not in verdict.next
 
 
 @pytest.mark.parametrize(

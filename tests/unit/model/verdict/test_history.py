@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import dialled, event, loss, usable
+from tests.support.verdicts import broken, silent
 from wsmon.model.events import Event, EventName
 from wsmon.model.verdict import Histories, History
+from wsmon.model.verdict.history import EndWay, way_of_end
 
 FEED = "deribit"
 
@@ -64,6 +66,32 @@ def test_the_host_knows_which_of_its_connections_are_open() -> None:
     histories.observe(loss(2, "b"))
     histories.observe(dialled(3, "c", meta={"url": "wss://elsewhere.example.net/"}))
     assert histories.of("a").host.open == {"a"}
-    assert [(each.connection, each.end) for each in histories.of("a").host.losses] == [
-        ("b", (1008, "rate limit: 5 connections"))
+    assert [(each.connection, each.way) for each in histories.of("a").host.losses] == [
+        ("b", EndWay(1008, "rate limit: # connections", ""))
     ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "way"),
+    [
+        (loss(code=1008, reason="limit: 5"), EndWay(1008, "limit: #", "")),
+        (broken("eof"), EndWay(None, "", "eof")),
+        (broken("reset"), EndWay(None, "", "reset")),
+        (broken("tls"), None),
+        (broken("tls", by="peer"), None),
+        (broken("tcp_timeout"), None),
+        (broken("tcp_unreachable"), None),
+        (broken("protocol", by="us"), None),
+        (silent(41_000.0), None),
+        (broken("eof", meta={"suspended_ms": 6_000.0}), None),
+        (broken("eof", meta={"suspended_ms": 300.0}), EndWay(None, "", "eof")),
+    ],
+)
+def test_only_what_the_other_side_did_is_a_way_to_end(ended: Event, way: EndWay | None) -> None:
+    assert way_of_end(ended) == way
+
+
+def test_an_error_that_answers_a_request_is_no_complaint_about_the_connection() -> None:
+    answered = event("error.occurred", 2, FEED, direction="in", ref="7", error_type="-32000", error="unknown symbol")
+    history = after(answered)
+    assert (history.complaint, history.answer is not None) == (None, True)

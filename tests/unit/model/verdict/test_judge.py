@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.support.builders import dialled, event, loss, refused, stall, usable
+from tests.support.builders import dialled, event, loss, message, refused, stall, usable
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, code_meaning, fact, judge, why
@@ -53,33 +53,70 @@ def test_the_verdict_names_the_side_that_ended_it(code: int | None, by: CloseBy)
     assert alone(loss(code=code, by=by, reason="", error_type="reset", error="reset")).by == by
 
 
+def opened(*events: Event) -> VerdictHarness:
+    """A session that has been open since second 1."""
+    harness = VerdictHarness()
+    harness.judge(dialled(0, FEED), usable(1, FEED), *events)
+    return harness
+
+
+SLOW_STORE = "10 s before, wsmon itself did not read for 4.0 s, its store was too slow"
+DISK = "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false"
+
+
 @pytest.mark.parametrize(
-    ("ended", "is_suspect"),
+    ("ended", "hint"),
     [
-        (silent(41_000.0), True),
-        (broken("reset", after_s=21), True),
-        (loss(21, code=1008, reason=""), True),
-        (loss(21, code=1000, reason=""), False),
-        (loss(21, code=1012, reason=""), False),
-        (broken("protocol", by="us", after_s=21), False),
-        (broken("eof", after_s=21 + 15), False),
+        (silent(41_000.0), f"{SLOW_STORE}: we may have missed a pong meanwhile"),
+        (broken("reset", after_s=21), f"{SLOW_STORE}: the other side possibly gave up on it"),
+        (broken("eof", after_s=21), f"{SLOW_STORE}: the other side possibly gave up on it"),
+        (loss(21, code=1011, reason=""), f"{SLOW_STORE}: the other side possibly gave up on it"),
+        (loss(21, code=1011, reason="keepalive ping timeout"), SLOW_STORE),
+        (loss(21, code=1008, reason="slow consumer"), SLOW_STORE),
     ],
 )
-def test_after_a_pause_of_ours_the_first_suspect_is_here(ended: Event, is_suspect: bool) -> None:
-    verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), paused(10, 4_000.0), ended)
-    assert ("the first suspect is here" in verdict.cause, 3 in verdict.evidence) == (is_suspect, is_suspect)
+def test_a_slow_store_before_an_end_is_a_hint_beside_it(ended: Event, hint: str) -> None:
+    ended = msgspec.structs.replace(ended, mono_ns=event(after_s=20).mono_ns)
+    without, verdict = opened().verdict(ended), opened(paused(10, 4_000.0)).verdict(ended)
+    assert verdict.cause == f"{without.cause}; {hint}"
+    assert set(verdict.next.split("; ")) == {*without.next.split("; "), DISK}
+    assert (verdict.evidence, verdict.certainty) == ((3,), without.certainty)
 
 
-def test_a_pause_too_short_to_be_noticed_is_no_suspect() -> None:
-    verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), paused(10, 40.0), broken("eof", after_s=11))
-    assert "suspect" not in verdict.cause
+def test_the_step_for_the_recorder_comes_first_where_the_peer_waited_for_an_answer() -> None:
+    verdict = opened(paused(10, 6_000.0)).verdict(loss(12, code=1011, reason="keepalive ping timeout"))
+    assert verdict.next.startswith(f"{DISK}; ")
+    assert opened(paused(10, 6_000.0)).verdict(broken("eof", after_s=12)).next.endswith(f"; {DISK}")
 
 
-def test_the_suspicion_ends_with_the_session() -> None:
+@pytest.mark.parametrize(
+    "ended",
+    [
+        *(loss(10.8, code=code, reason="") for code in (1000, 1001, 1002, 1007, 1008, 1009, 1012, 1013, 4401)),
+        loss(10.8, code=1008, reason="token expired"),
+        loss(10.8, code=1011, reason="database timeout"),
+        broken("tls", after_s=10.8),
+        broken("tls", by="peer", after_s=10.8),
+        broken("tcp_unreachable", after_s=10.8),
+        broken("protocol", by="us", after_s=10.8),
+        broken("eof", after_s=10 + 25),
+    ],
+)
+def test_a_slow_store_is_not_named_where_it_leads_to_no_such_end(ended: Event) -> None:
+    assert opened(paused(10, 4_000.0)).verdict(ended) == opened().verdict(ended)
+
+
+@pytest.mark.parametrize(("lasted_ms", "before_s"), [(40.0, 1.0), (600.0, 18.0)])
+def test_a_short_pause_is_not_named(lasted_ms: float, before_s: float) -> None:
+    ended = broken("reset", after_s=10 + before_s)
+    assert opened(paused(10, lasted_ms)).verdict(ended) == opened().verdict(ended)
+
+
+def test_a_pause_counts_until_the_session_ends() -> None:
     harness = VerdictHarness()
     harness.judge(dialled(0, FEED), usable(1, FEED), paused(10, 4_000.0), broken("eof", after_s=11))
     verdict = harness.verdict(dialled(12, FEED, attempt=2), usable(12.1, FEED), broken("eof", after_s=12.2))
-    assert "suspect" not in verdict.cause
+    assert "its store was too slow" not in verdict.cause
 
 
 def test_a_stall_before_a_loss_is_evidence() -> None:
@@ -214,32 +251,185 @@ def test_short_reasons_make_short_sentences() -> None:
     assert max(map(len, sentences)) <= 60
 
 
-def lost_after_a_standstill(code: int | None, reason: str, suspended_ms: float = 6_000.0) -> str:
-    ended = loss(code=code, by="network" if code is None else "peer", reason=reason)
-    meta = {**(ended.meta or {}), "suspended_ms": suspended_ms}
-    return alone(msgspec.structs.replace(ended, meta=meta)).cause
+STOOD_STILL = "just before, wsmon itself stood still for 6.0 s and answered nothing"
+FIND_OUT = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
+
+
+def after_standstill(ended: Event, suspended_ms: float = 6_000.0, **ages: float) -> Event:
+    """The end, after a standstill of the recorder since the peer was last heard."""
+    return msgspec.structs.replace(ended, meta={**(ended.meta or {}), "suspended_ms": suspended_ms, **ages})
 
 
 @pytest.mark.parametrize(("code", "reason"), [
     (1011, "keepalive ping timeout"), (1000, "ping timed out"), (1001, "No response from ping frame."),
-    (4000, "heartbeat timeout"), (1008, "Ping/Pong timeout"),
+    (4000, "heartbeat timeout"), (1008, "Ping/Pong timeout"), (1011, "no pong for 5 s"),
 ])  # fmt: skip
 def test_d2_a_peer_that_was_not_answered_while_the_recorder_stood_still(code: int, reason: str) -> None:
-    assert lost_after_a_standstill(code, reason) == (
-        f"“{reason}”, {code} by peer; just before, wsmon itself stood still for 6.0 s and answered nothing"
-    )
+    ended = loss(code=code, reason=reason)
+    without, verdict = alone(ended), alone(after_standstill(ended))
+    assert verdict.cause == f"{without.cause}; {STOOD_STILL}"
+    assert verdict.next == f"{FIND_OUT}; {without.next}"
+    assert verdict.certainty == "stated"
 
 
-def test_d2_an_end_without_a_reason_after_a_standstill_is_possibly_due_to_it() -> None:
-    cause = lost_after_a_standstill(None, "")
-    assert cause.endswith("stood still for 6.0 s and answered nothing: the other side possibly gave up on it")
+@pytest.mark.parametrize(
+    ("ended", "hint"),
+    [
+        (broken("eof"), "the other side possibly gave up on it"),
+        (broken("reset"), "the other side possibly gave up on it"),
+        (loss(code=1005, reason=""), "the other side possibly gave up on it"),
+        (loss(code=1011, reason=""), "the other side possibly gave up on it"),
+        (silent(200.0), "we may have missed a pong meanwhile"),
+    ],
+)
+def test_d2_an_end_without_a_reason_after_a_standstill_is_possibly_due_to_it(ended: Event, hint: str) -> None:
+    without, verdict = alone(ended), alone(after_standstill(ended))
+    assert verdict.cause == f"{without.cause}; {STOOD_STILL}: {hint}"
+    assert verdict.next == f"{FIND_OUT}; {without.next}"
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        *(loss(code=code, reason="") for code in (1002, 1007, 1008, 1009, 1013, 4401)),
+        broken("tls", by="peer"),
+        broken("tls"),
+        broken("tcp_timeout"),
+        broken("tcp_unreachable"),
+    ],
+)
+def test_a_standstill_beside_a_code_or_a_fault_of_its_own_is_a_mere_fact(ended: Event) -> None:
+    without, verdict = alone(ended), alone(after_standstill(ended))
+    assert verdict.cause == f"{without.cause}; {STOOD_STILL}"
+    assert (verdict.next, verdict.certainty) == (without.next, without.certainty)
 
 
 @pytest.mark.parametrize(("code", "reason", "suspended_ms"), [
-    (1008, "account suspended by admin", 6_000.0), (1012, "", 6_000.0), (1000, "", 6_000.0),
-    (1011, "keepalive ping timeout", 300.0),
+    (1008, "account suspended by admin", 6_000.0), (1012, "", 6_000.0), (1000, "", 6_000.0), (1001, "", 6_000.0),
+    (1011, "keepalive ping timeout", 300.0), (1008, "shopping cart closed", 6_000.0), (4000, "developing", 6_000.0),
+    (1011, "database timeout", 6_000.0), (4000, "stale token", 6_000.0), (1000, "idle for 10 minutes", 6_000.0),
+    (1011, "no pong for 20 s", 6_000.0), (1011, "upstream heartbeat missed", 6_000.0),
 ])  # fmt: skip
 def test_a_standstill_explains_nothing_that_the_peer_explains_otherwise(
     code: int, reason: str, suspended_ms: float
 ) -> None:
-    assert "stood still" not in lost_after_a_standstill(code, reason, suspended_ms)
+    ended = loss(code=code, reason=reason)
+    assert alone(after_standstill(ended, suspended_ms)) == alone(ended)
+
+
+def test_a_standstill_is_just_before_only_where_that_is_known() -> None:
+    fact = "wsmon itself stood still for 6.0 s and answered nothing"
+    ages = {41_000.0: "within the 41 s before", 9_000.0: "just before"}
+    for last_in_ms, when in ages.items():
+        assert f"; {when}, {fact}: the other" in alone(after_standstill(broken("eof"), last_in_ms=last_in_ms)).cause
+    long_ago = alone(after_standstill(broken("eof"), last_in_ms=600_000.0))
+    assert long_ago.cause.endswith(f"; within the 10m before, {fact}")
+    assert FIND_OUT not in long_ago.next
+
+
+CHAT = '{"type":"error","message":"token expired"}'
+CODES_WITH_ONE_MEANING = (1002, 1003, 1007, 1008, 1009, 1010, 1012, 1013, 1014, 3000, 3003, 3008)
+
+
+@pytest.mark.parametrize("words", [CHAT, "bye", "Error: password wrong"])
+@pytest.mark.parametrize("code", CODES_WITH_ONE_MEANING)
+def test_v1_a_code_with_a_meaning_comes_before_words_which_are_only_quoted(code: int, words: str) -> None:
+    ended = loss(90, code=code, reason="")
+    without, verdict = alone(ended), opened(message(words, 89.7, FEED)).verdict(ended)
+    said = without.cause.partition("; ")
+    assert verdict.cause == f"{said[0]}; last words of the peer: “{words}”, 0.3 s before; {said[2]}"
+    assert (verdict.next, verdict.certainty, verdict.evidence_text) == (without.next, "stated", words)
+
+
+@pytest.mark.parametrize("words", [CHAT, "bye"])
+def test_a_server_that_goes_away_is_believed_before_its_words(words: str) -> None:
+    verdict = opened(message(words, 89.7, FEED)).verdict(loss(90, code=1001, reason=""))
+    assert f"“{words}”, 0.3 s before; the server is shutting down" in verdict.cause
+    assert verdict.next.endswith("; the last words of the peer may say why")
+
+
+@pytest.mark.parametrize("code", [1000, 1005, 1011, 4001])
+def test_words_before_a_code_that_says_little_are_possibly_the_cause(code: int) -> None:
+    verdict = opened(message(CHAT, 89.7, FEED)).verdict(loss(90, code=code, reason=""))
+    assert f"last words of the peer: “{CHAT}”, 0.3 s before; possibly " in verdict.cause
+    assert verdict.certainty == "inferred"
+
+
+@pytest.mark.parametrize(("before_s", "certainty"), [(0.1, "stated"), (5.0, "inferred")])
+def test_v1_a_login_that_the_protocol_saw_refused_explains_a_vague_code(before_s: float, certainty: str) -> None:
+    failed = event("auth.failed", 90 - before_s, FEED, direction="in", error_type="refused", error="wrong password")
+    verdict = opened(failed).verdict(loss(90, code=1000, reason=""))
+    assert (verdict.certainty, verdict.evidence) == (certainty, (3,))
+    said = "last words of the peer: “wrong password”, 0.1 s before; the server does not accept who we are"
+    if certainty == "inferred":
+        said = "a login was refused 5.0 s before: “wrong password”; possibly the server does not accept who we are"
+    assert f"; {said}" in verdict.cause
+
+
+@pytest.mark.parametrize("words", [CHAT, "Invalid key"])
+@pytest.mark.parametrize("error_type", ["eof", "reset"])
+def test_words_before_an_end_without_a_close_frame_are_never_certain(error_type: str, words: str) -> None:
+    verdict = opened(message(words, 89.9, FEED)).verdict(broken(error_type, after_s=90))
+    assert f"“{words}”, 0.1 s before; possibly " in verdict.cause
+    assert verdict.next.endswith("; if that is not it, look in the log of the server at this time")
+    assert verdict.certainty == "inferred"
+
+
+def test_an_error_that_answers_one_request_is_quoted_and_explains_nothing() -> None:
+    said = '{"id":7,"error":{"code":-32602,"message":"invalid token"}}'
+    answered = event("error.occurred", 89.9, FEED, direction="in", ref="7", error_type="-32602", error="invalid token")
+    verdict = opened(message(said, 89.9, FEED), answered).verdict(broken("eof", after_s=90))
+    assert f"; last words of the peer: “{said}”, 0.1 s before; the server or something on the way" in verdict.cause
+    assert verdict.next.startswith("look in the log of the server at this time")
+    assert verdict.next.endswith("; the last words of the peer may say why")
+
+
+@pytest.mark.parametrize("error_type", ["tls", "tcp_timeout", "tcp_unreachable"])
+def test_a_fault_of_the_path_is_not_explained_by_words_or_heartbeats(error_type: str) -> None:
+    beat = event("heartbeat.received", 60, FEED, direction="in", size=0)
+    verdict = opened(beat, message(CHAT, 89.9, FEED)).verdict(broken(error_type, after_s=90))
+    assert verdict.next == alone(broken(error_type)).next
+    assert "possibly" not in verdict.cause
+
+
+@pytest.mark.parametrize("reason", ["user logged out", "match is over"])
+def test_v5_the_reason_of_the_peer_is_the_cause_however_many_end_together(reason: str) -> None:
+    harness = VerdictHarness()
+    for name in ("a", "b", FEED):
+        harness.judge(dialled(0, name), usable(1, name))
+    harness.judge(loss(100, "a", code=1000, reason=reason), loss(100, "b", code=1000, reason=reason))
+    verdict = harness.verdict(loss(100.1, FEED, code=1000, reason=reason))
+    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; ")
+    assert verdict.cause.endswith("; 2 other connections to this host ended in the same way within 2 s")
+    assert verdict.certainty == "stated"
+
+
+@pytest.mark.parametrize("reason", ["timeout", "read timeout", "Connection timed out."])
+def test_a_timeout_of_the_peer_after_a_silence_is_possibly_an_idle_timeout(reason: str) -> None:
+    ages = {"last_in_ms": 60_000.0, "last_out_ms": 61_000.0}
+    quiet = loss(90, code=1000, reason=reason, open_s=90, meta=ages)
+    verdict = opened(message("Error: password wrong", 89.7, FEED)).verdict(quiet)
+    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; last words of the peer: “Error: password wrong”, ")
+    assert verdict.cause.endswith("; nothing went in either direction for 1m before: possibly an idle timeout")
+    busy = alone(loss(90, code=1000, reason=reason, open_s=90))
+    assert "idle" not in busy.cause.partition("; ")[2].rpartition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    ("error_type", "before_s", "is_named"),
+    [("eof", 25.0, True), ("reset", 25.0, True), ("reset", 0.1, False), ("eof", 1.5, False), ("eof", 130.0, False),
+     ("tls", 25.0, False), ("tcp_unreachable", 25.0, False)],
+)  # fmt: skip
+def test_v7_an_unanswered_heartbeat_needs_a_wait_and_a_cut(error_type: str, before_s: float, *, is_named: bool) -> None:
+    beat = event("heartbeat.received", 200 - before_s, FEED, direction="in", size=0)
+    verdict = opened(beat).verdict(broken(error_type, after_s=200))
+    assert ("possibly a heartbeat of the server that wsmon did not answer" in verdict.cause) is is_named
+
+
+@pytest.mark.parametrize(("code", "is_named"), [(1000, True), (1011, True), (4001, True), (1001, False), (1008, False)])
+def test_an_unanswered_heartbeat_beside_a_code_is_a_hint(code: int, *, is_named: bool) -> None:
+    beat = event("heartbeat.received", 65, FEED, direction="in", size=0)
+    verdict = opened(beat).verdict(loss(90, code=code, reason=""))
+    assert ("possibly a heartbeat of the server that wsmon did not answer" in verdict.cause) is is_named
+    if code == 1011:
+        assert verdict.cause.startswith("closed by peer: 1011 internal error; the server met an error of its own")
