@@ -72,7 +72,8 @@ _TURNED: Final = re.compile(
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS: Final = re.compile(r"[_\-‐‑\s\"'“”‘’`*]+")
-_CLAUSE_END: Final = re.compile(r"[.!?;]+(?=\s|\Z)|\n| [-–—|] |[.!…]+\Z")
+# A question states nothing
+_CLAUSE_END: Final = re.compile(r"[.!;]+(?=\s|\Z)|\n| [-–—|] |[.!…]+\Z")
 # What may stand before the statement itself
 _LEAD: Final = re.compile(
     r"(?:(?:http )?[1-5]\d\d(?: |:|\Z)|(?:error|err|fatal|failed|failure|sorry|unauthori[sz]ed|unauthenticated|"
@@ -110,7 +111,7 @@ def _clauses(text: str) -> Iterator[str]:
 
 # What may follow a phrase: for whom, where, when, what to do
 _TAIL: Final = (
-    r"(?:[ ,]+(?:(?:for|from|on|at|after|until|in|within|per|since|by|of|please|try|retry|wait|and|or|with) .*|"
+    r"(?:[ ,]+(?:(?:for|from|on|at|after|until|in|within|per|since|by|of|please|try|retry|wait|with) .*|"
     r"\(.*|\[.*|"
     "now|yet|ago|already|again|here))?"
 )
@@ -249,8 +250,8 @@ RESPONSE_CLUES: Final = (
         (400, 401, 403, 419, 498),
     ),
     _clue(
-        f"{_TIMED}{_BE} (?:expired|timed out|revoked)|expired {_TIMED}|{_TIMED} expir(?:y|ation)|(?:log ?in|"
-        f"session|token){_BE} ended",
+        f"{_TIMED}{_BE} (?:expired|timed out|revoked)(?: or (?:expired|revoked))?|expired {_TIMED}|"
+        f"{_TIMED} expir(?:y|ation)|(?:log ?in|session|token){_BE} ended",
         "a credential that the request carries is no longer valid: its time is over, or it was revoked",
         "renew what the answer names, and check how long it lives",
         (400, 401, 403, 419, 440, 498),

@@ -82,6 +82,8 @@ def response_body(event: Event) -> str:
 def repeats_status(text: str, status: int) -> bool:
     """Return whether a text says nothing beside the status: its number, its phrase, that it is an error."""
     phrase = _NAME_BREAK.sub(" ", status_phrase(status)).lower().split()
+    # Servers write it in two words
+    phrase += ["time", "out"] if "timeout" in phrase else []
     words = _NAME_BREAK.sub(" ", text).lower().split()
     return all(word in phrase or word in _EMPTY_WORDS or word == str(status) for word in words)
 

@@ -46,6 +46,7 @@ RIGHTS, ORIGIN, ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (clue.advice.c
         ("invalid_token: The access token has expired", 401, EXPIRED),
         ("jwt expired", 401, EXPIRED),
         ("TOKEN_EXPIRED", 401, EXPIRED),
+        ("Token is expired or revoked", 401, EXPIRED),
         ("Your session timed out", 440, EXPIRED),
         ("Missing API key", 401, MISSING),
         ("Authentication credentials were not provided.", 401, MISSING),
@@ -97,6 +98,8 @@ def test_a_usual_phrase_has_its_meaning(text: str, status: int, cause: str) -> N
         "Account manager: Jane",
         "maintenance fee unpaid",
         "origin: EU",
+        "Invalid token or origin not allowed",
+        "Rate limit exceeded? No: bad key",
     ],
 )
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])

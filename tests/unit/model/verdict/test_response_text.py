@@ -90,6 +90,7 @@ def test_other_text_says_its_words_and_bytes_say_nothing(body: object, words: st
         ("503 Service Temporarily Unavailable", 503, True),
         ("ServiceUnavailable", 503, True),
         ("404 page not found", 404, True),
+        ("504 Gateway Time-out", 504, True),
         ("An error occurred", 599, True),
         ("Forbidden", 401, False),
         ("404", 403, False),
