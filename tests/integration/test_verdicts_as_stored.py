@@ -101,7 +101,7 @@ CODES: Mapping[int | None, tuple[str, str]] = {
     1014: ("a gateway before the server got a bad answer from it", "report it to the operator of the server"),
     3000: ("the server does not accept who we are", "check the credentials"),
     3003: ("the server knows who we are, and does not allow this", "check what these credentials"),
-    3008: ("the server waited too long for something from us", "set ping.interval lower"),
+    3008: ("usually it waited too long for something from us", "set ping.interval lower"),
     3999: ("the code is the service's own", "look up the code"),
     4000: ("the code is the service's own", "look up the code"),
     4999: ("the code is the service's own", "look up the code"),
