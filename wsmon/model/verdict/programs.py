@@ -7,6 +7,7 @@ Varnish 7.1, lighttpd 1.4, h2o 2.2, Apache 2.4, Caddy 2.6, Prosody 0.12.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
@@ -18,8 +19,8 @@ class Program(NamedTuple):
     """A program, and when it ends a connection in which way."""
 
     name: str
-    header: str
-    """A part of its ``Server`` header, in lower case."""
+    products: tuple[str, ...]
+    """Names of products in its ``Server`` header, in lower case and whole: ``Apache-Coyote`` is another program."""
     ends: Mapping[EndKind, str]
     """The occasions of each kind of end without a reason: ``at every stop or deploy``."""
 
@@ -28,42 +29,48 @@ _STOP: Final = "at every stop or deploy"
 _IDLE: Final = "at its idle limit, when it stops, and when the server behind it is gone"
 
 PROGRAMS: Final = (
-    Program("Uvicorn", "uvicorn", {1012: _STOP, "fin": "when the application fails or returns"}),
-    Program("Hypercorn", "hypercorn", {1011: f"{_STOP}, and when the application fails or returns"}),
-    Program("Daphne", "daphne", {
+    Program("Uvicorn", ("uvicorn",), {1012: _STOP, "fin": "when the application fails or returns"}),
+    Program("Hypercorn", ("hypercorn", "hypercorn-h11", "hypercorn-h2", "hypercorn-h3"), {
+        1011: f"{_STOP}, and when the application fails or returns",
+    }),
+    Program("Daphne", ("daphne",), {
         1000: "when its websocket_timeout, a limit on the lifetime, is over",
         1011: "when the application fails",
         "fin": f"{_STOP}, and for a message that is too big",
         "reset": "when a pong is missing, and after the 1011 for an application that failed",
     }),
-    Program("Granian", "granian", {
+    Program("Granian", ("granian",), {
         1005: "when the application fails, and for a message that is too big", "fin": _STOP,
     }),
-    Program("aiohttp", "aiohttp", {"fin": f"{_STOP}, when the application fails, and when a pong is missing"}),
-    Program("Tornado", "tornado", {"fin": f"{_STOP}, and when the application fails"}),
-    Program("gunicorn", "gunicorn", {"fin": _STOP}),
-    Program("autobahn", "autobahn", {
+    Program("aiohttp", ("aiohttp",), {"fin": f"{_STOP}, when the application fails, and when a pong is missing"}),
+    Program("Tornado", ("tornadoserver",), {"fin": f"{_STOP}, and when the application fails"}),
+    Program("gunicorn", ("gunicorn",), {"fin": _STOP}),
+    Program("autobahn", ("autobahnpython",), {
         "fin": f"{_STOP}, when the application fails, and when a pong is missing",
         "reset": "for a message that is too big",
     }),
-    Program("websockets", "websockets/", {
+    Program("websockets", ("websockets",), {
         1001: _STOP, 1011: "when the application fails, and when a pong is missing",
     }),
-    Program("nginx", "nginx", {"fin": _IDLE}),
-    Program("HAProxy", "haproxy", {"fin": _IDLE}),
-    Program("Varnish", "varnish", {"fin": _IDLE}),
-    Program("lighttpd", "lighttpd", {"fin": _IDLE}),
-    Program("h2o", "h2o", {"fin": "at its idle limit, and when the server behind it is gone"}),
-    Program("Apache", "apache", {"fin": _IDLE}),
-    Program("Caddy", "caddy", {1001: "at its own stop or reload", "fin": "when the server behind it is gone"}),
+    Program("nginx", ("nginx",), {"fin": _IDLE}),
+    Program("HAProxy", ("haproxy",), {"fin": _IDLE}),
+    Program("Varnish", ("varnish",), {"fin": _IDLE}),
+    Program("lighttpd", ("lighttpd",), {"fin": _IDLE}),
+    Program("h2o", ("h2o",), {"fin": "at its idle limit, and when the server behind it is gone"}),
+    Program("Apache", ("apache",), {"fin": _IDLE}),
+    Program("Caddy", ("caddy",), {1001: "at its own stop or reload", "fin": "when the server behind it is gone"}),
 )  # fmt: skip
+
+
+_COMMENT: Final = re.compile(r"\([^)]*\)")
 
 
 def habit(server: str, end: EndKind) -> str:
     """Return when the program of a ``Server`` header ends connections like this, as a clause; empty if unknown."""
-    lower = server.lower()
+    # RFC 9110, section 10.2.4: products with versions, and comments
+    products = {product.partition("/")[0] for product in _COMMENT.sub(" ", server.lower()).split()}
     for program in PROGRAMS:
-        if program.header in lower:
+        if not products.isdisjoint(program.products):
             occasions = program.ends.get(end, "")
             return f"{program.name} (Server header) ends connections like this {occasions}" if occasions else ""
     return ""

@@ -21,6 +21,12 @@ from wsmon.model.verdict.programs import EndKind, habit
         ("nginx/1.22.1", "fin", "nginx (Server header) ends connections like this at its idle limit"),
         ("nginx/1.22.1", 1001, ""),
         ("cloudflare", "fin", ""),
+        ("Apache/2.4.71 (Unix) OpenSSL/3.0", "fin", "Apache (Server header) ends"),
+        ("Apache-Coyote/1.1", "fin", ""),
+        ("cloudflare-nginx", "fin", ""),
+        ("MyGateway/2 (behind nginx)", "fin", ""),
+        ("TornadoServer/6.6.1", "fin", "Tornado (Server header) ends"),
+        ("tornado-warnings/1", "fin", ""),
         ("", "fin", ""),
     ],
 )
