@@ -206,7 +206,8 @@ def buffered(driver: type[Driver]) -> type[Driver]:
 
     It also survives a SIGSTOP that it did not send itself: Textual would start again without having stopped, with two
     threads that read keys, and leave the terminal raw. It continues on the event loop, not in the signal handler, which
-    may interrupt a write.
+    may interrupt a write. And a terminal that goes away sends SIGCONT with its SIGHUP: where that arrives while the app
+    exits, the driver does not start again, or its new thread would read the end of the input for ever.
     """
 
     class BufferedDriver(driver):  # type: ignore[misc, valid-type]  # Textual chooses the driver at run time
@@ -214,6 +215,8 @@ def buffered(driver: type[Driver]) -> type[Driver]:
             super().__init__(*args, **kwargs)
             self.screen_buffer = ScreenBuffer()
             self._has_terminal = False
+            self._is_suspending = False
+            self._has_ended = False
 
         def write(self, data: str) -> None:
             self._has_terminal = True
@@ -221,10 +224,19 @@ def buffered(driver: type[Driver]) -> type[Driver]:
                 super().write(sent)
 
         def suspend_application_mode(self) -> None:
+            self._is_suspending = True
             super().suspend_application_mode()
+            self._is_suspending = False
             self._has_terminal = False
 
+        def stop_application_mode(self) -> None:
+            # Textual stops for good as it stops to be suspended.
+            self._has_ended = not self._is_suspending
+            super().stop_application_mode()
+
         def resume_application_mode(self) -> None:
+            if self._has_ended:
+                return
             was_stopped_unasked = self._has_terminal
             if was_stopped_unasked:
                 self._let_reader_end()
@@ -243,7 +255,9 @@ def buffered(driver: type[Driver]) -> type[Driver]:
             self.write(QUESTION)
 
         def _sigcont_application(self, *_: object) -> None:
-            self._loop.call_soon_threadsafe(super()._sigcont_application)
+            # The signal is still handled when the loop has been closed.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(super()._sigcont_application)
 
     return BufferedDriver
 

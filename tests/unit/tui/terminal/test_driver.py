@@ -191,6 +191,23 @@ async def test_a_process_that_goes_on_finishes_what_it_was_writing_first(driver:
     assert driver.done == ["continued"]
 
 
+async def test_an_app_that_has_ended_does_not_take_the_terminal_again(driver: Base) -> None:
+    driver.stop_application_mode()
+    driver.resume_application_mode()
+    assert driver.done == ENDED
+
+
+def test_a_signal_to_continue_after_the_loop_has_closed_is_ignored() -> None:
+    async def made() -> Base:
+        return cast("Base", buffered(Base)(App()))
+
+    driver = asyncio.run(made())
+    cast("Any", driver)._sigcont_application()
+    assert driver.done == []
+    os.close(driver.terminal)
+    os.close(driver.fileno)
+
+
 async def test_only_what_differs_is_written_until_all_is_forgotten(driver: Base) -> None:
     frame = "\x1b[1;1Habc\x1b[1;1H"
     for _ in range(2):
