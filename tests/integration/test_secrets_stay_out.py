@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import pty
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,6 +66,11 @@ def found_below(folder: Path, *inputs: Path) -> dict[str, set[bytes]]:
 def arguments_of(pid: int) -> bytes:
     """What everybody on the machine can read of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def environment_of(pid: int) -> bytes:
+    """What every child of a process is given, such as an alert's command."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def everything() -> str:
@@ -171,6 +180,42 @@ async def test_no_secret_of_a_command_line_is_in_the_process_list_or_a_file(home
     (found,) = json.loads(out)
     arguments = arguments_of(found["pid"])
     assert b"[FILTERED]" in arguments
-    assert found_in(arguments + out.encode()) == set()
+    assert found_in(arguments + environment_of(found["pid"]) + out.encode()) == set()
     assert server.handshakes[0].header("x-token") == SECRETS["header"]
     assert found_below(home.folder) == {}
+
+
+def typed(home: Home, url: str, *, answer: str) -> bytes:
+    """Everything on the terminal of a recording that asks for a header, and is answered."""
+    arguments = ["record", url, "-H", "Authorization: Bearer ?", "--store", str(home.folder / "s.db"), "--for", "300ms"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "wsmon", *arguments], home.environ)  # noqa: S606
+    shown = b""
+    with suppress(OSError):  # a terminal whose last process has ended
+        while octets := os.read(terminal, 4_096):
+            shown += octets
+            if shown.endswith(b"Authorization: "):
+                assert found_in(arguments_of(pid)) == set()
+                os.write(terminal, f"{answer}\n".encode())
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return shown
+
+
+async def test_a_header_value_that_is_asked_for_is_shown_and_stored_nowhere(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    shown = await asyncio.to_thread(typed, home, server.url, answer=SECRETS["header"])
+    assert server.handshakes[0].header("authorization") == f"Bearer {SECRETS['header']}"
+    assert found_in(shown) == set()
+    assert found_below(home.folder) == {}
+    code, out, _ = await home.run("search", "--json", "--store", home.folder / "s.db", "connection.connecting")
+    assert (code, found_in(out.encode())) == (0, set())
+
+
+async def test_a_header_value_is_not_asked_for_where_there_is_no_terminal(home: Home) -> None:
+    code, _, err = await home.run("record", "ws://127.0.0.1:1/", "-H", "X-Key: ?", "--store", home.folder / "s.db")
+    assert code == 2
+    assert "the value of the header X-Key is to be asked for, and there is no terminal" in err
+    assert "-H 'X-Key: ${secret:VARIABLE}' takes it from the environment" in err
+    assert not (home.folder / "s.db").exists()

@@ -7,8 +7,8 @@ command, imports the store, the configuration or the query language before it is
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import wraps
 from pathlib import Path
@@ -139,6 +139,8 @@ class Request:
     subprotocols: tuple[str, ...] = ()
     store: Path | None = None
     """None = the configuration's, or its default."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """Values that the user typed without echo, by the name that a ``${secret:NAME}`` of the headers has for them."""
 
     @property
     def is_urls(self) -> bool:
@@ -146,11 +148,26 @@ class Request:
         return any("://" in name for name in self.names)
 
 
+def split_header(text: str) -> tuple[str, str]:
+    """Return name and value of a header as typed, ``Name: value``; raises ``UsageError`` where it has no colon."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"-H {name!r} has no colon", "write it as -H 'Name: value'")
+    return name.strip(), value.strip()
+
+
 def request_options(command: F) -> F:
     """Add the arguments of a ``Request``, for the commands that begin a recording."""
     decorators: Sequence[Callable[[F], F]] = (
         click.argument("names", nargs=-1, metavar="[CONFIG | URL …]", type=click.Path()),
-        click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header, with URLs."),
+        click.option(
+            "-H",
+            "--header",
+            "headers",
+            multiple=True,
+            metavar="'NAME: VALUE'",
+            help="A header, with URLs; ? as its last word: ask.",
+        ),
         click.option("--subscribe", multiple=True, metavar="X", help="What to subscribe to, with URLs."),
         click.option(
             "--subprotocol",

@@ -16,6 +16,7 @@ from wsmon.errors import EXIT_OK
 @click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
+@click.option("--handed-fd", type=int, hidden=True, help="Where the rest of the arguments is read from.")
 def record(
     names: tuple[str, ...],
     headers: tuple[str, ...],
@@ -25,6 +26,7 @@ def record(
     limit_s: float | None,
     quiet: bool,
     ready_fd: int | None,
+    handed_fd: int | None,
 ) -> int:
     """Record connections until SIGINT or SIGTERM.
 
@@ -33,15 +35,17 @@ def record(
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment
-    from wsmon.cli.spawn import handed_over
+    from wsmon.cli.spawn import receive_handed
     from wsmon.cli.stores import resolve
+    from wsmon.cli.terminal import ask_header_values
 
     with readiness(ready_fd) as ready, StderrLog(is_quiet=quiet or ready_fd is not None) as log:
-        handed = handed_over(os.environ) if ready_fd is not None else None
-        if handed is not None:
-            names, headers = handed.urls, handed.headers
-            subscribe, subprotocols = handed.subscribe, handed.subprotocols
-        target = resolve(Request(names, headers, subscribe, subprotocols, store), os.environ)
+        handed = receive_handed(handed_fd) if handed_fd is not None else None
+        if handed is None:
+            request = ask_header_values(Request(names, headers, subscribe, subprotocols, store))
+        else:
+            request = Request(handed.urls, handed.headers, handed.subscribe, handed.subprotocols, store, handed.answers)
+        target = resolve(request, os.environ)
         for warning in target.loaded.warnings:
             log.print_line(str(warning))
         run_assignment(assignment_of(target, limit_s, log), log, ready)

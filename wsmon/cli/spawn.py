@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -22,9 +23,6 @@ from wsmon.model.units import SECOND_NS
 
 # How long a recorder may take until viewers can attach.
 READY_S = 10.0
-
-# The environment variable that carries a ``Handed``.
-HANDED_VARIABLE = "WSMON_HANDED"
 
 # How long a recorder that another process has just started may take until it answers.
 ATTACH_S = 3.0
@@ -40,13 +38,15 @@ _FILE_MODE = 0o600
 class Handed(msgspec.Struct, frozen=True):
     """What is left out of the arguments of a recorder, since every user of the machine can read those of any process.
 
-    It travels in the environment (``HANDED_VARIABLE``), which only its owner can read.
+    It travels through a pipe (``--handed-fd``): unlike the environment, the recorder's own children do not get it.
     """
 
     urls: tuple[str, ...]
     headers: tuple[str, ...]
     subscribe: tuple[str, ...]
     subprotocols: tuple[str, ...] = ()
+    answers: dict[str, str] = {}
+    """Header values that the user typed without echo; see ``Request.answers``."""
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,7 +106,7 @@ def _arguments(target: Target) -> list[str]:
 def _handed(request: Request) -> Handed | None:
     if not request.is_urls:
         return None
-    return Handed(request.names, request.headers, request.subscribe, request.subprotocols)
+    return Handed(request.names, request.headers, request.subscribe, request.subprotocols, dict(request.answers))
 
 
 def spawn_recorder(
@@ -116,17 +116,23 @@ def spawn_recorder(
     log_path = beside(store, "log")
     log = open_log(log_path)
     reading, writing = os.pipe()
+    # The recorder reads this pipe to its end before it does anything else.
+    taken, given = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "wsmon", *arguments, "--ready-fd", str(writing)],
+            [sys.executable, "-m", "wsmon", *arguments, "--ready-fd", str(writing), "--handed-fd", str(taken)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=(writing,),
-            env={**environ, HANDED_VARIABLE: msgspec.json.encode(handed).decode()},
+            pass_fds=(writing, taken),
+            env=environ,
         )
         os.close(writing)
+        os.close(taken)
+        # A recorder that ends at once is known by its exit code.
+        with suppress(BrokenPipeError), os.fdopen(given, "wb") as pipe:
+            pipe.write(msgspec.json.encode(handed))
         line = _read_line(reading)
     finally:
         os.close(log)
@@ -164,12 +170,13 @@ def _answers(path: str) -> bool:
     return True
 
 
-def handed_over(environ: Mapping[str, str]) -> Handed | None:
+def receive_handed(fd: int) -> Handed | None:
     """Return what the parent process left out of the arguments; None where it left out nothing."""
     try:
-        return msgspec.json.decode(environ.get(HANDED_VARIABLE, "null"), type=Handed | None)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{HANDED_VARIABLE} is not what wsmon writes there: {error}", "unset it") from error
+        with os.fdopen(fd, "rb") as pipe:
+            return msgspec.json.decode(pipe.read(), type=Handed | None)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"--handed-fd {fd} does not give what wsmon passes there: {error}", "leave it out") from error
 
 
 def _read_line(fd: int) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import wsmon
-from wsmon.cli.params import Request
+from wsmon.cli.params import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.config.adhoc import from_urls
 from wsmon.config.load import Loaded, load
@@ -115,8 +115,9 @@ def resolve(request: Request, environ: Mapping[str, str]) -> Target:
     if request.is_urls:
         if stray := [name for name in request.names if "://" not in name]:
             raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
-        headers = [_header(text) for text in request.headers]
-        loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, environ))
+        headers = [split_header(text) for text in request.headers]
+        references = {**environ, **request.answers}
+        loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, references))
         connections = loaded.configuration.connections
         return _target(request, loaded, ", ".join(one.url.masked for one in connections), None, environ)
     if len(request.names) > 1:
@@ -144,13 +145,6 @@ def socket_of(store: Path, environ: Mapping[str, str]) -> Path:
 def runtime_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder of this user's sockets and registry entries."""
     return runtime_dir(environ, os.geteuid())
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise UsageError(f"-H {name!r} has no colon", "write it as -H 'Name: value'")
-    return name.strip(), value.strip()
 
 
 @contextmanager

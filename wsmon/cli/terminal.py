@@ -1,15 +1,17 @@
-"""The terminal of a headless command: whether there is one, harmless output, times, and a line of progress."""
+"""The terminal of a command: whether there is one, secrets typed on it, harmless output, times, a line of progress."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
+from wsmon.cli.params import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.model import units as fmt
@@ -81,6 +83,38 @@ def require_terminal() -> None:
             "the screen needs a terminal for input and output",
             "`wsmon record` records without one; `wsmon search` and `wsmon stats` read what was recorded",
         )
+
+
+def ask_header_values(request: Request) -> Request:
+    """Ask, without echo, for each header value whose last word is ``?``; return the request with the answers.
+
+    So the value is in no command line and no history of a shell. In the headers a reference to a secret takes its
+    place. Raises ``UsageError`` where there is no terminal to ask on, or nothing is typed.
+    """
+    headers: list[str] = []
+    answers = dict(request.answers)
+    for text in request.headers:
+        name, value = split_header(text)
+        words = value.rpartition(" ")
+        if words[2] != "?":
+            headers.append(text)
+            continue
+        variable = f"WSMON_ANSWER_{len(answers) + 1}"
+        answers[variable] = _ask(name)
+        headers.append(f"{name}: {words[0]}{words[1]}${{secret:{variable}}}")
+    return replace(request, headers=tuple(headers), answers=answers)
+
+
+def _ask(name: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"the value of the header {name} is to be asked for, and there is no terminal",
+            f"-H '{name}: ${{secret:VARIABLE}}' takes it from the environment",
+        )
+    value = click.prompt(f"{name}", hide_input=True, err=True, default="", show_default=False)
+    if not value.strip():
+        raise UsageError(f"no value was typed for the header {name}")
+    return str(value).strip()
 
 
 def shown_time(ts_ns: int, zone: tzinfo | None = None) -> str:

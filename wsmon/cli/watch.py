@@ -10,7 +10,7 @@ import click
 
 from wsmon.cli.main import COMMANDS
 from wsmon.cli.params import Request, ScreenWishes, request_options, screen_options
-from wsmon.cli.terminal import require_terminal
+from wsmon.cli.terminal import ask_header_values, require_terminal
 from wsmon.errors import UsageError
 
 
@@ -48,6 +48,7 @@ def watch(
 
     request = Request(names, headers, subscribe, subprotocols, store)
     _refuse_misspelt(request)
+    request = ask_header_values(request)
     target = resolve(request, os.environ)
     require_terminal()
     ensure_recorder(request, target, os.environ)

@@ -12,12 +12,23 @@ from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
 
 from tests.support.builders import at_ns, message
 from tests.support.fake_ports import FakeClock
 from tests.support.recordings import Recording
-from wsmon.cli.terminal import BAR_COLUMNS, SearchLine, TerminalStream, bar, progress_line, shown_time
+from wsmon.cli.params import Request
+from wsmon.cli.terminal import (
+    BAR_COLUMNS,
+    SearchLine,
+    TerminalStream,
+    ask_header_values,
+    bar,
+    progress_line,
+    shown_time,
+)
+from wsmon.errors import UsageError
 from wsmon.export.run import ExportReport
 from wsmon.model.snapshot import SearchProgress
 
@@ -119,6 +130,42 @@ def test_on_a_terminal_the_bar_grows_and_goes(tmp_path: Path) -> None:
     lines = said.decode().split("\r\x1b[K")
     assert "━" in lines[1] or "╌" in lines[1]
     assert lines[-1].startswith("wrote 20,000 events")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "prompts"),
+    [
+        ("Authorization: Bearer ?", "Authorization: Bearer ${secret:WSMON_ANSWER_1}", ["Authorization"]),
+        ("X-Key:?", "X-Key: ${secret:WSMON_ANSWER_1}", ["X-Key"]),
+        ("X-Key:   ?  ", "X-Key: ${secret:WSMON_ANSWER_1}", ["X-Key"]),
+        ("X-Ask: why?", "X-Ask: why?", []),
+        ("Cookie: a=?", "Cookie: a=?", []),
+        ("X-Mark: ? no", "X-Mark: ? no", []),
+        ("X-Empty:", "X-Empty:", []),
+    ],
+)
+def test_a_header_is_asked_for_where_its_last_word_is_a_question_mark(
+    monkeypatch: pytest.MonkeyPatch, typed: str, kept: str, prompts: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def prompt(text: str, **options: object) -> str:
+        assert options["hide_input"] is True
+        asked.append(text)
+        return " s3cret "
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "prompt", prompt)
+    request = ask_header_values(Request(("ws://h/",), headers=(typed,)))
+    answers = {"WSMON_ANSWER_1": "s3cret"} if prompts else {}
+    assert (request.headers, dict(request.answers), asked) == ((kept,), answers, prompts)
+
+
+def test_a_header_needs_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "prompt", lambda _text, **_options: " ")
+    with pytest.raises(UsageError, match="no value was typed for the header X"):
+        ask_header_values(Request(("ws://h/",), headers=("X: ?",)))
 
 
 NOW = 1_768_053_744_000_000_000
