@@ -257,7 +257,9 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ReasonKind.TOO_BIG: _pattern(
         rf"{_DET}(?:(?:client|incoming|received|websocket) )*(?:message|payload|packet|frame|request)"
         rf"(?: size| length)?(?: {_N})?(?: bytes)? {_IS}(?:too (?:big|large|long)|(?:exceeds|exceeded|over) {_DET}"
-        rf"(?:maximum |max |allowed |size |message |payload )*(?:limit|size)(?: of)?(?: {_N})?(?: bytes)?)",
+        rf"(?:maximum |max |allowed |message |payload )*(?:size|size limit)(?: of)?(?: {_N})?(?: bytes)?)",
+        rf"{_DET}(?:(?:message|frame|packet) (?:size|length)|payload(?: size)?)(?: {_N})?(?: bytes)? "
+        rf"(?:exceeds|exceeded|over) {_DET}(?:maximum |max |allowed )*(?:limit|size)(?: of)?(?: {_N})?(?: bytes)?",
         rf"(?:maximum|max) (?:message|payload|frame|packet)(?: size| length)?(?: of {_N})?(?: bytes)? {_IS}"
         r"(?:exceeded|violation)",
     ),
@@ -273,6 +275,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ReasonKind.RATE: _pattern(
         r"(?:(?:api|message|messages|request|command|client|your|the|ip|global|user|subscription) )*"
         rf"ratelimit(?: {_IS}(?:{_DONE}|violation))?{_WHOM}",
+        rf"(?:you )?exceeded {_DET}ratelimit{_WHOM}",
         rf"{_DET}(?:api|message|request|command) rate {_IS}(?:exceeded|too (?:high|fast))|rate (?:exceeded|too high)",
         rf"(?:(?:you|client|user) )?{_IS}(?:ratelimited|throttled){_WHOM}",
         rf"too many (?:requests?|messages|commands|subscriptions|calls|attempts|login attempts){_PER}{_WHOM}{_PER}",
@@ -308,13 +311,13 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ReasonKind.IDLE: _pattern(
         r"(?:(?:connection|session|client|websocket|socket|user|stream|the|your) )*"
         rf"(?:idle|inactivity) (?:timeout|timed out|limit|limit {_DONE}|disconnect)(?: {_IS}{_DONE})?{_PER}"
-        rf"(?: (?:after|of) {_SPAN})?",
+        rf"(?: (?:after|of) {_SPAN})?(?: {_DONE})?",
         rf"(?:(?:connection|session|client|the|your|you) )*{_IS}(?:idle|inactive)(?: for)? {_LONG}",
         rf"(?:connection|session|client) {_IS}(?:idle|inactive)",
         r"inactivity|idle|idle connection|inactive connection",
         rf"(?:{_LINK} {_IS})?(?:closed|disconnected|terminated) (?:after|for|for being) (?:{_SPAN} of )?"
         rf"(?:inactivity|idle|inactive){_PER}",
-        rf"no activity{_PER}|no (?:data|messages?|traffic) (?:(?:received|seen|from client|from you) )*"
+        rf"no activity{_PER}|no (?:data|messages?|traffic) (?:(?:received|seen|from client|from you) )+"
         rf"(?:for|in|within) (?:the last )?{_LONG}|"
         r"no (?:data|messages?|traffic) (?:received )?from (?:the )?client",
     ),
@@ -397,7 +400,7 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
     ),
     ReasonKind.REPLACED: _pattern(
         rf"(?:(?:you|user|client|account) )?{_IS}(?:logged|signed|connected) in {_LOGIN_FROM}|"
-        rf"(?:you|user|client|account) (?:{_IS})(?:logged|signed) in {_LOGIN_FROM}|connected (?:from )?elsewhere",
+        rf"(?:you|user|client|account) (?:{_IS})(?:logged|signed) in {_LOGIN_FROM}|(?:you )?connected {_LOGIN_FROM}",
         rf"(?:new |duplicate )?(?:login|connection|session) {_LOGIN_FROM}",
         rf"(?:(?:connection|session|client|you|your (?:connection|session)) )?{_IS}(?:replaced|superseded|taken over|"
         rf"displaced)(?: by {_NEWER} (?:connection|session|client|login|one))?",

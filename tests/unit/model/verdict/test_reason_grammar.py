@@ -18,7 +18,8 @@ READ = {
         "Payload is not valid JSON", "protocol error",
     ),
     ReasonKind.TOO_BIG: (
-        "Message too big", "Payload too large", "message size 70000 exceeds limit 65536", "max payload exceeded",
+        "Message too big", "Payload too large", "message exceeds maximum size",
+        "message size 70000 exceeds limit 65536", "max payload exceeded",
         "Maximum payload violation",
     ),
     ReasonKind.UNSUPPORTED: (
@@ -51,7 +52,7 @@ READ = {
     ReasonKind.IDLE: (
         "Idle timeout", "idle timeout (60s)", "Closed after inactivity", "client inactive for 10 minutes", "inactivity",
         "connection idle too long", "No activity for 30 seconds", "session inactivity timeout", "IDLE_TIMEOUT",
-        "disconnected due to inactivity",
+        "disconnected due to inactivity", "idle timeout of 60 seconds exceeded", "no data received from client for 60s",
     ),
     ReasonKind.LIFETIME: (
         "maximum connection duration of 24h reached", "max connection age", "connection lifetime exceeded",
@@ -131,6 +132,9 @@ QUOTED = (
     "payment required", "password too short", "token bucket refilled", "token launched", "token sale ended",
     "certificate expired", "option expired", "offer expired", "invalid move", "invalid order", "bad luck",
     "unknown symbol", "feed delayed", "quota: 5 of 100 used", "network error", "client sent inbound traffic",
+    "no data for 30s", "message exceeds limit of 5", "heart rate too high", "message too big for column",
+    "server is not shutting down", "server closed the room", "connection replaced by backup", "user 5 banned for 5 min",
+    "max age of certificate reached", "restart required", "unexpected error: idle timeout", "throttled motor",
     "authentication failed: idle timeout, server restarting", "unauthorized: timeout",
 )  # fmt: skip
 
