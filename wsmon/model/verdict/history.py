@@ -202,7 +202,7 @@ class History:
         match event.name:
             case "auth.completed" | "auth.refresh.completed":
                 self.login = _precursor(event)
-                self.refusal = None
+                self.refusal = self.complaint = None
             case "auth.failed" if event.error_type not in _OWN_FINDINGS:
                 self.refusal = _precursor(event)
             case "self.backpressure" if (_pause_ns(event) or 0) >= SHORTEST_PAUSE_NS:

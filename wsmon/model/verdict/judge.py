@@ -86,7 +86,8 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     words = None
     if event.from_status == OPEN:
         words = _last_words(event, history, said)
-        found = _with_own_pause(_explain_end(event, history, said, words), find_own_pause(event, history))
+        found = _explain_end(event, history, said, words)
+        found = _with_own_pause(found, find_own_pause(event, history), words)
     else:
         found = _explain_attempt(event, history)
     evidence = _merge(found.evidence, _evidence(event, history))
@@ -149,6 +150,8 @@ class _Words(NamedTuple):
     said: LastWords
     is_read: bool
     """Whether the protocol of the session read it as an error or a refusal, and not the text alone."""
+    is_login: bool = False
+    """Whether that was the refusal of a login."""
 
 
 def _explain_end(event: Event, history: History, said: LastMessages | None, words: _Words | None) -> _Explanation:
@@ -158,7 +161,7 @@ def _explain_end(event: Event, history: History, said: LastMessages | None, word
     pattern = find_pattern(event, history)
     if event.close_by == "peer" and event.close_code is not None:
         if not says_nothing(event.reason, event.close_code):
-            return _by_reason(event, history, words, pattern)
+            return _by_reason(event, history, said, words, pattern)
         return _by_code(event, history, said, words, pattern)
     if event.error_type not in CUTS:
         # The path, this machine or an alert of TLS: words before it are no cause
@@ -168,13 +171,20 @@ def _explain_end(event: Event, history: History, said: LastMessages | None, word
     return _by_observation(event, history, said, words, pattern)
 
 
-def _by_reason(event: Event, history: History, words: _Words | None, pattern: Pattern | None) -> _Explanation:
+def _by_reason(
+    event: Event, history: History, said: LastMessages | None, words: _Words | None, pattern: Pattern | None
+) -> _Explanation:
     """Explain an end by the reason that the peer gave: by its clue, else by the meaning of the code beside it."""
     advice = advice_on_reason(event.reason, event.close_code) or _advice_on_code(event)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
     found = _Explanation(advice, "stated", quote, evidence)
-    is_timeout = reason_kind(event.reason) is ReasonKind.TIMEOUT
+    kind = reason_kind(event.reason)
+    is_timeout = kind is ReasonKind.TIMEOUT
+    if kind in (ReasonKind.PONG, ReasonKind.HEARTBEAT) and (silent := _unanswered(event, history, said)):
+        step = f"{advice.next}; if it is a heartbeat of its protocol: {silent.advice.next}"
+        found = replace(found, advice=Advice(advice.cause, step), hint=silent.advice.cause)
+        return _beside(replace(found, evidence=_merge(evidence, silent.evidence)), pattern)
     if pattern is not None and (
         (is_timeout and pattern.kind == "timer") or (_is_unknown(event) and pattern.kind == "rejections")
     ):
@@ -201,8 +211,7 @@ def _by_code(
             return _beside(by_words, pattern)
     if code in VAGUE_CODES:
         return _by_observation(event, history, said, words, pattern)
-    if words is not None:
-        advice = Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
+    advice = _with_words(advice, words)
     found = _Explanation(advice, "inferred" if code in WEAK_CODES else "observed", _quote(words), evidence, habits)
     silent = None if is_refusal or code == GOING_AWAY else _unanswered(event, history, said)
     if silent is not None:
@@ -229,20 +238,26 @@ def _by_observation(
         advice = Advice(f"{pattern.observed}: {pattern.inference}", pattern.next)
         return _Explanation(advice, "inferred", quote, pattern.evidence)
     has_frame = event.close_by == "peer" and event.close_code is not None
-    advice = _advice_on_code(event) if has_frame else advice_on_loss(event, history)
-    if quote:
-        advice = Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
+    advice = _with_words(_advice_on_code(event) if has_frame else advice_on_loss(event, history), words)
     return _Explanation(advice, "inferred", quote, hint=_habit(event, history))
 
 
-def _with_own_pause(found: _Explanation, pause: OwnPause | None) -> _Explanation:
+def _with_own_pause(found: _Explanation, pause: OwnPause | None, words: _Words | None) -> _Explanation:
     """Add a pause of the recorder itself, as a fact beside, and its next step where it possibly led to the end."""
     if pause is None:
         return found
-    steps = [pause.next, found.advice.next] if pause.is_foremost else [found.advice.next, pause.next]
+    is_foremost = pause.is_foremost and (words is None or not words.said.is_refusal)
+    steps = [pause.next, found.advice.next] if is_foremost else [found.advice.next, pause.next]
     advice = Advice(found.advice.cause, "; ".join(filter(None, steps)))
     hint = "; ".join(filter(None, (found.hint, pause.hint)))
     return replace(found, advice=advice, hint=hint, evidence=_merge(found.evidence, pause.evidence))
+
+
+def _with_words(advice: Advice, words: _Words | None) -> Advice:
+    """Add to a next step that words which are only quoted may say more."""
+    if words is None or words.said.before_ns > WINDOW_NS:
+        return advice
+    return Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
 
 
 def _quote(words: _Words | None) -> str:
@@ -273,6 +288,7 @@ def _explain_attempt(event: Event, history: History) -> _Explanation:
     return _beside(found, find_pattern(event, history))
 
 
+_REFUSED_LOGIN: Final = Advice("the server refused the login", "check the credentials and what they are allowed to do")
 _UNCLEAR_WORDS: Final = Advice(
     "possibly this says why it ended",
     "look this message up in the documentation of the service, and check what was sent before it",
@@ -288,7 +304,7 @@ def _is_unknown(event: Event) -> bool:
 def _by_words(event: Event, words: _Words) -> _Explanation:
     """Explain an end by words that read like a refusal: certain only where the protocol reads them, with a frame."""
     said = words.said
-    advice = advice_on_words(said.meaning)
+    advice = advice_on_words(said.meaning) or (_REFUSED_LOGIN if words.is_login else None)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
     has_frame = event.close_by == "peer"
@@ -322,13 +338,17 @@ def _last_words(event: Event, history: History, said: LastMessages | None) -> _W
         if answer is not None and event.mono_ns - answer.mono_ns == words.before_ns:
             words = replace(words, is_refusal=False)
         return _Words(words, is_read=False)
+    is_login = complaint == history.refusal
     evidence = (complaint.id,) if complaint.id else ()
     before_ns = event.mono_ns - complaint.mono_ns
     if words is not None and words.before_ns == before_ns:
         meaning = words.meaning or complaint.text
-        return _Words(replace(words, is_refusal=True, meaning=meaning, evidence=evidence), is_read=True)
+        said_then = replace(words, is_refusal=True, meaning=meaning, evidence=evidence)
+        return _Words(said_then, is_read=True, is_login=is_login)
     text = sanitize(complaint.text, TEXT_LIMIT)
-    return _Words(LastWords(text, before_ns, is_refusal=True, meaning=text, evidence=evidence), is_read=True)
+    # A peer that goes on sending after it refused a login lives with that
+    is_last = before_ns <= WINDOW_NS or said is None or said.newest.mono_ns - complaint.mono_ns <= WINDOW_NS
+    return _Words(LastWords(text, before_ns, is_last, text, evidence), is_read=True, is_login=is_login)
 
 
 def _is_heartbeat(event: Event, history: History, words: LastWords) -> bool:

@@ -24,6 +24,8 @@ _MOST_TIMES: Final = 10
 # A standstill may have ended at any time since the last frame of the peer: this long before the end it is recent
 _RECENT_NS: Final = 30 * SECOND_NS
 _REMOTE_NS: Final = 120 * SECOND_NS
+# Hardly a peer gives up on one that does not answer for less than this, unless it says so
+_NOTICED_NS: Final = 2 * SECOND_NS
 # Of the wait that a reason names, this share has to be a pause of ours
 _SHARE: Final = 0.8
 
@@ -111,9 +113,9 @@ def _may_follow(event: Event, lasted_ns: int) -> bool:
     if event.close_by == "heartbeat":
         return True
     if event.close_by != "peer":
-        return event.error_type in CUTS
+        return event.error_type in CUTS and lasted_ns >= _NOTICED_NS
     if says_nothing(event.reason, event.close_code):
-        return event.close_code in _UNANSWERED_CODES
+        return event.close_code in _UNANSWERED_CODES and lasted_ns >= _NOTICED_NS
     if reason_kind(event.reason) not in _TOLD_KINDS | _VAGUE_KINDS:
         return False
     stated_ns = _stated_wait_ns(event.reason)

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.units import SECOND_NS
+from wsmon.model.verdict.close_codes import says_nothing
 from wsmon.model.verdict.history import IDLE_S, ConnectionEnd, History, HostLoss, host_loss
 from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 
@@ -108,7 +109,7 @@ def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | N
         return None
     return Pattern(
         f"{_others(alike)} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
-        "possibly a shared cause (server or network)",
+        f"possibly a shared cause (server or network){', or the same idle timer' if this.is_idle else ''}",
         "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
         tuple(loss.id for loss in alike if loss.id),
         "together",
@@ -179,7 +180,7 @@ def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
         return _token(token)
     if lifetime is not None:
         return _lifetime(lifetime)
-    quiet_out = _cluster(now, ends, lambda end: end.since_out_s)
+    quiet_out = _cluster(now, ends, _unheard_s)
     return None if quiet_out is None else _unheard(quiet_out)
 
 
@@ -256,8 +257,15 @@ def _like(now: ConnectionEnd, ends: Iterable[ConnectionEnd]) -> list[ConnectionE
 
 def _idle_s(end: ConnectionEnd) -> float | None:
     """Return for how long nothing went in either direction before an end that an idle timer may have caused."""
-    fits = not end.reason or reason_kind(end.reason) in (ReasonKind.TIMEOUT, ReasonKind.IDLE)
+    fits = says_nothing(end.reason, end.code) or reason_kind(end.reason) in (ReasonKind.TIMEOUT, ReasonKind.IDLE)
     return end.idle_s if fits and end.code in IDLE_CODES else None
+
+
+def _unheard_s(end: ConnectionEnd) -> float | None:
+    """Return for how long we had sent nothing to a peer that went on sending; None where it was silent, too."""
+    if end.since_out_s is None or end.since_in_s is None or end.since_in_s > end.since_out_s / 2:
+        return None
+    return end.since_out_s
 
 
 def _cluster(

@@ -433,3 +433,51 @@ def test_an_unanswered_heartbeat_beside_a_code_is_a_hint(code: int, *, is_named:
     assert ("possibly a heartbeat of the server that wsmon did not answer" in verdict.cause) is is_named
     if code == 1011:
         assert verdict.cause.startswith("closed by peer: 1011 internal error; the server met an error of its own")
+
+
+@pytest.mark.parametrize("error_type", ["eof", "reset"])
+def test_d2_a_standstill_that_hardly_a_peer_notices_is_a_mere_fact(error_type: str) -> None:
+    without = alone(broken(error_type))
+    verdict = alone(after_standstill(broken(error_type), 600.0))
+    assert verdict.cause == f"{without.cause}; just before, wsmon itself stood still for 0.6 s and answered nothing"
+    assert verdict.next == without.next
+
+
+def test_words_of_the_peer_come_before_a_standstill_of_ours() -> None:
+    ended = after_standstill(broken("eof", after_s=90))
+    verdict = opened(message(CHAT, 89.9, FEED)).verdict(ended)
+    assert verdict.next.endswith(f"; {FIND_OUT}")
+    assert f"“{CHAT}”, 0.1 s before; possibly " in verdict.cause
+
+
+def refused_login(after_s: float, error: str = "bad key") -> Event:
+    return event("auth.failed", after_s, FEED, direction="in", error_type="refused", error=error)
+
+
+def test_v1_a_refused_login_whose_text_is_not_understood_is_a_refused_login() -> None:
+    verdict = opened(refused_login(89.9)).verdict(loss(90, code=1000, reason=""))
+    assert verdict.cause.endswith("; last words of the peer: “bad key”, 0.1 s before; the server refused the login")
+    assert verdict.next == "check the credentials and what they are allowed to do"
+
+
+def test_a_login_that_succeeded_since_was_not_refused() -> None:
+    ended = broken("eof", after_s=90)
+    accepted = event("auth.completed", 89.8, FEED)
+    assert opened(refused_login(89.5), accepted).verdict(ended).cause == opened().verdict(ended).cause
+
+
+def test_a_peer_that_goes_on_sending_after_it_refused_a_login_lives_with_that() -> None:
+    verdict = opened(refused_login(85), message('{"px":1}', 89.9, FEED)).verdict(broken("reset", after_s=90))
+    assert "; a login was refused 5.0 s before: “bad key”; the server crashed or was killed" in verdict.cause
+    assert verdict.next == alone(broken("reset")).next
+
+
+def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_left_unanswered() -> None:
+    beat = event("heartbeat.received", 70, FEED, direction="in", size=0)
+    verdict = opened(beat).verdict(loss(90, code=1000, reason="ping timeout"))
+    assert verdict.cause == (
+        "“ping timeout”, 1000 by peer; the heartbeat of the server found no answer from us in time; possibly a "
+        "heartbeat of the server that wsmon did not answer: the last came 20.0 s before"
+    )
+    assert "; if it is a heartbeat of its protocol: set answer = true" in verdict.next
+    assert (verdict.evidence, verdict.certainty) == ((3,), "stated")

@@ -469,3 +469,22 @@ def test_v6_a_timeout_of_the_peer_after_equal_silences_is_possibly_an_idle_timeo
     )
     assert verdict.next.endswith("; if the pattern goes on: set ping.interval below 30 s")
     assert "lifetime" not in verdict.cause.rpartition("; ")[2]
+
+
+def test_a_reason_that_says_nothing_fits_an_idle_timer() -> None:
+    says: dict[str, Any] = {"code": 1000, "by": "peer", "reason": "Normal closure", "error_type": ""}
+    assert IDLE in last(*(session(n * 1000, 100 + n * 37, out_s=30.0, in_s=30.0, **says) for n in range(3))).cause
+
+
+def test_a_peer_that_was_silent_itself_waits_for_no_message_of_ours() -> None:
+    says: dict[str, Any] = {"code": 4000, "by": "peer", "reason": "", "error_type": ""}
+    verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0, in_s=60.0, **says) for n in range(4)))
+    assert verdict.cause == "closed by peer: 4000 application-defined; the code is the service's own"
+
+
+def test_connections_that_were_silent_and_end_together_may_have_the_same_idle_timer() -> None:
+    quiet: dict[str, Any] = CUT | {"meta": {"attempt": 1, "open": True, "last_in_ms": 60_000.0}}
+    harness = neighbours("a", FEED)
+    harness.judge(loss(100, "a", **quiet))
+    cause = harness.verdict(loss(100.5, FEED, **quiet)).cause
+    assert cause.endswith(": possibly a shared cause (server or network), or the same idle timer")
