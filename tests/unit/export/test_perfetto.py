@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import wsmon
 from tests.support.builders import message
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
-from tests.support.session_events import FIRST, SECOND, THIRD, of, opening
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 
@@ -77,10 +83,10 @@ def test_sessions_and_phases_have_tracks_of_their_own(store: Path) -> None:
     assert slices(records, "nova", "sessions") == [(FIRST, 1000, 4000), (SECOND, 6000, 100)]
     assert slices(records, "b", "sessions") == [(THIRD, 1500, 7500)]
     assert slices(records, "nova", "phases") == [
-        ("upgrade", 1174, 38),
-        ("tls", 1014, 160),
-        ("tcp", 1003, 11),
         ("dns", 1000, 3),
+        ("tcp", 1003, 11),
+        ("tls", 1014, 160),
+        ("upgrade", 1174, 38),
     ]
 
 
@@ -133,3 +139,32 @@ def test_a_session_without_an_end_is_open(tmp_path: Path) -> None:
     store = recorded(tmp_path / "store.db", of(FIRST, *opening(1), message("x", 5, "nova")), "nova")
     (session,) = [one for one in trace(store) if one["name"] == FIRST]
     assert (session["dur"] / MS, session["args"]) == (4000, {"open": True})
+
+
+# What the wall clock is set by before an event, in nanoseconds
+STEPS_NS = st.lists(st.integers(-7_200_000_000_000, 7_200_000_000_000) | st.integers(-2_000, 2_000), max_size=16)
+
+
+@given(steps_ns=STEPS_NS)
+@settings(deadline=None, max_examples=40)
+def test_no_two_slices_of_a_track_overlap_however_the_clock_is_set(
+    tmp_path_factory: pytest.TempPathFactory, steps_ns: list[int]
+) -> None:
+    events, added_ns = [], 0
+    for number, one in enumerate(story()):
+        added_ns += steps_ns[number] if number < len(steps_ns) else 0
+        events.append(msgspec.structs.replace(one, ts_ns=one.ts_ns + added_ns))
+    store = recorded(tmp_path_factory.mktemp("clock") / "store.db", events, "nova", "b")
+    tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for one in trace(store):
+        if one["ph"] == "X":
+            tracks.setdefault((one["pid"], one["tid"]), []).append((one["ts"], one["ts"] + one["dur"]))
+    assert all(before[1] <= after[0] for track in tracks.values() for before, after in pairwise(track))
+    assert all(isinstance(place, int) and place >= 0 for track in tracks.values() for one in track for place in one)
+
+
+def test_a_clock_set_back_leaves_every_status_its_length(tmp_path: Path) -> None:
+    events = story()
+    set_back = [msgspec.structs.replace(one, ts_ns=one.ts_ns - 3600 * 10**9) for one in events[6:]]
+    store = recorded(tmp_path / "store.db", [*events[:6], *set_back], "nova", "b")
+    assert slices(trace(store), "nova", "status")[2] == ("websocket_connected", 1212, 3788)
