@@ -126,6 +126,8 @@ class _Line(msgspec.Struct, frozen=True):
     wire_size: Natural | None = None
     duration_ms: Decimal | None = None
     status: Whole | str | None = None
+    """A text in version 1, which had outcomes here."""
+    outcome: str = ""
     close_code: Whole | None = None
     close_by: CloseBy = ""
     reason: str = ""
@@ -182,7 +184,7 @@ def _event_of_line(line: _Line, before: Event | None) -> Event:
         topic=line.topic,
         ref=line.ref,
         duration_ns=_duration_ns(line.duration_ms),
-        status=line.status if line.name != "subscription.restoration_failed" else "error",
+        status="error" if line.name == "subscription.restoration_failed" else line.outcome or line.status,
         from_status=line.from_status,
         to_status=line.to_status,
         close_code=line.close_code,

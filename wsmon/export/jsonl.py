@@ -1,7 +1,8 @@
 """JSON: events as JSON lines, statistics, and the trace document with both.
 
 The keys are public: docs/schemas/ has their JSON schemas. ``search --json`` and ``export --format jsonl`` print events,
-``stats --json`` prints statistics, ``export --format json`` prints the trace document.
+``stats --json`` prints statistics, ``export --format json`` prints the trace document. Each key has one type in all
+events, so that readers that infer a schema take the file. Version 1 had outcomes under ``status`` too.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     size: int | None = None
     wire_size: int | None = None
     duration_ms: float | Decimal | None = None
-    status: int | str | None = None
+    status: int | None = None
+    outcome: str | None = None
     close_code: int | None = None
     close_by: str | None = None
     reason: str | None = None
@@ -101,7 +103,8 @@ def event_document(event: Event) -> EventDocument:
         size=event.size,
         wire_size=event.wire_size,
         duration_ms=None if event.duration_ns is None else _milliseconds(event.duration_ns),
-        status=event.status,
+        status=event.http_status,
+        outcome=event.outcome or None,
         close_code=event.close_code,
         close_by=event.close_by or None,
         reason=event.reason or None,
@@ -254,7 +257,7 @@ def _rounded(value: float | None, decimals: int) -> float | None:
     return None if value is None else round(value, decimals)
 
 
-TRACE_SCHEMA = "wsmon.trace/1"
+TRACE_SCHEMA = "wsmon.trace/2"
 
 
 def json_trace(selection: Selection) -> Iterator[bytes]:

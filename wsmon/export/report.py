@@ -293,7 +293,7 @@ def _failures(troubles: _Troubles) -> Iterator[Block]:
     yield Heading(2, "Failed attempts")
     yield from _left_out("failures", troubles)
     rows = tuple(
-        (_at(one.ts_ns), one.source.connection, "" if one.status is None else str(one.status), why(one))
+        (_at(one.ts_ns), one.source.connection, "" if one.http_status is None else str(one.http_status), why(one))
         for one in troubles.failures
     )
     yield ReportTable(("when", "connection", "HTTP", "why"), rows)

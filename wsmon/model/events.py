@@ -150,7 +150,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     duration_ns: int | None = None
     """A difference of monotonic times; for a message, the time to read it in its protocol."""
     status: int | str | None = None
-    """HTTP status, or "ok" / "error"."""
+    """HTTP status, or the outcome of an operation: "ok", "error", "abandoned", "orphan", or as its protocol calls it."""
     from_status: Status | None = None
     to_status: Status | None = None
     close_code: int | None = None
@@ -170,6 +170,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def category(self) -> str:
         """The first part of the name."""
         return self.name.partition(".")[0]
+
+    @property
+    def http_status(self) -> int | None:
+        """The HTTP status; None = it has none."""
+        return self.status if isinstance(self.status, int) else None
+
+    @property
+    def outcome(self) -> str:
+        """The outcome of an operation, see ``status``; empty = it has none."""
+        return self.status if isinstance(self.status, str) else ""
 
     @property
     def is_problem(self) -> bool:

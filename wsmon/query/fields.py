@@ -142,7 +142,7 @@ _ROWS = (
     Field("id", (), "id", lambda e: e.id, "id of the event", "id:10..20"),
     Field("name", ("event",), "choice", lambda e: e.name, "name of the event", "name:connection.*", EVENT_NAMES),
     Field("kind", ("category",), "choice", lambda e: e.category, "first part of the name", "kind:message", CATEGORIES),
-    Field("status", (), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
+    Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
     Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", STATUSES),
     Field(
         "to",

@@ -163,6 +163,22 @@ def test_what_a_line_does_not_say_follows_from_the_line_before() -> None:
     assert (third.id, third.ts_ns, third.mono_ns) == (2, T0_NS + 1_000_000_000, 500_000_000)
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"status": 403}, 403),
+        ({"outcome": "error"}, "error"),
+        # Version 1
+        ({"status": "error"}, "error"),
+        ({}, None),
+    ],
+)
+def test_statuses_and_outcomes_of_both_versions_are_read(fields: dict[str, object], status: int | str | None) -> None:
+    (found,) = read(LINE | fields)
+    assert isinstance(found, Event)
+    assert found.status == status
+
+
 @pytest.mark.parametrize(("emitted", "name"), ALIASES.items())
 def test_names_that_are_really_emitted_are_understood(emitted: str, name: str) -> None:
     (found,) = read(LINE | {"name": emitted})

@@ -81,7 +81,7 @@ def test_a_trace_holds_every_event_once(view: Reader) -> None:
     found = [each["id"] for part in document["connections"] for each in part["events"]]
     assert [each["name"] for each in document["connections"]] == ["nova", "b"]
     assert sorted(found + [each["id"] for each in document["recorder"]]) == list(range(1, 16))
-    assert document["schema"] == "wsmon.trace/1"
+    assert document["schema"] == "wsmon.trace/2"
 
 
 def test_names_that_differ_in_case_only_share_no_event(tmp_path: Path) -> None:

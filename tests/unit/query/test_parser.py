@@ -104,6 +104,7 @@ def test_groups_and_alternatives(text: str, terms: tuple[Term, ...]) -> None:
         ("lat<=1.5s", FieldTerm("duration", (Range(high=1_500_000_000),))),
         ("lat>=5", FieldTerm("duration", (Range(low=5_000_000),))),
         ("status:404", FieldTerm("status", (Exact("404"),))),
+        ("outcome:error", FieldTerm("status", (Exact("error"),))),
         ("status:400..499,error", FieldTerm("status", (Range(400, 499), Exact("error")))),
         ("status>=400", FieldTerm("status", (Range(low=400),))),
         ("from:open", FieldTerm("from", (Exact("websocket_connected"),))),
