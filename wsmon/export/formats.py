@@ -111,6 +111,6 @@ _ROWS = (
         _html_report,
         variants=MappingProxyType({".md": _markdown_report}),
     ),
-    ExportFormat("sqlite", ".db", "a store of its own for `wsmon open`, a copy of the whole or of a part", None),
+    ExportFormat("sqlite", ".db", "a store of its own for `wsmon open`, and for SQL by its views (docs/sql.md)", None),
 )
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _ROWS})

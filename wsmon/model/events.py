@@ -150,7 +150,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     duration_ns: int | None = None
     """A difference of monotonic times; for a message, the time to read it in its protocol."""
     status: int | str | None = None
-    """HTTP status, or the outcome of an operation: "ok", "error", "abandoned", "orphan", or as its protocol calls it."""
+    """HTTP status, or the outcome of an operation: "ok", "error", "abandoned", "orphan", or its protocol's word."""
     from_status: Status | None = None
     to_status: Status | None = None
     close_code: int | None = None

@@ -24,6 +24,7 @@ from wsmon.store.schema import (
     SCHEMA_VERSION,
 )
 from wsmon.store.sessions import close_cut_off
+from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -263,6 +264,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
     if found < version:
         if found:
             _back_up(connection, path, found)
+        drop_views(connection)
         (migrate or _migrate)(connection)
 
 

@@ -22,8 +22,9 @@ from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
-from wsmon.store.database import mark_cut_off, primary_code, transaction
+from wsmon.store.database import mark_cut_off, primary_code, store_error, transaction
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
+from wsmon.store.views import create_views, drop_views
 
 # In WAL mode a reader waits only while another connection recovers the log
 BUSY_TIMEOUT_S = 1.0
@@ -255,3 +256,25 @@ def copy_store(connection: sqlite3.Connection, target: Path, progress: PagesCopi
             raise
         with transaction(copy, target):
             mark_cut_off(copy)
+
+
+def finish_copy(path: Path) -> None:
+    """Give a copy or an excerpt its views, and take it out of WAL mode: it is then read from a read-only folder too.
+
+    A copy of an older schema is migrated: the views are those of the newest one.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        try:
+            drop_views(connection)
+            if _pragma(connection, "user_version") < SCHEMA_VERSION:
+                # Imported here: sqlite-utils takes 90 ms to load, and copies of old stores are few
+                from wsmon.store.migrations import migrate
+
+                migrate(connection)
+            with transaction(connection, path):
+                create_views(connection)
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        except sqlite3.Error as error:
+            if primary_code(error) == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise store_error(error, path) from error

@@ -22,7 +22,7 @@ from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.opening import OpenStore, copy_store, open_to_read, store_origin
+from wsmon.store.opening import OpenStore, copy_store, finish_copy, open_to_read, store_origin
 from wsmon.store.pages import Pages, SearchCollector
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.sessions import session_lives, session_spans, trace_spans
@@ -225,6 +225,7 @@ class Reader:
         """Copy the whole store into an empty file, as it is now; see ``opening.copy_store``."""
         with self._question():
             copy_store(self._connection, target, progress)
+        finish_copy(target)
 
     @contextmanager
     def excerpt(self, target: Path) -> Iterator[Replay]:
@@ -233,6 +234,7 @@ class Reader:
             origin = store_origin(self._connection)
         with replaying(target, origin) as replay:
             yield replay
+        finish_copy(target)
 
     def interrupt(self) -> None:
         """Interrupt the read in the view's thread: it raises ``InterruptedError``. Callable from any thread."""

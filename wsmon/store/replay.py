@@ -26,6 +26,14 @@ UPDATE connection SET configured = 1, position = id, spec = json_set(spec, '$.gr
 """
 # For a run that ends with its last event: a period does not include its end
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
+# What is open in a run that the origin knows as ended, as ``Database.end_run`` does
+_END_SESSIONS = """
+UPDATE session SET end = 'abrupt', ended_ns = max(started_ns, (SELECT ended_ns FROM run WHERE run.id = session.run))
+WHERE end IS NULL AND run IN (SELECT id FROM run WHERE ended_ns IS NOT NULL)
+"""
+_END_INCIDENTS = """
+UPDATE incident SET closed_ns = max(opened_ns, (SELECT max(ended_ns) FROM run)) WHERE closed_ns IS NULL
+"""
 _SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
@@ -72,6 +80,8 @@ class Replay:
             connection.execute(_SET_OLDEST, (META_OLDEST_ID,))
             connection.execute(_SET_EXCERPT, (META_EXCERPT,))
             mark_cut_off(connection)
+            connection.execute(_END_SESSIONS)
+            connection.execute(_END_INCIDENTS)
             connection.executemany(_SET_END, [(run,) for run in self._unended - self._origin.runs.keys()])
         self._index()
         self._database.close()

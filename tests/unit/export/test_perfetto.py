@@ -156,11 +156,12 @@ def test_no_two_slices_of_a_track_overlap_however_the_clock_is_set(
         events.append(msgspec.structs.replace(one, ts_ns=one.ts_ns + added_ns))
     store = recorded(tmp_path_factory.mktemp("clock") / "store.db", events, "nova", "b")
     tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for one in trace(store):
-        if one["ph"] == "X":
-            tracks.setdefault((one["pid"], one["tid"]), []).append((one["ts"], one["ts"] + one["dur"]))
+    for record in trace(store):
+        if record["ph"] == "X":
+            end = record["ts"] + record["dur"]
+            tracks.setdefault((record["pid"], record["tid"]), []).append((record["ts"], end))
     assert all(before[1] <= after[0] for track in tracks.values() for before, after in pairwise(track))
-    assert all(isinstance(place, int) and place >= 0 for track in tracks.values() for one in track for place in one)
+    assert all(place >= 0 for track in tracks.values() for each in track for place in each)
 
 
 def test_a_clock_set_back_leaves_every_status_its_length(tmp_path: Path) -> None:

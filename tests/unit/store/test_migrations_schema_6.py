@@ -148,13 +148,14 @@ def test_a_viewer_that_read_it_goes_on_after_a_recorder_migrated_it(store: Path)
         assert reader.snapshot(at_ns(4_000)).connections == before
 
 
-def test_a_copy_of_it_is_of_its_schema_and_an_excerpt_of_the_newest(store: Path, tmp_path: Path) -> None:
+def test_a_copy_and_an_excerpt_of_it_are_of_the_newest_schema(store: Path, tmp_path: Path) -> None:
     copy, excerpt = tmp_path / "copy.db", tmp_path / "excerpt.db"
     with closing(Reader(store, FixedClock(4_000.0))) as reader:
         reader.copy(copy, lambda _done, _total: None)
         with reader.excerpt(excerpt) as replay:
             replay.write(reader.events_after(0, 50))
-    assert stored(copy, "PRAGMA user_version") == [(6,)]
+    assert stored(copy, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert stored(copy, "SELECT count(*) FROM events") == stored(copy, "SELECT count(*) FROM event") == [(88,)]
     assert stored(excerpt, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert stored(excerpt, "SELECT name, json_extract(spec, '$.url'), json_extract(spec, '$.kpi') FROM connection") == [
         (
