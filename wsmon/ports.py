@@ -147,8 +147,10 @@ class StoreView(Protocol):
         """Return for each (connection, time) the first problem at or after the time, or the last one before it."""
         ...
 
-    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
-        """Return messages and errors of a period, in equal buckets."""
+    def density(
+        self, since_ns: int, until_ns: int, buckets: int, connections: tuple[str, ...] | None = None
+    ) -> Density:
+        """Return messages and errors of a period, of these connections or all, in equal buckets."""
         ...
 
     def statistics(

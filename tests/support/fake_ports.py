@@ -173,7 +173,9 @@ class FakeView:
             found += sorted(beyond, key=lambda each: each.at_ns)[:: 1 if newer else -1][:1]
         return tuple(found)
 
-    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
+    def density(
+        self, since_ns: int, until_ns: int, buckets: int, connections: tuple[str, ...] | None = None
+    ) -> Density:
         self.calls.append("density")
         empty = (0,) * buckets
         return self.density_answer or Density(since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty)

@@ -78,7 +78,8 @@ def export(
     )
     report = _write(request, store)
     if isinstance(request.target, Path):
-        click.echo(f"wrote {report.written:,} events ({fmt.size(report.size_bytes)}) to {output}", err=True)
+        written = FORMATS[format_].written(report.written)
+        click.echo(f"wrote {written} ({fmt.size(report.size_bytes)}) to {output}", err=True)
     return EXIT_OK
 
 

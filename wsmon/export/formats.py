@@ -34,8 +34,14 @@ class ExportFormat:
     """What a file holds, for the help of ``wsmon export``: a phrase without a full stop."""
     pieces: Pieces | None
     """None = a SQLite database, which is written by its path and not as a stream."""
+    result: str = "{events} events"
+    """What was written, with the number of ``events``: for the sentence at the end of an export."""
     variants: Mapping[str, Pieces] = field(default_factory=lambda: MappingProxyType({}))
     """Suffix of the target -> what writes the file instead of ``pieces``."""
+
+    def written(self, events: int) -> str:
+        """Return what was written, for users."""
+        return self.result.format(events=f"{events:,}")
 
     def pieces_for(self, suffix: str) -> Pieces | None:
         """Return what writes a target with this suffix, in lower case; ``None`` for a SQLite database."""
@@ -109,6 +115,7 @@ _ROWS = (
         ".html",
         "statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md",
         _html_report,
+        result="a report over {events} events",
         variants=MappingProxyType({".md": _markdown_report}),
     ),
     ExportFormat("sqlite", ".db", "a store of its own for `wsmon open`, and for SQL by its views (docs/sql.md)", None),

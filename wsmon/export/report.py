@@ -1,15 +1,17 @@
 """Report on connections, to send to the operator of the peer: statistics, timeline, incidents, every loss explained.
 
-It covers the connections that the query allows, in the period of the selection; long lists keep the newest entries.
+It begins with what happened, in a sentence. It covers the connections that the query allows, in the period of the
+selection, with all totals; long lists keep the newest entries.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 import wsmon
-from wsmon.export.jsonl import rfc3339
+from wsmon.export.jsonl import allowed_connections, rfc3339
 from wsmon.export.report_render import (
     WIDTH,
     Block,
@@ -23,7 +25,7 @@ from wsmon.export.report_render import (
     timeline_svg,
 )
 from wsmon.export.selection import Period, Selection
-from wsmon.export.sessions import LIFECYCLE
+from wsmon.export.sessions import LIFECYCLE, endpoint
 from wsmon.model import units as fmt
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
 from wsmon.model.events import Event, EventName
@@ -36,6 +38,8 @@ from wsmon.query.predicate import allows_connection
 
 # Losses, failed attempts and incidents that are listed, of each the newest
 MOST = 100
+# Connections or hosts that the title names
+MOST_NAMES = 3
 # Events around a loss
 BEFORE, AFTER = 6, 4
 # Bars of the message histogram
@@ -47,12 +51,44 @@ _INCIDENTS: tuple[EventName, ...] = ("incident.opened", "incident.closed")
 
 def html_report(selection: Selection) -> Iterator[bytes]:
     """Write the report as an HTML page, piece by piece."""
-    return html_page(_title(selection), _blocks(selection))
+    subject = _Subject(selection)
+    return html_page(subject.title, _blocks(selection, subject))
 
 
 def markdown_report(selection: Selection) -> Iterator[bytes]:
     """Write the report as Markdown, piece by piece."""
-    return markdown(_blocks(selection))
+    return markdown(_blocks(selection, _Subject(selection)))
+
+
+class _Subject:
+    """The connections that a report is about, and their statistics."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.statistics = selection.view.statistics(*_period(selection))
+        self.connections = allowed_connections(selection.query, self.statistics)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the connections."""
+        return tuple(one.name for one in self.connections)
+
+    @property
+    def title(self) -> str:
+        """The title: connections and hosts by name, or their number where there are many."""
+        if not self.connections:
+            return "WebSocket report"
+        hosts = tuple(dict.fromkeys(filter(None, (endpoint(one.url).host for one in self.connections))))
+        title = f"WebSocket report: {_listed(self.names, 'connections')}"
+        return f"{title} ({_listed(hosts, 'hosts')})" if hosts else title
+
+    @property
+    def query(self) -> Query:
+        """Events of the connections, and of no recorder."""
+        return Query((FieldTerm("connection", tuple(Exact(name) for name in self.names)),))
+
+
+def _listed(names: tuple[str, ...], noun: str) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names):,} {noun}"
 
 
 class _Troubles:
@@ -65,6 +101,8 @@ class _Troubles:
         # Id of the event that opened an incident -> event that closed it
         self.ends: dict[int, Event] = {}
         self.counts = {"losses": 0, "failures": 0, "incidents": 0}
+        # Losses by connection
+        self.losses_of: dict[str, int] = {}
 
     def take(self, event: Event) -> None:
         """Add an event."""
@@ -79,33 +117,84 @@ class _Troubles:
             was_open = event.from_status == OPEN
             (self.losses if was_open else self.failures).append(event)
             self.counts["losses" if was_open else "failures"] += 1
+            if was_open:
+                name = event.source.connection
+                self.losses_of[name] = self.losses_of.get(name, 0) + 1
 
 
-def _blocks(selection: Selection) -> Iterator[Block | None]:
-    statistics = selection.view.statistics(*_period(selection))
-    connections = tuple(one for one in statistics.connections if allows_connection(selection.query, one.name))
+def _blocks(selection: Selection, subject: _Subject) -> Iterator[Block | None]:
+    statistics, connections = subject.statistics, subject.connections
     troubles = _Troubles()
     names = FieldTerm("name", tuple(Exact(name) for name in (*LIFECYCLE, *_INCIDENTS)))
     for page in selection.context(Query((names,))):
         for event in page:
             if allows_connection(selection.query, event.source.connection):
                 troubles.take(event)
-        selection.written += len(page)
         yield None
-    yield Heading(1, _title(selection))
+    yield from _count_events(selection, subject)
+    yield Heading(1, subject.title)
+    yield Paragraph(_summary(subject, troubles))
     yield _about(selection, statistics, troubles)
     yield from _numbers(connections)
     yield from _figures(connections)
-    yield from _timeline(selection, statistics, {one.name for one in connections})
+    yield from _timeline(selection, subject, troubles)
     running = {each.event_id: each.sentence for each in selection.view.snapshot(statistics.until_ns).incidents}
     yield from _incidents(troubles, running)
     yield from _losses(selection, troubles)
     yield from _failures(troubles)
 
 
-def _title(selection: Selection) -> str:
-    query = selection.query.text.strip()
-    return f"WebSocket report: {query}" if query else "WebSocket report"
+def _count_events(selection: Selection, subject: _Subject) -> Iterator[None]:
+    """Count the events of the connections, without reading them."""
+    if not subject.connections:
+        return
+    found = selection.view.search(subject.query, selection.first_id, selection.last_id, newest_first=False)
+    with closing(found) as search:
+        for searched in search:
+            selection.written += len(searched.ids)
+            yield None
+
+
+def _summary(subject: _Subject, troubles: _Troubles) -> str:
+    """What happened: which connections were lost how often, and how the last loss is explained."""
+    if not subject.connections:
+        return "No connection was recorded in this period."
+    lasted = fmt.duration(subject.statistics.until_ns - subject.statistics.since_ns)
+    also = [
+        _several(troubles.counts[kind], noun)
+        for kind, noun in (("failures", "failed attempt"), ("incidents", "incident"))
+        if troubles.counts[kind]
+    ]
+    happened = f"In {lasted}, {_lost(subject, troubles)}{', with ' if also else ''}{' and '.join(also)}."
+    if not troubles.losses:
+        return happened
+    last = troubles.losses[-1]
+    whose = "" if len(subject.connections) == 1 else f" of {last.source.connection}"
+    return f"{happened} The last loss{whose}, at {_at(last.ts_ns)} (UTC): {why(last)}."
+
+
+def _lost(subject: _Subject, troubles: _Troubles) -> str:
+    """Which connections were lost; of a single one also how long it was open."""
+    losses, number = troubles.counts["losses"], len(subject.connections)
+    if number == 1:
+        (one,) = subject.connections
+        lost = f"{one.name} was lost {_times(losses)}" if losses else f"{one.name} was not lost"
+        is_known = one.availability is not None
+        return f"{lost} and was open {fmt.percent(one.availability or 0.0)} of the scheduled time" if is_known else lost
+    if not losses:
+        return f"none of {number:,} connections was lost"
+    by_count = sorted(troubles.losses_of.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{name} {_times(count)}" for name, count in by_count[:MOST_NAMES])
+    more = ", ..." if len(by_count) > MOST_NAMES else ""
+    return f"{len(by_count):,} of {number:,} connections {'was' if len(by_count) == 1 else 'were'} lost ({named}{more})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _period(selection: Selection) -> Period:
@@ -200,18 +289,20 @@ def _quantiles(summary: Summary | None) -> str:
     return "" if summary is None else f"{fmt.milliseconds(summary.p50)} / {fmt.milliseconds(summary.p99)}"
 
 
-def _timeline(selection: Selection, statistics: Statistics, names: set[str]) -> Iterator[Block]:
-    since_ns, until_ns = statistics.since_ns, statistics.until_ns
+def _timeline(selection: Selection, subject: _Subject, troubles: _Troubles) -> Iterator[Block]:
+    since_ns, until_ns = subject.statistics.since_ns, subject.statistics.until_ns
     if until_ns <= since_ns:
         return
     view = selection.view
     pixel_ns = max(1, (until_ns - since_ns) // WIDTH)
-    lanes = view.lanes(since_ns, until_ns, tuple(names), pixel_ns)
-    density = view.density(since_ns, until_ns, BUCKETS)
+    lanes = view.lanes(since_ns, until_ns, subject.names, pixel_ns)
+    density = view.density(since_ns, until_ns, BUCKETS, subject.names)
     yield Heading(2, "Timeline")
-    words = f"{_at(since_ns)} to {_at(until_ns)} (UTC). Messages are those of all connections: "
-    words += f"{sum(density.messages):,}, with {sum(density.errors):,} errors."
-    yield Figure(timeline_svg(lanes, density, since_ns, until_ns), words)
+    period = f"{_at(since_ns)} to {_at(until_ns)} (UTC)"
+    totals = f"{_several(sum(density.messages), 'message')}, {_several(sum(density.errors), 'error')}"
+    losses = _several(troubles.counts["losses"], "disconnect")
+    name = f"Timeline of {_listed(subject.names, 'connections')}, {period}: {losses}, {totals}"
+    yield Figure(timeline_svg(lanes, density, since_ns, until_ns, name), f"{period}: {totals}.")
 
 
 def _incidents(troubles: _Troubles, running: Mapping[int, str]) -> Iterator[Block]:

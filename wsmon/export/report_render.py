@@ -50,7 +50,7 @@ class ReportTable:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture as SVG, and a caption that stands for it in Markdown."""
+    """A timeline as SVG, shown with its legend, and a caption that stands for it in Markdown."""
 
     svg: str
     words: str
@@ -62,6 +62,7 @@ Block: TypeAlias = Heading | Paragraph | ReportTable | Figure
 # Characters that are shown of a text
 CELL_LIMIT = 600
 
+_MARKED = ' class="marked"'
 # A table with more columns has smaller letters
 MANY_COLUMNS = 6
 
@@ -86,7 +87,7 @@ _STYLE = """</title>
 body { margin: 2rem auto; max-width: 76rem; padding: 0 1.5rem; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 h1 { font-size: 1.6rem; margin-bottom: .4rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
+h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; } h1, h3, p, figcaption { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--rule);
@@ -99,24 +100,41 @@ tr.marked td { background: var(--mark); }
 svg.timeline { width: 100%; height: auto; background: var(--soft); border-radius: 6px; padding: 10px;
   box-sizing: border-box; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink); } svg .axis { fill: var(--dim); }
-.open { fill: var(--open); } .dial { fill: var(--dial); } .wait { fill: var(--wait); } .lost { fill: var(--lost); }
-.off { fill: var(--off); } .incident { fill: var(--odd); } .messages { fill: var(--dial); opacity: .55; }
+.open { fill: var(--open); background: var(--open); } .dial { fill: var(--dial); background: var(--dial); }
+.wait { fill: var(--wait); background: var(--wait); } .lost { fill: var(--lost); background: var(--lost); }
+.off { fill: var(--off); background: var(--off); } .incident { fill: var(--odd); background: var(--odd); }
+.messages { fill: var(--dial); background: var(--dial); opacity: .55; }
 .errors { fill: var(--lost); } .tick { stroke: var(--rule); }
 figure { margin: .5rem 0; } figcaption { color: var(--dim); font-size: .9rem; margin-top: .3rem; }
+ul.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: .5rem 0; padding: 0;
+  font-size: .85rem; }
+.legend i { display: inline-block; width: 14px; height: 10px; margin-right: .4rem; }
+@media screen and (max-width: 40rem) {
+  body { margin: 1rem auto; padding: 0 1rem; } h1 { font-size: 1.35rem; } h2 { font-size: 1.15rem; }
+  svg.timeline { min-width: 66rem; }
+  table, table.many, tbody, tr, td, table.facts th { display: block; font-size: 1rem; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { border-bottom: 1px solid var(--rule); padding: .4rem 0; }
+  td, table.many td, td:first-child, table.facts th { border: 0; padding: .1rem 0; white-space: normal;
+    overflow-wrap: anywhere; min-width: 0; }
+  td[data-label] { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: .8rem; }
+  td[data-label]::before { content: attr(data-label); color: var(--dim); font-weight: 600; } td:empty { display: none; }
+  tr.marked { background: var(--mark); } table.many td:first-child { font-weight: 600; } }
 </style>
 </head>
 <body>
+<main>
 """
 _LEGEND = (
-    '<svg viewBox="0 0 700 16" width="700" height="16" aria-hidden="true">'
+    '<ul class="legend">'
     + "".join(
-        f'<rect x="{x}" y="3" width="14" height="10" class="{kind}"/><text x="{x + 19}" y="12">{label}</text>'
-        for x, kind, label in (
-            (0, "open", "open"), (80, "dial", "dialling"), (180, "wait", "waits to dial"),
-            (310, "lost", "lost"), (380, "off", "closed"), (470, "incident", "incident"), (560, "messages", "messages"),
+        f'<li><i class="{kind}"></i>{label}</li>'
+        for kind, label in (
+            ("open", "open"), ("dial", "dialling"), ("wait", "waits to dial"), ("lost", "lost"), ("off", "closed"),
+            ("incident", "incident"), ("messages", "messages"),
         )
     )
-    + "</svg>"
+    + "</ul>"
 )  # fmt: skip
 
 
@@ -125,7 +143,7 @@ def html_page(title: str, blocks: Iterable[Block | None]) -> Iterator[bytes]:
     yield f"{_HEAD}{_html_text(title)}{_STYLE}".encode()
     for block in blocks:
         yield b"" if block is None else f"{_html_block(block)}\n".encode()
-    yield b"</body>\n</html>\n"
+    yield b"</main>\n</body>\n</html>\n"
 
 
 def _html_block(block: Block) -> str:
@@ -135,7 +153,9 @@ def _html_block(block: Block) -> str:
         case Paragraph(text):
             return f"<p>{_html_text(text)}</p>"
         case Figure(svg, words):
-            return f"<figure>{svg}\n{_LEGEND}<figcaption>{_html_text(words)}</figcaption></figure>"
+            # In focus it is scrolled by the keyboard where the screen is narrow
+            head = '<div class="wide" tabindex="0" role="group" aria-label="Timeline, scrolls sideways">'
+            return f"<figure>{head}{svg}</div>\n{_LEGEND}<figcaption>{_html_text(words)}</figcaption></figure>"
         case ReportTable():
             return _html_table(block)
         case _:
@@ -145,17 +165,20 @@ def _html_block(block: Block) -> str:
 def _html_table(table: ReportTable) -> str:
     head = f"<thead><tr>{_cells('th', table.columns)}</tr></thead>" if table.columns else ""
     rows = "\n".join(
-        f'<tr class="marked">{_cells("td", row)}</tr>'
-        if number == table.marked
-        else f"<tr>{_html_row(table, row)}</tr>"
+        f"<tr{_MARKED if number == table.marked else ''}>{_html_row(table, row)}</tr>"
         for number, row in enumerate(table.rows)
     )
-    kind = ' class="many"' if len(table.columns) > MANY_COLUMNS else ""
-    return f'<div class="wide"><table{kind}>{head}<tbody>\n{rows}\n</tbody></table></div>'
+    kind = "facts" if not table.columns else "many" if len(table.columns) > MANY_COLUMNS else "rows"
+    return f'<div class="wide"><table class="{kind}">{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _html_row(table: ReportTable, row: Cells) -> str:
-    return _cells("td", row) if table.columns else f"<th>{_html_text(row[0])}</th>{_cells('td', row[1:])}"
+    if not table.columns:
+        return f'<th scope="row">{_html_text(row[0])}</th>{_cells("td", row[1:])}'
+    # A narrow screen shows a row as a list, with the name of its column before each cell
+    labels = (_html_text(column) for column in table.columns)
+    cells = (f'<td data-label="{label}">{_html_text(cell)}</td>' for label, cell in zip(labels, row, strict=True))
+    return "".join(cells)
 
 
 def _cells(kind: str, cells: Cells) -> str:
@@ -254,13 +277,14 @@ class Scale:
             yield WIDTH * number // TICKS, shown
 
 
-def timeline_svg(lanes: Sequence[Lane], density: Density, since_ns: int, until_ns: int) -> str:
-    """Return a timeline as SVG; its size depends on the number of connections, not on the traffic."""
+def timeline_svg(lanes: Sequence[Lane], density: Density, since_ns: int, until_ns: int, name: str) -> str:
+    """Return a timeline as SVG with an accessible name; its size depends on the connections, not on the traffic."""
     scale = Scale(since_ns, until_ns)
     below = len(lanes) * LANE
     height = below + DENSITY + AXIS
+    label = f'role="img" aria-label="{_html_text(name)}"'
     parts = [
-        f'<svg viewBox="0 0 {NAMES + WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg" class="timeline">',
+        f'<svg viewBox="0 0 {NAMES + WIDTH} {height}" {label} xmlns="http://www.w3.org/2000/svg" class="timeline">',
         *(part for number, lane in enumerate(lanes) for part in _lane(lane, number * LANE, scale)),
         *_density(density, below),
         *_axis(scale, height),

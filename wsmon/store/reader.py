@@ -175,10 +175,12 @@ class Reader:
         with self._question():
             return problems_near(self._connection, places, newer=newer)
 
-    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
-        """Read messages and errors of a period, cut into equal buckets."""
+    def density(
+        self, since_ns: int, until_ns: int, buckets: int, connections: tuple[str, ...] | None = None
+    ) -> Density:
+        """Read messages and errors of a period, of these connections or all, cut into equal buckets."""
         with self._question(is_consistent=True):
-            return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage())
+            return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage(), connections)
 
     def statistics(
         self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False

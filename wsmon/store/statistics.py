@@ -6,6 +6,7 @@ The cost depends on the number of connections and the length of the period, neve
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -322,18 +323,31 @@ def _sizes(counts: Mapping[int, int]) -> dict[int, int]:
 
 _BUCKETS = """
 SELECT bucket, sum(messages_in + messages_out), sum(errors) FROM rollup
-WHERE level = ? AND bucket >= ? AND bucket < ? GROUP BY bucket
+WHERE level = ?1 AND bucket >= ?2 AND bucket < ?3
+AND (?4 IS NULL OR connection IN (SELECT id FROM connection WHERE name IN (SELECT value FROM json_each(?4))))
+GROUP BY bucket
 """
 
 
-def density(connection: sqlite3.Connection, since_ns: int, until_ns: int, buckets: int, coverage: Coverage) -> Density:
-    """Read messages and errors of a period in equal buckets; a longer rollup bucket is spread over those it covers."""
+def density(
+    connection: sqlite3.Connection,
+    since_ns: int,
+    until_ns: int,
+    buckets: int,
+    coverage: Coverage,
+    connections: tuple[str, ...] | None = None,
+) -> Density:
+    """Read messages and errors of a period in equal buckets, of these connections or all.
+
+    A longer rollup bucket is spread over those it covers.
+    """
+    names = None if connections is None else json.dumps(connections)
     bucket_ns = max(1, -(-(until_ns - since_ns) // buckets))
     messages, errors = [0] * buckets, [0] * buckets
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
     cover = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
     for level, from_s, to_s in cover.parts:
-        for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s)):
+        for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s, names)):
             start_ns = bucket * SECOND_NS - since_ns
             span = (start_ns / bucket_ns, (start_ns + level * SECOND_NS) / bucket_ns)
             _spread(messages, n_messages, span)

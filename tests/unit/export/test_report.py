@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
     assert page.stack == []
     text = page.text
     for words in (
-        "WebSocket report", "Connections", "Timeline", "Incidents", "Losses", "Failed attempts",
+        "WebSocket report: nova, b (nova.example.net, b.example.net)",
+        "Connections", "Timeline", "Incidents", "Losses", "Failed attempts",
         "1 loss, 1 failed attempt, 1 incident",
         "2026-01-10 14:02:24.000 to 2026-01-10 14:02:44.000 (UTC), 20 s",
         "no data for 41 s",
@@ -121,7 +123,7 @@ def test_a_connection_is_as_foreign_as_the_rest(tmp_path: Path) -> None:
 
 def test_markdown_has_tables_that_hold(store: Path) -> None:
     text = report_text(store, "report.md")[0]
-    assert text.startswith("# WebSocket report\n\n")
+    assert text.startswith("# WebSocket report: nova, b (nova.example.net, b.example.net)\n\nIn 20 s, 1 of 2 ")
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) >= 6
     for rows in tables:
@@ -175,3 +177,48 @@ def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
     assert text[at - 2 : at + 6] == [
         "connection", "errors", "close codes", "incidents", "nova", "http_status × 1", "1008 × 1", "stall × 1",
     ]  # fmt: skip
+
+
+def test_the_first_sentence_says_what_happened(store: Path) -> None:
+    last = (
+        "at 2026-01-10 14:02:29.000 (UTC): “rate limit: 5 connections”, 1008 by peer; the server limits how much or "
+        "how often, and the limit was reached."
+    )
+
+    def first_sentence(**fields: Any) -> str:
+        text = Page(report_text(store, **fields)[0]).text
+        return text[text.index("Period") - 1]
+
+    assert first_sentence() == (
+        "In 20 s, 1 of 2 connections was lost (nova once), with 1 failed attempt and 1 incident. "
+        f"The last loss of nova, {last}"
+    )
+    assert first_sentence(query=parse("conn:nova")).startswith(
+        "In 20 s, nova was lost once and was open 19.93 % of the scheduled time, with 1 failed attempt and 1 incident. "
+        "The last loss, at 2026-01-10 14:02:29.000 (UTC): "
+    )
+    assert first_sentence(query=parse("conn:b")).startswith("In 20 s, b was not lost and was open ")
+    assert first_sentence(query=parse("conn:nobody")) == "No connection was recorded in this period."
+
+
+def test_totals_are_those_of_its_connections(store: Path) -> None:
+    whole, of_b = report_text(store), report_text(store, query=parse("conn:b"))
+    assert " (UTC): 4 messages, 1 error." in whole[0]
+    assert " (UTC): 2 messages, 0 errors." in of_b[0]
+    assert (whole[1].written, of_b[1].written) == (17, 5)
+
+
+def test_the_title_names_connection_and_host(store: Path, tmp_path: Path) -> None:
+    assert "<title>WebSocket report: b (b.example.net)</title>" in report_text(store, query=parse("conn:b"))[0]
+    names = [f"feed-{number}" for number in range(4)]
+    many = report_text(recorded(tmp_path / "many.db", [], *names))[0]
+    assert "<title>WebSocket report: 4 connections (4 hosts)</title>" in many
+
+
+def test_the_page_has_landmarks_and_its_timeline_a_name(store: Path) -> None:
+    page = report_text(store)[0]
+    assert page.count("<main>") == page.count("</main>") == 1
+    assert (
+        'role="img" aria-label="Timeline of nova, b, 2026-01-10 14:02:24.000 to 2026-01-10 14:02:44.000 (UTC): '
+        '1 disconnect, 4 messages, 1 error"' in page
+    )

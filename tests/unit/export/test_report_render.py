@@ -47,4 +47,4 @@ def test_blocks_are_the_same_in_both() -> None:
     assert b"".join(markdown(blocks)).decode() == ("## A \\& B\n\na\\|b\n\n| x |\n| --- |\n| 1 |\n| **2** |\n\n")
     page = b"".join(html_page("t", blocks)).decode()
     assert "<h2>A &amp; B</h2>" in page
-    assert '<tr class="marked"><td>2</td></tr>' in page
+    assert '<tr class="marked"><td data-label="x">2</td></tr>' in page

@@ -135,7 +135,7 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
             screen.last_export = done.request
             size = fmt.size(done.written.size_bytes)
             target = done.request.target
-            sentence = f"wrote {fmt.count(done.written.written)} events, {size}, to"
+            sentence = f"wrote {FORMATS[done.request.format].written(done.written.written)}, {size}, to"
             screen.say(sentence, path=target if isinstance(target, Path) else None)
 
     name = stem(options.name, screen.now_ns())
