@@ -166,7 +166,7 @@ def test_a_browser_runs_nothing_of_it(exports: dict[str, Path]) -> None:
     """The page as the browser has it after everything that could run had its time."""
     command = [*BROWSER, "--virtual-time-budget=2000", "--dump-dom", exports["report"].as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50).stdout
-    assert "<title>WebSocket report</title>" in dom
+    assert "<title>WebSocket report: nova (nova.example.net)</title>" in dom
     assert "document.title='pwned'" in dom  # as text
     assert not Tags(dom).found & {"script", "img", "a", "onerror", "onload", "src", "href"}
 

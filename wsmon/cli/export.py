@@ -75,6 +75,7 @@ def export(
         incident=incident or 0,
         margin_s=MARGIN_S if around is None else around,
         overwrite=force,
+        is_folder=output.endswith("/"),
     )
     report = _write(request, store)
     if isinstance(request.target, Path):
@@ -94,7 +95,8 @@ def _write(request: ExportRequest, store: str | None) -> ExportReport:
         try:
             return run_export(request, view, progress_line(is_quiet=is_shown))
         except FileExistsError as error:
-            raise UsageError(f"{request.target} is there already", "--force overwrites it") from error
+            hint = "name a new folder" if request.is_folder else "--force overwrites it"
+            raise UsageError(f"{request.target} is there already", hint) from error
         except KeyboardInterrupt:
             click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
             raise

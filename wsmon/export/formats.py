@@ -8,11 +8,16 @@ completion of a command line read this table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from wsmon.errors import UsageError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wsmon.export.selection import Selection
 
 # The formats that an import reads.
@@ -21,6 +26,8 @@ IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 # Writes an export, piece by piece; an empty piece reports progress
 Pieces: TypeAlias = "Callable[[Selection], Iterator[bytes]]"
+# Writes an export as files below an empty folder; yields the bytes written since the last time
+FolderPieces: TypeAlias = "Callable[[Selection, Path], Iterator[int]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class ExportFormat:
     """None = a SQLite database, which is written by its path and not as a stream."""
     result: str = "{events} events"
     """What was written, with the number of ``events``: for the sentence at the end of an export."""
+    folder: FolderPieces | None = None
+    """Writes the export as a folder of partitions; None = it is always one file."""
     variants: Mapping[str, Pieces] = field(default_factory=lambda: MappingProxyType({}))
     """Suffix of the target -> what writes the file instead of ``pieces``."""
 
@@ -64,6 +73,31 @@ def _csv(selection: Selection) -> Iterator[bytes]:
     from wsmon.export.csv import csv_table
 
     return csv_table(selection.pages())
+
+
+def _parquet(selection: Selection) -> Iterator[bytes]:
+    with _pyarrow():
+        from wsmon.export.parquet import parquet
+
+    return parquet(selection)
+
+
+def _parquet_folder(selection: Selection, folder: Path) -> Iterator[int]:
+    with _pyarrow():
+        from wsmon.export.parquet import parquet_folder
+
+    return parquet_folder(selection, folder)
+
+
+@contextmanager
+def _pyarrow() -> Iterator[None]:
+    """Import the writer of Parquet; raises ``UsageError`` where pyarrow is missing, which an extra installs."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "pyarrow":
+            raise
+        raise UsageError("Parquet needs pyarrow, which is not installed", "pip install 'wsmon[parquet]'") from error
 
 
 def _har(selection: Selection) -> Iterator[bytes]:
@@ -106,6 +140,13 @@ _ROWS = (
     ExportFormat("jsonl", ".jsonl", "an event a line", _jsonl),
     ExportFormat("json", ".json", "connections with host, port, statistics and events", _json),
     ExportFormat("csv", ".csv", "a table", _csv),
+    ExportFormat(
+        "parquet",
+        ".parquet",
+        "a table with typed columns, for DuckDB and Spark; a folder by day and connection where FILE ends with /",
+        _parquet,
+        folder=_parquet_folder,
+    ),
     ExportFormat("har", ".har", "sessions and their messages, for browsers", _har),
     ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", _otlp),
     ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", _otlp_logs),

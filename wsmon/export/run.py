@@ -13,7 +13,7 @@ from typing import BinaryIO
 from wsmon.errors import UsageError
 from wsmon.export.formats import FORMATS, Pieces
 from wsmon.export.selection import Selection
-from wsmon.export.sink import whole_database, whole_file
+from wsmon.export.sink import whole_database, whole_file, whole_folder
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.model.units import SECOND_NS
@@ -54,6 +54,8 @@ class ExportRequest:
     """Time before and after the incident that is exported too."""
     overwrite: bool = False
     """Whether a file that exists is replaced."""
+    is_folder: bool = False
+    """Whether the target is a folder to be made, of partitions; only formats that have ``folder``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def run_export(request: ExportRequest, view: CopyableStore, progress: Progress =
     """
     if request.incident:
         request = _about_incident(request, view)
+    if request.is_folder:
+        return _write_folder(request, view, progress)
     suffix = request.target.suffix.lower() if isinstance(request.target, Path) else ""
     pieces = FORMATS[request.format].pieces_for(suffix)
     if pieces is None:
@@ -130,6 +134,20 @@ def _write(pieces: Pieces, selection: Selection, stream: BinaryIO, progress: Pro
         size_bytes += len(piece)
         _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))
     stream.flush()
+    return ExportReport(selection.seen, selection.total, selection.written, size_bytes)
+
+
+def _write_folder(request: ExportRequest, view: StoreView, progress: Progress) -> ExportReport:
+    """Write a folder of partitions, which is there whole or not at all."""
+    writer = FORMATS[request.format].folder
+    if writer is None or not isinstance(request.target, Path):
+        raise UsageError(f"{request.format} is one file", "--format parquet writes a folder")
+    selection = _selection(request, view)
+    size_bytes = 0
+    with whole_folder(request.target) as folder:
+        for written in writer(selection, folder):
+            size_bytes += written
+            _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))
     return ExportReport(selection.seen, selection.total, selection.written, size_bytes)
 
 

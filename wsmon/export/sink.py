@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfileobj
+from shutil import copyfileobj, rmtree
 from typing import BinaryIO
 
 from wsmon.errors import StoreError, WsmonError
@@ -80,6 +80,33 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         for left in (part, *(part.with_name(part.name + suffix) for suffix in _SQLITE_SUFFIXES)):
             left.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the target, which becomes the target when the block ends well.
+
+    Raises ``FileExistsError`` where the target is a file, or a folder that is not empty: it is never replaced.
+    """
+    target = Path(os.path.realpath(target))
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise _there_already(target)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        yield part
+        for path in part.rglob("*"):
+            _sync(path, os.O_RDONLY)
+        # It takes the place of an empty folder
+        part.rename(target)
+        _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise WsmonError(f"no space left for {target}", _KEPT_NOTHING) from error
+        if error.errno == errno.ENOTEMPTY:
+            raise _there_already(target) from error
+        raise
+    finally:
+        rmtree(part, ignore_errors=True)
 
 
 def _is_special(target: Path) -> bool:
