@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,22 @@ def program(name: str, package: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+CONSUMERS = Path(__file__).parents[2] / ".ci" / "consumers" / "bin" / "python"
+
+
+def consumer(script: str, *arguments: str | Path, folder: Path) -> Any:
+    """What a script prints as JSON, run in a folder with the Python that has the readers of exports."""
+    if not CONSUMERS.exists():
+        reason = "DuckDB, polars and Datasette are not installed: .ci/real-peers"
+        if os.environ.get("WSMON_REAL_PEERS") == REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    command = (CONSUMERS, "-c", script, *arguments)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 # Ports for programs that cannot be asked which one they got.

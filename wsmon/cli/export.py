@@ -34,6 +34,14 @@ A session is `session:ID`, a trace `trace:ID`; with --incident it is the connect
 """
 
 
+def _print_lnav_format(context: click.Context, _option: click.Parameter, is_asked_for: bool) -> None:
+    if is_asked_for and not context.resilient_parsing:
+        from wsmon.export.jsonl import lnav_format
+
+        click.echo(lnav_format(), nl=False)
+        context.exit()
+
+
 @click.command(cls=QueryCommand, help=_HELP)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--utc", is_flag=True, is_eager=True, help="Times of --since and --until are UTC.")
@@ -46,6 +54,14 @@ A session is `session:ID`, a trace `trace:ID`; with --incident it is the connect
 @click.option("--incident", type=click.IntRange(min=1), metavar="ID", help="An incident, by the event that opened it.")
 @click.option("--around", type=Duration(), metavar="DURATION", help="So long before and after it; 30s by default.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option(
+    "--lnav-format",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_lnav_format,
+    help="Print the format of jsonl files for lnav, which `lnav -i FILE` installs.",
+)
 def export(
     words: tuple[str, ...],
     utc: bool,  # noqa: ARG001 - read by the type of --since

@@ -145,6 +145,14 @@ def jsonl(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
         yield b"".join(event_json(event) + b"\n" for event in page)
 
 
+def lnav_format() -> str:
+    """Return the format with which lnav reads these lines: time, connection, name and content, by level."""
+    # Imported here: it takes longer to load than this module, which the recorder needs
+    from importlib.resources import files
+
+    return files("wsmon.export").joinpath("lnav.json").read_text("utf-8")
+
+
 STATISTICS_SCHEMA = "wsmon.stats/1"
 # Of milliseconds
 _DECIMALS = 3
