@@ -344,7 +344,7 @@ def _fault(message: JsonMessage, about: About, payload: bytes, state: JsonState)
         error_type = f"code_{kept}"
     elif isinstance(kept, str) and _NAME.fullmatch(kept):
         error_type = kept
-    return error_type, state.credentials.mask(text), None if kept is None else {"code": kept}
+    return error_type, state.credentials.mask(text), jsonrpc_messages.code_meta(kept) or None
 
 
 def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:

@@ -39,6 +39,7 @@ from wsmon.protocols.jsonrpc_messages import (
     NOTHING,
     Envelope,
     ErrorObject,
+    code_meta,
     decode_batch,
     decode_envelope,
     error_object,
@@ -135,7 +136,7 @@ class JsonRpcState:
     def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Happening, ...]:
         """Return the end of a call by an answer with an error."""
         code = scalar(fault.code)
-        about = {**(meta or {}), "code": self.credentials.mask(code) if isinstance(code, str) else code}
+        about = {**(meta or {}), **code_meta(self.credentials.mask(code) if isinstance(code, str) else code)}
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
     def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:

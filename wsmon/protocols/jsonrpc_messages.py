@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from wsmon.model.events import Json
 from wsmon.model.json_texts import json_texts
 from wsmon.model.measures import MeasuredText
 from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, Decoded, Happening, cut, is_heartbeat, unreadable
@@ -171,6 +172,13 @@ def error_object(raw: msgspec.Raw) -> ErrorObject:
         case b'"':
             return ErrorObject(message=_decode_text(raw))
     return ErrorObject()
+
+
+def code_meta(code: float | str | None) -> dict[str, Json]:
+    """Return a peer's code for ``meta``: a number as ``code``, a text as ``code_text``; so each key has one type."""
+    if code is None:
+        return {}
+    return {"code_text": code} if isinstance(code, str) else {"code": code}
 
 
 def scalar(value: object) -> int | float | str | None:

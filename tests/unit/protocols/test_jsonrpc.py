@@ -14,6 +14,7 @@ from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNREAD, Decoded, Happening
 from wsmon.protocols.calls import MAX_IN_FLIGHT
 from wsmon.protocols.jsonrpc import JsonRpcState, decode
+from wsmon.protocols.jsonrpc_messages import code_meta
 
 MS = 1_000_000
 
@@ -162,7 +163,7 @@ def test_an_error_is_named_and_its_code_kept() -> None:
 def test_errors_of_any_shape_fail_the_request(error: Any, error_type: str, text: str, code: Any) -> None:
     session = Session()
     session.ask(1)
-    assert session.reply(1, error=error).happenings == failure("1", error_type, text, {"code": code})
+    assert session.reply(1, error=error).happenings == failure("1", error_type, text, code_meta(code))
 
 
 def test_a_null_error_beside_a_result_is_success() -> None:
