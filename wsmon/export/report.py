@@ -64,6 +64,7 @@ class _Subject:
     """The connections that a report is about, and their statistics."""
 
     def __init__(self, selection: Selection) -> None:
+        self._subject = selection.subject
         self.statistics = selection.view.statistics(*_period(selection))
         self.connections = allowed_connections(selection.query, self.statistics)
 
@@ -74,11 +75,12 @@ class _Subject:
 
     @property
     def title(self) -> str:
-        """The title: connections and hosts by name, or their number where there are many."""
+        """The title: connections (or the incident) and hosts by name, or their number where there are many."""
         if not self.connections:
             return "WebSocket report"
+        subject = self._subject or _listed(self.names, "connections")
         hosts = tuple(dict.fromkeys(filter(None, (endpoint(one.url).host for one in self.connections))))
-        title = f"WebSocket report: {_listed(self.names, 'connections')}"
+        title = f"WebSocket report: {subject}"
         return f"{title} ({_listed(hosts, 'hosts')})" if hosts else title
 
     @property

@@ -54,6 +54,8 @@ class ExportRequest:
     """Time before and after the incident that is exported too."""
     overwrite: bool = False
     """Whether a file that exists is replaced."""
+    subject: str = ""
+    """What the export is about, for the title of a report; empty = the connections that the query allows."""
     is_folder: bool = False
     """Whether the target is a folder to be made, of partitions; only formats that have ``folder``."""
 
@@ -107,12 +109,20 @@ def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:
     since_ns = max(scope.since_ns, request.since_ns or scope.since_ns)
     ends = [end for end in (scope.until_ns, request.until_ns) if end is not None]
     query = Query((*request.query.terms, *scope.terms), request.query.text or scope.text)
-    return replace(request, query=query, since_ns=since_ns, until_ns=min(ends, default=None), incident=0, margin_s=0.0)
+    return replace(
+        request,
+        query=query,
+        since_ns=since_ns,
+        until_ns=min(ends, default=None),
+        incident=0,
+        margin_s=0.0,
+        subject=scope.text,
+    )
 
 
 def _selection(request: ExportRequest, view: StoreView) -> Selection:
     period = (request.since_ns, request.until_ns)
-    return Selection(view, request.query, *_ids(request, view), request.limit, period)
+    return Selection(view, request.query, *_ids(request, view), request.limit, period, request.subject)
 
 
 def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:

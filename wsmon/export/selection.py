@@ -29,8 +29,13 @@ class Selection:
         last_id: int,
         limit: int | None = None,
         period: Period = (None, None),
+        subject: str = "",
     ) -> None:
-        """``limit`` selects only so many of the newest matches; ``period`` limits statistics about the events."""
+        """``limit`` selects only so many of the newest matches; ``period`` limits statistics about the events.
+
+        ``subject`` is what the events are about, for a title; empty = the connections that the query allows.
+        """
+        self.subject = subject
         self.view = view
         self.period = period
         self.query = query

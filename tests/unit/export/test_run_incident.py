@@ -86,7 +86,7 @@ def test_a_report_of_it_is_titled_so(store: Path) -> None:
     reader = Reader(store, FixedClock(60))
     run_export(ExportRequest("report", stream, incident=STALL, margin_s=2.0), reader)
     reader.close()
-    assert b"<title>WebSocket report: incident 13: stall of a</title>" in stream.getvalue()
+    assert b"<title>WebSocket report: incident 13: stall of a (a.example.net)</title>" in stream.getvalue()
 
 
 @pytest.mark.parametrize(("incident", "said"), [(1, "event 1 is no incident: message.received"), (999, "no event 999")])
