@@ -43,7 +43,7 @@ from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
-from wsmon.errors import ConfigError, StoreOlderError, UsageError, WsmonError
+from wsmon.errors import ConfigError, StoreError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
@@ -139,7 +139,11 @@ def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Itera
     file, folder = Owned.of(store, uid), Owned.of(store.parent, uid)
     if file is not None and folder is not None:
         yield judge_recording(file, folder)
-    held = holder(store)
+    try:
+        held = holder(store)
+    except StoreError as error:
+        yield fail("recorder", error.what, error.hint)
+        return
     if held is None:
         yield ok("recorder", "none runs on this store")
     else:

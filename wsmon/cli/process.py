@@ -1,17 +1,26 @@
-"""This process: a lower priority, and signals that end it like ^C, for commands that read a lot and write files."""
+"""Processes: a lower priority and signals that end this one like ^C; a signal to another, checked to be a recorder."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+
+from wsmon.errors import WsmonError
 
 # Of 19: beside a busy recorder, a command still gets a quarter of a processor.
 NICENESS = 5
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+_PROC = Path("/proc")
+# The arguments of a recorder: `wsmon record`, `python …/wsmon record` or `python -m wsmon demo`
+_PROGRAM = "wsmon"
+_INTERPRETERS = ("python", "pypy")
+_RECORDING = ("record", "demo")
 
 
 @contextmanager
@@ -46,3 +55,51 @@ def tidy_end() -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def terminate_recorder(pid: int, uid: int, proc: Path = _PROC) -> None:
+    """Send SIGTERM to a recorder of the user ``uid``; nothing where it has ended.
+
+    A lock file may name any process: one of another user, or with another command, gets no signal. The process is held
+    by a descriptor meanwhile, so that its number cannot pass to another. Raises ``WsmonError`` where it is no recorder.
+    """
+    try:
+        held = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except OverflowError:
+        raise WsmonError(f"no process has the number {pid}", "the lock of the store is not a recorder's") from None
+    try:
+        if fault := _fault_of(proc / str(pid), uid):
+            raise WsmonError(f"process {pid} gets no signal: {fault}", f"`ps -fp {pid}` shows it, `kill {pid}` ends it")
+        signal.pidfd_send_signal(held, signal.SIGTERM)
+    except ProcessLookupError:
+        # The recorder has ended meanwhile
+        return
+    finally:
+        os.close(held)
+
+
+def _fault_of(process: Path, uid: int) -> str:
+    """Return why a process is no recorder of a user; empty where it is one. Raises ``ProcessLookupError``."""
+    try:
+        status = (process / "status").read_text()
+        arguments = (process / "cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        raise ProcessLookupError from None
+    # Real, effective, saved and file system ids
+    uids = next((line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")), [])
+    if set(uids) != {str(uid)}:
+        return f"it belongs to another user (uid {uids[0] if uids else '?'})"
+    if any(line.startswith("State:\tZ") for line in status.splitlines()):
+        raise ProcessLookupError
+    return "" if is_recorder(arguments) else f"it is no recorder, but {os.fsdecode(arguments[0])!r}"
+
+
+def is_recorder(arguments: Sequence[bytes]) -> bool:
+    """Whether a process with these arguments records; viewers and other programs do not."""
+    names = [os.fsdecode(argument).rpartition("/")[2] for argument in arguments]
+    if names[0].startswith(_INTERPRETERS):
+        options = next((at for at, name in enumerate(names[1:], 1) if not name.startswith("-")), len(names))
+        names = names[options:]
+    return names[:1] == [_PROGRAM] and len(names) > 1 and names[1] in _RECORDING

@@ -26,10 +26,9 @@ def ps(as_json: bool) -> None:
     # Imported now: a shell that completes the options waits for this module.
     import msgspec
 
-    from wsmon.cli.stores import runtime_folder
-    from wsmon.control.registry import running
+    from wsmon.cli.stores import recorders
 
-    found = running(runtime_folder(os.environ))
+    found = recorders(os.environ)
     states = asyncio.run(_states(found))
     if as_json:
         listed = [{**msgspec.to_builtins(info), "warning": state} for info, state in zip(found, states, strict=True)]

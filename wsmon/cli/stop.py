@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.process import terminate_recorder
 from wsmon.clock import SystemClock
 from wsmon.errors import WsmonError
 from wsmon.model.units import SECOND_NS
@@ -30,11 +29,10 @@ POLL_S = 0.02
 def stop(store: str | None, everything: bool) -> None:
     """End the recorder of STORE (or the only one that runs): everything received is committed first."""
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.cli.stores import runtime_folder
-    from wsmon.control.registry import running
+    from wsmon.cli.stores import recorders
 
     if everything:
-        found = running(runtime_folder(os.environ))
+        found = recorders(os.environ)
         if not found:
             click.echo("no recorder runs", err=True)
     else:
@@ -69,19 +67,19 @@ def end_recorder(info: LockInfo) -> None:
 
 
 def _terminate(info: LockInfo) -> None:
+    from wsmon.control.lock import lock_owner
+
     # To kill(2), 0 and less is a whole group of processes, this one among them.
     if info.pid <= 0:
         raise WsmonError(f"the recorder of {info.store} has not said which process it is", "try again in a second")
-    # The recorder may have ended meanwhile.
-    with suppress(ProcessLookupError):
-        os.kill(info.pid, signal.SIGTERM)
+    # Root ends the recorders of other users too, but no other process that their locks name.
+    terminate_recorder(info.pid, lock_owner(Path(info.store)))
 
 
 def _only(store: str | None) -> LockInfo:
-    from wsmon.cli.stores import find_recorder, runtime_folder
-    from wsmon.control.registry import running
+    from wsmon.cli.stores import find_recorder, recorders
 
-    alive = running(runtime_folder(os.environ))
+    alive = recorders(os.environ)
     if store is None and len(alive) > 1:
         raise WsmonError(f"{len(alive)} recorders run", "name a store, or --all; `wsmon ps` lists them")
     return find_recorder(store)

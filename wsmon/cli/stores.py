@@ -15,7 +15,17 @@ from wsmon.cli.params import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.config.adhoc import from_urls
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import cache_dir, default_store, find_config, runtime_dir, socket_path, state_dir
+from wsmon.config.locate import (
+    cache_dir,
+    check_found,
+    default_store,
+    find_config,
+    is_named,
+    runtime_dir,
+    runtime_dirs,
+    socket_path,
+    state_dir,
+)
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.messages import PROTOCOL, Hello
 from wsmon.control.registry import known_stores, running
@@ -56,18 +66,29 @@ def find_recorder(argument: str | os.PathLike[str] | None, environ: Mapping[str,
         if held is None:
             raise WsmonError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
         return held
-    alive = running(runtime_folder(environ))
+    alive = recorders(environ)
     if not alive:
         raise WsmonError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
     return alive[-1]
 
 
+def recorders(environ: Mapping[str, str]) -> tuple[LockInfo, ...]:
+    """Return the recorders of this user that run now, oldest first; raises ``WsmonError`` for a foreign folder."""
+    found = {info for folder in runtime_dirs(environ, os.geteuid()) for info in running(folder)}
+    return tuple(sorted(found, key=lambda info: info.started_ns))
+
+
 def _newest(environ: Mapping[str, str]) -> Path:
     folder = state_dir(environ)
-    found = {*folder.glob(f"*/{STORE_NAME}"), *filter(Path.exists, known_stores(runtime_folder(environ)))}
+    found = {*folder.glob(f"*/{STORE_NAME}"), *filter(Path.exists, _registered(environ))}
     if not found:
         raise UsageError("nothing has been recorded yet", "`wsmon demo` shows wsmon at work; --store names a store")
     return max(found, key=_last_written_ns)
+
+
+def _registered(environ: Mapping[str, str]) -> Iterator[Path]:
+    for folder in runtime_dirs(environ, os.geteuid()):
+        yield from known_stores(folder)
 
 
 def _last_written_ns(store: Path) -> int:
@@ -124,8 +145,16 @@ def resolve(request: Request, environ: Mapping[str, str]) -> Target:
         raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
     if request.headers or request.subscribe or request.subprotocols:
         raise UsageError("-H, --subscribe and --subprotocol go with URLs", "put them into the configuration")
-    path = find_config(Path(request.names[0]) if request.names else None, environ, Path.cwd())
-    return _target(request, load(path, environ), os.path.realpath(path), lambda: load(path, environ), environ)
+    named = Path(request.names[0]) if request.names else None
+    path = find_config(named, environ, Path.cwd())
+
+    def read() -> Loaded:
+        # Again at each reload: another file may be there by then
+        if not is_named(named, environ):
+            check_found(path)
+        return load(path, environ)
+
+    return _target(request, read(), os.path.realpath(path), read, environ)
 
 
 def _target(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
+import pwd
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from wsmon.config.specs import Configuration
-from wsmon.errors import UsageError
+from wsmon.errors import ConfigError, Problem, UsageError
 
 FILE = "wsmon.toml"
 # The limit is 107 bytes on Linux, 103 on macOS and the BSDs
@@ -22,7 +25,7 @@ def find_config(argument: Path | None, environ: Mapping[str, str], cwd: Path) ->
     """Return the configuration to use: the argument, ``$WSMON_CONFIG``, ``./wsmon.toml``, or the user's own.
 
     A path that was named is returned even if it does not exist; loading it reports that. Raises ``UsageError`` where
-    none is named and none found.
+    none is named and none found, and as ``check_found`` does.
     """
     if argument is not None:
         return argument
@@ -30,9 +33,61 @@ def find_config(argument: Path | None, environ: Mapping[str, str], cwd: Path) ->
         return Path(named)
     for folder in (cwd, config_dir(environ)):
         if (folder / FILE).is_file():
+            check_found(folder / FILE)
             return folder / FILE
     hint = "`wsmon demo` shows wsmon at work; `wsmon check --example > wsmon.toml` writes one to start from."
     raise UsageError(f"No {FILE} here", hint)
+
+
+def is_named(argument: Path | None, environ: Mapping[str, str]) -> bool:
+    """Whether the user named the configuration, as the argument or in ``$WSMON_CONFIG``."""
+    return argument is not None or bool(environ.get("WSMON_CONFIG"))
+
+
+def check_found(path: Path) -> None:
+    """Raise ``ConfigError`` where other users could have written a configuration that nobody named.
+
+    A configuration runs commands and sends credentials: in a folder such as ``/tmp``, it would do so for anyone who
+    left it there.
+    """
+    try:
+        file, link = path.stat(), path.lstat()
+    except OSError:
+        # Loading it reports that
+        return
+    fault = _foreign(link) or _foreign(file)
+    if fault:
+        hint = f"`wsmon {path.name}` uses it, since that names it; `chown` or `chmod` makes it yours alone"
+        raise ConfigError((Problem(str(path), 0, "", fault, hint=hint),))
+
+
+def _foreign(found: os.stat_result) -> str:
+    """Return how other users control a file, as the end of a sentence; empty where none but root does."""
+    uid = os.geteuid()
+    if found.st_uid not in (uid, 0):
+        return f"belongs to another user (uid {found.st_uid}), and was not named"
+    if stat.S_ISLNK(found.st_mode):
+        # The mode of a link means nothing
+        return ""
+    if found.st_mode & stat.S_IWOTH:
+        return "can be written by every user, and was not named"
+    if found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid, uid):
+        return f"can be written by group {found.st_gid}, and was not named"
+    return ""
+
+
+def _is_own_group(gid: int, uid: int) -> bool:
+    """Whether a group is the user's own: its primary one, without other members."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        # A user of a container, without an account
+        return gid == os.getegid()
+    try:
+        members = grp.getgrgid(gid).gr_mem
+    except KeyError:
+        members = []
+    return gid == user.pw_gid and not set(members) - {user.pw_name}
 
 
 def config_dir(environ: Mapping[str, str]) -> Path:
@@ -85,16 +140,35 @@ def screen_path(identity: str, state: Path) -> Path:
 def runtime_dir(environ: Mapping[str, str], uid: int) -> Path:
     """Return the folder of the control sockets; the caller creates it with mode 0700 and checks that ``uid`` owns it.
 
-    It is ``$XDG_RUNTIME_DIR/wsmon``, or a folder of the user's own in a temporary one; folders in which the path of a
-    socket would be too long are skipped.
+    It is the first of ``runtime_dirs``.
     """
-    candidates = [xdg] if (xdg := _xdg(environ, "XDG_RUNTIME_DIR")) else []
+    return runtime_dirs(environ, uid)[0]
+
+
+def runtime_dirs(environ: Mapping[str, str], uid: int) -> tuple[Path, ...]:
+    """Return the folders in which recorders of this user may have their sockets; new ones have theirs in the first.
+
+    They are ``$XDG_RUNTIME_DIR/wsmon``, a folder of the user's own in a temporary one, and one in the state folder,
+    where another user has taken the name in the temporary one, or can write there. Folders in which the path of a
+    socket would be too long are left out.
+    """
+    chosen = [xdg] if (xdg := _xdg(environ, "XDG_RUNTIME_DIR")) else []
     temporary = environ.get("TMPDIR") or tempfile.gettempdir()
-    candidates += [Path(temporary) / f"wsmon-{uid}", Path("/tmp") / f"wsmon-{uid}"]  # noqa: S108 - checked by its user
-    for folder in candidates:
-        if len(os.fsencode(folder)) + _SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES:
-            return folder
-    return candidates[-1]
+    shared = [Path(temporary) / f"wsmon-{uid}", Path("/tmp") / f"wsmon-{uid}"]  # noqa: S108 - checked below
+    private = state_dir(environ) / "run"
+    candidates = [*chosen, *(folder for folder in shared if not _is_taken(folder, uid)), private]
+    short = [folder for folder in candidates if len(os.fsencode(folder)) + _SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES]
+    # The last one is refused by ``socket_path``, which says why
+    return tuple(dict.fromkeys(short)) or (candidates[-1],)
+
+
+def _is_taken(folder: Path, uid: int) -> bool:
+    """Whether a folder exists that is no folder, not the user's, or open to others."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or bool(stat.S_IMODE(found.st_mode) & 0o077)
 
 
 def socket_path(store: Path, runtime: Path) -> Path:

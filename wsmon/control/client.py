@@ -23,6 +23,7 @@ from wsmon.control.messages import (
     decode,
     encode,
 )
+from wsmon.control.ownership import ForeignFileError, check_socket, may_talk_to, peer_uid
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 
@@ -70,13 +71,18 @@ class RecorderClient:
     async def connect_once(self) -> None:
         """Dial and exchange greetings once, for commands that need no stream of wake-ups.
 
-        Raises ``OSError`` where no process listens, ``WsmonError`` where the one that does hangs or is no recorder.
+        Raises ``OSError`` where no process listens, ``WsmonError`` where the one that does hangs, is no recorder, or
+        belongs to another user.
         """
+        check_socket(self._socket)
         try:
             async with asyncio.timeout(ANSWER_S):
                 self._reader, self._writer = await asyncio.open_unix_connection(
                     str(self._socket), limit=LINE_LIMIT_BYTES
                 )
+                # Another file may have come to the path since
+                if not may_talk_to(uid := peer_uid(self._writer.get_extra_info("socket"))):
+                    raise ForeignFileError(f"the process at {self._socket} belongs to another user (uid {uid})")
                 self._writer.write(encode(self._greeting))
                 first = await self.receive()
         except TimeoutError:

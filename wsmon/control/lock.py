@@ -10,6 +10,7 @@ from types import TracebackType
 
 import msgspec
 
+from wsmon.control.ownership import READ_LIMIT_BYTES, ForeignFileError, open_own
 from wsmon.errors import StoreError, StoreHeldError
 
 # Name of a store that has a folder of its own
@@ -57,7 +58,7 @@ class StoreLock:
         """Take the lock; raises ``StoreHeldError`` naming the holder where there is one already."""
         self.path = lock_path(store)
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
         except OSError as error:
             raise StoreError(
                 f"cannot lock the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
@@ -88,18 +89,21 @@ class StoreLock:
 def holder(store: Path) -> LockInfo | None:
     """Return the recorder that holds a store now; ``None`` where none does.
 
-    The probe takes the lock for an instant, shared: a recorder that starts just then tries again.
+    The probe takes the lock for an instant, shared: a recorder that starts just then tries again. Raises ``StoreError``
+    where the lock cannot be read, or where another user could have written it.
     """
     try:
-        fd = os.open(lock_path(store), os.O_RDONLY | os.O_CLOEXEC)
+        fd = _open(store)
     except FileNotFoundError:
         return None
+    except ForeignFileError as error:
+        raise StoreError(f"the lock of {store} is not believed: {error.what}", error.hint) from error
     except OSError as error:
         raise StoreError(f"cannot read the lock of {store}: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return read_lock(store) or NAMELESS
+        return _read(fd) or NAMELESS
     finally:
         os.close(fd)
     return None
@@ -108,8 +112,42 @@ def holder(store: Path) -> LockInfo | None:
 def read_lock(store: Path) -> LockInfo | None:
     """Return what the lock file says; ``None`` where it is empty, as between ``flock`` and ``write`` of its holder."""
     try:
-        return msgspec.json.decode(lock_path(store).read_bytes(), type=LockInfo)
-    except (OSError, msgspec.DecodeError):
+        fd = _open(store)
+    except (OSError, ForeignFileError):
+        return None
+    try:
+        return _read(fd)
+    finally:
+        os.close(fd)
+
+
+def decode_info(octets: bytes) -> LockInfo:
+    """Return what a lock file or a registry entry says; raises ``StoreError`` where it is neither."""
+    try:
+        return msgspec.json.decode(octets, type=LockInfo)
+    # Numbers without end, and objects nested without end, are no decode errors to msgspec
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise StoreError(f"no entry of a recorder: {error}") from error
+
+
+def _open(store: Path) -> int:
+    """Open the lock file to read; its owner is this user or that of the store, whose word counts for it anyway."""
+    try:
+        owner = store.stat().st_uid
+    except OSError:
+        owner = os.geteuid()
+    return open_own(lock_path(store), os.geteuid(), owner)
+
+
+def lock_owner(store: Path) -> int:
+    """Return the user who owns the lock file of a store; raises ``OSError``."""
+    return lock_path(store).lstat().st_uid
+
+
+def _read(fd: int) -> LockInfo | None:
+    try:
+        return decode_info(os.pread(fd, READ_LIMIT_BYTES, 0))
+    except (OSError, StoreError):
         return None
 
 

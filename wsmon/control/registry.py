@@ -6,14 +6,14 @@ Sockets live apart from stores because a socket's path may have 107 bytes and a 
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from wsmon.control.lock import LockInfo, holder
-from wsmon.errors import WsmonError
+from wsmon.control.lock import LockInfo, decode_info, holder
+from wsmon.control.ownership import ForeignFileError, is_private_folder, read_own, write_own
+from wsmon.errors import StoreError, WsmonError
 
 _FOLDER_MODE = 0o700
 
@@ -22,26 +22,27 @@ def ensure_runtime_folder(folder: Path) -> Path:
     """Return the folder, made if need be; raises ``WsmonError`` where other users could write to it."""
     try:
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        found = folder.lstat()
     except OSError as error:
         raise WsmonError(f"cannot make the folder for control sockets {folder}: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise WsmonError(
+    _check(folder)
+    return folder
+
+
+def _check(folder: Path) -> None:
+    """Raise ``ForeignFileError`` where other users could have put something into the folder."""
+    if not is_private_folder(folder, os.geteuid()):
+        raise ForeignFileError(
             f"the folder for control sockets {folder} is not yours alone",
             f"remove it, or `chmod 700 {folder}` if you made it",
         )
-    return folder
 
 
 def register(info: LockInfo) -> None:
     """Write an entry beside the socket, so that ``ps`` finds the store; raises ``WsmonError`` where that fails."""
     entry = _entry(Path(info.socket))
-    temporary = entry.with_suffix(f".{info.pid}")
     try:
-        temporary.write_bytes(msgspec.json.encode(info))
-        temporary.replace(entry)
+        write_own(entry, msgspec.json.encode(info))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise WsmonError(f"cannot write {entry}: {error.strerror}", "XDG_RUNTIME_DIR names its folder") from error
 
 
@@ -58,11 +59,14 @@ def unregister(info: LockInfo) -> None:
 
 
 def running(folder: Path) -> tuple[LockInfo, ...]:
-    """Return the recorders that run now, oldest first; remove the files of dead ones."""
+    """Return the recorders that run now, oldest first; remove the files of dead ones.
+
+    Raises ``ForeignFileError`` where other users could have put something into the folder.
+    """
     found = []
-    for entry in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for entry in _entries(folder):
         info = _read(entry)
-        held = holder(Path(info.store)) if info else None
+        held = _holder(info) if info else None
         if held is not None:
             found.append(held)
         else:
@@ -73,8 +77,23 @@ def running(folder: Path) -> tuple[LockInfo, ...]:
 
 def known_stores(folder: Path) -> tuple[Path, ...]:
     """Return the stores that have an entry, whether their recorder runs or not."""
-    infos = (_read(entry) for entry in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+    infos = (_read(entry) for entry in _entries(folder))
     return tuple(Path(info.store) for info in infos if info is not None)
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not os.path.lexists(folder):
+        return []
+    _check(folder)
+    return sorted(folder.glob("*.json"))
+
+
+def _holder(info: LockInfo) -> LockInfo | None:
+    """Return the recorder that an entry names; ``None`` where it is gone, or its store cannot be believed any more."""
+    try:
+        return holder(Path(info.store))
+    except StoreError:
+        return None
 
 
 def _entry(socket: Path) -> Path:
@@ -83,6 +102,6 @@ def _entry(socket: Path) -> Path:
 
 def _read(entry: Path) -> LockInfo | None:
     try:
-        return msgspec.json.decode(entry.read_bytes(), type=LockInfo)
-    except (OSError, msgspec.DecodeError):
+        return decode_info(read_own(entry))
+    except (OSError, WsmonError):
         return None

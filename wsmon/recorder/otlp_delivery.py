@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ import msgspec
 
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.control.lock import beside
+from wsmon.control.ownership import ForeignFileError, read_own, write_own
 from wsmon.engine.retry import next_delay_s
 from wsmon.export.otlp import Fields, RecordKind, dial_records, document, log_record, operation_records, session_records
 from wsmon.export.selection import Selection
@@ -61,6 +63,8 @@ _TOO_LARGE: Final = 413
 _BAD_RECORDS: Final = frozenset({400, 422})
 _TRANSIENT: Final = frozenset({408, 425, 429, 502, 503, 504})
 _REPLY: Final[EventName] = "message.process.completed"
+
+_LOG = logging.getLogger("wsmon.otlp")
 
 RowKind = Literal["spans", "logRecords"]
 Sleep = Callable[[float], Awaitable[None]]
@@ -412,20 +416,20 @@ class PushPosition(msgspec.Struct, frozen=True):
 
 
 def read_position(store: Path, store_id: str) -> PushPosition:
-    """Read the position of a store; an empty one where there is none, or one of another store."""
+    """Read the position of a store; an empty one where there is none, or one of another store or another user."""
     try:
-        position = msgspec.json.decode(_path(store).read_bytes(), type=PushPosition)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        position = msgspec.json.decode(read_own(_path(store)), type=PushPosition)
+    except FileNotFoundError:
+        return PushPosition(store_id)
+    except (ForeignFileError, ValueError, RecursionError) as error:
+        _LOG.warning("what was sent is not known, and may be sent again: %s", error)
         return PushPosition(store_id)
     return position if position.store_id == store_id else PushPosition(store_id)
 
 
 def write_position(store: Path, position: PushPosition) -> None:
     """Save the position, whole or not at all; raises ``OSError``."""
-    path = _path(store)
-    written = path.with_name(f"{path.name}.new")
-    written.write_bytes(msgspec.json.encode(position))
-    written.replace(path)
+    write_own(_path(store), msgspec.json.encode(position))
 
 
 def _path(store: Path) -> Path:

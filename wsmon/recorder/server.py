@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket as sockets
-import struct
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from wsmon.config.specs import Configuration
 from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
+from wsmon.control.ownership import ROOT, peer_uid
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
 from wsmon.recorder.alerts import AlertDispatcher
@@ -34,8 +33,6 @@ STUCK_S = 30.0
 HELLO_S = 10.0
 # How long a client may take to read its last lines when the recorder ends
 CLOSE_S = 0.2
-# SO_PEERCRED: pid, uid, gid
-_CREDENTIALS = struct.Struct("3i")
 _LOG = logging.getLogger("wsmon.control")
 
 
@@ -113,7 +110,7 @@ class ControlServer:
         assert task is not None
         self._serving[task] = writer
         try:
-            if _peer_uid(writer) not in (os.geteuid(), 0):
+            if peer_uid(writer.get_extra_info("socket")) not in (os.geteuid(), ROOT):
                 return
             writer.write(encode(self._hello()))
             async with asyncio.timeout(HELLO_S):
@@ -168,12 +165,6 @@ async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
     writer.write(encode(message))
     async with asyncio.timeout(STUCK_S):
         await writer.drain()
-
-
-def _peer_uid(writer: asyncio.StreamWriter) -> int:
-    peer: sockets.socket = writer.get_extra_info("socket")
-    _pid, uid, _gid = _CREDENTIALS.unpack(peer.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size))
-    return int(uid)
 
 
 class CommandHandler:

@@ -1,9 +1,18 @@
-"""Work that can wait makes way."""
+"""Work that can wait gives way; a signal reaches recorders alone."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.users import STRANGER, needs_root, stranger
+from wsmon.cli.process import is_recorder, terminate_recorder
+from wsmon.errors import WsmonError
 
 SCRIPT = """
 import os
@@ -24,3 +33,64 @@ def niceness(before: int) -> int:
 def test_it_makes_way_and_never_climbs() -> None:
     assert niceness(0) >= 5
     assert niceness(15) >= 15
+
+
+@contextmanager
+def waiting() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this user that is no recorder, and waits until it is killed."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        try:
+            assert started.stdin is not None
+            assert started.stdout is not None
+            # Its arguments are there once it answers
+            started.stdin.write(b"\n")
+            started.stdin.flush()
+            started.stdout.readline()
+            yield started
+        finally:
+            started.kill()
+
+
+def test_d11_a_process_that_is_no_recorder_gets_no_signal() -> None:
+    with waiting() as bystander:
+        with pytest.raises(WsmonError, match=f"process {bystander.pid} gets no signal: it is no recorder, but 'cat'"):
+            terminate_recorder(bystander.pid, os.geteuid())
+        assert bystander.poll() is None
+
+
+@needs_root
+def test_d11_a_process_of_another_user_gets_no_signal() -> None:
+    with stranger("print('ready', flush=True); time.sleep(60)") as bystander:
+        with pytest.raises(WsmonError, match=f"it belongs to another user \\(uid {STRANGER}\\)"):
+            terminate_recorder(bystander.pid, os.geteuid())
+        assert bystander.poll() is None
+
+
+def test_a_process_that_has_ended_needs_no_signal() -> None:
+    with waiting() as ended:
+        ended.kill()
+        ended.wait()
+    terminate_recorder(ended.pid, os.geteuid())
+
+
+def test_a_number_that_no_process_has_is_an_error() -> None:
+    with pytest.raises(WsmonError, match="no process has the number"):
+        terminate_recorder(10**30, os.geteuid())
+
+
+@pytest.mark.parametrize(
+    ("line", "records"),
+    [
+        ("/usr/local/bin/wsmon record x.toml", True),
+        ("/opt/venv/bin/python /opt/venv/bin/wsmon record x.toml", True),
+        ("python3.13 -m wsmon demo --headless", True),
+        ("wsmon attach", False),
+        ("wsmon", False),
+        ("vi wsmon record", False),
+        ("python -m http.server wsmon record", False),
+        ("python", False),
+        ("wsmonitor record", False),
+    ],
+)
+def test_d11_recorders_are_told_from_viewers_and_other_programs(line: str, records: bool) -> None:
+    assert is_recorder([word.encode() for word in line.split()]) is records

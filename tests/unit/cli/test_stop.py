@@ -9,8 +9,9 @@ import signal
 import pytest
 
 from tests.support.processes import Home
+from tests.support.users import give_away, needs_root
 from wsmon.cli.stop import end_recorder
-from wsmon.control.lock import NAMELESS, holder
+from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder
 from wsmon.errors import WsmonError
 
 # Nothing listens there.
@@ -62,3 +63,35 @@ def test_a_lock_without_a_name_makes_nobody_a_target(monkeypatch: pytest.MonkeyP
     with pytest.raises(WsmonError, match="has not said which process it is"):
         end_recorder(NAMELESS)
     assert killed == []
+
+
+@needs_root
+async def test_d11_a_lock_that_another_user_left_ends_no_process_of_mine(home: Home) -> None:
+    """Whoever owns a folder may name any process in a lock: one of this user's recorders, too."""
+    recorder = await home.record(NOWHERE)
+    theirs = home.folder / "theirs"
+    theirs.mkdir()
+    store = theirs / "store.db"
+    info = LockInfo(recorder.pid, "0.1", 1, 1, "x", str(store), str(theirs / "none.sock"), 1, "boot")
+    store.touch()
+    with StoreLock(store, info) as lock:
+        for path in (store, lock.path, theirs):
+            give_away(path)
+        code, _, err = await home.run("stop", store)
+    assert (code, "gets no signal: it belongs to another user (uid 0)" in err) == (1, True), err
+    assert recorder.process.returncode is None
+
+
+async def test_d11_a_lock_ends_no_process_that_is_no_recorder(home: Home) -> None:
+    store = home.folder / "store.db"
+    bystander = await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE)
+    try:
+        info = LockInfo(bystander.pid, "0.1", 1, 1, "x", str(store), str(home.folder / "none.sock"), 1, "boot")
+        store.touch()
+        with StoreLock(store, info):
+            code, _, err = await home.run("stop", store)
+        assert (code, f"process {bystander.pid} gets no signal: it is no recorder, but 'cat'" in err) == (1, True), err
+        assert bystander.returncode is None
+    finally:
+        bystander.kill()
+        await bystander.wait()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.support.users import STRANGER, give_away, needs_root
 from wsmon.config.adhoc import from_urls
 from wsmon.config.load import load
 from wsmon.config.locate import (
@@ -15,10 +17,11 @@ from wsmon.config.locate import (
     default_store,
     find_config,
     runtime_dir,
+    runtime_dirs,
     socket_path,
     state_dir,
 )
-from wsmon.errors import UsageError
+from wsmon.errors import ConfigError, UsageError
 
 
 def test_a_configuration_is_found_in_the_documented_order(tmp_path: Path) -> None:
@@ -95,3 +98,101 @@ def test_sockets_are_where_their_paths_are_short_enough(environ: dict[str, str],
 def test_a_socket_whose_path_is_too_long_is_refused() -> None:
     with pytest.raises(UsageError, match="set XDG_RUNTIME_DIR to a shorter folder"):
         socket_path(Path("/store.db"), Path("/" + "x" * 90))
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Path:
+    """A configuration in the current folder, which nobody names."""
+    path = tmp_path / "wsmon.toml"
+    path.touch(0o644)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as refused:
+        find_config(None, {}, path.parent)
+    assert refused.value.exit_code == 2
+    # Named, it is the user's will
+    assert find_config(path, {}, path.parent) == path
+    assert find_config(None, {"WSMON_CONFIG": str(path)}, path.parent) == path
+    return str(refused.value)
+
+
+def test_d11_a_found_configuration_that_everybody_can_write_is_refused(found: Path) -> None:
+    found.chmod(0o646)
+    assert refusal(found) == (
+        f"{found}: can be written by every user, and was not named. "
+        "`wsmon wsmon.toml` uses it, since that names it; `chown` or `chmod` makes it yours alone"
+    )
+
+
+@needs_root
+def test_d11_a_found_configuration_of_another_user_is_refused(found: Path) -> None:
+    give_away(found)
+    assert f"belongs to another user (uid {STRANGER}), and was not named" in refusal(found)
+
+
+@needs_root
+def test_d11_a_found_configuration_that_another_user_linked_to_is_refused(found: Path, tmp_path: Path) -> None:
+    found.rename(real := tmp_path / "real.toml")
+    found.symlink_to(real)
+    assert find_config(None, {}, tmp_path) == found
+    give_away(found)
+    assert "belongs to another user" in refusal(found)
+
+
+@needs_root
+def test_d11_a_group_may_write_a_found_configuration_only_where_it_is_the_users_own(found: Path) -> None:
+    os.chown(found, -1, os.getgid())
+    found.chmod(0o664)
+    assert find_config(None, {}, found.parent) == found
+    os.chown(found, -1, STRANGER)
+    assert f"can be written by group {STRANGER}, and was not named" in refusal(found)
+    found.chmod(0o644)
+    assert find_config(None, {}, found.parent) == found
+
+
+@needs_root
+def test_d11_a_configuration_in_the_users_own_folder_is_checked_as_well(tmp_path: Path) -> None:
+    (tmp_path / "wsmon").mkdir()
+    (tmp_path / "wsmon" / "wsmon.toml").touch()
+    give_away(tmp_path / "wsmon" / "wsmon.toml")
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        find_config(None, {"XDG_CONFIG_HOME": str(tmp_path)}, Path("/"))
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_d11_a_temporary_folder_open_to_others_is_left_for_the_state_folder(tmp_path: Path, mode: int) -> None:
+    uid = os.geteuid()
+    environ = {"TMPDIR": str(tmp_path), "XDG_STATE_HOME": "/s"}
+    taken = tmp_path / f"wsmon-{uid}"
+    assert runtime_dir(environ, uid) == taken
+    taken.mkdir(mode=0o700)
+    assert runtime_dir(environ, uid) == taken
+    # mkdir(2) applies the umask
+    taken.chmod(mode)
+    assert taken not in runtime_dirs(environ, uid)
+    assert runtime_dirs(environ, uid)[-1] == Path("/s/wsmon/run")
+
+
+@needs_root
+def test_d11_a_temporary_folder_of_another_user_is_left_for_the_state_folder(tmp_path: Path) -> None:
+    environ = {"TMPDIR": "/tmp", "XDG_STATE_HOME": str(tmp_path)}
+    # Of a user whom no account has, so that no real folder is meant
+    taken = Path("/tmp") / f"wsmon-{STRANGER}"
+    taken.mkdir(mode=0o700)
+    try:
+        assert runtime_dir(environ, STRANGER) == tmp_path / "wsmon" / "run"
+        give_away(taken)
+        assert runtime_dir(environ, STRANGER) == taken
+        taken.chmod(0o707)
+        assert runtime_dir(environ, STRANGER) == tmp_path / "wsmon" / "run"
+    finally:
+        taken.rmdir()
+
+
+def test_a_link_in_the_temporary_folder_is_not_followed(tmp_path: Path) -> None:
+    uid = os.geteuid()
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / f"wsmon-{uid}").symlink_to(tmp_path / "real")
+    assert tmp_path / f"wsmon-{uid}" not in runtime_dirs({"TMPDIR": str(tmp_path), "XDG_STATE_HOME": "/s"}, uid)

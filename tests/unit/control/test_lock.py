@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder, read_lock
+from tests.support.users import STRANGER, give_away, needs_root
+from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder, lock_owner, read_lock
 from wsmon.errors import StoreError, StoreHeldError
 
 
@@ -77,3 +78,46 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path)
     store = tmp_path / "missing" / "store.db"
     with pytest.raises(StoreError, match="--store"):
         StoreLock(store, info(store))
+
+
+def test_a_lock_that_is_a_link_is_neither_taken_nor_read(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    other = tmp_path / "other.lock"
+    other.touch(0o600)
+    (tmp_path / "recorder.lock").symlink_to(other)
+    with pytest.raises(StoreError, match="cannot lock the store"):
+        StoreLock(store, info(store))
+    with pytest.raises(StoreError, match="cannot read the lock"):
+        holder(store)
+    assert (read_lock(store), other.read_bytes()) == (None, b"")
+
+
+def test_d11_a_lock_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)) as lock:
+        lock.path.chmod(0o666)
+        with pytest.raises(StoreError, match=r"is not believed: .* can be written by other users"):
+            holder(store)
+        assert read_lock(store) is None
+
+
+@needs_root
+def test_d11_a_lock_of_another_user_is_not_believed_unless_the_store_is_theirs(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    store.touch()
+    with StoreLock(store, info(store)) as lock:
+        give_away(lock.path)
+        with pytest.raises(StoreError, match="belongs to another user"):
+            holder(store)
+        give_away(store)
+        assert (holder(store), lock_owner(store)) == (info(store), STRANGER)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff", b"[" * 60_000, b'{"pid":' + b"9" * 5_000 + b"}", b'{"pid":1}', b"null"]
+)
+def test_a_lock_with_garbage_names_no_recorder(tmp_path: Path, content: bytes) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)) as lock:
+        lock.path.write_bytes(content)
+        assert (holder(store), read_lock(store)) == (NAMELESS, None)

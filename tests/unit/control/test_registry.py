@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from tests.support.users import give_away, needs_root
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.registry import ensure_runtime_folder, known_stores, register, running, unregister
 from wsmon.errors import WsmonError
@@ -62,3 +65,47 @@ def test_a_link_is_no_runtime_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     with pytest.raises(WsmonError, match="not yours alone"):
         ensure_runtime_folder(tmp_path / "link")
+
+
+def test_d11_an_entry_is_the_users_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        register(one := info(tmp_path, "one", 1))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Path(one.socket).with_suffix(".json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o1777])
+def test_d11_nothing_is_read_from_a_folder_that_others_can_enter(tmp_path: Path, mode: int) -> None:
+    register(info(tmp_path, "one", 1))
+    tmp_path.chmod(mode)
+    for read in (running, known_stores):
+        with pytest.raises(WsmonError, match="not yours alone"):
+            read(tmp_path)
+    assert (tmp_path / "one.json").exists()
+    tmp_path.chmod(0o700)
+
+
+@needs_root
+def test_d11_nothing_is_read_from_a_folder_of_another_user(tmp_path: Path) -> None:
+    register(info(tmp_path, "one", 1))
+    give_away(tmp_path)
+    for read in (running, known_stores):
+        with pytest.raises(WsmonError, match="not yours alone"):
+            read(tmp_path)
+
+
+def test_d11_an_entry_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    register(one := info(tmp_path, "one", 1))
+    (tmp_path / "one.json").chmod(0o666)
+    assert known_stores(tmp_path) == ()
+    with StoreLock(Path(one.store), one):
+        assert running(tmp_path) == ()
+
+
+def test_an_entry_nested_without_end_goes(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[" * 60_000)
+    (tmp_path / "y.json").write_text('{"pid":' + "9" * 5_000 + "}")
+    assert running(tmp_path) == ()
+    assert list(tmp_path.iterdir()) == []

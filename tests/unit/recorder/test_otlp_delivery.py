@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,7 @@ def test_that_of_another_store_is_none(tmp_path: Path) -> None:
     assert read_position(tmp_path / "store.db", "other") == PushPosition("other")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"store_id":"id","spans":"x"}'])
+@pytest.mark.parametrize("content", [b"", b"[" * 60_000, b"{}", b"[1]", b"\xff", b'{"store_id":"id","spans":"x"}'])
 def test_a_file_that_is_none_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "recorder.otlp").write_bytes(content)
     assert read_position(tmp_path / "store.db", "id") == PushPosition("id")
@@ -106,3 +108,18 @@ def test_stores_that_share_a_folder_have_their_own(tmp_path: Path) -> None:
     write_position(tmp_path / "a.db", PushPosition("a", 1, 1))
     write_position(tmp_path / "b.db", PushPosition("b", 2, 2))
     assert read_position(tmp_path / "a.db", "a") == PushPosition("a", 1, 1)
+
+
+def test_d11_it_is_the_users_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_position(tmp_path / "store.db", PushPosition("id", 8, 9))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "recorder.otlp").stat().st_mode) == 0o600
+
+
+def test_d11_one_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    write_position(tmp_path / "store.db", PushPosition("id", 8, 9))
+    (tmp_path / "recorder.otlp").chmod(0o666)
+    assert read_position(tmp_path / "store.db", "id") == PushPosition("id")
