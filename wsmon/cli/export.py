@@ -113,6 +113,10 @@ def _write(request: ExportRequest, store: str | None) -> ExportReport:
         except FileExistsError as error:
             hint = "name a new folder" if request.is_folder else "--force overwrites it"
             raise UsageError(f"{request.target} is there already", hint) from error
+        except IsADirectoryError as error:
+            is_partitioned = FORMATS[request.format].folder is not None
+            hint = "name a file, or a new folder with / at its end" if is_partitioned else "name a file"
+            raise UsageError(f"{request.target} is a folder", hint) from error
         except KeyboardInterrupt:
             click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
             raise

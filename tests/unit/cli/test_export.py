@@ -131,3 +131,35 @@ def test_a_session_and_a_trace(store: str, capsys: pytest.CaptureFixture[str]) -
         assert len(capsys.readouterr().out.splitlines()) == 6
     assert run(["export", "--format", "jsonl", "--store", store, "session:0000000000000000"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_folder_of_partitions_ends_with_a_slash(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "events"
+    command = ["export", "--store", store, "--output"]
+    assert run([*command, f"{target}/", "--format", "parquet"]) == 0
+    assert capsys.readouterr().err.startswith("wrote 6 events (")
+    assert sorted(path.name for path in (target / "day=2026-01-10").iterdir()) == ["connection=a", "connection=b"]
+    for arguments, said in (
+        ([f"{target}/", "--format", "parquet", "--force"], f"{target} is there already. name a new folder"),
+        ([str(target), "--format", "parquet"], f"{target} is a folder. name a file, or a new folder with / at its end"),
+        ([str(target), "--format", "csv"], f"{target} is a folder. name a file\n"),
+        ([f"{tmp_path}/new/", "--format", "csv"], "csv is one file. --format parquet writes a folder"),
+    ):
+        assert run([*command, *arguments]) == 2
+        assert said in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events", "store"]
+
+
+def test_a_report_says_over_how_many_events_it_is(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "report.html"
+    assert run(["export", "--format", "report", "--store", store, "--output", str(target), "conn:b"]) == 0
+    assert capsys.readouterr().err.startswith("wrote a report over 3 events (")
+
+
+def test_the_format_for_lnav_is_printed_without_a_store(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["export", "--lnav-format"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["$schema", "wsmon_log"]

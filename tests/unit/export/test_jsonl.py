@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,8 +11,8 @@ import pytest
 
 from tests.support.builders import event, message, numbered, usable
 from tests.support.exports import full_event
-from wsmon.export.jsonl import event_json, jsonl, rfc3339, statistics_document
-from wsmon.model.events import Event
+from wsmon.export.jsonl import EventDocument, event_json, jsonl, lnav_format, rfc3339, statistics_document
+from wsmon.model.events import PROBLEM_NAMES, Event
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 
 CONTRACT_KEYS = (
@@ -196,3 +197,15 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
             }
         ],
     }
+
+
+def test_the_format_for_lnav_knows_every_key_and_problem() -> None:
+    (described,) = (value for value in json.loads(lnav_format()).values() if isinstance(value, dict))
+    # Its time is no value, and a field that is named as a keyword of SQL costs lnav 0.11 the whole table
+    assert set(EventDocument.__struct_fields__) - set(described["value"]) == {"ts", "group"}
+    shown = {part["field"] for part in described["line-format"] if isinstance(part, dict)}
+    hidden = {key for key, field in described["value"].items() if field.get("hidden")}
+    assert shown - {"__timestamp__"} == set(described["value"]) - hidden
+    levels = described["level"]
+    for name in PROBLEM_NAMES:
+        assert re.search(levels["error"], name) or re.search(levels["warning"], name), name
