@@ -378,9 +378,9 @@ async def test_v1_v2_the_last_words_of_the_peer_explain_the_end(name: str, proto
 )
 async def test_v3_mqtt_says_why_in_its_last_packet(packet: bytes, words: str, cause: str) -> None:
     verdict, _ = await judged(replaying((frame(BINARY, packet), FIN)), "", "mqtt", answers=True)
-    assert f"; last words of the peer: “{words}”, 0.0 s before; possibly {cause}" in verdict.cause
+    assert f"; last words of the peer: “{words}”, 0.0 s before; {cause}" in verdict.cause
     assert "ping.interval" not in verdict.next
-    assert verdict.certainty == "inferred"
+    assert verdict.certainty == "stated"
 
 
 async def test_a_message_of_a_feed_is_no_last_word() -> None:

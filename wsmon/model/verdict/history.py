@@ -111,6 +111,8 @@ class Precursor:
     """Duration; 0 where the event has none."""
     text: str = ""
     """What it says."""
+    type: str = ""
+    """The type of the message that it was read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,8 @@ class Histories:
 
 def _precursor(event: Event, lasted_ns: int | None = None) -> Precursor:
     text = event.error or event.reason or event.error_type.replace("_", " ")
-    return Precursor(event.id, event.mono_ns, lasted_ns or 0, f"{event.type}: {text}" if event.type and text else text)
+    said = f"{event.type}: {text}" if event.type and text else text
+    return Precursor(event.id, event.mono_ns, lasted_ns or 0, said, event.type)
 
 
 def _pause_ns(event: Event) -> int | None:

@@ -49,6 +49,9 @@ VAGUE_CODES: Final = (1000, 1005)
 GOING_AWAY: Final = 1001
 WEAK_CODES: Final = (GOING_AWAY, 1011)
 
+# Messages after which the protocol lets the server close without another word: MQTT 5.0, sections 3.2.2.2 and 3.14.4
+FINAL_TYPES: Final = ("CONNACK", "DISCONNECT")
+
 # A refused login explains an end this soon after it: servers let the answer arrive, or wait for another try
 REFUSAL_NS: Final = 10 * SECOND_NS
 # A server waits for this long for the answer to a heartbeat of its protocol: at least, and at most
@@ -152,6 +155,8 @@ class _Words(NamedTuple):
     """Whether the protocol of the session read it as an error or a refusal, and not the text alone."""
     is_login: bool = False
     """Whether that was the refusal of a login."""
+    is_final: bool = False
+    """Whether the protocol of the session ends with such a message, so that no close frame is due."""
 
 
 def _explain_end(event: Event, history: History, said: LastMessages | None, words: _Words | None) -> _Explanation:
@@ -302,12 +307,15 @@ def _is_unknown(event: Event) -> bool:
 
 
 def _by_words(event: Event, words: _Words) -> _Explanation:
-    """Explain an end by words that read like a refusal: certain only where the protocol reads them, with a frame."""
+    """Explain an end by words that read like a refusal.
+
+    Certain only where the protocol reads them, and a close frame follows or the protocol wants none.
+    """
     said = words.said
     advice = advice_on_words(said.meaning) or (_REFUSED_LOGIN if words.is_login else None)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
-    has_frame = event.close_by == "peer"
+    has_frame = event.close_by == "peer" or words.is_final
     if has_frame and words.is_read and said.before_ns <= WINDOW_NS:
         return _Explanation(advice, "stated", _quote(words), said.evidence)
     step = advice.next
@@ -339,16 +347,18 @@ def _last_words(event: Event, history: History, said: LastMessages | None) -> _W
             words = replace(words, is_refusal=False)
         return _Words(words, is_read=False)
     is_login = complaint == history.refusal
+    is_final = complaint.type in FINAL_TYPES
     evidence = (complaint.id,) if complaint.id else ()
     before_ns = event.mono_ns - complaint.mono_ns
     if words is not None and words.before_ns == before_ns:
         meaning = words.meaning or complaint.text
         said_then = replace(words, is_refusal=True, meaning=meaning, evidence=evidence)
-        return _Words(said_then, is_read=True, is_login=is_login)
+        return _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
     text = sanitize(complaint.text, TEXT_LIMIT)
     # A peer that goes on sending after it refused a login lives with that
     is_last = before_ns <= WINDOW_NS or said is None or said.newest.mono_ns - complaint.mono_ns <= WINDOW_NS
-    return _Words(LastWords(text, before_ns, is_last, text, evidence), is_read=True, is_login=is_login)
+    said_then = LastWords(text, before_ns, is_last, text, evidence)
+    return _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
 
 
 def _is_heartbeat(event: Event, history: History, words: LastWords) -> bool:
