@@ -1,45 +1,84 @@
-"""``wsmon import``: make a store of a file that wsmon or a browser exported."""
+"""``wsmon import``: make a store of files that wsmon, a browser or a recorder of feeds wrote."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.process import tidy_end
+from wsmon.cli.process import low_priority, tidy_end
+from wsmon.cli.terminal import clear_line, import_line
 from wsmon.errors import EXIT_OK, UsageError, WsmonError
 from wsmon.export.formats import IMPORT_FORMATS, ImportFormat
+from wsmon.model.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from wsmon.export.importing import ImportReport
+
+_PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--store", type=click.Path(path_type=Path), required=True, metavar="NEW", help="The store to make.")
-@click.option("--format", "format_", type=click.Choice(IMPORT_FORMATS), help="What FILE is, where it does not tell.")
-def import_(file: Path, store: Path, format_: ImportFormat | None) -> int:
-    """Make a store of FILE: events of `export --format jsonl` with their ids, an HTTP Archive, or a recording.
+@click.argument(
+    "files",
+    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
+    nargs=-1,
+    required=True,
+    metavar="FILE… | -",
+)
+@click.option("--store", type=click.Path(path_type=Path), required=True, metavar="NEW", help="New store to create.")
+@click.option(
+    "--format", "format_", type=click.Choice(IMPORT_FORMATS), help="Format of each FILE (default: auto-detect)."
+)
+def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -> int:
+    """Create a store from FILE, or from standard input (-); several files become one store.
 
-    A recording has a frame a line: {"ts", "dir", "type", "data"}. Lines that are no event are counted and named; the
-    others are imported. `wsmon open NEW` shows the store.
+    Reads events of `export --format jsonl` with their ids, the WebSocket connections in an HTTP Archive (.har), and
+    recordings with a frame a line, as {"ts", "dir", "type", "data"} or as TIME MESSAGE. Each may be compressed with
+    gzip. What cannot be read is counted and named, the rest is imported. `wsmon open NEW` shows the store.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.export.importing import import_file
+    from wsmon.export.importing import import_files
     from wsmon.export.sink import whole_path
     from wsmon.store.replay import replaying
 
     store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with tidy_end(), whole_path(store, overwrite=False) as part:
+        with tidy_end(), low_priority(), whole_path(store, overwrite=False) as part:
             with replaying(part) as replay:
-                report = import_file(file, format_, replay)
-            if report.named and not report.events:
-                first = report.named[0]
-                raise WsmonError(
-                    f"nothing in {file} is an event; line {first.line}: {first.problem}", "--format says what it is"
-                )
+                report = import_files(files, format_, replay, import_line())
+            if not report.events:
+                raise _nothing(files, report)
     except FileExistsError as error:
         raise UsageError(f"{store} is there already", "import makes a new store: name another one") from error
-    for fault in report.named:
-        click.echo(f"{file}:{fault.line}: {fault.problem}", err=True)
-    left_out = f", {report.faults:,} lines left out" if report.faults else ""
-    click.echo(f"imported {report.events:,} events into {store}{left_out}", err=True)
+    except KeyboardInterrupt:
+        clear_line()
+        click.echo("ended; nothing was kept", err=True)
+        raise
+    finally:
+        clear_line()
+    for named in report.named:
+        click.echo(sanitize(str(named)), err=True)
+    if report.faults > len(report.named):
+        click.echo(f"… and {report.faults - len(report.named):,} more", err=True)
+    click.echo(f"imported {report.events:,} events into {store}{_left_out(report)}", err=True)
     return EXIT_OK
+
+
+def _nothing(files: tuple[str, ...], report: ImportReport) -> WsmonError:
+    """Return the error of an import without events."""
+    name = files[0] if len(files) == 1 else f"any of {len(files):,} files"
+    if report.named:
+        return WsmonError(
+            f"nothing in {name} can be imported; {sanitize(str(report.named[0]))}", "--format tells what it is"
+        )
+    return WsmonError(
+        f"there is no event in {name}", "of an HTTP Archive, only WebSocket connections are imported, no HTTP requests"
+    )
+
+
+def _left_out(report: ImportReport) -> str:
+    """Return what was left out, as in ", 1 line, 3 messages left out"."""
+    parts = [f"{count:,} {part if count == 1 else _PLURALS[part]}" for part, count in sorted(report.lost.items())]
+    return f", {', '.join(parts)} left out" if parts else ""

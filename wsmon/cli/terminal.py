@@ -19,6 +19,7 @@ from wsmon.model.units import SECOND_NS
 
 # The screen's commands import this module when a shell completes them: the export's modules are for the checker only.
 if TYPE_CHECKING:
+    from wsmon.export.importing import ImportProgress, ImportReport
     from wsmon.export.run import ExportReport, Progress
     from wsmon.model.snapshot import SearchProgress
     from wsmon.ports import Clock
@@ -141,6 +142,23 @@ def progress_line(*, is_quiet: bool) -> Progress:
     return show
 
 
+def import_line() -> ImportProgress:
+    """Return the progress function of an import; it prints nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        return lambda _report: None
+    clock = SystemClock()
+    shown_ns = clock.mono_ns()
+    is_plain = "utf" not in (sys.stderr.encoding or "").lower()
+
+    def show(report: ImportReport) -> None:
+        nonlocal shown_ns
+        if clock.mono_ns() - shown_ns >= GAP_NS:
+            shown_ns = clock.mono_ns()
+            click.echo(_CLEAR + import_bar(report, is_plain=is_plain), nl=False, err=True)
+
+    return show
+
+
 def clear_line() -> None:
     """Erase the line of progress."""
     if sys.stderr.isatty():
@@ -150,10 +168,23 @@ def clear_line() -> None:
 def bar(report: ExportReport, *, is_plain: bool) -> str:
     """Return the share of an export that is done, drawn and in figures; ``is_plain``: in ASCII."""
     share = min(1.0, report.seen / report.total) if report.total else 1.0
+    done = _drawn(share, is_plain=is_plain)
+    return f"{done}  {report.written:,} events, {fmt.size(report.size_bytes)}  (^C ends it)"
+
+
+def import_bar(report: ImportReport, *, is_plain: bool) -> str:
+    """Return how far an import is: its share where the size of the files is known, and in figures."""
+    read = fmt.size(report.read_bytes)
+    text = f"{report.events:,} events, {read} read  (^C ends it)"
+    if not report.total_bytes:
+        return text
+    return f"{_drawn(min(1.0, report.read_bytes / report.total_bytes), is_plain=is_plain)}  {text}"
+
+
+def _drawn(share: float, *, is_plain: bool) -> str:
     done = round(share * BAR_COLUMNS)
     full, empty = ("#", "-") if is_plain else ("━", "╌")
-    drawn = full * done + empty * (BAR_COLUMNS - done)
-    return f"{drawn} {share:4.0%}  {report.written:,} events, {fmt.size(report.size_bytes)}  (^C ends it)"
+    return f"{full * done}{empty * (BAR_COLUMNS - done)} {share:4.0%}"
 
 
 class SearchLine:

@@ -1,89 +1,20 @@
-"""Import of JSON lines: events as ``export --format jsonl`` writes them, and recordings with a frame on each line.
-
-Events keep their ids and runs. What all imports share is here too: faults, ids derived from the file, and the events of
-a session's beginning.
-"""
+"""Import of JSON Lines: events as ``export --format jsonl`` writes them, with their ids and runs."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any
 
 import msgspec
 
-from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Json, Opcode, Source, Verdict
-from wsmon.model.redact import Redactor
+from wsmon.export.import_session import Fault, Incoming, Line
+from wsmon.export.import_time import json_wall_ns
+from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
 from wsmon.model.statuses import Status
 from wsmon.model.units import MS_NS
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The monotonic time of the first event, in files without monotonic times
-MONO_START_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A line, or an entry of an archive, that cannot be read."""
-
-    line: int
-    """Counted from 1."""
-    problem: str
-
-
-Incoming: TypeAlias = "Event | Fault"
-
-
-def wall_ns(text: str) -> int:
-    """Return an RFC 3339 time in nanoseconds; without a zone it is UTC. Raises ``ValueError``."""
-    at = datetime.fromisoformat(text)
-    since = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - EPOCH
-    return since // timedelta(microseconds=1) * 1_000
-
-
-def derived(size: int, *parts: str | int) -> str:
-    """Return an id of ``size`` bytes in hex, a digest of ``parts``: the same each time the file is read."""
-    return hashlib.blake2b(" ".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
-
-
-def session_source(connection: str, *parts: str | int) -> Source:
-    """Return the source of a session that has no ids in the file."""
-    return Source(connection, "", derived(16, connection), derived(8, connection, *parts), 1)
-
-
-def opening(
-    source: Source, ts_ns: int, meta: dict[str, Json], was: Status, duration_ns: int = 0
-) -> tuple[Event, Event]:
-    """Return the events of a dial and its success; ``ts_ns`` is the time of the success, ``was`` the status before."""
-    start_ns = ts_ns - duration_ns
-    first: dict[str, Json] = {key: value for key, value in meta.items() if key == "url"}
-    started = Event(
-        source, "connection.started", start_ns, 0, from_status=was, to_status="connecting", meta={"attempt": 1, **first}
-    )
-    done = Event(
-        source, "connection.completed", ts_ns, 0, from_status="connecting", to_status="websocket_connected",
-        status=101, duration_ns=duration_ns or None, meta={key: value for key, value in meta.items() if key != "url"},
-    )  # fmt: skip
-    return started, done
-
-
-def in_order(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
-    """Give events ids, and monotonic times that follow their wall times but stand still where those go back."""
-    last_id = mono_ns = zero_ns = 0
-    for one in incoming:
-        if isinstance(one, Fault):
-            yield one
-            continue
-        zero_ns = zero_ns or one.ts_ns - MONO_START_NS
-        mono_ns = max(mono_ns, one.ts_ns - zero_ns)
-        last_id += 1
-        yield msgspec.structs.replace(one, id=last_id, mono_ns=mono_ns)
-
 
 # Names that WebSockex Nova's telemetry emits, where its guide and wsmon have others
 ALIASES: dict[str, EventName] = {
@@ -105,7 +36,7 @@ class _Line(msgspec.Struct, frozen=True):
 
     name: str
     id: Natural | None = None
-    ts: str | None = None
+    ts: msgspec.Raw = msgspec.Raw()
     ts_ns: Natural | None = None
     mono_ns: Natural | None = None
     run: Natural | None = None
@@ -144,7 +75,7 @@ class _Line(msgspec.Struct, frozen=True):
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
-def jsonl_events(lines: Iterable[bytes]) -> Iterator[Incoming]:
+def jsonl_events(lines: Iterable[Line]) -> Iterator[Incoming]:
     """Iterate over the events of lines; a line that cannot be read is a fault, and the next one is read.
 
     Ids and runs must ascend, as in every store; otherwise the line is a fault. A missing id, run or monotonic time
@@ -152,6 +83,9 @@ def jsonl_events(lines: Iterable[bytes]) -> Iterator[Incoming]:
     """
     before: Event | None = None
     for number, line in enumerate(lines, 1):
+        if isinstance(line, Fault):
+            yield line
+            continue
         if not line.strip():
             continue
         try:
@@ -221,8 +155,8 @@ def _source(line: _Line, run: int, before: Event | None) -> Source:
 def _times(line: _Line, before: Event | None) -> tuple[int, int]:
     if line.ts_ns is not None:
         ts_ns = line.ts_ns
-    elif line.ts is not None:
-        ts_ns = wall_ns(line.ts)
+    elif bytes(line.ts) not in (b"", b"null"):
+        ts_ns = json_wall_ns(line.ts)
     else:
         raise ValueError("it has no ts")
     if line.mono_ns is not None:
@@ -246,85 +180,3 @@ def _payload(line: _Line) -> bytes | None:
         except binascii.Error as error:
             raise ValueError(f"payload_base64: {error}") from error
     return None if line.payload is None else line.payload.encode()
-
-
-# Recordings: a frame of one connection on each line, with the keys "ts", "dir", "type", "data" and "binary".
-
-_FRAME_NAMES: dict[tuple[str, str], EventName] = {
-    ("in", "text"): "message.received",
-    ("out", "text"): "message.sent",
-    ("in", "binary"): "message.received",
-    ("out", "binary"): "message.sent",
-    ("in", "ping"): "heartbeat.received",
-    ("out", "ping"): "heartbeat.sent",
-    ("in", "pong"): "heartbeat.responded",
-    ("out", "pong"): "heartbeat.responded",
-}
-
-
-class _Close(msgspec.Struct, frozen=True):
-    code: int | None = None
-    reason: str = ""
-
-
-class _Frame(msgspec.Struct, frozen=True):
-    ts: str
-    dir: Literal["in", "out"]
-    type: Literal["text", "binary", "ping", "pong", "close"]
-    data: str | _Close | None = ""
-    binary: bool = False
-    """Whether the data is base64."""
-
-
-_frame_decoder = msgspec.json.Decoder(_Frame)
-_close_decoder = msgspec.json.Decoder(_Close)
-
-
-def recording_events(lines: Iterable[bytes], connection: str) -> Iterator[Incoming]:
-    """Iterate over the events of a recording: a session begins with its first frame, and ends with a close frame."""
-    return in_order(_events(lines, connection))
-
-
-def _events(lines: Iterable[bytes], connection: str) -> Iterator[Incoming]:
-    redactor = Redactor()
-    status: Status = "initialized"
-    source = session_source(connection, 0)
-    first: Event | None = None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            frame = _frame_decoder.decode(line)
-            ts_ns = wall_ns(frame.ts)
-            event = _event_of_frame(frame, source, ts_ns, redactor, first)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            yield Fault(number, str(error))
-            continue
-        if status != "websocket_connected":
-            source = session_source(connection, number)
-            first, done = opening(source, ts_ns, {}, status)
-            yield first
-            yield done
-            event = msgspec.structs.replace(event, source=source)
-        status = "disconnected" if event.to_status else "websocket_connected"
-        yield event
-
-
-def _event_of_frame(frame: _Frame, source: Source, ts_ns: int, redactor: Redactor, first: Event | None) -> Event:
-    if frame.type == "close":
-        close = _close_decoder.decode(frame.data or "{}") if not isinstance(frame.data, _Close) else frame.data
-        return Event(
-            source, "connection.disconnected", ts_ns, 0,
-            from_status="websocket_connected", to_status="disconnected",
-            duration_ns=None if first is None else max(0, ts_ns - first.ts_ns),
-            close_code=close.code, close_by="peer" if frame.dir == "in" else "us", reason=redactor.text(close.reason),
-            meta={"open": True},
-        )  # fmt: skip
-    if not isinstance(frame.data, str):
-        raise ValueError("data is no text")
-    body = base64.b64decode(frame.data, validate=True) if frame.binary else frame.data.encode()
-    payload, redacted = redactor.payload(body)
-    return Event(
-        source, _FRAME_NAMES[frame.dir, frame.type], ts_ns, 0, direction=frame.dir, opcode=frame.type,
-        size=len(body), payload=payload, redacted=redacted,
-    )  # fmt: skip

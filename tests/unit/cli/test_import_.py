@@ -42,7 +42,7 @@ def test_bad_lines_are_named_on_stderr_and_the_rest_is_imported(
     assert captured.out == ""
     fault, summary = captured.err.splitlines()
     assert fault.startswith(f"{lines}:4: JSON is malformed")
-    assert summary == f"imported 18 events into {tmp_path / 'new.db'}, 1 lines left out"
+    assert summary == f"imported 18 events into {tmp_path / 'new.db'}, 1 line left out"
 
 
 def test_a_store_that_is_there_is_left_alone(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +56,7 @@ def test_a_store_that_is_there_is_left_alone(lines: Path, tmp_path: Path, capsys
     ("content", "arguments", "code", "words"),
     [
         ("oops\noops\n", ["--format", "jsonl"], 1, "nothing in"),
-        ("oops\n", [], 2, "cannot be told from its first line"),
+        ("oops\n", [], 2, "its first line is none of an export of events"),
         ("oops\n", ["--format", "har"], 2, "no HTTP Archive"),
         ("", ["--format", "xml"], 2, "Invalid value for '--format'"),
     ],

@@ -7,17 +7,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.builders import T0_NS
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, story
+from tests.support.stores import stored_events
 from wsmon.errors import UsageError
 from wsmon.export.import_har import har_events
-from wsmon.export.import_jsonl import Fault
+from wsmon.export.import_session import Fault
+from wsmon.export.importing import import_files
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
+from wsmon.store.replay import replaying
+
+NO_TIME = "is no time: it should be like 2026-01-10T14:02:24.5Z, or a number since 1970"
 
 
 def archive_of(path: Path) -> bytes:
@@ -91,14 +99,16 @@ def test_an_archive_of_chrome_is_read_without_its_secrets() -> None:
         ("connection.completed", "echo.example.org", 0.05),
         ("message.sent", "echo.example.org", 1.0),
         ("message.received", "echo.example.org", 2.0),
+        ("connection.disconnected", "echo.example.org", 3.0),
     ]
-    assert [one for one in found if isinstance(one, Fault)] == [Fault(2, "1 frames are no message, ping or pong")]
+    assert [one for one in found if isinstance(one, Fault)] == []
+    assert (events[-1].close_by, events[-1].close_code, events[-1].reason) == ("peer", None, "")
     assert "canary" not in repr(events)
     assert (events[2].size, events[2].redacted) == (32, True)
 
 
 def test_sockets_that_are_open_at_once_are_several_connections() -> None:
-    later = chrome(startedDateTime="2026-01-10T14:02:34.000Z")
+    later = chrome(startedDateTime="2026-01-10T14:02:34.000Z", _webSocketMessages=[])
     events = [one for one in har_events(har(chrome(), chrome(), later)) if isinstance(one, Event)]
     starts = [one.source.connection for one in events if one.name == "connection.started"]
     assert starts == ["echo.example.org", "echo.example.org-2", "echo.example.org"]
@@ -112,6 +122,351 @@ def test_what_is_no_archive_is_said(archive: bytes) -> None:
 
 
 def test_an_entry_that_cannot_be_read_is_named() -> None:
-    broken = chrome(startedDateTime="yesterday")
-    found = list(har_events(har(broken, {"request": 7}, chrome(request={"url": "wss://[::1/", "headers": []}))))
-    assert [one.line for one in found if isinstance(one, Fault)] == [1, 2, 3]
+    broken = chrome(startedDateTime="yesterday", _webSocketMessages=[])
+    found = list(har_events(har(broken, {"request": 7}, chrome(request={"url": "wss://[::1/", "headers": []}), 5)))
+    assert found == [
+        Fault(1, f"startedDateTime: 'yesterday' {NO_TIME}", "entry"),
+        Fault(2, "it has no URL", "entry"),
+        Fault(3, "the URL 'wss://[::1/' cannot be read: Invalid IPv6 URL", "entry"),
+        Fault(4, "5 is no entry", "entry"),
+    ]
+
+
+FOLDER = Path(__file__).parents[2] / "corpora" / "har"
+UNKNOWN_SIDE = "(the file does not say by which side)"
+START_NS = 1_764_403_200_000_000_000
+
+
+def read(archive: bytes) -> tuple[list[Event], list[Fault]]:
+    """Events and faults of an archive."""
+    found = list(har_events(archive))
+    return [one for one in found if isinstance(one, Event)], [one for one in found if isinstance(one, Fault)]
+
+
+def handed(name: str = "chrome.har", **changes: object) -> dict[str, Any]:
+    """The archive of that file; the entry with these keys instead."""
+    found: dict[str, Any] = json.loads((FOLDER / name).read_text())
+    found["log"]["entries"][0] |= changes
+    return found
+
+
+def messages(archive: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages of its first entry, to be changed."""
+    found: list[dict[str, Any]] = archive["log"]["entries"][0]["_webSocketMessages"]
+    return found
+
+
+def told(event: Event) -> tuple[str, float, bytes | None]:
+    """Name, seconds after the start of the files, payload."""
+    return event.name, (event.ts_ns - START_NS) / 1e9, event.payload
+
+
+WHOLE = [
+    ("connection.started", 0.0, None),
+    ("connection.completed", 1.09, None),
+    ("message.sent", 1.09, b'{"op":"sub","ch":"a"}'),
+    ("message.received", 1.41, b'{"ok":1}'),
+    ("message.received", 2.75, bytes(range(8))),
+    ("message.received", 3.9, b'{"n":2}'),
+]
+
+
+@pytest.mark.parametrize("error", [{"_error": None}, {}])
+def test_i1_i2_each_frame_of_chrome_is_imported_at_its_own_time(error: dict[str, object]) -> None:
+    """Chrome counts the time until the last message as waiting for the response."""
+    archive = handed()
+    response = archive["log"]["entries"][0]["response"]
+    del response["_error"]
+    response |= error
+    events, faults = read(json.dumps(archive).encode())
+    assert [told(one) for one in events] == WHOLE
+    assert faults == []
+    assert "upgrade_ms" not in (events[1].meta or {})
+
+
+def test_i3_an_archive_of_playwright_has_times_in_milliseconds() -> None:
+    events, faults = read((FOLDER / "playwright.har").read_bytes())
+    assert faults == []
+    at = 1_795_957_990_000_000_000
+    assert [(one.name, one.source.connection, (one.ts_ns - at) // 1_000, one.payload) for one in events] == [
+        ("connection.started", "127.0.0.1", 327_000, None),
+        ("connection.completed", "127.0.0.1", 337_857, None),
+        ("message.sent", "127.0.0.1", 337_857, b'{"op":"sub"}'),
+        ("message.sent", "127.0.0.1", 338_054, b"\x01\x02\x03"),
+        ("connection.started", "127.0.0.1-2", 347_000, None),
+        ("connection.completed", "127.0.0.1-2", 362_859, None),
+        ("message.sent", "127.0.0.1-2", 362_859, b"stay"),
+        ("message.received", "127.0.0.1-2", 380_009, b"stay"),
+        ("message.received", "127.0.0.1", 546_895, '{"n":0,"t":"ünï"}'.encode()),
+        ("connection.started", "127.0.0.1-3", 649_000, None),
+        ("connection.disconnected", "127.0.0.1-3", 649_000, None),
+        ("message.received", "127.0.0.1", 750_407, '{"n":1,"t":"ünï"}'.encode()),
+        ("message.received", "127.0.0.1", 954_021, '{"n":2,"t":"ünï"}'.encode()),
+        ("message.received", "127.0.0.1", 1_160_092, '{"n":3,"t":"ünï"}'.encode()),
+    ]
+    assert (events[10].error_type, events[10].error) == (
+        "browser",
+        "Error in connection establishment: net::ERR_UNSAFE_PORT",
+    )
+
+
+@pytest.mark.parametrize(("name", "after_s"), [("playwright-refused.har", 0.0), ("chrome-refused.har", 0.01)])
+def test_i4_a_refused_connection_has_the_reason_of_the_file(name: str, after_s: float) -> None:
+    events, faults = read((FOLDER / name).read_bytes())
+    assert faults == []
+    assert [told(one)[:2] for one in events] == [("connection.started", 0.0), ("connection.disconnected", after_s)]
+    end = events[-1]
+    assert (end.from_status, end.status, end.close_code, end.close_by) == ("connecting", None, None, "network")
+    assert (end.error_type, end.error) == (
+        "tcp_refused",
+        "Error in connection establishment: net::ERR_CONNECTION_REFUSED",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("net::ERR_NAME_NOT_RESOLVED", ("dns", "network", None)),
+        ("net::ERR_CERT_AUTHORITY_INVALID", ("tls_certificate", "us", None)),
+        ("net::ERR_SSL_PROTOCOL_ERROR", ("tls", "network", None)),
+        ("net::ERR_INTERNET_DISCONNECTED", ("tcp_unreachable", "network", None)),
+        ("net::ERR_CONNECTION_TIMED_OUT", ("open_timeout", "network", None)),
+        ("net::ERR_TUNNEL_CONNECTION_FAILED", ("proxy", "proxy", None)),
+        ("Error during WebSocket handshake: Unexpected response code: 403", ("http_status", "refusal", 403)),
+        ("something new", ("browser", "", None)),
+    ],
+)
+def test_i4_errors_of_browsers_get_the_types_of_wsmon(text: str, expected: tuple[str, str, int | None]) -> None:
+    archive = handed("playwright-refused.har")
+    archive["log"]["entries"][0]["response"]["_failureText"] = text
+    (_, end), _ = read(json.dumps(archive).encode())
+    assert (end.error_type, end.close_by, end.status) == expected
+    assert end.error == text
+
+
+def test_i5_a_mark_of_order_is_no_reason_to_refuse_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "fiddler.har"
+    path.write_bytes(b"\xef\xbb\xbf" + (FOLDER / "chrome.har").read_bytes())
+    with replaying(tmp_path / "new.db") as replay:
+        report = import_files([str(path)], None, replay)
+    assert (report.events, report.named) == (6, [])
+    assert [told(one) for one in stored_events(tmp_path / "new.db")] == WHOLE
+
+
+def test_i5_numbers_that_are_null_are_not_known() -> None:
+    timings = {"blocked": None, "dns": None, "ssl": None, "connect": None, "send": None, "wait": None, "receive": None}
+    events, faults = read(json.dumps(handed(time=None, timings=timings, serverIPAddress=None)).encode())
+    assert [told(one) for one in events] == WHOLE
+    assert faults == []
+
+
+def test_i5_a_frame_without_opcode_is_read_as_text_and_that_is_said() -> None:
+    archive = handed()
+    for message in messages(archive):
+        del message["opcode"]
+    events, faults = read(json.dumps(archive).encode())
+    assert [told(one) for one in events] == [*WHOLE[:4], ("message.received", 2.75, b"AAECAwQFBgc="), WHOLE[5]]
+    assert faults == [Fault(1, "4 messages: no opcode, read as text", "message", 0)]
+
+
+def test_i5_half_a_character_is_shown_as_one_that_is_not_known() -> None:
+    archive = handed()
+    messages(archive)[1]["data"] = "emoji cut \ud83d"
+    events, faults = read(json.dumps(archive).encode())
+    assert events[3].payload == "emoji cut \ufffd".encode()
+    assert faults == [Fault(1, "1 message: half a character (a lone surrogate), shown as �", "message", 0)]
+
+
+def test_i5_code_and_reason_of_http_toolkit_are_kept() -> None:
+    events, faults = read((FOLDER / "http-toolkit.har").read_bytes())
+    assert faults == []
+    end = events[-1]
+    assert told(end) == ("connection.disconnected", 4.1, None)
+    assert (end.close_code, end.reason, end.close_by) == (4001, "token expired", "")
+    assert end.error == f"closed with 4001 token expired {UNKNOWN_SIDE}"
+
+
+@pytest.mark.parametrize(
+    ("close", "expected"),
+    [
+        ("aborted", (3.9, None, "network", "", "aborted: the file has no close frame")),
+        # HTTP Toolkit counts from the start of the program
+        ({"code": 1000, "reason": "", "timestamp": 12.5}, (3.9, 1000, "", "", f"closed with 1000 {UNKNOWN_SIDE}")),
+        ({"code": None, "reason": None, "timestamp": None}, (3.9, None, "", "", "")),
+    ],
+)  # fmt: skip
+def test_i5_other_ends_of_http_toolkit(close: object, expected: tuple[object, ...]) -> None:
+    events, _ = read(json.dumps(handed("http-toolkit.har", _webSocketClose=close)).encode())
+    end = events[-1]
+    assert end.to_status == "disconnected"
+    assert (told(end)[1], end.close_code, end.close_by, end.reason, end.error) == expected
+
+
+@pytest.mark.parametrize("close", [None, "soon", 7, []])
+def test_a_session_whose_end_the_file_does_not_tell_has_none(close: object) -> None:
+    events, _ = read(json.dumps(handed("http-toolkit.har", _webSocketClose=close)).encode())
+    assert [told(one)[0] for one in events][-1] == "message.received"
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ({"type": "receive", "opcode": 8, "data": "D6Fub3BlIQ=="}, (4001, "peer", "nope!")),
+        ({"type": "send", "opcode": 8, "data": "A+g="}, (1000, "us", "")),
+        ({"type": "receive", "opcode": 8, "data": None}, (None, "peer", "")),
+        ({"type": "receive", "opcode": 8, "data": "", "code": 1012, "reason": "restart"}, (1012, "peer", "restart")),
+    ],
+)
+def test_a_close_frame_is_the_end_by_its_side(frame: dict[str, object], expected: tuple[object, ...]) -> None:
+    archive = handed()
+    messages(archive).append({"time": 1764403204.5, **frame})
+    messages(archive).append({"time": 1764403204.6, "type": "send", "opcode": 8, "data": "A+k="})
+    events, faults = read(json.dumps(archive).encode())
+    assert faults == []
+    assert told(events[-1]) == ("connection.disconnected", 4.5, None)
+    assert (events[-1].close_code, events[-1].close_by, events[-1].reason) == expected
+
+
+def test_an_error_frame_on_an_open_connection_is_its_end() -> None:
+    archive = handed()
+    text = "Invalid frame header"
+    messages(archive).append({"type": "error", "time": 1764403204.5, "opcode": -1, "data": text})
+    events, faults = read(json.dumps(archive).encode())
+    assert faults == []
+    assert told(events[-1]) == ("connection.disconnected", 4.5, None)
+    assert (events[-1].from_status, events[-1].error_type, events[-1].error) == ("websocket_connected", "browser", text)
+
+
+def test_an_archive_of_mitmproxy_has_urls_of_http() -> None:
+    events, faults = read((FOLDER / "mitmproxy.har").read_bytes())
+    assert faults == []
+    assert [(one.name, one.direction, one.payload) for one in events] == [
+        ("connection.started", "", None),
+        ("connection.completed", "", None),
+        ("message.sent", "out", b'{"op":"sub"}'),
+        ("message.received", "in", b'{"op":"sub"}'),
+        ("message.sent", "out", b"\x00\xff\x01"),
+        ("message.received", "in", b"\x00\xff\x01"),
+        ("message.sent", "out", "ünï bye".encode()),
+        ("message.received", "in", "ünï bye".encode()),
+        ("message.sent", "out", b"bye"),
+        ("message.received", "in", b"bye"),
+        ("connection.started", "", None),
+        ("connection.disconnected", "", None),
+    ]
+    assert str((events[0].meta or {})["url"]).startswith("ws://127.0.0.1:")
+    refused = events[-1]
+    assert (refused.status, refused.error_type, refused.close_by, refused.error) == (
+        403,
+        "http_status",
+        "refusal",
+        "HTTP 403 Forbidden",
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "problem"),
+    [
+        (7, "no object"),
+        ({"type": "up"}, "type 'up' is neither send nor receive"),
+        ({"opcode": 0}, "opcode 0 is no message, ping, pong or close"),
+        ({"opcode": "text"}, "opcode 'text' is no message, ping, pong or close"),
+        ({"data": {"a": 1}}, "data {'a': 1} is no text"),
+        ({"time": "soon"}, f"'soon' {NO_TIME}"),
+        ({"time": 3.5}, "3.5 is no time since 1970: times that count from the start of a recording cannot be placed"),
+    ],
+)
+def test_one_bad_frame_costs_that_frame_and_is_named(frame: object, problem: str) -> None:
+    archive = handed()
+    bad = frame if not isinstance(frame, dict) else messages(archive)[1] | frame
+    messages(archive).insert(2, bad)
+    events, faults = read(json.dumps(archive).encode())
+    assert [told(one) for one in events] == WHOLE
+    assert faults == [Fault(1, f"1 message: {problem}", "message", 1)]
+
+
+def test_a_message_without_time_or_data_stays_where_it_is() -> None:
+    archive = handed()
+    del messages(archive)[1]["time"]
+    messages(archive)[1]["data"] = None
+    events, faults = read(json.dumps(archive).encode())
+    assert [told(one) for one in events] == [*WHOLE[:3], ("message.received", 1.09, None), *WHOLE[4:]]
+    assert (events[3].size, events[3].truncated) == (0, True)
+    assert faults == [
+        Fault(1, "1 message: no time, placed right after the message before", "message", 0),
+        Fault(1, "1 message: no data, the content is not in the file", "message", 0),
+    ]
+
+
+def test_an_entry_without_the_optional_keys_is_imported() -> None:
+    """As Firefox writes one: without messages, with a status and nearly nothing else."""
+    entry = {
+        "startedDateTime": "2025-11-29T09:00:00.000+01:00",
+        "request": {"url": "wss://feed.example/ws"},
+        "response": {"status": 101},
+    }
+    events, faults = read(har(entry))
+    assert [told(one) for one in events] == [("connection.started", 0.0, None), ("connection.completed", 0.0, None)]
+    assert faults == [Fault(1, "the file has no messages of this connection", "entry", 0)]
+
+
+def test_chromes_time_of_before_1970_is_that_of_the_entry_before() -> None:
+    page = {"startedDateTime": "2025-11-29T08:00:00Z", "request": {"url": "https://a/"}, "response": {"status": 200}}
+    refused = handed("chrome-refused.har", startedDateTime="1969-12-31T23:59:59.000Z", time=12657026.9)
+    messages(refused)[0]["time"] = 12656.02
+    events, faults = read(har(page, refused["log"]["entries"][0]))
+    assert [told(one)[:2] for one in events] == [("connection.started", 0.0), ("connection.disconnected", 0.0)]
+    assert faults == [
+        Fault(
+            2,
+            "startedDateTime: '1969-12-31T23:59:59.000Z' is outside the times that can be stored, 1970 to 2262; "
+            "placed at the time of the entry before",
+            "entry",
+            0,
+        )
+    ]
+
+
+def test_requests_over_http_are_left_out_in_silence() -> None:
+    odd = [
+        {"request": {"url": "https://a/"}},
+        {"request": {"url": "data:text/plain,x"}, "response": None, "timings": [], "startedDateTime": 7},
+        {"request": {"url": "http://[broken/"}},
+    ]
+    assert list(har_events(har(*odd))) == []
+
+
+def test_sessions_to_several_addresses_of_a_host_are_several_connections() -> None:
+    entries = [
+        chrome(request={"url": url}, startedDateTime=f"2026-01-10T14:0{minute}:00Z", _webSocketMessages=[])
+        for minute, url in enumerate(["wss://h.example/a?t=1", "wss://h.example/b", "wss://h.example/a?t=2"])
+    ]
+    events, _ = read(har(*entries))
+    starts = [one.source.connection for one in events if one.name == "connection.started"]
+    assert starts == ["h.example", "h.example-2", "h.example"]
+
+
+# A value of each kind, to be put in place of any other
+ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers(), max_size=2)
+
+
+@given(st.data())
+def test_any_value_in_any_place_is_an_event_or_a_fault(data: st.DataObject) -> None:
+    archive = handed(data.draw(st.sampled_from(sorted(one.name for one in FOLDER.glob("*.har")))))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place: Any = archive["log"]["entries"]
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            if not keys:
+                break
+            key = data.draw(st.sampled_from(keys))
+            if not isinstance(place[key], dict | list) or data.draw(st.integers(0, 4)) == 0:
+                place[key] = data.draw(ODD)
+                break
+            place = place[key]
+    events, faults = read(json.dumps(archive).encode("utf-8", "surrogatepass"))
+    assert all(fault.problem for fault in faults)
+    assert all(0 <= one.ts_ns < 2**63 for one in events)
+    assert all(one.size is not None for one in events if one.opcode)
+    # What a store takes
+    assert msgspec.json.encode(events)
