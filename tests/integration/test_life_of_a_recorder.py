@@ -197,3 +197,16 @@ async def test_every_message_of_fifty_connections_is_stored_exactly_once(home: H
         if event.name == "message.received":
             received[event.source.connection] = received.get(event.source.connection, 0) + 1
     assert received == {f"c{number}": server.sent.messages for number, server in enumerate(servers)}
+
+
+async def test_i6_a_configuration_is_read_from_standard_input_once(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(TICKS))
+    recorder = await home.record("-", stdin=f'[[connection]]\nname = "piped"\nurl = "{server.url}"\n')
+    await recorder.until_stored(10, "message.received")
+    recorder.signal(signal.SIGHUP)
+    await recorder.until_stored(20, "message.received")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    events = stored(recorder.store)
+    assert {event.source.connection for event in events} == {"", "piped"}
+    assert not any(event.name == "self.config.reloaded" for event in events)

@@ -99,18 +99,23 @@ class Home:
             out, err = await process.communicate()
         return process.returncode or 0, out.decode(), err.decode()
 
-    async def record(self, *arguments: str | Path, store: Path | None = None) -> Recorder:
+    async def record(self, *arguments: str | Path, store: Path | None = None, stdin: str = "") -> Recorder:
         """Start ``wsmon record`` and wait until it records; it is killed at the end of the test."""
-        return await self._recorder("record", *arguments, store=store or self.folder / "recording" / "store.db")
+        store = store or self.folder / "recording" / "store.db"
+        return await self._recorder("record", *arguments, store=store, stdin=stdin)
 
     async def demonstrate(self) -> Recorder:
         """Start the recorder of ``wsmon demo``, as ``record`` does."""
         return await self._recorder("demo", "--headless", store=self.folder / "demo.db")
 
-    async def _recorder(self, *arguments: str | Path, store: Path) -> Recorder:
+    async def _recorder(self, *arguments: str | Path, store: Path, stdin: str = "") -> Recorder:
         reading, writing = os.pipe()
-        process = await self._start((*arguments, "--store", store, "--ready-fd", str(writing)), pass_fds=(writing,))
+        whole = (*arguments, "--store", store, "--ready-fd", str(writing))
+        process = await self._start(whole, pass_fds=(writing,), has_stdin=bool(stdin))
         os.close(writing)
+        if process.stdin is not None:
+            process.stdin.write(stdin.encode())
+            process.stdin.close()
         self._stack.push_async_callback(_kill, process)
         with os.fdopen(reading, "rb") as pipe:
             line = await asyncio.to_thread(pipe.readline)
@@ -119,14 +124,19 @@ class Home:
         return Recorder(process, store)
 
     async def _start(
-        self, arguments: tuple[str | Path, ...], stdout: int | None = None, pass_fds: tuple[int, ...] = ()
+        self,
+        arguments: tuple[str | Path, ...],
+        stdout: int | None = None,
+        pass_fds: tuple[int, ...] = (),
+        *,
+        has_stdin: bool = False,
     ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "wsmon",
             *map(str, arguments),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if has_stdin else asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=asyncio.subprocess.PIPE if stdout else None,
             pass_fds=pass_fds,

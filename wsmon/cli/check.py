@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 @click.option("--dashboard", is_flag=True, help="Print a dashboard for Grafana.")
 @click.option("--rules", is_flag=True, help="Print recording and alerting rules for Prometheus.")
 def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
-    """Check CONFIG: every mistake with its line, and the connections it means."""
+    """Check CONFIG, or standard input (-): every mistake with its line, and the connections it means."""
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.config.example import example as example_text
-    from wsmon.config.load import load
+    from wsmon.config.load import STDIN, load, load_stream
     from wsmon.config.locate import find_config
     from wsmon.export.prometheus import dashboard as dashboard_text
     from wsmon.export.prometheus import rules as rules_text
@@ -40,7 +41,10 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
             click.echo(text(), nl=False)
         return
     try:
-        loaded = load(find_config(config, os.environ, Path.cwd()), os.environ)
+        if config == Path(STDIN):
+            loaded = load_stream(sys.stdin.buffer, os.environ, Path.cwd())
+        else:
+            loaded = load(find_config(config, os.environ, Path.cwd()), os.environ)
     except ConfigError as error:
         _fail(error.problems, str(error), as_json=as_json)
     except UsageError as error:
@@ -55,12 +59,14 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
 def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what is wrong with the keys of the screen; recorder and screen run without them."""
     configuration = loaded.configuration
-    if not configuration.keys or configuration.path is None:
+    if not configuration.keys:
         return ()
     # The actions of the screen, only where keys are configured.
+    from wsmon.config.load import STDIN_NAME
     from wsmon.tui.actions import merge_keymap
 
-    return merge_keymap(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
+    file = STDIN_NAME if configuration.path is None else str(configuration.path)
+    return merge_keymap(dict(configuration.keys), file, loaded.key_lines).problems
 
 
 def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:

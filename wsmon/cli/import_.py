@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +45,10 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
     from wsmon.export.sink import whole_path
     from wsmon.store.replay import replaying
 
-    store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if store.is_dir():
+        raise UsageError(f"{store} is a folder", "name the file of the new store")
     try:
-        with tidy_end(), low_priority(), whole_path(store, overwrite=False) as part:
+        with tidy_end(), low_priority(), _folder(store.parent), whole_path(store, overwrite=False) as part:
             with replaying(part) as replay:
                 report = import_files(files, format_, replay, import_line())
             if not report.events:
@@ -62,8 +65,27 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
         click.echo(sanitize(str(named)), err=True)
     if report.faults > len(report.named):
         click.echo(f"… and {report.faults - len(report.named):,} more", err=True)
-    click.echo(f"imported {report.events:,} events into {store}{_left_out(report)}", err=True)
+    noun = "event" if report.events == 1 else "events"
+    click.echo(f"imported {report.events:,} {noun} into {store}{left_out(report)}", err=True)
     return EXIT_OK
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Create a folder for the block; where the block fails, the folders that were created are removed again."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WsmonError(f"cannot create the folder {folder}: {error.strerror}", "name another place") from error
+    try:
+        yield
+    except BaseException:
+        for one in missing:
+            # Another process may have put something there
+            with suppress(OSError):
+                one.rmdir()
+        raise
 
 
 def _nothing(files: tuple[str, ...], report: ImportReport) -> WsmonError:
@@ -78,7 +100,7 @@ def _nothing(files: tuple[str, ...], report: ImportReport) -> WsmonError:
     )
 
 
-def _left_out(report: ImportReport) -> str:
+def left_out(report: ImportReport) -> str:
     """Return what was left out, as in ", 1 line, 3 messages left out"."""
     parts = [f"{count:,} {part if count == 1 else _PLURALS[part]}" for part, count in sorted(report.lost.items())]
     return f", {', '.join(parts)} left out" if parts else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -31,7 +32,8 @@ def record(
     """Record connections until SIGINT or SIGTERM.
 
     Events go to the store, what happens to the connections also to stderr. `wsmon attach` watches from another
-    terminal. SIGHUP reads the configuration again.
+    terminal. SIGHUP reads the configuration again. For `-` the configuration comes from standard input: relative
+    paths are from the current folder, and it is not read again.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment
@@ -45,7 +47,7 @@ def record(
             request = ask_header_values(Request(names, headers, subscribe, subprotocols, store))
         else:
             request = Request(handed.urls, handed.headers, handed.subscribe, handed.subprotocols, store, handed.answers)
-        target = resolve(request, os.environ)
+        target = resolve(request, os.environ, sys.stdin.buffer)
         for warning in target.loaded.warnings:
             log.print_line(str(warning))
         run_assignment(assignment_of(target, limit_s, log), log, ready)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -14,7 +15,7 @@ import wsmon
 from wsmon.cli.params import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.config.adhoc import from_urls
-from wsmon.config.load import Loaded, load
+from wsmon.config.load import STDIN, Loaded, load, load_stream
 from wsmon.config.locate import (
     cache_dir,
     check_found,
@@ -131,20 +132,30 @@ class Target:
     """None where there is no file to read again."""
 
 
-def resolve(request: Request, environ: Mapping[str, str]) -> Target:
-    """Find and read what a request names. Raises ``ConfigError`` or ``UsageError``."""
+def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None = None) -> Target:
+    """Find and read what a request names. Raises ``ConfigError`` or ``UsageError``.
+
+    ``stdin`` is what ``-`` names; None where a configuration cannot come from there.
+    """
     if request.is_urls:
         if stray := [name for name in request.names if "://" not in name]:
             raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
         headers = [split_header(text) for text in request.headers]
         references = {**environ, **request.answers}
         loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, references))
-        connections = loaded.configuration.connections
-        return _target(request, loaded, ", ".join(one.url.masked for one in connections), None, environ)
+        return _target(request, loaded, _urls(loaded), None, environ)
     if len(request.names) > 1:
         raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
     if request.headers or request.subscribe or request.subprotocols:
         raise UsageError("-H, --subscribe and --subprotocol go with URLs", "put them into the configuration")
+    if request.names == (STDIN,):
+        if stdin is None:
+            raise UsageError(
+                "a configuration on standard input cannot be read again by another process",
+                "`wsmon record - --store PATH` records it, `wsmon attach PATH` watches",
+            )
+        loaded = load_stream(stdin, environ, Path.cwd())
+        return _target(request, loaded, _urls(loaded), None, environ)
     named = Path(request.names[0]) if request.names else None
     path = find_config(named, environ, Path.cwd())
 
@@ -155,6 +166,11 @@ def resolve(request: Request, environ: Mapping[str, str]) -> Target:
         return load(path, environ)
 
     return _target(request, read(), os.path.realpath(path), read, environ)
+
+
+def _urls(loaded: Loaded) -> str:
+    """The identity of a configuration that is no file."""
+    return ", ".join(one.url.masked for one in loaded.configuration.connections)
 
 
 def _target(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import tomli
 
@@ -27,6 +27,9 @@ from wsmon.model.redact.masking import Sensitive, mask_secrets
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
 _NEEDED = tuple(key.path for key in CONNECTION if key.needed)
+# The configuration on standard input, as a command line and as messages name it
+STDIN = "-"
+STDIN_NAME = "standard input"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -54,14 +57,26 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         real = Path(os.path.realpath(path))
     except (OSError, ValueError) as error:
         raise _whole(name, f"cannot be read: {reason(error)}") from error
+    return _loaded(content, name, real, ReferenceSources(environ, real.parent))
+
+
+def load_stream(stream: BinaryIO, environ: Mapping[str, str], folder: Path) -> Loaded:
+    """Load a configuration from standard input, as ``load`` does from a file; relative paths are from ``folder``."""
+    content = stream.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise _whole(STDIN_NAME, f"cannot be read: it is larger than {MAX_FILE_BYTES // 1024} KiB")
+    return _loaded(content, STDIN_NAME, None, ReferenceSources(environ, folder))
+
+
+def _loaded(content: bytes, name: str, path: Path | None, sources: ReferenceSources) -> Loaded:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError((Problem(name, line, "", "is not UTF-8 text", f"byte {error.start}"),)) from None
     text = text.removeprefix("\ufeff")
-    reader = TableReader(ReferenceSources(environ, real.parent))
-    configuration = read_document(_parsed(text, name), reader, real, hashlib.sha256(content).hexdigest())
+    reader = TableReader(sources)
+    configuration = read_document(_parsed(text, name), reader, path, hashlib.sha256(content).hexdigest())
     return finish(configuration, reader, name, text)
 
 

@@ -55,6 +55,8 @@ class HarEntries:
     def _place_of_entries(self) -> int:
         """Index of the bracket that opens the entries; notes the creator on the way. Raises ``ValueError``."""
         place = self._skip(0)
+        if place == len(self._text):
+            raise ValueError("it is empty")
         if not self._text.startswith("{", place):
             raise ValueError("it is no JSON object")
         for key, at in self._members(place):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from wsmon.export.import_session import Fault, Incoming, Line
+from wsmon.export.import_session import Fault, Incoming, Line, connection_name
 from wsmon.export.import_time import json_wall_ns
 from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
 from wsmon.model.statuses import Status
@@ -149,7 +149,14 @@ def _place(line: _Line, before: Event | None) -> tuple[int, int]:
 def _source(line: _Line, run: int, before: Event | None) -> Source:
     """The source of the line before if it is equal, so that the events of a session share one value."""
     source = Source(line.connection, line.group, line.trace_id, line.connection_id, run)
-    return before.source if before is not None and before.source == source else source
+    if before is not None and before.source == source:
+        return before.source
+    # A name of wsmon stays as it is; another one could not be typed, or would move the cursor
+    return msgspec.structs.replace(
+        source,
+        connection=connection_name(line.connection, "unnamed") if line.connection else "",
+        group=connection_name(line.group, "unnamed") if line.group else "",
+    )
 
 
 def _times(line: _Line, before: Event | None) -> tuple[int, int]:

@@ -95,8 +95,8 @@ def import_files(
 ) -> ImportReport:
     """Write all events of files to a store, by time; ``-`` is standard input.
 
-    Events of one file keep their ids and runs. Those of several get new ids in one run; a connection that two files
-    have at the same time becomes two. Raises ``UsageError`` where a format is not known.
+    Events of one file keep their ids and runs; those of several get new ones, see ``merged``. A connection that two
+    files have at the same time becomes two. Raises ``UsageError`` where a format is not known.
     """
     report = ImportReport()
     _refuse_twice(paths)
@@ -149,16 +149,24 @@ def guessed_format(source: ImportSource) -> ImportFormat:
 
 
 def merged(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
-    """Iterate over the events of several files by time, with new ids, in one run; each file stays in its own order."""
+    """Iterate over the events of several files by time, with new ids; each file stays in its own order.
+
+    Files of the same time are one run; one that begins when all before it are over is the next run.
+    """
     owners: dict[str, _File] = {}
     files = [_File(stream, owners) for stream in streams]
     zero_ns: int | None = None
     mono_ns = 0
+    run = 0
     merge = heapq.merge(*(file.events() for file in files), key=lambda one: one[1].ts_ns)
     for new_id, (file, event) in enumerate(merge, 1):
         if zero_ns is None:
             zero_ns = event.ts_ns - MONO_START_NS
         mono_ns = max(mono_ns, event.ts_ns - zero_ns)
+        if not file.run:
+            # Sessions that a file does not end are over with it, unless another one goes on
+            run += all(one.is_over for one in files if one.run)
+            file.run = run
         yield file.adopted(event, new_id, mono_ns)
 
 
@@ -169,7 +177,10 @@ class _File:
         """``owners``: connection -> the file whose events it has, shared by all files."""
         self._stream = stream
         self._owners = owners
-        self._is_over = False
+        self.is_over = False
+        """Whether all its events were taken."""
+        self.run = 0
+        """The run that its events are in; 0 = none was taken yet."""
         # Ids in the file and new ids, both ascending
         self._old_ids = array("q")
         self._new_ids = array("q")
@@ -180,7 +191,7 @@ class _File:
         """Iterate over the file's own events."""
         for event in self._stream:
             yield self, event
-        self._is_over = True
+        self.is_over = True
 
     def adopted(self, event: Event, new_id: int, mono_ns: int) -> Event:
         """Return an event of the file with its new id, source and references."""
@@ -200,7 +211,7 @@ class _File:
         found = self._sources.get(source)
         if found is None:
             name = self._name(source.connection) if source.connection else ""
-            found = replace(source, connection=name, run=1)
+            found = replace(source, connection=name, run=self.run)
             if name != source.connection:
                 # Ids of another connection, which the other file may have too
                 trace, session = source.trace_id, source.connection_id
@@ -216,7 +227,7 @@ class _File:
         """The name of a connection: its own, unless a file that is not over yet has one of this name."""
         if connection not in self._names:
             name, number = connection, 1
-            while (owner := self._owners.get(name)) is not None and not owner._is_over and owner is not self:
+            while (owner := self._owners.get(name)) is not None and not owner.is_over and owner is not self:
                 number += 1
                 name = f"{connection}-{number}"
             self._owners[name] = self
@@ -275,6 +286,10 @@ def _incoming(source: ImportSource, name: ImportFormat) -> Iterator[Incoming]:
 
 
 def _archive(source: ImportSource) -> Iterator[Incoming]:
-    yield from har_events(source.whole())
+    archive = source.whole()
+    try:
+        yield from har_events(archive)
+    except UsageError as error:
+        raise UsageError(f"{source.label}: {error.what}", error.hint) from error
     if source.damage:
         yield Fault(0, source.damage, "entry", 0)

@@ -122,3 +122,19 @@ def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
     result = run(str(folder / "missing.toml"))
     assert result.exit_code == 2
     assert result.stderr == f"{folder}/missing.toml: cannot be read: no such file or directory\n"
+
+
+def test_i6_a_configuration_on_standard_input_is_checked_like_a_file(folder: Path) -> None:
+    (folder / "token").write_text("canary-1234567890")
+    good = '[[connection]]\nname = "a"\nurl = "wss://h/?token=${file:token}"\n'
+    result = CliRunner().invoke(check, ["-"], input=good)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "name  group  enabled  url",
+        "a     –      yes      wss://h/?token=[FILTERED]",
+    ]
+    result = CliRunner().invoke(check, ["-"], input=BAD + '[keys]\n"no.action" = "x"\n')
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[0] == (
+        "standard input:2: wsmon.them: is no key of this table. did you mean theme?"
+    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.recordings import recorded
 from tests.support.session_events import story
 from tests.support.stores import stored_events
+from wsmon.cli.import_ import left_out
 from wsmon.cli.main import run
+from wsmon.export.importing import ImportReport
 
 
 @pytest.fixture
@@ -55,7 +61,10 @@ def test_a_store_that_is_there_is_left_alone(lines: Path, tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("content", "arguments", "code", "words"),
     [
-        ("oops\noops\n", ["--format", "jsonl"], 1, "nothing in"),
+        ("oops\noops\n", ["--format", "jsonl"], 1, "can be imported; "),
+        ("", ["--format", "jsonl"], 1, "there is no event in"),
+        ("", [], 2, "file.txt is empty"),
+        ('{"log":{"entries":[{"request":{"url":"https://a/"}}]}}', [], 1, "only WebSocket connections are imported"),
         ("oops\n", [], 2, "its first line is none of an export of events"),
         ("oops\n", ["--format", "har"], 2, "no HTTP Archive"),
         ("", ["--format", "xml"], 2, "Invalid value for '--format'"),
@@ -65,6 +74,86 @@ def test_what_cannot_be_imported_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, arguments: list[str], code: int, words: str
 ) -> None:
     (tmp_path / "file.txt").write_text(content)
-    assert run(["import", str(tmp_path / "file.txt"), "--store", str(tmp_path / "new.db"), *arguments]) == code
+    new = tmp_path / "a" / "folder" / "new.db"
+    assert run(["import", str(tmp_path / "file.txt"), "--store", str(new), *arguments]) == code
     assert words in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere.har", "does not exist"), (".", "is a directory")])
+def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, words: str) -> None:
+    assert run(["import", str(tmp_path / name), "--store", str(tmp_path / "new.db")]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"), [("", 2, "is a folder"), ("file/x/new.db", 1, "cannot create the folder")]
+)
+def test_a_place_that_takes_no_store_is_named(
+    lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, words: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["import", str(lines), "--store", str(tmp_path / name)]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_i6_several_files_and_standard_input_become_one_store(
+    lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = b'{"ts":1768053744,"dir":"in","type":"text","data":"x"}\n'
+    (tmp_path / "feed.jsonl.gz").write_bytes(gzip.compress(recording))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(recording + b"oops\n")))
+    new = tmp_path / "new.db"
+    assert run(["import", str(lines), str(tmp_path / "feed.jsonl.gz"), "-", "--store", str(new)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "standard input:2: 'oops' is neither a frame nor a time with a message",
+        f"imported 24 events into {new}, 1 line left out",
+    ]
+    assert {one.source.connection for one in stored_events(new)} == {"", "nova", "b", "feed", "stdin"}
+
+
+def test_names_of_files_are_printed_without_control_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "evil\x1b[2J.jsonl"
+    path.write_bytes(b'{"name":"message.sent","ts":1768053744}\n{"name":"\x1b[2J"}\n')
+    assert run(["import", str(path), "--store", str(tmp_path / "new.db")]) == 0
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (ImportReport(), ""),
+        (ImportReport(lost=Counter({"line": 1})), ", 1 line left out"),
+        (
+            ImportReport(lost=Counter({"message": 1_200, "entry": 2, "line": 3})),
+            ", 2 entries, 3 lines, 1,200 messages left out",
+        ),
+    ],
+)
+def test_what_was_left_out_is_counted_by_kind(report: ImportReport, expected: str) -> None:
+    assert left_out(report) == expected
+
+
+def test_more_faults_than_are_named_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"x\n" * 25 + b'{"name":"message.sent","ts":1768053744}\n')
+    assert run(["import", str(path), "--store", str(tmp_path / "new.db")]) == 0
+    assert capsys.readouterr().err.splitlines()[10:] == [
+        "… and 15 more",
+        f"imported 1 event into {tmp_path / 'new.db'}, 25 lines left out",
+    ]
+
+
+def test_an_import_that_is_ended_keeps_nothing_and_says_so(
+    lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wsmon.store.replay.Replay.write", interrupt)
+    before = sorted(tmp_path.iterdir())
+    assert run(["import", str(lines), "--store", str(tmp_path / "new.db")]) == 130
+    assert capsys.readouterr().err.strip() == "ended; nothing was kept"
+    assert sorted(tmp_path.iterdir()) == before

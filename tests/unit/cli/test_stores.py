@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ from tests.support.builders import T0_NS, message
 from tests.support.recordings import FixedClock, recorded
 from wsmon.cli.params import Request
 from wsmon.cli.stores import find_recorder, find_store, ids_of_period, resolve, socket_of
-from wsmon.errors import UsageError, WsmonError
+from wsmon.config.load import MAX_FILE_BYTES
+from wsmon.errors import ConfigError, UsageError, WsmonError
 from wsmon.model.units import SECOND_NS
 from wsmon.store.reader import Reader
 
@@ -94,6 +96,26 @@ def test_urls_are_a_configuration_whose_identity_holds_no_secret(environ: Mappin
     assert target.identity == "wss://[FILTERED]@host/, ws://b/?token=[FILTERED]"
     first = target.loaded.configuration.connections[0]
     assert [(name, value.reveal()) for name, value in first.headers] == [("X-Key", "1:2")]
+
+
+def test_i6_a_configuration_on_standard_input_has_paths_from_the_current_folder_and_is_read_once(
+    tmp_path: Path, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = f'[wsmon]\nstore = "x.db"\n{CONFIG}'.encode()
+    target = resolve(Request(("-",)), environ, io.BytesIO(content))
+    assert (target.store, target.reload) == (tmp_path / "x.db", None)
+    assert target.identity == target.loaded.configuration.connections[0].url.masked
+    assert target.loaded.configuration.path is None
+    with pytest.raises(ConfigError, match=r"^standard input:1: is not valid TOML"):
+        resolve(Request(("-",)), environ, io.BytesIO(b"["))
+    with pytest.raises(ConfigError, match=r"^standard input: cannot be read: it is larger than"):
+        resolve(Request(("-",)), environ, io.BytesIO(bytes(MAX_FILE_BYTES + 1)))
+
+
+def test_i6_standard_input_is_only_for_commands_that_read_it_themselves(environ: Mapping[str, str]) -> None:
+    with pytest.raises(UsageError, match="`wsmon record - --store PATH` records it"):
+        resolve(Request(("-",)), environ)
 
 
 def test_a_period_is_a_closed_range_of_ids(tmp_path: Path) -> None:

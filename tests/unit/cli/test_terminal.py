@@ -25,10 +25,13 @@ from wsmon.cli.terminal import (
     TerminalStream,
     ask_header_values,
     bar,
+    import_bar,
+    import_line,
     progress_line,
     shown_time,
 )
 from wsmon.errors import UsageError
+from wsmon.export.importing import ImportReport
 from wsmon.export.run import ExportReport
 from wsmon.model.snapshot import SearchProgress
 
@@ -71,6 +74,23 @@ def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> 
     report = ExportReport(1, 2, 3, 4)
     assert (progress_line(is_quiet=False)(report), progress_line(is_quiet=True)(report)) == (True, True)
     assert stderr.getvalue() == ""
+
+
+def test_the_line_of_an_import_has_a_bar_where_the_size_is_known() -> None:
+    report = ImportReport(events=1_234, read_bytes=1_024, total_bytes=2_048)
+    text = "1,234 events, 1.0 KiB read  (^C ends it)"
+    assert import_bar(report, is_plain=True) == f"############------------  50%  {text}"
+    report.total_bytes = 0
+    assert import_bar(report, is_plain=True) == text
+
+
+def test_the_line_of_an_import_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = ImportReport(events=7)
+    for stderr, shown_text in ((io.StringIO(), ""), (Terminal(), "\r\x1b[K7 events, 0 B read  (^C ends it)")):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr("wsmon.cli.terminal.GAP_NS", 0)
+        import_line()(report)
+        assert stderr.getvalue() == shown_text
 
 
 class Terminal(io.StringIO):

@@ -50,7 +50,8 @@ def test_the_creator_and_the_first_page_are_known_before_the_entries() -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "it is no JSON object"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
         (b"[]", "it is no JSON object"),
         (b"{}", 'it has no "log"'),
         (b'{"log":[]}', '"log" is no object'),

@@ -378,7 +378,7 @@ def test_an_archive_of_mitmproxy_has_urls_of_http() -> None:
 )
 def test_one_bad_frame_costs_that_frame_and_is_named(frame: object, problem: str) -> None:
     archive = handed()
-    bad = frame if not isinstance(frame, dict) else messages(archive)[1] | frame
+    bad: Any = frame if not isinstance(frame, dict) else messages(archive)[1] | frame
     messages(archive).insert(2, bad)
     events, faults = read(json.dumps(archive).encode())
     assert [told(one) for one in events] == WHOLE

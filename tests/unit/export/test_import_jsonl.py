@@ -199,3 +199,11 @@ def test_ids_that_do_not_ascend_are_no_store(tmp_path: Path) -> None:
     twice = [msgspec.structs.replace(message("x"), id=5)] * 2
     with pytest.raises(AssertionError, match="ids must ascend"), replaying(tmp_path / "copy.db") as replay:
         replay.write(twice)
+
+
+def test_a_connection_gets_a_name_that_a_configuration_would_accept() -> None:
+    found = read(LINE | {"connection": "evil\x1b[2J\u202ename", "group": "a b"}, LINE | {"connection": "orders.v2_x-1"})
+    assert [(one.source.connection, one.source.group) for one in found if isinstance(one, Event)] == [
+        ("evil-2J-name", "a-b"),
+        ("orders.v2_x-1", ""),
+    ]

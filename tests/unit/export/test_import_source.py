@@ -82,9 +82,10 @@ def test_a_compressed_file_that_is_damaged_gives_what_comes_before() -> None:
         (bz2.compress(b"x"), "a.jsonl is compressed with bzip2"),
         (b"\x28\xb5\x2f\xfdxxxx", "a.jsonl is compressed with zstd"),
         (b"PK\x03\x04xxxx", "a.jsonl is compressed with zip"),
-        (gzip.compress(lzma.compress(b"x")), "a.jsonl is compressed with xz"),
+        (gzip.compress(lzma.compress(b"x"), mtime=0), "a.jsonl is compressed with xz"),
         (b"SQLite format 3\x00", "a.jsonl is a SQLite database. `wsmon open` shows a store of wsmon as it is"),
     ],
+    ids=["xz", "bzip2", "zstd", "zip", "xz in gzip", "SQLite"],
 )
 def test_other_compressions_are_named_with_what_unpacks_them(content: bytes, problem: str) -> None:
     with pytest.raises(UsageError) as error:
