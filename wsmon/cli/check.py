@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 @click.option("--dashboard", is_flag=True, help="Print a dashboard for Grafana.")
 @click.option("--rules", is_flag=True, help="Print recording and alerting rules for Prometheus.")
 def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
-    """Check CONFIG, or standard input (-): every mistake with its line, and the connections it means."""
+    """Check CONFIG: every mistake with its line, and the connections it means.
+
+    For `-` the configuration comes from standard input; its relative paths are from the current folder.
+    """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.config.example import example as example_text
     from wsmon.config.load import STDIN, load, load_stream

@@ -34,11 +34,12 @@ _PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
     "--format", "format_", type=click.Choice(IMPORT_FORMATS), help="Format of each FILE (default: auto-detect)."
 )
 def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -> int:
-    """Create a store from FILE, or from standard input (-); several files become one store.
+    """Create a store from exported events, HTTP Archives or recordings.
 
-    Reads events of `export --format jsonl` with their ids, the WebSocket connections in an HTTP Archive (.har), and
-    recordings with a frame a line, as {"ts", "dir", "type", "data"} or as TIME MESSAGE. Each may be compressed with
-    gzip. What cannot be read is counted and named, the rest is imported. `wsmon open NEW` shows the store.
+    Several files become one store; `-` is standard input. Reads events of `export --format jsonl` with their ids, the
+    WebSocket connections in an HTTP Archive (.har), and recordings with a frame a line, as {"ts", "dir", "type",
+    "data"} or as TIME MESSAGE. Each may be compressed with gzip. What cannot be read is counted and named, the rest is
+    imported. `wsmon open NEW` shows the store.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.importing import import_files

@@ -36,9 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "search": "Print the events that match QUERY.",
         "stats": "Print uptime, traffic, latencies and errors of connections.",
         "export": "Write the events that match QUERY, oldest first; all of them without one.",
-        "import": (
-            "Make a store of FILE: events of `export --format jsonl` with their ids, an HTTP Archive, or a recording."
-        ),
+        "import": "Create a store from exported events, HTTP Archives or recordings.",
         "check": "Check CONFIG: every mistake with its line, and the connections it means.",
         "detectors": "List the kinds of incidents with their thresholds, and how to silence them.",
         "doctor": "Look at the store, the configuration, the machine and the terminal: a line each, and what to do.",

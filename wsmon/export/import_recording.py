@@ -44,6 +44,7 @@ _DIALLED = re.compile(rb"(?P<url>wss?://\S+) <-> " + _TIME)
 _BESIDE = re.compile(rb"configuration: |https?://\S+ (?:->|<-|<->) ")
 # cryptofeed writes bytes as Python does
 _PYTHON_BYTES = (b"b'", b'b"')
+_NO_BYTES = "the bytes of the message are not written as Python writes them"
 
 
 class _Close(msgspec.Struct, frozen=True):
@@ -240,7 +241,9 @@ def _stamped(found: re.Match[bytes], direction: Direction) -> _Message:
         try:
             body = ast.literal_eval(text.decode())
         except (SyntaxError, ValueError, MemoryError) as error:
-            raise ValueError("the bytes of the message are not written as Python writes them") from error
+            raise ValueError(_NO_BYTES) from error
+        if not isinstance(body, bytes):
+            raise ValueError(_NO_BYTES)
         return _Message(ts_ns, direction, "binary", body)
     return _Message(ts_ns, direction, "text", text, marks_gaps="-" in time)
 

@@ -84,6 +84,7 @@ def test_i6_the_time_of_a_frame_may_be_a_number_or_a_text(ts: bytes) -> None:
         (b"1768053744", "'1768053744' is neither a frame nor a time with a message"),
         (b"\xff\xfe\x00", "is neither a frame nor a time with a message"),
         (b"1768053744.5: b'unfinished", "the bytes of the message are not written as Python writes them"),
+        (b"1768053744.5: b'a', 1", "the bytes of the message are not written as Python writes them"),
         (b"12.5: {}", "12.5 is no time since 1970"),
     ],
 )
