@@ -196,3 +196,10 @@ def test_the_rest_of_a_packet_too_long_to_be_kept_is_skipped() -> None:
 def test_more_packets_than_are_looked_for_are_noted() -> None:
     chunk = PacketStream().feed(packet(0xC0, b"") * (MAX_PACKETS + 1))
     assert (len(chunk.packets), chunk.has_more) == (MAX_PACKETS, True)
+
+
+def test_short_packets_before_between_and_behind_are_skipped_together() -> None:
+    short = b"\xc0\x00\x40\x02\x00\x01\x30\x04\x00\x01ax" * 1_000
+    login = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
+    message = short + login + short + login + short
+    assert new_mask()("binary", message) == (message.replace(b"hunter2", MASK), True)
