@@ -20,6 +20,9 @@ MAX_TEXTS: Final = 1_000
 # Brackets and strings that are looked at where texts follow each other without a line each: some 25 ms
 _MAX_TOKENS = 100_000
 
+# Values that are repaired: some 20 ms. A payload with more stays as it is
+_MAX_REPAIRS = 100_000
+
 _BOM = b"\xef\xbb\xbf"
 # Between texts: lines (newline-delimited JSON), NUL (as STOMP and SocketCluster end frames), RS (RFC 7464, SignalR).
 # Inside a JSON string none of them may stand unescaped
@@ -94,6 +97,8 @@ def is_sound(text: bytes) -> bool:
 
 def _repaired(payload: bytes) -> bytes:
     """Return the payload with what JSON does not allow in a value replaced by what it does."""
+    if sum(map(payload.count, (b"NaN", b"Infinity", b"\\ud", b"\\uD"))) > _MAX_REPAIRS:
+        return payload
     if b"NaN" in payload or b"Infinity" in payload:
         payload = _NOT_A_NUMBER.sub(lambda found: found[1] or b"null", payload)
     if b"\\ud" in payload or b"\\uD" in payload:
