@@ -1,4 +1,4 @@
-"""Values of credential keys in JSON, forms, query strings, headers and plain text.
+"""Values of credential keys in JSON, forms, query strings, headers, XML, MessagePack and plain text.
 
 Only the text around a key is parsed, so that broken, truncated and deeply nested messages cost as much as valid ones.
 JSON within JSON is JSON with more backslashes: on level L a quote has 2^L - 1 of them.
@@ -7,317 +7,207 @@ JSON within JSON is JSON with more backslashes: on level L a quote has 2^L - 1 o
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
-from wsmon.model.redact.masking import MASK_BYTES, ByteRange
+from wsmon.model.redact.budget import StepBudget
+from wsmon.model.redact.masking import ByteRange
+from wsmon.model.redact.msgpack_values import msgpack_value
+from wsmon.model.redact.names import KeyRules
+from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range
+from wsmon.model.redact.siblings import named_value
+from wsmon.model.redact.strings import JsonStrings
 
+# Characters of a key
+_WORD_CHARS = rb"a-zA-Z0-9_.\x80-\xff-"
 _WORD = bytes(set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") | set(range(0x80, 0x100)))
 # How far a key may reach beyond its suspicious word; longer runs are data
 _KEY_REACH = 128
 
-# White space between the tokens of JSON, also of JSON within JSON
-_SPACE = rb"(?:\s|\\++[nrt])*+"
-_KEY_REST = re.compile(rb"[^\"'\\\r\n]{0,64}")
-_QUOTED_END = re.compile(rb"(\\*+)([\"'])" + _SPACE + rb"(?::|=>?)" + _SPACE)
-_TEXT_END = re.compile(rb"\]?(?:%5[dD])?[ \t]*+(?:(?::(?!:|//)|=>|=(?!=))[ \t]*+|((?:%22)?%3[aAdD](?:%22)?))")
-_ESCAPED_CHAR = re.compile(rb"[nrtbf]")
-_HEX = re.compile(rb"[0-9a-fA-F]{2}")
+# A percent sign may be encoded itself, once or more: %22, %2522
+_PERCENT = rb"%(?:25)*+"
+_QUOTE_SIGN = rb"(?:" + _PERCENT + rb"22|&quot;|&#34;)"
+_COLON_SIGN = rb"(?:" + _PERCENT + rb"3[aAdD]|:)"
+_AFTER = re.compile(
+    rb"[" + _WORD_CHARS + rb"]{0,128}+"
+    # A key without quotes
+    rb"(?:(\]?(?:%5[dD])?[ \t]*+(?:(?::(?!:|//)|=>|=(?!=))[ \t]*+"
+    rb"|(" + _QUOTE_SIGN + _COLON_SIGN + rb"(?:%20|\+|[ \t])*+" + _QUOTE_SIGN + rb"?"
+    rb"|" + _PERCENT + rb"3[aAdD](?:%20|\+)*+" + _QUOTE_SIGN + rb"?)))"
+    # In quotes, with some words more
+    rb"|[^\"'\\\r\n]{0,64}+(\\*+)([\"'])" + SPACE + rb"(?::|=>?)" + SPACE + rb")"
+)
+# How far behind a word the end of its key is looked for
+_AFTER_REACH = 128 + 64
+_RUN = re.compile(rb"[" + _WORD_CHARS + rb"]*+")
+_QUOTE_BYTE = ord('"')
+_PLAIN_KEY = re.compile(rb"([" + _WORD_CHARS + rb"]{0,128}+)\"\s*+:\s*+")
+# Before and behind the name of an XML element
+_ELEMENT = re.compile(rb"(?:<|&lt;)(?:[A-Za-z0-9_.-]{1,32}:)?\Z")
+_ELEMENT_END = re.compile(rb"[" + _WORD_CHARS + rb"]{0,128}+((?:\s[^<>]{0,256}+)?(?<!/)(?:>|&gt;))")
+# Before a key: %3F, %253F; \n, \t, \u000a, \x0a
+_ESCAPE_BEFORE = re.compile(rb"(?:25)*+[0-9a-fA-F]{2}")
+_ESCAPED_CHAR = re.compile(rb"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrtbfv0]")
 
-_SCHEME = re.compile(rb"(?:bearer|basic|digest|token|negotiate|apikey|hmac)(?:[ \t]++|%20|\+)", re.IGNORECASE)
-_QUOTE = re.compile(rb"(\\*+)([\"'])")
-_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\]|,(?!\s)|\\++(?![\"'nrt\s]|\Z))*+")
-_PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!2[26]))*+")
-_JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
-_LINE = re.compile(rb"[^\r\n]*+")
-_CLOSES = _SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
-# What follows a quote that ends a string
-_CLOSING = re.compile(_CLOSES)
-# A header within a JSON string: its own quotes follow a "=", as in Digest
-_JSON_LINE = re.compile(
-    rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\]|\\++(?![nr\"]))*+"
-)
-_WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
-_BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
-# Keys beside which a signature is a credential
+# Of a message with a signature: what stands beside it where it is a credential
 _COMPANION = re.compile(
-    rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]",
-    re.IGNORECASE,
+    rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]"
 )
+_COMPANION_WORDS = (b"key", b"clientid", b"client_id", b"grant_type", b"login")
+# Beside one of these, a code is that of an OAuth login; state alone says so in a query
+_CODE_COMPANIONS = (b"grant_type", b"redirect_uri", b"code_verifier", b"client_secret", b"state=", b"state%3d")
 # Too short to be searched for in every message
 _SHORT_SIGNATURE = re.compile(rb"(?i:sign?)(?=\\*[\"'])")
+_CODE = re.compile(rb"(?<![A-Za-z0-9_.-])code(?=\\*[\"']|=|%)")
 
-# JSON may follow the packet type, namespace and id of Engine.IO and Socket.IO
-_JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
-_STRING = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"?", re.DOTALL)
+# A status or a close code
+_SMALL_NUMBER = re.compile(rb"[0-9]{1,4}")
 
-
-class SuspiciousKey(NamedTuple):
-    """A key that may hold a credential, and how its value is written."""
-
-    name: bytes
-    value_at: int
-    quote: bytes = b""
-    """The key's closing quote with its backslashes; empty where the key is not quoted."""
-    is_percent_encoded: bool = False
-
-
-class _JsonStrings:
-    """The strings of a JSON text, found on demand: a value in a string must not reach beyond it."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        # Start and end of the content of each string, alternating
-        self._bounds: list[int] | None = None
-
-    def end_around(self, at: int) -> int | None:
-        """Return the end of the string around ``at``; None outside strings, and where the text is no JSON."""
-        if self._bounds is None:
-            self._bounds = list(self._find()) if _JSON_START.match(self._text) else []
-        following = bisect_left(self._bounds, at)
-        return self._bounds[following] if following % 2 else None
-
-    def _find(self) -> Iterator[int]:
-        for match in _STRING.finditer(self._text):
-            yield from (match.start(), match.end(1))
+# Steps (budget.py) of a word that is no key of a credential, of one that is
+_WORD_STEPS = 1
+_VALUE_STEPS = 8
 
 
 def credential_ranges(
     text: bytes,
+    lowered: bytes,
     hits: Iterable[tuple[int, int]],
-    is_credential: Callable[[str], bool],
-    is_signature: Callable[[str], bool],
+    rules: KeyRules,
+    budget: StepBudget,
+    strings: JsonStrings,
+    *,
+    is_text: bool,
 ) -> Iterator[ByteRange]:
-    """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
-    strings = _JsonStrings(text)
-    signatures: list[ByteRange] = []
+    """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending).
+
+    Where the message is no text, keys of MessagePack count, too.
+    """
+    meaning = rules.meaning
+    signatures: list[ValueKey] = []
     done = covered = 0
     for start, end in hits:
-        key = _key_around(text, start, end, done) if start >= done else None
-        if key is None:
+        if start < done or start < covered:
             continue
-        done = key.value_at
-        if key.value_at < covered:
-            continue
-        if is_credential(_decoded(key.name)):
-            found = _value_range(text, key, strings)
+        # Most keys that only look like one of a credential: {"tokenId": …}
+        if start and text[start - 1] == _QUOTE_BYTE and (plain := _PLAIN_KEY.match(text, end)):
+            if not budget.take(_WORD_STEPS):
+                yield budget.rest(start, text)
+                return
+            if not meaning(text[start : plain.end(1)]):
+                done = plain.end()
+                continue
+        if not budget.take(_WORD_STEPS):
+            yield budget.rest(start, text)
+            return
+        if not is_text and (found := msgpack_value(text, start, end, rules.is_key)):
+            if not budget.take(_VALUE_STEPS):
+                yield budget.rest(start, text)
+                return
             covered = found.end
             yield found
-        elif is_signature(_decoded(key.name)):
-            signatures.append(_value_range(text, key, strings))
-    if signatures and (covered or _COMPANION.search(text)):
-        yield from signatures
-    if covered:
-        short = (_key_around(text, *match.span(), 0) for match in _SHORT_SIGNATURE.finditer(text))
-        yield from (_value_range(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
+            continue
+        key = _key_around(text, start, end, done)
+        if key is None:
+            # No word in the same long run of letters can be a key, except near its end
+            run = _RUN.match(text, end)
+            done = max(done, run.end() - _AFTER_REACH) if run else done
+            if not budget.take(_WORD_STEPS):
+                yield budget.rest(start, text)
+                return
+            pair = named_value(text, start, end, rules, strings, budget)
+            if pair is not None:
+                yield pair
+            continue
+        done = key.value_at
+        kind = meaning(key.name)
+        if kind == "credential":
+            if not budget.take(_VALUE_STEPS):
+                yield budget.rest(start, text)
+                return
+            found = value_range(text, key, strings, budget)
+            covered = found.end
+            if not is_evidence(text, found, _decoded(key.name), rules):
+                yield found
+        elif kind:
+            signatures.append(key)
+    yield from _companions(text, lowered, signatures, rules, budget, strings, has_credentials=covered > 0)
 
 
-def _key_around(text: bytes, start: int, end: int, low: int) -> SuspiciousKey | None:
+def _companions(
+    text: bytes,
+    lowered: bytes,
+    signatures: list[ValueKey],
+    rules: KeyRules,
+    budget: StepBudget,
+    strings: JsonStrings,
+    *,
+    has_credentials: bool,
+) -> Iterator[ByteRange]:
+    """Yield the values of keys that hold a credential beside others: signatures, and the code of a login by OAuth."""
+    if signatures and not (has_credentials or _has_companion(lowered)):
+        signatures = []
+    strings.restart()
+    for key in signatures:
+        if not budget.take(_VALUE_STEPS):
+            yield budget.rest(key.value_at, text)
+            return
+        yield value_range(text, key, strings, budget)
+    for is_wanted, pattern, is_named in (
+        (has_credentials, _SHORT_SIGNATURE, rules.is_signature),
+        (b"code" in lowered and any(word in lowered for word in _CODE_COMPANIONS), _CODE, rules.is_code),
+    ):
+        if not is_wanted:
+            continue
+        strings.restart()
+        done = 0
+        for match in pattern.finditer(text):
+            if match.start() < done:
+                continue
+            if not budget.take(_VALUE_STEPS):
+                yield budget.rest(match.start(), text)
+                return
+            found_key = _key_around(text, *match.span(), 0)
+            if found_key and is_named(_decoded(found_key.name)):
+                found = value_range(text, found_key, strings, budget)
+                done = found.end
+                is_status = pattern is _CODE and _SMALL_NUMBER.fullmatch(text, found.start, found.end)
+                if not (is_status or is_evidence(text, found, "", rules)):
+                    yield found
+
+
+def _has_companion(lowered: bytes) -> bool:
+    # The words are looked for first: an alternation costs ten times as much a byte
+    return any(word in lowered for word in _COMPANION_WORDS) and _COMPANION.search(lowered) is not None
+
+
+def _key_around(text: bytes, start: int, end: int, low: int) -> ValueKey | None:
     """Return the key around ``text[start:end]`` if a value follows; it does not begin before ``low``."""
     head = text[max(low, start - _KEY_REACH) : start]
     start -= len(head) - len(head.rstrip(_WORD))
-    tail = text[end : end + _KEY_REACH]
-    end += len(tail) - len(tail.lstrip(_WORD))
-    if match := _TEXT_END.match(text, end):
-        start += _escape_before(text, start)
-        return SuspiciousKey(text[start:end], match.end(), is_percent_encoded=match[1] is not None)
-    rest = _KEY_REST.match(text, end)
-    match = _QUOTED_END.match(text, rest.end() if rest else end)
-    if not match:
+    if text[start - 1 : start] in _BEFORE_ELEMENT and _ELEMENT.search(text, max(0, start - 40), start):
+        element = _ELEMENT_END.match(text, end)
+        return ValueKey(text[start : element.start(1)], element.end(), is_element=True) if element else None
+    match = _AFTER.match(text, end)
+    if match is None:
         return None
-    opening = text.rfind(match[2], max(low, start - _KEY_REACH), start)
-    quote = b"\\" * (_period(match[1]) - 1) + match[2]
-    return SuspiciousKey(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), quote)
+    if (separator := match.start(1)) >= 0:
+        start += _escape_before(text, start)
+        return ValueKey(text[start:separator], match.end(), is_percent_encoded=match[2] is not None)
+    opening = text.rfind(match[4], max(low, start - _KEY_REACH), start)
+    quote = b"\\" * (period_of(match[3]) - 1) + match[4]
+    name = text[opening + 1 if opening >= 0 else start : match.start(3)]
+    return ValueKey(name, match.end(), quote)
+
+
+_BEFORE_ELEMENT = (b"<", b":", b";")
 
 
 def _escape_before(text: bytes, start: int) -> int:
-    r"""Return how many bytes at ``start`` belong to an escape sequence: ``%3Ftoken``, ``\ntoken``."""
+    r"""Return how many bytes at ``start`` belong to an escape sequence: ``%3Ftoken``, ``\ntoken``, ``\u000atoken``."""
     before = text[start - 1 : start]
-    if before == b"%" and _HEX.match(text, start):
-        return 2
-    return 1 if before == b"\\" and _ESCAPED_CHAR.match(text, start) else 0
+    escape = _ESCAPE_BEFORE if before == b"%" else _ESCAPED_CHAR if before == b"\\" else None
+    match = escape.match(text, start) if escape is not None else None
+    return match.end() - start if match else 0
 
 
 def _decoded(key: bytes) -> str:
     return key.decode("utf-8", "replace")
-
-
-def _value_range(text: bytes, key: SuspiciousKey, strings: _JsonStrings) -> ByteRange:
-    """Return the range of the value of ``key``, and its mask."""
-    around = None if key.quote == b'"' else strings.end_around(key.value_at)
-    limit = len(text) if around is None else around
-    if key.quote:
-        return _quoted_key_value(text, key, limit)
-    return _text_value(text, key, limit, in_string=around is not None)
-
-
-def _quoted_key_value(text: bytes, key: SuspiciousKey, limit: int) -> ByteRange:
-    at = key.value_at
-    opening = _QUOTE.match(text, at, limit)
-    if opening and _ends_string_around(text, key, opening, limit):
-        return ByteRange(at, at, b"")
-    if opening:
-        return ByteRange(opening.end(), _string_end(text, opening, limit))
-    if text[at : at + 1] in (b"[", b"{") and at < limit:
-        end = _composite_end(text, at, limit, key.quote)
-    else:
-        end = at + len(text[at : _end_of(_JSON_BARE, text, at, limit)].rstrip())
-    return ByteRange(at, end, key.quote + MASK_BYTES + key.quote if end > at else b"")
-
-
-def _ends_string_around(text: bytes, key: SuspiciousKey, quote: re.Match[bytes], limit: int) -> bool:
-    """Return whether a quote in place of a value ends the string around the key: ``"enter 'token':"``."""
-    is_of_other_kind = quote[2] != key.quote[-1:]
-    return _period(quote[1]) < len(key.quote) or (is_of_other_kind and bool(_CLOSING.match(text, quote.end(), limit)))
-
-
-def _text_value(text: bytes, key: SuspiciousKey, limit: int, *, in_string: bool) -> ByteRange:
-    """Return the value of a key without quotes, in a form, a header or a sentence; a JSON string limits it."""
-    at = key.value_at
-    if scheme := _SCHEME.match(text, at, limit):
-        at = scheme.end()
-    opening = _QUOTE.match(text, at, limit)
-    if key.is_percent_encoded:
-        end = _end_of(_PERCENT_BARE, text, at, limit)
-    elif _WHOLE_LINE.search(key.name) and text[key.value_at - 1 : key.value_at] in (b":", b" ", b"\t"):
-        end = _end_of(_JSON_LINE if in_string else _LINE, text, at, limit)
-    elif opening and not _CLOSING.match(text, opening.end(), limit):
-        at, end = opening.end(), _string_end(text, opening, limit)
-    elif text[at : at + 1] in (b"[", b"{") and at < limit:
-        end = _bare_end(text, _composite_end(text, at, limit, b'\\"' if in_string else b'"'), limit)
-    else:
-        end = _bare_end(text, at, limit)
-    return ByteRange(at, end) if end > at else ByteRange(at, at, b"")
-
-
-def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int:
-    match = pattern.match(text, at, limit)
-    return match.end() if match else at
-
-
-def _bare_end(text: bytes, at: int, limit: int) -> int:
-    """Return the end of a value without quotes; brackets and stops behind it belong to the sentence around it."""
-    value = text[at : _end_of(_BARE, text, at, limit)]
-    return at + len(value.rstrip(b").,}" if b"[" in value else b").,]}"))
-
-
-def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
-    """Return where the content of a string ends; ``limit`` where it is not closed."""
-    period = _period(opening[1])
-    at = opening.end()
-    while (quote := text.find(opening[2], at, limit)) >= 0:
-        backslashes = _backslashes_before(text, quote, at)
-        if backslashes % (2 * period) < period:
-            return quote - min(backslashes, period - 1)
-        at = quote + 1
-    return limit
-
-
-def _period(backslashes: bytes) -> int:
-    """Return 2^L for a quote behind backslashes on level L: 2^L - 1 are its own, the rest are pairs of the content."""
-    count = len(backslashes) + 1
-    return count & -count
-
-
-def _backslashes_before(text: bytes, at: int, low: int) -> int:
-    run = text[low:at]
-    return len(run) - len(run.rstrip(b"\\"))
-
-
-def _composite_end(text: bytes, at: int, limit: int, quote: bytes) -> int:
-    """Return the end of the list or object at ``at``, quoted with ``quote``; unclosed, the end of its string."""
-    period = len(quote)
-    depth, low = 0, at
-    while match := _BRACKETS.search(text, low, limit):
-        before, low = low, match.end()
-        run = match[0]
-        if run[0] in b"[{":
-            depth += len(run)
-        elif run[0] in b"]}":
-            if len(run) >= depth:
-                return match.start() + depth
-            depth -= len(run)
-        elif run == quote[-1:]:
-            backslashes = _backslashes_before(text, match.start(), before)
-            if backslashes + 1 < period:
-                return match.start() - backslashes
-            opening = _QUOTE.match(text, match.start() - backslashes)
-            low = _string_end(text, opening, limit) if opening else low
-            closing = _QUOTE.match(text, low, limit)
-            if closing is None or len(closing[0]) < period:
-                return low
-            low = closing.end()
-    return limit
-
-
-_ESCAPE = re.compile(rb"(?<!\\)(\\++)u([0-9a-fA-F]{4})")
-# An escape within an escaped escape (\u005cu0074) is visible after the next pass; more levels do not occur
-_PASSES = 3
-
-
-class UnescapedText:
-    r"""A message without its ``\uXXXX`` escapes: ``original(i)`` is the offset in the message of ``text[i]``.
-
-    ``"\u0074oken"`` is the key ``token``, and serialisers that avoid quotes nest JSON as ``{\u0022token\u0022: …}``:
-    keys are searched for in the unescaped text, masks are applied to the original.
-    """
-
-    __slots__ = ("_maps", "text")
-
-    def __init__(self, message: bytes) -> None:
-        self.text = message
-        self._maps: list[tuple[list[int], list[int]]] = []
-        for _ in range(_PASSES):
-            if b"\\u" not in self.text or not self._unescape():
-                break
-
-    @property
-    def is_original(self) -> bool:
-        """Whether the message contains no escape."""
-        return not self._maps
-
-    def original(self, at: int) -> int:
-        """Return the offset in the message of ``text[at]``."""
-        for starts, origins in reversed(self._maps):
-            piece = bisect_right(starts, at) - 1
-            is_escape = piece % 2
-            at = origins[piece] + (0 if is_escape else at - starts[piece])
-        return at
-
-    def _unescape(self) -> bool:
-        """Run one pass; return whether the text changed. Pieces alternate: verbatim, escape, verbatim, …"""
-        pieces: list[bytes] = []
-        starts, origins = [0], [0]
-        length = done = 0
-        for match in _ESCAPE.finditer(self.text):
-            plain = _plain(len(match[1]), int(match[2], 16))
-            if plain is None:
-                continue
-            verbatim = self.text[done : match.start()]
-            starts += length + len(verbatim), length + len(verbatim) + len(plain)
-            origins += match.start(), match.end()
-            pieces += verbatim, plain
-            length, done = starts[-1], match.end()
-        if not pieces:
-            return False
-        pieces.append(self.text[done:])
-        self.text = b"".join(pieces)
-        self._maps.append((starts, origins))
-        return True
-
-
-def _plain(backslashes: int, code: int) -> bytes | None:
-    r"""Return the text of an escape behind backslashes; None for control characters and surrogates, which stay.
-
-    A quote or a backslash gets the backslashes of its short form on the same level of nesting: the escape itself takes
-    the lowest power of two of the run (1 in JSON, 2 in JSON within JSON, …), the rest is literal.
-    """
-    own = backslashes & -backslashes
-    if code == 0x22:
-        return b"\\" * (backslashes + own - 1) + b'"'
-    if code == 0x5C:
-        return b"\\" * (backslashes + own)
-    if code < 0x20 or 0xD800 <= code <= 0xDFFF:
-        return None
-    return chr(code).encode()

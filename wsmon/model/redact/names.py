@@ -7,10 +7,10 @@ and ``x-api-key`` are credentials, ``sort_key``, ``tokenId`` and ``cryptocurrenc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 # Words of personal metadata, from the filter list of Tasker, without credentials, which are masked everywhere, and
 # without words that match too much: ``_key`` would match ``sort_key``, ``certificate`` the facts about the peer's
@@ -28,6 +28,8 @@ def are_personal(words: tuple[str, ...]) -> bool:
 
 
 Words = tuple[str, ...]
+# Of a key in a message; a signature is a credential beside other credentials only
+KeyMeaning = Literal["", "credential", "signature"]
 
 _SEGMENT = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
@@ -36,21 +38,53 @@ _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
 # A name with one of these words is a credential; passcode is STOMP's password
 ANYWHERE = frozenset({
     "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "secret", "secrets", "authorization",
-    "cookie", "cookies", "credential", "credentials", "otp", "ssn", "cvv", "jwt",
+    "cookie", "cookies", "credential", "credentials", "otp", "totp", "ssn", "cvv", "jwt", "csrf", "xsrf",
+    "phpsessid", "jsessionid",
 })
+# Words that are written together with the one before: apisecret, dbpassword
+_ENDINGS = ("secret", "password", "passwd", "passphrase", "passcode")
 
 TOKEN_AFTER = frozenset({
     "access", "refresh", "id", "auth", "session", "bearer", "csrf", "xsrf", "api", "oauth", "sso", "security",
     "private", "personal", "bot", "x",
 })
+# What a pass or a PIN belongs to; a boarding pass and a pin of a board are none
+_ACCOUNT_WORDS = frozenset({
+    "user", "db", "database", "auth", "login", "account", "admin", "root", "smtp", "imap", "ftp", "ssh", "redis",
+    "mysql", "postgres", "sql", "mqtt", "mail", "email", "proxy", "client", "server", "old", "new", "current", "my",
+    "nickserv", "sasl", "wifi", "api", "card", "security", "sim",
+})
+# A code after one of these logs somebody in; ``code`` alone does beside parameters of OAuth
+CODE_AFTER = frozenset({"auth", "oauth", "device", "verification", "pin"})
 # fmt: on
-KEY_AFTER = frozenset({"api", "private", "secret", "access", "signing"})
-HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
+KEY_AFTER = frozenset(
+    {"api", "private", "secret", "access", "signing", "listen", "auth", "session", "encryption", "client"}
+)
+HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "master"}
 SIGNATURES = frozenset({"signature", "sig", "sign"})
 # Harmless as the key of a message, a credential as the whole name of a query parameter
-QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
+QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket", "code"})
 # Keys without credentials in a message that authenticates, where any other key may hold one
 PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
+
+# fmt: off
+# Names that say something about a credential, which is evidence: hasPassword, otpRequired, authorization_url
+_ABOUT_FIRST = frozenset({"has", "have", "is", "are", "needs", "need", "requires", "require", "uses", "show", "no"})
+_ABOUT_LAST = frozenset({
+    "required", "enabled", "disabled", "valid", "invalid", "expired", "missing", "present", "supported", "length",
+    "len", "count", "size", "type", "types", "consent", "policy", "url", "uri", "endpoint", "format", "strength",
+    "status",
+})
+# Names of a count, a time or a position: a number is kept, a text is not
+_MEASURES = frozenset({
+    "in", "at", "ttl", "age", "expiry", "expires", "expiration", "timestamp", "ts", "time", "date", "until", "since",
+    "created", "updated", "changed", "attempts", "attempt", "retries", "remaining", "left", "counter", "total", "limit",
+    "max", "min", "digits", "bytes", "chars", "characters", "index", "position", "pos", "offset", "seconds", "ms",
+    "days", "hours", "minutes", "lifetime", "duration", "timeout",
+})
+# fmt: on
+# The two tokens of a trading pair
+_NUMBERED_TOKEN = re.compile(r"token[0-9]+", re.IGNORECASE)
 
 # Cached names: a peer that invents keys must not fill the memory
 _CACHED_NAMES = 1024
@@ -58,6 +92,8 @@ _CACHED_NAMES = 1024
 _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(word) > 1} | {
     f"{word}key": (word, "key") for word in KEY_AFTER
 }
+_COMPOUNDS |= {f"{word}pass": (word, "pass") for word in _ACCOUNT_WORDS if len(word) > 1}
+_COMPOUNDS |= {"sessionid": ("session", "id"), "sessid": ("session", "id"), "pincode": ("pin", "code")}
 
 
 def split_words(name: str) -> Words:
@@ -86,11 +122,21 @@ def _are_credential(words: Words) -> bool:
     last, before = _tail(words)
     return (
         not ANYWHERE.isdisjoint(words)
+        or any(word.endswith(_ENDINGS) for word in words)
         or (last in {"token", "tokens"} and before in TOKEN_AFTER)
         or (last == "token" and not before)
         or (last in {"key", "keys"} and before in KEY_AFTER)
+        or (last in {"pass", "pin"} and (not before or before in _ACCOUNT_WORDS))
+        or (last == "id" and before in {"session", "sess"})
+        or (last == "sid" and before in {"", "connect", "session"})
+        or (last == "code" and before in CODE_AFTER)
+        or words[-2:] == ("code", "verifier")
         or (last in SIGNATURES and before in {"auth", "secret"})
     )
+
+
+def _are_about_credential(words: Words) -> bool:
+    return len(words) > 1 and (words[0] in _ABOUT_FIRST or words[-1] in _ABOUT_LAST)
 
 
 def _are_credential_header(words: Words) -> bool:
@@ -128,6 +174,8 @@ class KeyRules:
         self._allow = frozenset(map("".join, map(split_words, allow)))
         # Whether the value of this key in a message is a credential; cached, because messages repeat their keys
         self.is_key = lru_cache(_CACHED_NAMES)(self._is_key)
+        # The same of a key as it stands in a message: the words of a key are looked at once
+        self.meaning = lru_cache(_CACHED_NAMES)(self._meaning)
         # Whether metadata of this name is personal, by the built-in list
         self.is_personal = lru_cache(_CACHED_NAMES)(self._is_personal)
 
@@ -140,26 +188,49 @@ class KeyRules:
         """Return whether this key holds a signature, which is a credential only beside other credentials."""
         return _tail(split_words(name))[0] in SIGNATURES and not self._is_exempt(name)
 
+    def _meaning(self, key: bytes) -> KeyMeaning:
+        name = key.decode("utf-8", "replace")
+        if self.is_key(name):
+            return "credential"
+        return "signature" if self.is_signature(name) else ""
+
     def is_header(self, name: str) -> bool:
         """Return whether the value of this header is a credential."""
-        named = "".join(split_words(name)) in self._headers
-        return (
-            named or any(_are_credential_header(words) or self._is_added(words) for words in _splits(name))
-        ) and not self._is_exempt(name)
+        return self._is_named(name, self._headers, _are_credential_header)
 
     def is_query(self, name: str) -> bool:
         """Return whether the value of this query parameter is a credential."""
-        named = "".join(split_words(name)) in self._query
-        return (
-            named or any(_are_credential_query(words) or self._is_added(words) for words in _splits(name))
-        ) and not self._is_exempt(name)
+        return self._is_named(name, self._query, _are_credential_query)
+
+    def _is_named(self, name: str, added: frozenset[str], are_credential: Callable[[Words], bool]) -> bool:
+        splits = _splits(name)
+        is_added = "".join(splits[0]) in added or any(map(self._is_added, splits))
+        is_built_in = any(map(are_credential, splits)) and not (
+            any(map(_are_about_credential, splits)) or _NUMBERED_TOKEN.fullmatch(name)
+        )
+        return (is_added or is_built_in) and not self._is_exempt(name)
+
+    def is_code(self, name: str) -> bool:
+        """Return whether this key holds the code of an OAuth login, if it stands beside other parameters of one."""
+        return name.lower() == "code" and not self._is_exempt(name)
+
+    def keeps_numbers(self, name: str) -> bool:
+        """Return whether a number under this key is a count, a time or a position, and no credential."""
+        words = split_words(name)
+        return len(words) > 1 and words[-1] in _MEASURES and not self._is_added(words)
 
     def _is_personal(self, name: str) -> bool:
         return any(are_personal(words) for words in _splits(name)) and not self._is_exempt(name)
 
     def _is_key(self, name: str) -> bool:
-        return any(_are_credential(words) or self._is_added(words) for words in _splits(name)) and not (
-            self._is_exempt(name)
+        splits = _splits(name)
+        if any(map(self._is_added, splits)):
+            return not self._is_exempt(name)
+        return (
+            any(map(_are_credential, splits))
+            and not any(map(_are_about_credential, splits))
+            and not _NUMBERED_TOKEN.fullmatch(name)
+            and not self._is_exempt(name)
         )
 
     def _is_added(self, words: Words) -> bool:

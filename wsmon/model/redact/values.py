@@ -1,18 +1,19 @@
-"""Credentials found by their value: configured secrets in any encoding, token shapes, URLs."""
+"""Credentials found by their value: configured secrets in any encoding, and those of URLs."""
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
+from wsmon.model.redact.budget import StepBudget
 from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.redact.names import is_credential_query
+from wsmon.model.redact.strings import JsonStrings
 
 # Shorter values occur by chance; they are masked in configuration and headers only
 MIN_SECRET_CHARACTERS = 8
@@ -23,8 +24,13 @@ _NEEDLE_BYTES = 8
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _UNICODE = re.compile(r"\\u[0-9a-f]{4}")
 _NUMBER = re.compile(rb"[0-9.eE+-]+")
-_STRING_OR_NUMBER = re.compile(rb"\"(?:[^\"\\]|\\.)*+\"?|(-?[0-9][0-9.eE+-]*+)", re.DOTALL)
-_BASE64_TAIL = re.compile(rb"[A-Za-z0-9+/_-]?={0,2}")
+_LONGEST_NUMBER = 400
+# Characters behind a secret in base64 that contain a part of it; of base64 of base64, those of its last character, too
+_BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for count in (1, 4))
+
+# Steps (budget.py) of a secret, and of a URL or a parameter
+_SECRET_STEPS = 4
+_URL_STEPS = 3
 
 
 class SecretValues:
@@ -46,37 +52,37 @@ class SecretValues:
         """The beginnings of all forms in lower case: a message with a secret contains one of them."""
         return tuple({form[:_NEEDLE_BYTES].lower() for form in self._forms})
 
-    def ranges(self, text: bytes) -> Iterator[ByteRange]:
-        """Yield every occurrence of a secret in ``text``."""
-        hits = self._search.find_matches_as_indexes(text) if self._forms else []
-        for form, start, end in hits:
-            cut = self._cuts.get(form)
-            if cut is None:
-                yield ByteRange(start, end)
-            else:
-                tail = _BASE64_TAIL.match(text, end)
-                yield ByteRange(start - cut if start >= cut else 0, tail.end() if tail else end)
-        if hits and self._has_numbers:
-            yield from _whole_numbers(text, [ByteRange(start, end) for _, start, end in hits])
-
-
-def _whole_numbers(text: bytes, hits: list[ByteRange]) -> Iterator[ByteRange]:
-    """Yield the JSON numbers that contain a hit, with a mask in quotes, which keeps the document valid."""
-    if text.lstrip()[:1] not in (b"{", b"["):
-        return
-    following = iter(hits)
-    hit = next(following, None)
-    for token in _STRING_OR_NUMBER.finditer(text):
-        while hit and hit.end <= token.start():
-            hit = next(following, None)
-        if hit is None:
+    def ranges(self, text: bytes, budget: StepBudget) -> Iterator[ByteRange]:
+        """Yield every occurrence of a secret in ``text``; a number of JSON is masked whole, in quotes."""
+        if not self._forms:
             return
-        if token[1] and hit.start < token.end():
-            yield ByteRange(token.start(), token.end(), b'"' + MASK_BYTES + b'"')
+        strings = JsonStrings() if self._has_numbers and text.lstrip()[:1] in (b"{", b"[") else None
+        for form, start, end in self._search.find_matches_as_indexes(text):
+            if not budget.take(_SECRET_STEPS):
+                yield budget.rest(start, text)
+                return
+            cut = self._cuts.get(form)
+            if cut is not None:
+                tail = _BASE64_TAILS[cut > 1].match(text, end)
+                yield ByteRange(start - cut if start >= cut else 0, tail.end() if tail else end)
+                continue
+            yield ByteRange(start, end)
+            if strings is not None and strings.end_around(text, start) is None:
+                yield from _whole_number(text, start, end)
+
+
+def _whole_number(text: bytes, start: int, end: int) -> Iterator[ByteRange]:
+    """Yield the JSON number around a secret, with a mask in quotes, which keeps the document valid."""
+    before = text[max(0, start - _LONGEST_NUMBER) : start]
+    start -= len(before) - len(before.rstrip(b"0123456789.eE+-"))
+    if number := _NUMBER.match(text, start):
+        yield ByteRange(start, max(number.end(), end), b'"' + MASK_BYTES + b'"')
 
 
 def _plain_forms(secret: str) -> set[bytes]:
-    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="!'()*~")}
+    encoded = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="!'()*~")}
+    # A URL within a URL
+    forms = encoded | {quote(form, safe="") for form in encoded}
     forms |= {_PERCENT.sub(lambda match: match[0].lower(), form) for form in forms}
     escaped = {secret}
     # JSON, and JSON within JSON
@@ -84,50 +90,24 @@ def _plain_forms(secret: str) -> set[bytes]:
         escaped |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in escaped for ascii_only in (True, False)}
     escaped |= {form.replace("/", "\\/") for form in escaped}
     escaped |= {_UNICODE.sub(lambda match: f"\\u{match[0][2:].upper()}", form) for form in escaped}
-    return {form.encode("utf-8", "surrogatepass") for form in forms | escaped}
+    in_hex = secret.encode("utf-8", "surrogatepass").hex()
+    return {form.encode("utf-8", "surrogatepass") for form in forms | escaped | {in_hex, in_hex.upper()}}
 
 
 def _base64_forms(secret: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the base64 of the secret at each of the three alignments, without the characters that depend on the bytes
-    around it, and how many characters before it contain a part of it."""
-    raw = secret.encode("utf-8", "surrogatepass")
+    """Yield the base64 of the secret, and of that, and how many characters before it contain a part of it."""
+    for once, cut in _base64_of(secret.encode("utf-8", "surrogatepass")):
+        yield once, cut
+        yield quote(once, safe="").encode(), cut
+        yield from ((twice, 2 + outer_cut) for twice, outer_cut in _base64_of(once))
+
+
+def _base64_of(raw: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the base64 at each of the three alignments, without the characters that depend on the bytes around it."""
     for offset, shared in ((0, 0), (1, 2), (2, 3)):
         end = (offset + len(raw)) * 8 // 6
         for encode in (b64encode, urlsafe_b64encode):
             yield encode(b"\0" * offset + raw)[shared:end], 1 if offset else 0
-
-
-# In lower case; a message with a credential of a known shape contains one of them
-TOKEN_NEEDLES = (b"bearer", b"basic ", b"eyj")
-
-_BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
-_BASIC = re.compile(rb"(?<![a-z0-9])basic[ \t]++([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
-_JWT = re.compile(rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){2,4}")
-_BEARER_PROTOCOL = re.compile(
-    rb"(?<![a-z0-9])base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+([A-Za-z0-9_=+/-][A-Za-z0-9._=+/-]*+)",
-    re.IGNORECASE,
-)
-# "bearer authentication failed" is no credential: a token has digits, capitals or length
-_PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
-
-
-def token_ranges(text: bytes, lowered: bytes) -> Iterator[ByteRange]:
-    """Yield credentials by their shape (Bearer, Basic, JWT, subprotocol); ``lowered`` is ``text`` in lower case."""
-    if b"bearer" in lowered:
-        yield from (ByteRange(*match.span(1)) for match in _BEARER.finditer(text) if not _PROSE.fullmatch(match[1]))
-        yield from (ByteRange(*match.span(1)) for match in _BEARER_PROTOCOL.finditer(text))
-    if b"basic" in lowered:
-        yield from (ByteRange(*match.span(1)) for match in _BASIC.finditer(text) if _is_user_and_password(match[1]))
-    if b"eyJ" in text:
-        yield from (ByteRange(*match.span()) for match in _JWT.finditer(text))
-
-
-def _is_user_and_password(encoded: bytes) -> bool:
-    standard = encoded.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
-    try:
-        return b":" in b64decode(standard + b"=" * (-len(standard) % 4))
-    except binascii.Error:
-        return False
 
 
 # The second is the form of the first that some JSON serialisers write
@@ -143,31 +123,49 @@ _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 _SENTENCE_END = b").,}"
 
 
-def url_ranges(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
+def url_ranges(text: bytes, is_credential: Callable[[str], bool], budget: StepBudget) -> Iterator[ByteRange]:
     """Yield the credentials of all URLs in ``text``: userinfo, and credential parameters in query and fragment."""
     if not any(mark in text for mark in URL_NEEDLES):
         return
     for match in _URL.finditer(text):
+        if not budget.take(_URL_STEPS):
+            yield budget.rest(match.start(), text)
+            return
         url_end = match.start(1) + len(match[1].rstrip(_SENTENCE_END))
-        yield from _ranges_after_scheme(text, match.start(1), url_end, is_credential)
+        yield from _ranges_after_scheme(text, match.start(1), url_end, is_credential, budget)
+        if budget.is_over:
+            return
 
 
-def whole_url_ranges(url: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
+def whole_url_ranges(url: bytes, is_credential: Callable[[str], bool], budget: StepBudget) -> Iterator[ByteRange]:
     """Yield the credentials of a text that is one URL, absolute or not."""
     scheme = _SCHEME.match(url)
-    return _ranges_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential)
+    return _ranges_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential, budget)
 
 
 def _ranges_after_scheme(
-    text: bytes, start: int, end: int, is_credential: Callable[[str], bool]
+    text: bytes, start: int, end: int, is_credential: Callable[[str], bool], budget: StepBudget
 ) -> Iterator[ByteRange]:
     at = start + _userinfo_size(text[start:end])
     if at > start:
         yield ByteRange(start, at)
     for parameter in _PARAMETER.finditer(text, at, end):
-        if parameter[3] and is_credential(parameter[1].decode("utf-8", "replace")):
+        if not budget.take(_URL_STEPS):
+            yield budget.rest(parameter.start(), text)
+            return
+        name = parameter[1].decode("utf-8", "replace")
+        if parameter[3] and is_credential(name) and not _is_evidence(name, parameter[3]):
             nested_end = _PERCENT_END.search(text, parameter.start(3), parameter.end(3)) if parameter[2] else None
             yield ByteRange(parameter.start(3), nested_end.start() if nested_end else parameter.end(3))
+
+
+# What a client without a credential sends, and the status that some name a code
+_EVIDENCE = re.compile(rb"null|true|false|none|nil|undefined", re.IGNORECASE)
+_STATUS = re.compile(rb"[0-9]{1,4}")
+
+
+def _is_evidence(name: str, value: bytes) -> bool:
+    return bool(_EVIDENCE.fullmatch(value) or (name.lower() == "code" and _STATUS.fullmatch(value)))
 
 
 def _userinfo_size(after_scheme: bytes) -> int:
@@ -185,4 +183,6 @@ def _userinfo_size(after_scheme: bytes) -> int:
 def mask_url(url: str, is_credential: Callable[[str], bool] = is_credential_query) -> str:
     """Mask userinfo and the values of credential parameters of a URL."""
     as_bytes = url.encode("utf-8", "surrogatepass")
-    return mask_ranges(as_bytes, whole_url_ranges(as_bytes, is_credential)).decode("utf-8", "surrogatepass")
+    return mask_ranges(as_bytes, whole_url_ranges(as_bytes, is_credential, StepBudget(len(as_bytes)))).decode(
+        "utf-8", "surrogatepass"
+    )

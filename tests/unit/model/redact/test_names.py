@@ -16,7 +16,10 @@ CREDENTIALS = (
     "accessToken", "accesstoken", "AccessToken", "refresh_token", "id_token", "idToken", "authToken", "x-auth-token",
     "session_token", "aws_session_token", "bearer_token", "csrf_token", "api_token", "token_2", "api_key", "apiKey",
     "APIKey", "apikey", "X-API-KEY", "x-api-key", "api.key", "private_key", "privateKey", "signing_key", "access_key",
-    "accessKey", "secret_access_key", "authSig",
+    "accessKey", "secret_access_key", "authSig", "pass", "user_pass", "userPass", "dbpass", "apisecret", "apiSecret",
+    "listenKey", "listen_key", "sid", "connect.sid", "session_id", "sessionId", "sessionid", "PHPSESSID", "pin",
+    "pinCode", "csrf", "_csrf", "X-CSRF-Nonce", "X-Session-Id", "X-User-Pass", "X-Client-Key", "dbpassword",
+    "code_verifier", "device_code", "auth_code", "auth_key", "password_expires_in",
 )  # fmt: skip
 
 HARMLESS = (
@@ -26,8 +29,10 @@ HARMLESS = (
     "access_key_id", "accessTokenExpiresIn", "access", "refresh", "session", "bearer", "auth", "author", "authority",
     "authenticated", "api", "private", "classname", "lesson", "assns", "passenger", "passage", "compass", "bypass",
     "secretary", "cookiecutter", "photoptics", "laptop", "desktop", "option", "otpion", "adopt", "scvvx", "jwtest",
-    "signature", "signal", "sign", "design", "assignment", "hash", "nonce", "login", "username", "email", "id", "sid",
-    "msg", "credentialed", "secretion",
+    "signature", "signal", "sign", "design", "assignment", "hash", "nonce", "login", "username", "email", "id",
+    "msg", "account_sid", "boarding_pass", "bypass", "pinned", "ping", "error_code", "code", "side", "token0", "token1",
+    "hasPassword", "otpRequired", "passwordLength", "cookieConsent", "authorization_url", "secret_type", "is_jwt",
+    "password_policy", "tokenUrl", "isSecret", "credentialed", "secretion",
 )  # fmt: skip
 
 
@@ -46,7 +51,8 @@ def test_a_harmless_key_stays(name: str) -> None:
     [
         "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "X-MBX-APIKEY", "PRIVATE-TOKEN",
         "X-Vault-Token", "CB-ACCESS-SIGN", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "X-Auth", "X-Amz-Security-Token",
-        "Ocp-Apim-Subscription-Key", "X-Signature", "CF-Access-Client-Secret",
+        "Ocp-Apim-Subscription-Key", "X-Signature", "CF-Access-Client-Secret", "X-Session-Id", "X-User-Pass",
+        "X-Client-Key", "X-CSRF-Token", "X-CSRF-Nonce", "X-XSRF-TOKEN",
     ],
 )  # fmt: skip
 def test_a_credential_header_is_known(name: str) -> None:
@@ -65,7 +71,8 @@ def test_a_harmless_header_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["token", "key", "apikey", "api_key", "sig", "signature", "hash", "jwt", "X-Amz-Signature", "ticket"]
+    "name",
+    ["token", "key", "apikey", "api_key", "sig", "signature", "hash", "jwt", "X-Amz-Signature", "ticket", "code"],
 )
 def test_a_query_knows_more_credentials_than_a_message(name: str) -> None:
     assert is_credential_query(name)
@@ -140,3 +147,18 @@ def test_the_configuration_exempts_a_name() -> None:
 def test_payloads_are_no_metadata() -> None:
     payload = b'{"email":"ada@example.org","phone":"1","username":"ada"}'
     assert Redactor(filters_metadata=True).payload(payload) == (payload, False)
+
+
+@pytest.mark.parametrize("name", ["password_expires_in", "otpAttempts", "passwordChangedAt", "secretTtl", "cookie_age"])
+def test_a_key_that_names_a_count_a_length_or_a_time_keeps_its_number(name: str) -> None:
+    assert KeyRules().keeps_numbers(name)
+
+
+@pytest.mark.parametrize("name", ["password", "pin", "otp", "cvv", "ssn", "passcode", "token", "in", "at", "pin_code"])
+def test_a_number_under_the_name_of_a_credential_is_one(name: str) -> None:
+    assert not KeyRules().keeps_numbers(name)
+
+
+def test_a_key_that_the_user_adds_is_a_credential_whatever_it_says_about_one() -> None:
+    rules = KeyRules(keys=["password_length"])
+    assert (rules.is_key("passwordLength"), rules.keeps_numbers("passwordLength")) == (True, False)

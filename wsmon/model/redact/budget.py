@@ -1,0 +1,34 @@
+"""Budget of redaction: how many steps one message may take, so that no message holds up the others.
+
+A step is some half a microsecond: a word that looks like a key. What is more work takes more steps. Past the budget the
+rest of a message is masked unread, and its event says so.
+"""
+
+from __future__ import annotations
+
+from wsmon.model.redact.masking import ByteRange
+
+# Steps of any message, and bytes of a message for each step more: 64 KiB take 5 ms at most, 1 MiB takes 50
+_BASE_STEPS = 2_500
+_BYTES_PER_STEP = 48
+
+
+class StepBudget:
+    """The steps that are left for one message of that many bytes."""
+
+    __slots__ = ("is_over", "left")
+
+    def __init__(self, size_bytes: int) -> None:
+        self.left = _BASE_STEPS + size_bytes // _BYTES_PER_STEP
+        # Whether a part of the message is masked because it was not read
+        self.is_over = False
+
+    def take(self, steps: int) -> bool:
+        """Take steps; return whether there were enough left."""
+        self.left -= steps
+        return self.left >= 0
+
+    def rest(self, at: int, text: bytes) -> ByteRange:
+        """Return the mask of everything from ``at``, which stays unread."""
+        self.is_over = True
+        return ByteRange(at, len(text))
