@@ -13,7 +13,7 @@ from typing import Protocol
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
-from wsmon.model.events import Direction, Event, EventName, Opcode, Source
+from wsmon.model.events import Direction, Event, EventName, Json, Meta, Opcode, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
@@ -52,6 +52,7 @@ class FramePath:
     ) -> None:
         """``on_full`` is called when the sink holds more than it should; ``messages`` is None for ``raw``."""
         self._source = source
+        self._redactor = redactor
         self._redact = redactor.payload
         self._sink = sink
         self._emit = sink.emit_message
@@ -73,6 +74,7 @@ class FramePath:
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
+        self._redactor = redactor
         self._redact = redactor.payload
 
     def use_capture(self, capture: CaptureSpec) -> None:
@@ -112,7 +114,7 @@ class FramePath:
         limit_bytes = self._limit_bytes
         if fragments == 1 and size <= limit_bytes:
             kept, is_redacted = self._redact(payload)
-            if len(kept) <= limit_bytes:
+            if len(kept) <= limit_bytes and not (is_redacted and self._redactor.is_over_budget):
                 # Positional: keyword arguments cost 0.1 µs a message
                 self._emit(
                     Event(
@@ -203,8 +205,11 @@ class FramePath:
     ) -> None:
         """Emit any frame; the general case of what ``on_message`` does for most of them."""
         kept, is_redacted, is_cut = None, False, False
+        meta: dict[str, Json] = {"fragments": fragments} if fragments > 1 else {}
         if self._limit_bytes >= 0:
             kept, is_redacted = self._redact(payload)
+            if is_redacted and self._redactor.is_over_budget:
+                meta |= MASKED_UNREAD
             is_cut = len(kept) > self._limit_bytes
             kept = cut(kept, self._limit_bytes, opcode) if is_cut else kept
         self._emit(
@@ -221,9 +226,13 @@ class FramePath:
                 is_cut,
                 is_redacted,
                 duration_ns=duration_ns,
-                meta={"fragments": fragments} if fragments > 1 else None,
+                meta=meta or None,
             )
         )
+
+
+# Of a message that would have held up other connections: the rest of it was masked without being read
+MASKED_UNREAD: Meta = {"masked": "budget"}
 
 
 def payload_limit_bytes(capture: CaptureSpec) -> int:

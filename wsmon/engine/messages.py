@@ -15,7 +15,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
-from wsmon.engine.frames import cut, payload_limit_bytes
+from wsmon.engine.frames import MASKED_UNREAD, cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
@@ -121,7 +121,6 @@ class MessagePath:
     ) -> None:
         """``has_credentials``: the upgrade itself carries some."""
         self._source = source
-        self._redact = cleaner.redactor.payload
         self._limit_bytes = payload_limit_bytes(capture)
         self._cleaner = cleaner
         self._emit = sink.emit_message
@@ -137,7 +136,6 @@ class MessagePath:
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
-        self._redact = redactor.payload
         self._cleaner.redactor = redactor
 
     def use_capture(self, capture: CaptureSpec) -> None:
@@ -218,16 +216,18 @@ class MessagePath:
         is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         cleaner = self._cleaner
-        is_redacted = False
+        is_redacted = is_over_budget = False
         if limit_bytes >= 0 or is_measured or _has_texts(decoded):
-            masked, is_redacted = self._redact(masked)
+            redactor = cleaner.redactor
+            masked, is_redacted = redactor.payload(masked)
+            is_over_budget = is_redacted and redactor.is_over_budget
             is_redacted = is_redacted or has_secrets
             cleaner.of(payload, masked, is_masked=is_redacted)
         clean = cleaner.clean
         kept: bytes | None = masked
         is_cut = False
         if limit_bytes < 0:
-            kept, is_redacted = None, False
+            kept, is_redacted, is_over_budget = None, False, False
         elif len(masked) > limit_bytes:
             kept, is_cut = cut(masked, limit_bytes, opcode), True
         self._emit(
@@ -249,8 +249,15 @@ class MessagePath:
                 took_ns,
                 error_type=decoded.error_type,
                 error=clean(decoded.error) if decoded.error else "",
-                meta=self._meta(decoded, payload, fragments, Instant(ts_ns, mono_ns), is_measured=is_measured)
-                if fragments > 1 or decoded.meta or is_measured
+                meta=self._meta(
+                    decoded,
+                    payload,
+                    fragments,
+                    Instant(ts_ns, mono_ns),
+                    is_measured=is_measured,
+                    is_over_budget=is_over_budget,
+                )
+                if fragments > 1 or decoded.meta or is_measured or is_over_budget
                 else None,
             )
         )
@@ -265,7 +272,16 @@ class MessagePath:
         if direction == "in":
             self._sender.react(decoded, payload)
 
-    def _meta(self, decoded: Decoded, payload: bytes, fragments: int, at: Instant, *, is_measured: bool) -> Meta | None:
+    def _meta(
+        self,
+        decoded: Decoded,
+        payload: bytes,
+        fragments: int,
+        at: Instant,
+        *,
+        is_measured: bool,
+        is_over_budget: bool,
+    ) -> Meta | None:
         meta: dict[str, Json] = self._cleaner.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
             found = self._measures.read(
@@ -281,6 +297,8 @@ class MessagePath:
             meta |= self._cleaner.clean_meta(found)
         if fragments > 1:
             meta["fragments"] = fragments
+        if is_over_budget:
+            meta |= MASKED_UNREAD
         return meta or None
 
 

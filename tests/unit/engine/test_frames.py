@@ -9,7 +9,7 @@ from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.tap import DataOpcode
-from wsmon.model.events import Event, Source
+from wsmon.model.events import Event, Json, Source
 from wsmon.model.redact import Redactor
 
 SOURCE = Source("feed", connection_id="s")
@@ -197,3 +197,17 @@ def test_a_closing_session_records_what_still_comes_without_reading_it() -> None
     frames.on_sent("text", b"goodbye", 13)
     assert [(event.name, event.payload) for event in sink.events] == [("message.received", b"late")]
     assert [given[0] for given in messages.given] == ["message.sent"]
+
+
+@pytest.mark.parametrize(("fragments", "meta"), [(1, {"masked": "budget"}), (2, {"fragments": 2, "masked": "budget"})])
+@pytest.mark.parametrize("limit_bytes", [1024, 1024 * 1024])
+def test_a_message_that_is_too_much_to_read_says_that_its_rest_was_masked(
+    fragments: int, meta: dict[str, Json], limit_bytes: int
+) -> None:
+    rig = Rig(payload_limit_bytes=limit_bytes)
+    rig.frames.on_message("text", b'{"token":"a"}' * 4_000, 99, fragments)
+    rig.frames.on_message("text", b'{"token":"a"}', 17, 1)
+    first, second = rig.sink.events
+    assert (first.redacted, first.meta, second.meta) == (True, meta, None)
+    assert (first.payload or b"").startswith(b'{"token":"[FILTERED]"}' * 40)
+    assert b'"a"' not in (first.payload or b"")

@@ -184,3 +184,38 @@ async def test_d2_messages_that_may_have_waited_while_wsmon_did_not_read_have_no
         {"seq": 1, "read_late": True},
         {"seq": 2, "latency_ms": 6_000.0},
     ]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_a_message_that_is_too_much_to_read_says_that_its_rest_was_masked(protocol: ProtocolName) -> None:
+    payload = b"[" + b'{"token":"a"},' * 4_000 + b"1]"
+    for event in await told(protocol, [payload]):
+        assert (event.redacted, (event.meta or {}).get("masked"), b'"a"' in (event.payload or b"")) == (
+            True,
+            "budget",
+            False,
+        )
+    plain = await told(protocol, [b'[{"token":"a"}]'])
+    assert ["masked" in (event.meta or {}) for event in plain] == [False, False]
+
+
+P5_MESSAGES = (
+    b'CONNECT {"user":"app","pass":"SECRETa1x"}\r\n',
+    b'{"pass":"SECRETa2x"}',
+    b'{"janus":"create","apisecret":"SECRETa3x"}',
+    b'[5,"SECRETa4x",{}]',
+    b"PASS oauth:SECRETa5x\r\n",
+    b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHVzZXIAU0VDUkVUYTZ4</auth>",
+    b'{"password":"SECRETa7x"}',
+    b'{"action":"auth","params":"SECRETa8x"}',
+)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_p5_the_credentials_of_a_login_are_masked_whatever_the_protocol(protocol: ProtocolName) -> None:
+    events = await told(protocol, list(P5_MESSAGES))
+    kept = [
+        (event.payload or b"", str((event.type, event.topic, event.ref, event.error, event.meta))) for event in events
+    ]
+    assert [text for payload, text in kept if b"SECRET" in payload or b"U0VDUkVU" in payload or "SECRET" in text] == []
+    assert [event.redacted for event in events] == [True] * 2 * len(P5_MESSAGES)

@@ -118,3 +118,14 @@ def test_metadata_of_a_key_that_says_what_it_is_is_masked_whole() -> None:
     assert TextCleaner(Redactor()).clean_meta(meta) == {"params": shown, "topic": "trades"}
     filtered = TextCleaner(Redactor(filters_metadata=True)).clean_meta(meta)
     assert filtered == {"params": shown | {"email": MASK}, "topic": "trades"}
+
+
+def test_texts_of_a_message_are_searched_for_in_it_so_far_and_then_masked() -> None:
+    cleaner = of(b'{"token":"abc123xyz","topic":"trades"}' + b" " * 1024 * 1024)
+    cleaned = [cleaner.clean("trades") for _ in range(100)]
+    assert cleaned == ["trades"] * 15 + [MASK] * 85
+
+
+def test_texts_of_a_message_without_credentials_are_kept_however_many_they_are() -> None:
+    cleaner = of(b'{"topic":"trades"}' + b" " * 1024 * 1024)
+    assert {cleaner.clean("trades") for _ in range(100)} == {"trades"}

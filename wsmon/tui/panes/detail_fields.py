@@ -35,8 +35,9 @@ WHO = {
 SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
-        "open", "paused_ms", "fragments", "body", "url", "proxy", "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms",
-        "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers", "evidence",
+        "open", "paused_ms", "fragments", "masked", "body", "url", "proxy", "peer", "local", "tls", "dns_ms", "tcp_ms",
+        "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers",
+        "evidence",
     }
 )  # fmt: skip
 
@@ -189,6 +190,9 @@ def message_fields(event: Event) -> Iterator[DetailField]:
         yield DetailField("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution", "is:truncated")
     if event.redacted:
         yield DetailField("Redacted", "credentials were masked before anything was stored", "caution", "is:redacted")
+    if (event.meta or {}).get("masked") == "budget":
+        rest = "the rest of the message, or all of it: looking for credentials in it took too long"
+        yield DetailField("Masked", rest, "caution")
 
 
 def handshake_fields(event: Event) -> Iterator[DetailField]:
