@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
+from websockets.asyncio.server import ServerConnection, serve
 
 from tests.support.engines import (
     SOON_AGAIN,
@@ -306,6 +307,28 @@ async def test_redirects_end() -> None:
     peer = answering(*[response("302 Found", "Location: /again")] * 11)
     async with against(peer) as engine:
         assert (await engine.ended()).error == "more than 10 redirects"
+
+
+async def test_another_origin_gets_no_message_that_holds_secrets() -> None:
+    received: list[str] = []
+
+    async def stranger(connection: ServerConnection) -> None:
+        received.extend([str(message) async for message in connection])
+
+    async with serve(stranger, "127.0.0.1", 0) as elsewhere:
+        port = elsewhere.sockets[0].getsockname()[1]
+        peer = answering(response("302 Found", f"Location: http://127.0.0.1:{port}/"))
+        messages = ("plain", Sensitive("hello topsecret", "hello [FILTERED]"), '{"password":"x"}', "last")
+        send = tuple(text if isinstance(text, Sensitive) else Sensitive(text) for text in messages)
+        topics = (Sensitive("trades"), Sensitive("user.topsecret", "user.[FILTERED]"))
+        async with against(peer, send=send, subscribe=topics, protocol="json", redirects="any") as engine:
+            await engine.sink.wait("connection.completed")
+            withheld = await engine.sink.wait("error.occurred")
+            await engine.sink.wait("message.sent", count=2)
+        assert (withheld.error_type, "another origin" in withheld.error) == ("secrets_withheld", True)
+        assert engine.sink.names().count("error.occurred") == 1
+    assert received[:2] == ["plain", "last"]
+    assert "topsecret" not in "".join(received)
 
 
 async def test_another_origin_gets_no_credentials() -> None:

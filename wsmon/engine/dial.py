@@ -41,7 +41,7 @@ _WS_SCHEMES = (("https://", "wss://"), ("http://", "ws://"))
 
 
 class Dial:
-    """One dial; ``phases``, ``redirects`` and ``proxy`` show how far it got."""
+    """One dial; ``phases``, ``redirects``, ``has_left_origin`` and ``proxy`` show how far it got."""
 
     def __init__(
         self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: ConnectionListener, frames: FrameListener
@@ -60,6 +60,8 @@ class Dial:
         self.phases = Phases(clock, secure=False, tunnel=False)
         # URLs of the redirects that were followed, in order; they may hold secrets
         self.redirects: list[str] = []
+        # Whether a redirect led to another origin, which must not learn what is meant for the first one
+        self.has_left_origin = False
         # URL of the proxy of the last hop, empty for none; may hold secrets
         self.proxy = ""
 
@@ -82,6 +84,7 @@ class Dial:
                     raise RedirectRefusedError(f"more than {MAX_REDIRECTS} redirects") from refusal
             if not _is_same_origin(parse_uri(request.url), parse_uri(url)):
                 request = request.without_credentials()
+                self.has_left_origin = True
             request = replace(request, url=url)
             self.redirects.append(url)
 

@@ -166,6 +166,10 @@ class MessagePath:
         """Return what a close code means in the protocol of the session; empty where it defines none."""
         return self._protocol.code_meaning(code)
 
+    def holds_secrets(self, opcode: DataOpcode, message: bytes) -> bool:
+        """Whether a message that the protocol makes holds credentials of the configuration."""
+        return self._protocol.holds_secrets(opcode, message)
+
     @property
     def masks_received(self) -> bool:
         """Whether the protocol itself masks credentials in incoming messages."""

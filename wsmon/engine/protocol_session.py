@@ -19,6 +19,7 @@ import msgspec
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.model.events import Direction, Json, Opcode
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
@@ -97,6 +98,7 @@ class ProtocolSession:
             answers=spec.answer,
             is_measured=bool(spec.sequence.path or spec.latency.path),
         )
+        self._secrets = _secrets(spec)
         # Monotonic; None before the start
         self._undecided_until_ns: int | None = None
         # The protocol was found after the start: its opening is still to be sent
@@ -244,6 +246,16 @@ class ProtocolSession:
         mask = self._masks.get(direction)
         return mask(opcode, payload) if mask is not None else (payload, False)
 
+    def holds_secrets(self, opcode: Opcode, message: bytes) -> bool:
+        """Whether a message for the peer holds credentials: those of ``auth``, a secret topic, or what is masked.
+
+        It may never be sent, so the masks of the session, which follow the stream of what is, do not see it.
+        """
+        mask = self._protocol.new_masks().get("out")
+        if mask is not None and mask(opcode, message)[1]:
+            return True
+        return any(secret in message for secret in self._secrets)
+
     def _detect(
         self, detector: ProtocolDetector, direction: Direction, opcode: Opcode, payload: bytes
     ) -> tuple[Happening, ...]:
@@ -345,6 +357,18 @@ def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
             grant_life_s(auth.get("expires_in", 0.0)),
         ),
     )
+
+
+# What ``auth`` says of a login beside its credentials
+_PLAIN_AUTH = frozenset({"success", "failure", "scope", "version", "expires_in"})
+
+
+def _secrets(spec: ConnectionSpec) -> tuple[bytes, ...]:
+    """Return the texts of a configuration that hold secrets and go into messages."""
+    heartbeat = spec.heartbeat
+    auth = (text for name, text in spec.auth.items() if name not in _PLAIN_AUTH and isinstance(text, Sensitive))
+    texts = (*spec.subscribe, *auth, heartbeat.send, heartbeat.answer)
+    return tuple(text.reveal().encode() for text in texts if text.is_secret)
 
 
 def _text(auth: Mapping[str, str | float], name: str) -> bytes:

@@ -44,6 +44,9 @@ SHORTLY_NS = SECOND_NS
 INVALID_REASON = "the reason is not valid UTF-8, � stands for what cannot be read"
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
 REFUSED_LOGIN = (401, 403)
+_WITHHELD = (
+    "a message that holds secrets was not sent, since a redirect led to another origin; others like it are not, either"
+)
 
 
 class Session:
@@ -93,6 +96,8 @@ class Session:
         self._missed_pong_s: float | None = None
         # The peer did not answer a heartbeat of the protocol
         self._has_silent_peer = False
+        # A message that holds secrets was not sent
+        self._has_withheld = False
         self._crash: Exception | None = None
 
     async def run(self) -> SessionResult:
@@ -268,12 +273,29 @@ class Session:
 
     def _send_configured(self, tap: Tap) -> None:
         for text in self._spec.send:
-            tap.send_message(text.reveal())
+            if not self._withholds(text.reveal(), is_secret=text.is_secret):
+                tap.send_message(text.reveal())
 
     def _send(self, message: str | bytes) -> None:
         """Send what the protocol asks for; where the connection is closing, its end is reported anyway."""
-        if self._tap is not None:
+        if self._tap is not None and not self._withholds(message):
             self._tap.send_message(message)
+
+    def _withholds(self, message: str | bytes, *, is_secret: bool = False) -> bool:
+        """Return whether a message holds secrets of the configuration and the peer is none that they are meant for.
+
+        That is so where a redirect led to another origin. The first such message is reported.
+        """
+        if not self._dial.has_left_origin:
+            return False
+        payload = message.encode() if isinstance(message, str) else message
+        is_secret = is_secret or self._reporter.redactor.payload(payload)[1]
+        if not is_secret and self._messages is not None:
+            is_secret = self._messages.holds_secrets("text" if isinstance(message, str) else "binary", payload)
+        if is_secret and not self._has_withheld:
+            self._has_withheld = True
+            self._reporter.emit("error.occurred", error_type="secrets_withheld", error=_WITHHELD)
+        return is_secret
 
     def _stop_messages(self) -> None:
         """Send nothing more, and read no more of what comes, unless that is needed to mask credentials in it."""
