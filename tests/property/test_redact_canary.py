@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +22,12 @@ WITH_SECRET = Redactor(secrets=(CANARY,))
 
 CREDENTIAL_KEYS = (
     "token", "access_token", "clientSecret", "PASSWORD", "api_key", "x-auth-token", "otp", "Set-Cookie", "privateKey",
+    "pass", "apisecret", "listenKey", "sid", "session_id", "pin", "X-CSRF-Token",
 )  # fmt: skip
 credential_keys = st.sampled_from(CREDENTIAL_KEYS)
-harmless_keys = st.sampled_from(["className", "tokenId", "sort_key", "n", "é", 'qu"ote', "back\\slash", ""])
+harmless_keys = st.sampled_from(
+    ["className", "tokenId", "token0", "hasPassword", "side", "sort_key", "n", "é", 'qu"ote', "back\\slash", ""]
+)
 harmless_text = st.text(max_size=12) | st.sampled_from(
     ['"', "\\", '\\"', "{", "}]", "[FILTERED]", "token", "a:b", "€\u2028"]
 )
@@ -179,3 +186,114 @@ def test_any_text_is_taken(text: str) -> None:
     assert REDACTOR.url(once[1]) == once[1]
     assert REDACTOR.subprotocol(once[2]) == once[2]
     assert REDACTOR.headers(once[3]) == once[3]
+
+
+# What stands right before a bare key in a line of a log
+control_characters = st.sampled_from(
+    ["\n", "\t", "\r", "\b", "\f", "\x1b", "\x00", "\x0b", "😀", '"', "'", "/", ">", " "]
+)
+bare_keys = st.sampled_from(["token", "password", "pass", "sid", "pin", "api_key", "sessionId", "listenKey", "secret"])
+
+
+@given(harmless_text, control_characters, bare_keys, st.sampled_from(["=", ": "]), nestings, styles)
+def test_a_bare_key_behind_any_character_is_one_however_that_is_escaped(
+    before: str, character: str, key: str, sign: str, depth: int, style: dict[str, Any]
+) -> None:
+    text = f"{before}line{character}{key}{sign}{CANARY}"
+    escapes = "".join(f"\\u{unit:04x}" for unit in memoryview(character.encode("utf-16-le")).cast("H"))
+    for payload in (
+        nested({"m": text}, depth, style),
+        json.dumps({"m": 0}).replace("0", f'"x{escapes}{key}{sign}{CANARY}"'),
+    ):
+        redacted, _ = REDACTOR.payload(payload.encode())
+        assert CANARY.encode() not in redacted
+        json.loads(redacted)
+
+
+def percent(text: str) -> str:
+    return quote(text, safe="")
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "hex": lambda text: text.encode().hex(),
+    "HEX": lambda text: text.encode().hex().upper(),
+    "percent": percent,
+    "percent twice": lambda text: percent(percent(text)),
+    "base64": in_base64,
+    "base64 twice": lambda text: in_base64(in_base64(text)),
+    "base64 in a URL": lambda text: percent(in_base64(text)),
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json twice": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+}
+SECRET = 'cänary/7f3a+b&c="d e'
+WITH_CODED_SECRET = Redactor(secrets=(SECRET,))
+
+
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
+@given(st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=9), st.integers(0, 1))
+def test_a_configured_secret_is_masked_in_every_encoding(encode: Callable[[str], str], around: str, depth: int) -> None:
+    encoded = encode(SECRET)
+    # Base64 depends on what stands before; the other encodings do not
+    for payload in (nested({"m": f"{around} {encoded} {around}"}, depth, {}), f"{around}={encoded}&{around}"):
+        redacted, changed = WITH_CODED_SECRET.payload(payload.encode())
+        assert changed
+        middle = encoded[len(encoded) // 4 : -len(encoded) // 4]
+        assert middle.encode() not in redacted
+
+
+@given(st.text(max_size=9), st.text(max_size=9))
+def test_a_configured_secret_is_masked_in_base64_of_base64_wherever_it_begins(before: str, after: str) -> None:
+    once = in_base64(before + SECRET + after)
+    for outer in ("", "x", "xy"):
+        twice = base64.b64encode((outer + once).encode())
+        left = WITH_CODED_SECRET.payload(twice)[0]
+        assert b"[FILTERED]" in left
+        assert in_base64(SECRET)[8:16].encode() not in base64.b64decode(
+            left.partition(b"[")[0][: len(left) // 4 * 4] + b"==="
+        )
+
+
+def packed(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value)
+
+
+@given(documents)
+def test_a_document_in_messagepack_stays_one_and_keeps_everything_but_its_credentials(document: Any) -> None:
+    small = st_shrunk(document)
+    redacted, _ = REDACTOR.payload(packed({"é\x80": small}))
+    assert CANARY.encode() not in redacted
+    msgspec.msgpack.decode(redacted)
+
+
+def st_shrunk(value: Any) -> Any:
+    """The document without numbers that MessagePack has not."""
+    match value:
+        case dict():
+            return {key: st_shrunk(held) for key, held in value.items()}
+        case list():
+            return [st_shrunk(held) for held in value]
+        case int() if not -(2**63) <= value < 2**64:
+            return 0
+    return value
+
+
+plain_text = st.text(st.characters(categories=["L", "N", "P", "Z"], exclude_characters=":=%<>@&"), max_size=20).filter(
+    lambda text: not any(word in text.lower() for word in ("pass", "token", "auth", "basic", "bearer", "oper "))
+)
+plain_documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | plain_text,
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(harmless_keys, children, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(plain_documents, nestings, styles)
+def test_a_message_without_suspicious_keys_stays_as_it_is(document: Any, depth: int, style: dict[str, Any]) -> None:
+    payload = nested(document, depth, style).encode()
+    assert REDACTOR.payload(payload) == (payload, False)
+    assert REDACTOR.payload(packed({"a": payload})) == (packed({"a": payload}), False)

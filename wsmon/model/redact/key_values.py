@@ -191,6 +191,8 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> ValueKey | None:
         return None
     if (separator := match.start(1)) >= 0:
         start += _escape_before(text, start)
+        if not (name := text[start:separator]).isascii():
+            start = separator - len(_last_word(name))
         return ValueKey(text[start:separator], match.end(), is_percent_encoded=match[2] is not None)
     opening = text.rfind(match[4], max(low, start - _KEY_REACH), start)
     quote = b"\\" * (period_of(match[3]) - 1) + match[4]
@@ -199,6 +201,14 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> ValueKey | None:
 
 
 _BEFORE_ELEMENT = (b"<", b":", b";")
+
+
+# Signs that are no letters: a key begins behind the last one, as in "line😀token"
+_SIGNS = re.compile(r"[^\w.-]")
+
+
+def _last_word(name: bytes) -> bytes:
+    return _SIGNS.split(name.decode("utf-8", "surrogateescape"))[-1].encode("utf-8", "surrogateescape")
 
 
 def _escape_before(text: bytes, start: int) -> int:

@@ -26,18 +26,25 @@ _MAX_ITEMS: Final = 1_000
 
 
 def msgpack_value(text: bytes, start: int, end: int, is_credential: Callable[[str], bool]) -> ByteRange | None:
-    """Return the value of the key around ``text[start:end]`` where it is one of MessagePack that holds a credential."""
+    """Return the value of the key around ``text[start:end]`` where it is one of MessagePack that holds a credential.
+
+    Only messages that are no UTF-8 are asked about: there no byte of a letter is taken for a length.
+    """
     span = _key(text, start, end)
     if span is None or not is_credential(text[span[0] : span[1]].decode("utf-8", "replace")):
         return None
     at = span[1]
+    # A text that is followed by the name of a credential is the value before it: {"type": "token", "token": …}
+    following = _string_at(text, at)
+    if following is not None and is_credential(text[following[0] : following[1]].decode("utf-8", "replace")):
+        return None
     if at >= len(text) or text[at] in _KEPT or text[at] == 0xA0:
         return None
     return ByteRange(at, _value_end(text, at), _MASK)
 
 
 def _key(text: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Return the string around the word: its length stands before it, in a byte that is none of UTF-8 there."""
+    """Return the string around the word: its length stands before it."""
     for before in range(start - 1, max(-1, start - 1 - _LONGEST_SHORT), -1):
         head = text[before]
         if head >= 0x80:
@@ -51,17 +58,17 @@ def _key(text: bytes, start: int, end: int) -> tuple[int, int] | None:
         length, at = text[at], at + 1
     else:
         return None
-    # The lead byte of a sequence in UTF-8 stands before a continuation byte
-    is_text = before > 0 and text[before - 1] >= 0xC2 and head < 0xC0 and _is_text(text)
-    return (at, at + length) if start >= at and end <= at + length <= len(text) and not is_text else None
+    return (at, at + length) if start >= at and end <= at + length <= len(text) else None
 
 
-def _is_text(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _string_at(text: bytes, at: int) -> tuple[int, int] | None:
+    """Return the content of a short string that begins at ``at``; None where there is none."""
+    head = text[at] if at < len(text) else 0
+    if head & 0xE0 == 0xA0:
+        return at + 1, at + 1 + (head & 0x1F)
+    if head == _STR_8 and at + 1 < len(text):
+        return at + 2, at + 2 + text[at + 1]
+    return None
 
 
 def _value_end(text: bytes, at: int) -> int:

@@ -93,7 +93,8 @@ _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(wor
     f"{word}key": (word, "key") for word in KEY_AFTER
 }
 _COMPOUNDS |= {f"{word}pass": (word, "pass") for word in _ACCOUNT_WORDS if len(word) > 1}
-_COMPOUNDS |= {"sessionid": ("session", "id"), "sessid": ("session", "id"), "pincode": ("pin", "code")}
+_COMPOUNDS |= {"sessionid": ("session", "id"), "sessid": ("session", "id"), "authsig": ("auth", "sig")}
+_COMPOUNDS |= {f"{word}code": (word, "code") for word in CODE_AFTER}
 
 
 def split_words(name: str) -> Words:

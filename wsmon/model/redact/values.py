@@ -28,6 +28,9 @@ _LONGEST_NUMBER = 400
 # Characters behind a secret in base64 that contain a part of it; of base64 of base64, those of its last character, too
 _BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for count in (1, 4))
 
+# Levels of JSON within JSON, as deep as messages nest it
+_LEVELS = 4
+
 # Steps (budget.py) of a secret, and of a URL or a parameter
 _SECRET_STEPS = 4
 _URL_STEPS = 3
@@ -85,8 +88,8 @@ def _plain_forms(secret: str) -> set[bytes]:
     forms = encoded | {quote(form, safe="") for form in encoded}
     forms |= {_PERCENT.sub(lambda match: match[0].lower(), form) for form in forms}
     escaped = {secret}
-    # JSON, and JSON within JSON
-    for _ in range(2):
+    # JSON within JSON
+    for _ in range(_LEVELS):
         escaped |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in escaped for ascii_only in (True, False)}
     escaped |= {form.replace("/", "\\/") for form in escaped}
     escaped |= {_UNICODE.sub(lambda match: f"\\u{match[0][2:].upper()}", form) for form in escaped}

@@ -10,6 +10,7 @@ import pytest
 from tests.support.json_corpus import HOLDS_SECRET, CorpusPayload, corpus
 from wsmon.errors import UsageError
 from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import MARKS
 
 SECRET = "hunter2/secret+x"
 
@@ -22,6 +23,16 @@ def masked(message: str, redactor: Redactor = REDACTOR) -> str:
     assert changed == (redacted != message.encode())
     assert redactor.payload(redacted) == (redacted, False)
     return redacted.decode()
+
+
+CREDENTIAL_NAMES = (
+    "password", "passwd", "pwd", "passphrase", "passcode", "pass", "user_pass", "secret", "apisecret", "client_secret",
+    "authorization", "cookie", "credentials", "otp", "totp", "ssn", "cvv", "jwt", "csrf", "xsrf_token", "token",
+    "access_token", "api_key", "apikey", "private-key", "secret.key", "access key", "signing_key", "listenkey",
+    "listen_key", "auth_key", "session_key", "encryptionkey", "client_key", "sid", "connect.sid", "session_id",
+    "sessionid", "phpsessid", "jsessionid", "pin", "pin_code", "pincode", "code_verifier", "device_code", "devicecode",
+    "auth_code", "verification_code", "authsig", "x-csrf-token", "x-session-id",
+)  # fmt: skip
 
 
 # each pair: the message with the credential between ⟦ and ⟧; what is between becomes the mask
@@ -274,3 +285,17 @@ def test_the_corpus_changes_only_where_it_holds_a_credential(entry: CorpusPayloa
 @pytest.mark.parametrize("name", ["WWW-Authenticate", "proxy-authenticate"])
 def test_a_challenge_keeps_what_it_asks_for(name: str, value: str, kept: str) -> None:
     assert Redactor().headers([(name, value)]) == ((name, kept),)
+
+
+def test_every_word_of_a_credential_has_one_of_the_marks_that_are_searched_for_first() -> None:
+    names = [*CREDENTIAL_NAMES, *(name.upper() for name in CREDENTIAL_NAMES)]
+    missed = [name for name in names if masked(f'{{"{name}":"abc"}}') != f'{{"{name}":"[FILTERED]"}}']
+    assert missed == []
+    # With more, the search takes twice as long
+    assert len(MARKS) <= 64
+
+
+@pytest.mark.parametrize("name", ["token_0", "étoken", "line😀token", "linetoken", "x.token", "-token"])
+def test_a_bare_key_begins_behind_the_last_sign_that_is_no_letter(name: str) -> None:
+    is_credential = name not in ("étoken", "linetoken")
+    assert masked(f"a {name}=abc") == f"a {name}=" + ("[FILTERED]" if is_credential else "abc")
