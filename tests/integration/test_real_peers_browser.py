@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(120)
 NODE_VERSION = 20
 # The developer tools know no time of a connection that was refused before the upgrade was sent
 TIMELESS = (
-    "startedDateTime: '1969-12-31T23:59:59.000Z' is outside the times that can be stored, 1970 to 2262; "
+    "startedDateTime: '1969-12-31T23:59:59.000Z' is outside the times that can be stored, 1970 to 2255; "
     "placed at the time of the entry before"
 )
 # The browser's clock is the machine's, read at another moment

@@ -16,8 +16,8 @@ from ipaddress import ip_address
 from typing import cast
 from urllib.parse import quote, urlsplit
 
-from wsmon.export.import_session import Fault, connection_name
-from wsmon.export.import_time import LARGEST_NS, shown, wall_ns
+from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, connection_name
+from wsmon.export.import_time import shown, wall_ns
 from wsmon.model.events import CloseBy, Direction, Opcode
 from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS
@@ -40,6 +40,8 @@ _LONGEST_MS = 10**10
 _SWITCHING = 101
 _FIRST_STATUS, _LAST_STATUS = 100, 599
 _CODE_BYTES = 2
+# Of a message (RFC 6455, section 5.2), and of an integer in SQLite
+_LARGEST_SIZE = 2**63 - 1
 _CHROME = "WebInspector"
 
 # How wsmon itself names and ascribes the errors that Chromium names
@@ -276,13 +278,13 @@ def _frame(entry: HarEntry, raw: Mapping[str, object]) -> HarFrame:
     elif name != "close":
         entry.notes["no data, the content is not in the file", 0] += 1
     size = raw.get("_size")
-    is_sized = isinstance(size, int) and 0 <= size <= LARGEST_NS
+    is_sized = isinstance(size, int) and 0 <= size <= _LARGEST_SIZE
     code, reason = raw.get("code"), raw.get("reason")
     return HarFrame(
         ts_ns, direction, name, body,
         cast(int, size) if is_sized else len(body or b""),
         raw.get("_truncated") is True or (body is None and name in ("text", "binary")),
-        code if isinstance(code, int) else None, reason if isinstance(reason, str) else "",
+        _close_code(code), _whole(reason) if isinstance(reason, str) else "",
     )  # fmt: skip
 
 
@@ -364,7 +366,7 @@ def _read_close(entry: HarEntry, raw: Mapping[str, object]) -> None:
     if isinstance(close, dict):
         code = close.get("code")
         if entry.close_code is None:
-            entry.close_code = code if isinstance(code, int) and not isinstance(code, bool) else None
+            entry.close_code = _close_code(code)
             entry.close_reason = _text(close, "reason")
         entry.is_closed = True
         try:
@@ -379,8 +381,14 @@ def _read_close(entry: HarEntry, raw: Mapping[str, object]) -> None:
     if by in _CLOSERS:
         code = raw.get("_closeCode")
         entry.is_closed, entry.close_by = True, by
-        entry.close_code = code if isinstance(code, int) else None
+        entry.close_code = _close_code(code)
         entry.close_reason = _text(raw, "_closeReason")
+
+
+def _close_code(code: object) -> int | None:
+    """A close code; ``None`` where it is none, which two bytes would hold."""
+    is_code = isinstance(code, int) and not isinstance(code, bool) and 0 <= code <= MAX_CLOSE_CODE
+    return cast(int, code) if is_code else None
 
 
 def _table(raw: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -168,7 +168,10 @@ def _times(line: _Line, before: Event | None) -> tuple[int, int]:
         raise ValueError("it has no ts")
     if line.mono_ns is not None:
         return ts_ns, line.mono_ns
-    return ts_ns, 0 if before is None else before.mono_ns + max(0, ts_ns - before.ts_ns)
+    mono_ns = 0 if before is None else before.mono_ns + max(0, ts_ns - before.ts_ns)
+    if mono_ns > _LARGEST:
+        raise ValueError("its time is too far from the one before")
+    return ts_ns, mono_ns
 
 
 def _duration_ns(duration_ms: Decimal | None) -> int | None:

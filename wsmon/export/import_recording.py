@@ -13,12 +13,12 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
-from wsmon.export.import_session import Fault, Incoming, Line, in_order, opening, session_source
+from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, Incoming, Line, in_order, opening, session_source
 from wsmon.export.import_time import json_wall_ns, shown, wall_ns
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
@@ -48,7 +48,7 @@ _NO_BYTES = "the bytes of the message are not written as Python writes them"
 
 
 class _Close(msgspec.Struct, frozen=True):
-    code: int | None = None
+    code: Annotated[int, msgspec.Meta(ge=0, le=MAX_CLOSE_CODE)] | None = None
     reason: str = ""
 
 

@@ -15,6 +15,8 @@ from wsmon.model.statuses import Status
 
 # The monotonic time of the first event, in files without monotonic times
 MONO_START_NS = 1_000_000_000
+# Two bytes
+MAX_CLOSE_CODE = 2**16 - 1
 # As in a configuration
 _NAME_CHARACTERS = 64
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")

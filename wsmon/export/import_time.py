@@ -9,8 +9,8 @@ from decimal import Decimal
 import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Limit of integers in SQLite; the year 2262
-LARGEST_NS = 2**63 - 1
+# In 2255: integers in SQLite end in 2262, and a session's end is later than its newest time
+LATEST_NS = 9 * 10**18
 # A number below is no time of a recording: in seconds it would be before 1973. Each unit reaches from there to the year
 # 5138, so that no number means two units.
 LEAST = 10**8
@@ -41,8 +41,8 @@ def wall_ns(value: object) -> int:
         ns = _of_number(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
     else:
         raise ValueError(f"{shown(value)} is no time: a text such as 2026-01-10T14:02:24.5Z, or a number since 1970")
-    if not 0 <= ns <= LARGEST_NS:
-        raise ValueError(f"{shown(value)} is outside the times that can be stored, 1970 to 2262")
+    if not 0 <= ns <= LATEST_NS:
+        raise ValueError(f"{shown(value)} is outside the times that can be stored, 1970 to 2255")
     return ns
 
 
@@ -67,7 +67,7 @@ def _of_number(number: Decimal) -> int:
     for limit, unit_ns in _UNITS:
         if number < limit:
             return int(number * unit_ns)
-    raise ValueError(f"{shown(number)} is outside the times that can be stored, 1970 to 2262")
+    raise ValueError(f"{shown(number)} is outside the times that can be stored, 1970 to 2255")
 
 
 def _of_iso(text: str) -> int:

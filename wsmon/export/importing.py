@@ -16,7 +16,7 @@ from typing import Protocol, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from wsmon.errors import UsageError
+from wsmon.errors import UsageError, WsmonError
 from wsmon.export.formats import ImportFormat
 from wsmon.export.import_har import har_events
 from wsmon.export.import_jsonl import jsonl_events
@@ -111,7 +111,14 @@ def import_files(
         batch: list[Event] = []
 
         def commit() -> None:
-            store.write(tuple(batch))
+            try:
+                store.write(tuple(batch))
+            except OverflowError as error:
+                # Sums of durations are integers of SQLite as well
+                raise WsmonError(
+                    "the times in the file lie too far apart: centuries cannot be counted",
+                    "leave out the lines or entries with wrong times",
+                ) from error
             batch.clear()
             report.read_bytes = sum(source.read_bytes for source in sources)
             progress(report)

@@ -201,6 +201,12 @@ def test_ids_that_do_not_ascend_are_no_store(tmp_path: Path) -> None:
         replay.write(twice)
 
 
+def test_a_time_that_cannot_be_counted_from_the_one_before_is_named() -> None:
+    first, fault = read(LINE | {"ts_ns": 0, "mono_ns": 2**63 - 5}, {"name": "message.sent", "ts_ns": 100})
+    assert isinstance(first, Event)
+    assert fault == Fault(2, "its time is too far from the one before")
+
+
 def test_a_connection_gets_a_name_that_a_configuration_would_accept() -> None:
     found = read(LINE | {"connection": "evil\x1b[2J\u202ename", "group": "a b"}, LINE | {"connection": "orders.v2_x-1"})
     assert [(one.source.connection, one.source.group) for one in found if isinstance(one, Event)] == [

@@ -17,7 +17,7 @@ from tests.support.exports import RECORDING, frame, lines
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import story
 from tests.support.stores import stored_events
-from wsmon.errors import UsageError
+from wsmon.errors import UsageError, WsmonError
 from wsmon.export.import_session import Fault
 from wsmon.export.import_source import opened
 from wsmon.export.importing import ImportReport, NamedFault, guessed_format, import_files
@@ -252,3 +252,13 @@ def test_progress_tells_events_and_bytes(tmp_path: Path) -> None:
     assert [events for events, _, _ in told] == [0, 2_000, 4_000, 5_000]
     assert all(before <= after <= size for (_, before, _), (_, after, _) in pairwise(told))
     assert told[-1] == (5_000, size, size)
+
+
+def test_what_a_store_cannot_count_is_refused_in_words(tmp_path: Path) -> None:
+    class Full(Events):
+        def write(self, events: tuple[Event, ...]) -> None:
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+
+    (tmp_path / "a.jsonl").write_bytes(b'{"name":"message.sent","ts":1768053744}\n')
+    with pytest.raises(WsmonError, match="the times in the file lie too far apart: centuries cannot be counted"):
+        import_files([str(tmp_path / "a.jsonl")], None, Full())
