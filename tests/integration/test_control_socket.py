@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_ports import FaultLog
+from tests.support.users import STRANGER, give_away, needs_root
 from wsmon.control.client import RecorderClient, command_once
 from wsmon.control.messages import PROTOCOL, Command, Hello, Sample, encode
 from wsmon.errors import WsmonError
@@ -26,10 +28,13 @@ class Recorder:
     def __init__(self, path: Path, hello: Hello = RECORDER) -> None:
         self.path = path
         self.commands: list[tuple[str, str]] = []
-        self.server = ControlServer(path, lambda: hello, lambda: SAMPLE, self.execute)
+        self.faults = FaultLog()
+        self.server = ControlServer(path, lambda: hello, lambda: SAMPLE, self.execute, self.faults)
 
     async def execute(self, command: Command) -> str:
         self.commands.append((command.action, command.connection))
+        if command.action == "enable":
+            raise RuntimeError("a fault of ours")
         if command.action == "disable":
             raise WsmonError("no connection is called 'x'", "orders, trades")
         return f"{command.action} done"
@@ -173,3 +178,38 @@ async def test_a_viewer_that_reads_nothing_delays_nobody(recorder: Recorder) -> 
         assert await viewer.client.reload() == "reload done"
     stuck.close()
     assert stuck_reader is not None
+
+
+async def test_a2_a_command_that_fails_by_a_fault_of_ours_is_answered_and_reported(recorder: Recorder) -> None:
+    async with Viewer(recorder.path) as viewer:
+        await viewer.until(lambda: viewer.client.hello is not None)
+        with pytest.raises(WsmonError, match=r"`enable` failed by a fault of wsmon \(RuntimeError\)"):
+            await viewer.client.enable("x")
+        assert await viewer.client.reload() == "reload done"
+    assert recorder.faults.faults == [("control", "RuntimeError('a fault of ours')")]
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 60_000, b'{"type":"command","action":"stop","ref":' + b"9" * 5_000 + b"}", b"\xff"]
+)
+async def test_a2_a_command_without_end_ends_its_own_connection_only(recorder: Recorder, line: bytes) -> None:
+    async with Viewer(recorder.path) as viewer:
+        await viewer.until(lambda: viewer.client.hello is not None)
+        reader, writer = await asyncio.open_unix_connection(str(recorder.path))
+        writer.write(encode(VIEWER) + line + b"\n")
+        async with asyncio.timeout(5):
+            while await reader.readline():
+                pass
+        writer.close()
+        assert await viewer.client.reload() == "reload done"
+    assert (recorder.faults.faults, recorder.commands) == ([], [("reload", "")])
+
+
+@needs_root
+async def test_d11_a_socket_of_another_user_is_not_dialled(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_away(recorder.path)
+    # Root may watch the recorders of all users
+    assert await command_once(recorder.path, VIEWER, "reload") == "reload done"
+    monkeypatch.setattr("os.geteuid", lambda: STRANGER + 1)
+    with pytest.raises(WsmonError, match="belongs to another user"):
+        await command_once(recorder.path, VIEWER, "reload")

@@ -16,6 +16,7 @@ from tests.support.builders import T0_NS, at_ns, event, message
 from tests.support.collectors import HANG, OK, RESET, FakeCollector, answer, plain
 from tests.support.engines import raw_server
 from tests.support.external_programs import free_port
+from tests.support.fake_ports import FaultLog
 from tests.support.metrics_samples import FACTS, FEED
 from tests.support.recordings import FixedClock, Recording
 from tests.support.session_events import FIRST, SECOND, of, opening, story
@@ -41,7 +42,9 @@ class Sender:
     def __init__(self, store: Path, first_id: int = 0) -> None:
         self.pauses_s: list[float] = []
         told = PushContext(store, first_id, T0_NS, families, {"host.name": "box"})
-        self.sending = OtlpPusher(told, RetryTiming(FixedClock(30), lambda: 0.0, self._pause, AT_ONCE, AT_ONCE))
+        timing = RetryTiming(FixedClock(30), lambda: 0.0, self._pause, AT_ONCE, AT_ONCE)
+        self.faults = FaultLog()
+        self.sending = OtlpPusher(told, timing, self.faults)
 
     def to(self, port: int, *signals: str, path: str = "") -> None:
         url = f"http://127.0.0.1:{port}{path}"

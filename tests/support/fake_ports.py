@@ -301,3 +301,19 @@ def _take(events: Iterable[Event], limit: int, query: Query) -> tuple[Event, ...
         if matches(query, each):
             taken.append(each)
     return tuple(taken)
+
+
+class FaultLog:
+    """Keeps the faults that sinks report: the name of the sink, and the exception as text."""
+
+    def __init__(self) -> None:
+        self.faults: list[tuple[str, str]] = []
+
+    def __call__(self, sink: str, error: Exception, /) -> None:
+        """Keep a fault."""
+        self.faults.append((sink, repr(error)))
+
+
+def no_fault(sink: str, error: Exception, /) -> None:
+    """Fail where a sink reports a fault."""
+    raise AssertionError(f"{sink} reports a fault") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -52,10 +52,14 @@ class Sample(msgspec.Struct, frozen=True, tag="health"):
     """``alerts.desktop``: viewers show notifications of the desktop."""
 
 
+# A number beyond 64 bits can be read, but not be sent back
+_Ref = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
 class Command(msgspec.Struct, frozen=True, tag="command"):
     """A command of the user; answered by a ``Reply`` with the same ``ref``."""
 
-    ref: int
+    ref: _Ref
     action: Action
     connection: str = ""
 
@@ -83,6 +87,7 @@ def decode(line: bytes) -> Message:
     """Return the message of one line; raises ``WsmonError`` where it is none."""
     try:
         message: Message = _DECODER.decode(line)
-    except msgspec.DecodeError as error:
+    # Numbers without end, and values nested without end, are no decode errors to msgspec
+    except (ValueError, OverflowError, RecursionError) as error:
         raise WsmonError(f"not a line of the control protocol: {error}") from error
     return message

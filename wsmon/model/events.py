@@ -60,6 +60,7 @@ EventName = Literal[
     "self.run.started",
     "self.run.ended",
     "self.alert.failed",
+    "self.sink.failed",
     "trace.request.start",
     "trace.request.end",
     "trace.downstream",
@@ -200,6 +201,7 @@ PROBLEM_NAMES: frozenset[EventName] = frozenset(
         "self.backpressure",
         "self.clock.stepped",
         "self.shed",
+        "self.sink.failed",
         "self.suspended",
         "subscription.lost",
     }

@@ -7,7 +7,6 @@ searched in a thread of their own and never delay the recording.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +17,7 @@ from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
 from wsmon.query.parser import ReferenceTime, parse
+from wsmon.recorder.run import ReportFault
 
 # Interval of the searches: an alert should be sent within 5 s
 EVERY_S = 0.25
@@ -29,7 +29,6 @@ _NOT_OUR_OWN = (
     Not(FieldTerm("name", (Exact("self.alert.failed"),))),
     Not(FieldTerm("connection", (Exact(""),))),
 )
-_LOG = logging.getLogger("wsmon.alerts")
 
 
 class RuleWatch:
@@ -42,8 +41,13 @@ class RuleWatch:
         detector: RuleDetector,
         clock: Clock,
         report: Callable[[str], None],
+        failed: ReportFault,
     ) -> None:
-        """Events after ``newest_id()`` are searched; ``report`` gets the sentence about a rule that was stopped."""
+        """Events after ``newest_id()`` are searched; ``report`` gets the sentence about a rule that was stopped.
+
+        ``failed`` gets the faults of ours, with the name of the sink.
+        """
+        self._failed = failed
         self._open_view = open_view
         self._newest_id = newest_id
         self._detector = detector
@@ -90,7 +94,7 @@ class RuleWatch:
                         self._after_id, self._failure = last_id, ""
                 except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                     if not isinstance(error, WsmonError):
-                        _LOG.exception("a mistake in looking for rules")
+                        self._failed("alert rules", error)
                     self._failure = f"rules are not looked for: {error}"
                 await asyncio.sleep(EVERY_S)
         finally:

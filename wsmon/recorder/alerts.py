@@ -25,7 +25,8 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.recorder.alert_channels import AlertChannel, AlertFailedError, CommandChannel, WebhookChannel
 from wsmon.recorder.alert_rules import RuleWatch
-from wsmon.recorder.run import EmitSelfEvent
+from wsmon.recorder.run import EmitSelfEvent, ReportFault
+from wsmon.recorder.sink_guard import SinkGuard
 
 # Alerts that wait for one channel; a flood of more is of no use to a person
 PLACES = 64
@@ -50,10 +51,11 @@ class AlertDispatcher:
         origin: AlertOrigin,
         emit: EmitSelfEvent,
         clock: Clock,
-        watch: Callable[[Callable[[str], None]], RuleWatch],
+        watch: Callable[[Callable[[str], None], ReportFault], RuleWatch],
+        guard: SinkGuard,
         descriptors: int | None = None,
     ) -> None:
-        """``watch`` makes the watch of the user's rules; it gets a function that reports the end of a rule.
+        """``watch`` makes the watch of the user's rules; it gets functions that report the end of a rule, and a fault.
 
         ``descriptors`` is the limit on open files that commands get; None for that of the recorder.
         """
@@ -63,7 +65,8 @@ class AlertDispatcher:
         self._announced = AlertDeduplicator()
         self._command = ChannelQueue("command", clock, self._report)
         self._webhook = ChannelQueue("webhook", clock, self._report)
-        self._rules = watch(self._report_rule)
+        self._guard = guard
+        self._rules = watch(self._report_rule, guard.failed)
         self._descriptors = descriptors
         self._spec = AlertSpec()
         self._secrets: tuple[str, ...] = ()
@@ -97,17 +100,21 @@ class AlertDispatcher:
     def take(self, notable: Sequence[Event]) -> None:
         """Send an alert for each of these committed events that was not announced before."""
         for event in notable:
-            if self._announced.is_new(event):
-                alert = Alert(event, alert_json(event, self._origin))
-                self._command.put(alert)
-                self._webhook.put(alert)
+            try:
+                if self._announced.is_new(event):
+                    alert = Alert(event, alert_json(event, self._origin))
+                    self._command.put(alert)
+                    self._webhook.put(alert)
+            except Exception as error:  # noqa: BLE001 - an error of ours costs one alert
+                self._guard.failed("alerts", error)
 
     async def run(self) -> None:
         """Watch rules and deliver until cancelled; waiting alerts are lost then, and a running command is killed."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._rules.run(), name="alert rules")
+            group.create_task(self._guard.keep("alert rules", self._rules.run), name="alert rules")
             for queue in (self._command, self._webhook):
-                group.create_task(queue.run(), name=f"alerts by {queue.name}")
+                name = f"alerts by {queue.name}"
+                group.create_task(self._guard.keep(name, queue.run), name=name)
 
     def _report_rule(self, why: str) -> None:
         why = mask_secrets(why, self._secrets)

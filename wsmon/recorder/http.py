@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ HEAD_BYTES = 16 * 1024
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 # Characters of a path and a query that are sent as they are; all others are percent-encoded
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
+_STATUS = re.compile(r"[1-9][0-9]{2}")
+# Up to a petabyte: more is longer than any limit
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 class BadAnswerError(Exception):
@@ -90,7 +94,7 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
             protocol, status = first.split(" ", 2)[:2]
-            if not protocol.startswith("HTTP/1.") or len(status) != 3:
+            if not protocol.startswith("HTTP/1.") or not _STATUS.fullmatch(status):
                 raise BadAnswerError("the answer is no HTTP")
             if not status.startswith("1"):
                 break
@@ -107,6 +111,7 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer
 
 async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str], most_bytes: int) -> bytes:
     length = headers.get("content-length", "")
-    if not most_bytes or not length.isdecimal() or int(length) > most_bytes:
+    # Before it is a number: thousands of digits are none to Python
+    if not most_bytes or not _LENGTH.fullmatch(length) or int(length) > most_bytes:
         return b""
     return await reader.readexactly(int(length))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import resource
@@ -34,6 +35,7 @@ from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import RetryTiming
 from wsmon.recorder.otlp_push import OtlpPusher, PushContext
 from wsmon.recorder.prometheus_server import HttpResponse, PrometheusEndpoint
+from wsmon.recorder.sink_guard import SinkGuard
 
 # A page is returned again for this long: numbers are counted once a second
 FRESH_NS: Final = 1_000_000_000
@@ -43,14 +45,19 @@ _OPEN_METRICS: Final = "application/openmetrics-text"
 _STATM: Final = Path("/proc/self/statm")
 _FILES: Final = Path("/proc/self/fd")
 
+_LOG = logging.getLogger("wsmon.recorder")
+
 
 class Monitoring:
     """Serves and sends the metrics of one recording, and never delays or ends it. Use it on the event loop."""
 
-    def __init__(self, sources: MetricSources, first_id: int, configuration: str, clock: Clock) -> None:
+    def __init__(
+        self, sources: MetricSources, first_id: int, configuration: str, clock: Clock, guard: SinkGuard
+    ) -> None:
         """``first_id``: the newest event before this run; ``configuration``: its path, or URLs."""
+        self._guard = guard
         self._metrics = Metrics(replace(sources, sinks=self._sinks), clock)
-        self._prometheus = PrometheusEndpoint(self._metrics.page)
+        self._prometheus = PrometheusEndpoint(self._metrics.page, guard.failed)
         resource = {"host.name": socket.gethostname(), "service.instance.id": str(sources.store)}
         context = PushContext(
             sources.store,
@@ -59,7 +66,7 @@ class Monitoring:
             self._metrics.families,
             {**resource, "wsmon.configuration": configuration},
         )
-        self._otlp = OtlpPusher(context, RetryTiming(clock, random.Random(os.urandom(16)).random))
+        self._otlp = OtlpPusher(context, RetryTiming(clock, random.Random(os.urandom(16)).random), guard.failed)
         self._secrets: tuple[str, ...] = ()
 
     def configure(self, configuration: Configuration) -> None:
@@ -80,13 +87,20 @@ class Monitoring:
     async def run(self) -> None:
         """Serve and send until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._prometheus.run(), name="prometheus")
-            group.create_task(self._otlp.run(), name="otlp")
-            group.create_task(self._metrics.watch_loop(), name="lag of the loop")
+            for name, run in (
+                ("prometheus", self._prometheus.run),
+                ("otlp", self._otlp.run),
+                ("loop lag", self._metrics.watch_loop),
+            ):
+                group.create_task(self._guard.keep(name, run), name=name)
 
     async def finish(self) -> None:
         """Send what is left after the last commit, in bounded time."""
-        await self._otlp.finish()
+        try:
+            await self._otlp.finish()
+        except Exception:  # noqa: BLE001 - the end of the recording comes all the same
+            # No event of it can be recorded any more
+            _LOG.exception("not all was sent at the end")
 
 
 @dataclass(frozen=True, slots=True)

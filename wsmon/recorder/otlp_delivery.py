@@ -58,6 +58,8 @@ SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs",
 _LEVEL: Final = 4
 _PATHS: Final[Mapping[RecordKind, str]] = {"spans": "v1/traces", "logRecords": "v1/logs", "metrics": "v1/metrics"}
 _REJECTED: Final = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
+# Of a count of 64 bits
+_COUNT_DIGITS: Final = 19
 _TOO_LARGE: Final = 413
 # Other statuses from 400 on concern the collector or us and not these records, which may be accepted later
 _BAD_RECORDS: Final = frozenset({400, 422})
@@ -157,11 +159,18 @@ def _rejected(body: bytes) -> int:
     """Return how many records the collector discarded, by the body of its answer."""
     try:
         answer = msgspec.json.decode(body or b"{}", type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    # Values nested without end are no decode error to msgspec
+    except (ValueError, RecursionError):
         return 0
     partial = answer.get("partialSuccess")
-    numbers = [partial.get(key) for key in _REJECTED] if isinstance(partial, dict) else []
-    return sum(int(number) for number in numbers if isinstance(number, int | str) and str(number).isdecimal())
+    return sum(_count(partial.get(key)) for key in _REJECTED) if isinstance(partial, dict) else 0
+
+
+def _count(value: object) -> int:
+    """Return a count of an answer, a number or (protobuf's JSON of 64 bits) its digits; 0 where it is neither."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _COUNT_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_COUNT_DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)

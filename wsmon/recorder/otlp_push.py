@@ -39,6 +39,7 @@ from wsmon.recorder.otlp_delivery import (
     read_position,
     write_position,
 )
+from wsmon.recorder.run import ReportFault
 from wsmon.store.reader import Reader
 
 # Interval at which metrics are collected and sent
@@ -81,7 +82,9 @@ class PushContext:
 class OtlpPusher:
     """Sends all signals of one recording. Use it on the event loop."""
 
-    def __init__(self, context: PushContext, timing: RetryTiming) -> None:
+    def __init__(self, context: PushContext, timing: RetryTiming, report: ReportFault) -> None:
+        """``report`` gets the faults of ours, with the name of the sink."""
+        self._report = report
         self._context = context
         self._timing = timing
         self._spec = OtlpSpec()
@@ -112,18 +115,23 @@ class OtlpPusher:
             if self._spec.url:
                 try:
                     await self._find_position()
-                except StoreError as error:
+                except (StoreError, OSError) as error:
                     self.health.failed("spans", f"is not sent anything: {error}")
                     await self._timing.sleep(RETRY_S)
                     continue
-            self._begin()
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(each.run(), name="otlp rows") for each in self._rows]
-                if self._points is not None:
-                    tasks.append(group.create_task(self._points.run(), name="otlp metrics"))
-                await self._changed.wait()
-                for task in tasks:
-                    task.cancel()
+            try:
+                self._begin()
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(each.run(), name="otlp rows") for each in self._rows]
+                    if self._points is not None:
+                        tasks.append(group.create_task(self._points.run(), name="otlp metrics"))
+                    await self._changed.wait()
+                    for task in tasks:
+                        task.cancel()
+            except Exception:
+                # After a cancellation, ``finish`` sends what is left; after a fault, ``run`` begins anew
+                await self._end()
+                raise
             await self._end()
 
     async def finish(self) -> None:
@@ -146,7 +154,9 @@ class OtlpPusher:
         collector = Collector(spec, context.resource, self._timing.clock)
         self._rows = [self._rows_of(kind, collector) for kind in _ROWS if kind in kinds]
         if "metrics" in kinds:
-            self._points = MetricPusher(context.families, context.begun_ns, collector, self.health, self._timing)
+            self._points = MetricPusher(
+                context.families, context.begun_ns, collector, self.health, self._timing, self._report
+            )
 
     async def _end(self) -> None:
         for rows in self._rows:
@@ -173,6 +183,7 @@ class OtlpPusher:
             self._timing,
             self._context.first_id if after_id is None else after_id,
             partial(self._move, kind),
+            self._report,
         )
 
     async def _move(self, kind: RowKind, event_id: int) -> None:
@@ -204,8 +215,10 @@ class RowPusher:
         timing: RetryTiming,
         after_id: int,
         moved: Callable[[int], Awaitable[None]],
+        report: ReportFault,
     ) -> None:
         """Events after ``after_id`` are sent; ``moved`` gets the id up to which all were accepted or rejected."""
+        self._report = report
         self._kind = kind
         self._store = store
         self._collector = collector
@@ -227,7 +240,7 @@ class RowPusher:
                 is_all = await self._step(is_patient=True)
             except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                 if not isinstance(error, StoreError):
-                    _LOG.exception("a mistake in sending %s", self._kind)
+                    self._report("otlp", error)
                 self._health.failed(self._kind, f"is not sent anything: {error}")
                 is_all = True
             await self._timing.sleep(ROWS_EVERY_S if is_all else PAUSE_S)
@@ -307,9 +320,11 @@ class MetricPusher:
         collector: Collector,
         health: SinkHealth,
         timing: RetryTiming,
+        report: ReportFault,
         every_s: float = METRICS_EVERY_S,
     ) -> None:
         """``begun_ns``: wall time at which the counters began."""
+        self._report = report
         self._families = families
         self._begun_ns = begun_ns
         self._collector = collector
@@ -349,7 +364,7 @@ class MetricPusher:
             try:
                 await self._take()
             except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
-                _LOG.exception("a mistake in taking the metrics")
+                self._report("otlp", error)
                 self._health.failed("metrics", f"is not sent anything: {error}")
             await self._timing.sleep(self._every_s)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsmon.errors import WsmonError
+from wsmon.recorder.run import ReportFault
 
 # Deadline of a whole request, and of sending a whole answer
 REQUEST_S: Final = 5.0
@@ -55,8 +56,15 @@ class _BadRequestError(Exception):
 class PrometheusEndpoint:
     """Serves metrics at the address of the configuration; retries while it is in use. Use it on the event loop."""
 
-    def __init__(self, metrics: Callable[[str], Awaitable[HttpResponse]], retry_s: float = RETRY_S) -> None:
+    def __init__(
+        self,
+        metrics: Callable[[str], Awaitable[HttpResponse]],
+        report: ReportFault,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        """``report`` gets the faults of ours, with the name of the sink."""
         self._metrics = metrics
+        self._report = report
         self._retry_s = retry_s
         self._address = ""
         self._changed = asyncio.Event()
@@ -77,7 +85,7 @@ class PrometheusEndpoint:
                 self.warning = ""
                 await self._changed.wait()
                 continue
-            server = PrometheusServer(self._address, self._metrics)
+            server = PrometheusServer(self._address, self._metrics, self._report)
             try:
                 await server.start()
             except WsmonError as error:
@@ -102,9 +110,17 @@ class PrometheusServer:
     """Serves one address until it is closed."""
 
     def __init__(
-        self, address: str, metrics: Callable[[str], Awaitable[HttpResponse]], request_s: float = REQUEST_S
+        self,
+        address: str,
+        metrics: Callable[[str], Awaitable[HttpResponse]],
+        report: ReportFault,
+        request_s: float = REQUEST_S,
     ) -> None:
-        """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header ``Accept``."""
+        """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header ``Accept``.
+
+        ``report`` gets the faults of ours, with the name of the sink.
+        """
+        self._report = report
         host, _, port = address.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
         self._port = int(port)
@@ -150,8 +166,8 @@ class PrometheusServer:
                 pass
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             _LOG.debug("a client left: %s", error)
-        except Exception:  # noqa: BLE001 - the border of the task: an error of ours costs one scrape
-            _LOG.exception("a mistake in the metrics")
+        except Exception as error:  # noqa: BLE001 - the border of the task: an error of ours costs one scrape
+            self._report("prometheus", error)
         finally:
             self._serving.pop(task)
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
@@ -168,7 +184,13 @@ class PrometheusServer:
         except (asyncio.LimitOverrunError, _BadRequestError):
             await self._send(writer, _answer("400 Bad Request", stays=False))
             return False
-        await self._send(writer, await self._reply(request))
+        try:
+            answer = await self._reply(request)
+        except Exception as error:  # noqa: BLE001 - an error of ours: the client is told that there is one
+            self._report("prometheus", error)
+            await self._send(writer, _answer("500 Internal Server Error", stays=False))
+            return False
+        await self._send(writer, answer)
         return request.stays
 
     async def _reply(self, request: _Request) -> bytes:

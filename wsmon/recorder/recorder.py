@@ -41,6 +41,7 @@ from wsmon.recorder.descriptors import raised_limit
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
+from wsmon.recorder.sink_guard import SinkGuard
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
@@ -136,13 +137,16 @@ class _Recording:
         if isinstance(self._loop, EngineLoop):
             self._loop.on_standstill = self._watch.stood_still
         self._emit = self_events(sink, clock)
+        self._guard = guard = SinkGuard(self._emit, clock, lambda: self._commands.secrets)
         origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
         watch = partial(
             RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.committed_id, rules, clock
         )
-        self._alerts = AlertDispatcher(origin, self._emit, clock, watch, options.child_descriptors)
+        self._alerts = AlertDispatcher(origin, self._emit, clock, watch, guard, options.child_descriptors)
         self._alerts.configure(configuration.alerts, configuration.secrets)
-        self._monitoring = Monitoring(self._metric_sources(), self._writer.committed_id, info.configuration, clock)
+        self._monitoring = Monitoring(
+            self._metric_sources(), self._writer.committed_id, info.configuration, clock, guard
+        )
         self._monitoring.configure(configuration)
         self._commands = CommandHandler(
             options,
@@ -154,7 +158,7 @@ class _Recording:
             self._emit,
             stopping.set,
         )
-        self._server = ControlServer(options.socket, self._hello, self._sample, self._commands.execute)
+        self._server = ControlServer(options.socket, self._hello, self._sample, self._commands.execute, guard.failed)
 
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
         """Start all parts, wait for the end, and end them; raise the failure that ended the recording."""
@@ -185,8 +189,8 @@ class _Recording:
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(opened), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
-                group.create_task(self._alerts.run(), name="alerts"),
-                group.create_task(self._monitoring.run(), name="monitoring"),
+                group.create_task(self._guard.keep("alerts", self._alerts.run), name="alerts"),
+                group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
             ]
             on_ready(self._info)
             await self._stopping.wait()
@@ -203,6 +207,8 @@ class _Recording:
                 await self._commands.reload()
             except WsmonError as error:
                 _LOG.warning("not reloaded: %s", error)
+            except Exception as error:  # noqa: BLE001 - the border of the reload: the recording goes on as it was
+                self._guard.failed("reload", error)
 
     async def _watch_limits(self) -> None:
         """End the recording when its time is up, or after the idle limit without viewers."""
@@ -242,7 +248,10 @@ class _Recording:
     def _health(self) -> Health:
         """Return the health of all parts; may be called on any thread."""
         health = self._writer.health()
-        return replace(health, warning=health.warning or self._alerts.warning or self._monitoring.warning)
+        return replace(health, warning=health.warning or self._sink_warning())
+
+    def _sink_warning(self) -> str:
+        return self._alerts.warning or self._monitoring.warning or self._guard.warning
 
     def _sample(self) -> Sample:
         health = self._health()

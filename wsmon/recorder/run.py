@@ -6,11 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from wsmon.config.specs import Configuration
 from wsmon.model.events import RECORDER, Event, EventName, Meta
 from wsmon.ports import Clock, EventSink
+
+# Reports a fault of ours in a sink, "prometheus", "otlp" or so, which ends no recording
+ReportFault: TypeAlias = Callable[[str, Exception], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
 from wsmon.recorder.alerts import AlertDispatcher
 from wsmon.recorder.monitoring import Monitoring
-from wsmon.recorder.run import EmitSelfEvent, RecorderOptions
+from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
 from wsmon.store.writer import Writer
 
 # A viewer repaints ten times a second, so it needs no more wake-ups than this
@@ -45,8 +45,13 @@ class ControlServer:
         hello: Callable[[], Hello],
         sample: Callable[[], Sample],
         execute: Callable[[Command], Awaitable[str]],
+        report: ReportFault,
     ) -> None:
-        """``execute`` carries a command out and returns a sentence; its ``WsmonError`` is the refusal."""
+        """``execute`` carries a command out and returns a sentence; its ``WsmonError`` is the refusal.
+
+        ``report`` gets the faults of ours, with the name of the sink.
+        """
+        self._report = report
         self._path = path
         self._hello = hello
         self._sample = sample
@@ -125,6 +130,8 @@ class ControlServer:
         except* (OSError, WsmonError, ValueError) as errors:
             # The client is gone, stuck, or not a viewer: none of that concerns the recording
             _LOG.info("viewer lost: %s", errors.exceptions[0])
+        except* Exception as errors:  # noqa: BLE001 - the border of the task: an error of ours costs one viewer
+            self._report("control", errors)
         finally:
             self._clients.pop(writer, None)
             self._serving.pop(task)
@@ -157,6 +164,10 @@ class ControlServer:
                 reply = Reply(command.ref, ok=True, text=await self._execute(command))
             except WsmonError as error:
                 reply = Reply(command.ref, ok=False, text=str(error))
+            except Exception as error:  # noqa: BLE001 - an error of ours costs one command
+                self._report("control", error)
+                what = f"`{command.action}` failed by a fault of wsmon ({type(error).__name__})"
+                reply = Reply(command.ref, ok=False, text=f"{what}; recorder.log has its place")
             await _send(writer, reply)
 
 
@@ -191,6 +202,11 @@ class CommandHandler:
         self._stop = stop
         # One reload at a time: the second one compares with what the first one applied
         self._reloading = asyncio.Lock()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets of the configuration in force, which no text may show."""
+        return self._configuration.secrets
 
     @property
     def digest(self) -> str:

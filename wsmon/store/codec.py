@@ -71,6 +71,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "self.run.ended": 96,
     "self.alert.failed": 97,
     "self.suspended": 98,
+    "self.sink.failed": 101,
     "trace.request.start": 110,
     "trace.request.end": 111,
     "trace.downstream": 112,

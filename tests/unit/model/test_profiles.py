@@ -55,6 +55,7 @@ IN_STANDARD = {
     "self.run.started",
     "self.run.ended",
     "self.alert.failed",
+    "self.sink.failed",
 }
 IN_LIGHTWEIGHT = {
     "message.batch_processed",
@@ -75,6 +76,7 @@ IN_LIGHTWEIGHT = {
     "self.run.started",
     "self.run.ended",
     "self.alert.failed",
+    "self.sink.failed",
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.builders import event, loss, message, numbered
-from tests.support.fake_ports import FakeClock, FakeView
+from tests.support.fake_ports import FakeClock, FakeView, no_fault
 from wsmon.errors import QueryError, StoreError
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event
@@ -61,7 +61,7 @@ async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     matches: list[RuleMatch] = []
     monkeypatch.setattr(detector, "report", matches.append)
     reported: list[str] = []
-    watch = RuleWatch(lambda: store, lambda: store.bounds().last_id, detector, FakeClock(), reported.append)
+    watch = RuleWatch(lambda: store, lambda: store.bounds().last_id, detector, FakeClock(), reported.append, no_fault)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watch.run(), name="rules")
         yield Watched(store, watch, matches, reported)

@@ -29,6 +29,7 @@ from wsmon.recorder.alerts import (
     alert_json,
 )
 from wsmon.recorder.run import self_events
+from wsmon.recorder.sink_guard import SinkGuard
 
 SOON_S = 5.0
 ABOUT = event("incident.opened", 0, "feed", id=7, type="stall")
@@ -196,8 +197,11 @@ def sink() -> RecordingSink:
 @pytest.fixture
 async def dispatcher(sink: RecordingSink) -> AsyncIterator[AlertDispatcher]:
     clock = FakeClock()
+    guard = SinkGuard(self_events(sink, clock), clock, tuple)
     watch = partial(RuleWatch, lambda: FakeView(()), lambda: 0, RuleDetector(), clock)
-    dispatcher = AlertDispatcher(AlertOrigin("box", "wsmon.toml", "store.db"), self_events(sink, clock), clock, watch)
+    dispatcher = AlertDispatcher(
+        AlertOrigin("box", "wsmon.toml", "store.db"), self_events(sink, clock), clock, watch, guard
+    )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(dispatcher.run(), name="alerts")
         yield dispatcher

@@ -89,6 +89,8 @@ async def test_interim_answers_are_skipped() -> None:
         (3, b"Content-Length: 4", b""),
         (9, b"X-Length: 4", b""),
         (9, b"Content-Length: -4", b""),
+        (9, b"Content-Length: " + b"9" * 5_000, b""),
+        (9, b"Content-Length: \xb2", b""),
     ],
 )
 async def test_a_body_is_read_up_to_the_size_that_was_asked_for(asked: int, head: bytes, body: bytes) -> None:
@@ -101,6 +103,9 @@ async def test_a_body_is_read_up_to_the_size_that_was_asked_for(asked: int, head
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
         b"HTTP/2 200\r\n\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2_0 OK\r\n\r\n",
+        b"HTTP/1.1 +20 OK\r\n\r\n",
+        b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n",
         b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * HEAD_BYTES + b"\r\n\r\n",
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import RecordingSink
 from tests.support.fake_ports import FakeClock
 from tests.support.metrics_samples import FEED, IDLE
 from wsmon.config.specs import Configuration
@@ -16,6 +17,8 @@ from wsmon.export.prometheus import OPEN_METRICS, PLAIN
 from wsmon.model.metrics import ConnectionTotals
 from wsmon.model.snapshot import Health
 from wsmon.recorder.monitoring import FRESH_NS, Metrics, MetricSources, Monitoring, process_facts, wants_open_metrics
+from wsmon.recorder.run import self_events
+from wsmon.recorder.sink_guard import SinkGuard
 
 OPEN = "application/openmetrics-text;version=1.0.0"
 
@@ -34,6 +37,10 @@ class Totals:
 def sources(store: Path, totals: Totals | None = None) -> MetricSources:
     health = Health(3, 900, 12.5, 5, is_paused=True, warning="disk full")
     return MetricSources(store, 2, 0, totals or Totals(), lambda: health, lambda: 40, lambda: 1_000, lambda: 2)
+
+
+def guard(sink: RecordingSink | None = None) -> SinkGuard:
+    return SinkGuard(self_events(sink or RecordingSink(), FakeClock()), FakeClock(), tuple)
 
 
 @pytest.fixture
@@ -93,7 +100,7 @@ def test_the_process_and_its_files_are_measured(store: Path) -> None:
 
 
 async def test_an_address_in_use_is_a_warning_until_the_configuration_has_another(store: Path) -> None:
-    monitoring = Monitoring(sources(store), 0, "/etc/w.toml", FakeClock())
+    monitoring = Monitoring(sources(store), 0, "/etc/w.toml", FakeClock(), guard())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monitoring.configure(_configuration(f"127.0.0.1:{taken.getsockname()[1]}"))
         async with asyncio.TaskGroup() as group:
@@ -111,3 +118,28 @@ async def test_an_address_in_use_is_a_warning_until_the_configuration_has_anothe
 
 def _configuration(prometheus: str) -> Configuration:
     return Configuration(None, "digest", (), prometheus=prometheus)
+
+
+async def test_a2_a_part_that_fails_is_an_event_and_a_warning_and_the_others_go_on(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_self: object) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("wsmon.recorder.otlp_push.OtlpPusher.run", broken)
+    monkeypatch.setattr("wsmon.recorder.otlp_push.OtlpPusher.finish", broken)
+    sink = RecordingSink()
+    watching = guard(sink)
+    monitoring = Monitoring(sources(store), 0, "/etc/w.toml", FakeClock(), watching)
+    monitoring.configure(_configuration("127.0.0.1:0"))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(monitoring.run(), name="monitoring")
+        failed = await sink.wait("self.sink.failed")
+        assert not running.done()
+        running.cancel()
+    await monitoring.finish()
+    assert (failed.meta, failed.error) == (
+        {"sink": "otlp", "count": 1},
+        "RecursionError: maximum recursion depth exceeded",
+    )
+    assert watching.warning.startswith("otlp failed: RecursionError")

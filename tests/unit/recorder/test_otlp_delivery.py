@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from tests.support.collectors import answer
+from tests.support.engines import raw_server
 from tests.support.fake_ports import FakeClock
+from wsmon.config.specs import OtlpSpec
 from wsmon.export.otlp import RecordKind
 from wsmon.model.metrics import SignalTotals, SinkState
-from wsmon.recorder.otlp_delivery import LOSS_SHOWN_NS, PushPosition, SinkHealth, read_position, write_position
+from wsmon.model.redact.masking import Sensitive
+from wsmon.recorder.otlp_delivery import (
+    LOSS_SHOWN_NS,
+    Accepted,
+    Collector,
+    PushPosition,
+    SinkHealth,
+    read_position,
+    write_position,
+)
 
 ALL: tuple[RecordKind, ...] = ("spans", "logRecords", "metrics")
 
@@ -123,3 +136,31 @@ def test_d11_one_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     write_position(tmp_path / "store.db", PushPosition("id", 8, 9))
     (tmp_path / "recorder.otlp").chmod(0o666)
     assert read_position(tmp_path / "store.db", "id") == PushPosition("id")
+
+
+@pytest.mark.parametrize(
+    ("body", "rejected"),
+    [
+        (b"{}", 0),
+        (b'{"partialSuccess":{"rejectedSpans":"3","rejectedLogRecords":4,"rejectedDataPoints":"0"}}', 7),
+        (b'{"partialSuccess":{"rejectedSpans":"' + b"9" * 5_000 + b'"}}', 0),
+        (b'{"partialSuccess":{"rejectedSpans":' + b"9" * 5_000 + b"}}", 0),
+        (b'{"partialSuccess":{"rejectedSpans":true}}', 0),
+        (b'{"partialSuccess":{"rejectedSpans":-3}}', 0),
+        ('{"partialSuccess":{"rejectedSpans":"\u0663"}}'.encode(), 0),
+        (b'{"partialSuccess":' * 15_000, 0),
+        (b'{"partialSuccess":' + b"[" * 60_000 + b"]" * 60_000 + b"}", 0),
+        (b'{"partialSuccess":[1]}', 0),
+        (b"[]", 0),
+        (b"\xff", 0),
+    ],
+)
+async def test_a2_an_answer_rejects_what_it_counts_and_odd_counts_are_none(body: bytes, rejected: int) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer("200 OK", body=body))
+        await writer.drain()
+
+    async with raw_server(serve) as port:
+        collector = Collector(OtlpSpec(Sensitive(f"http://127.0.0.1:{port}")), {}, FakeClock())
+        assert await collector.send("spans", b"{}") == Accepted(rejected)

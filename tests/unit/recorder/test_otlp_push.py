@@ -7,6 +7,7 @@ import asyncio
 from tests.support.background import background
 from tests.support.collectors import FakeCollector, answer
 from tests.support.engines import raw_server
+from tests.support.fake_ports import no_fault
 from tests.support.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import MetricFamily, NumberPoint
@@ -52,7 +53,7 @@ async def test_the_oldest_are_lost_and_counted_and_the_rest_arrives_in_order() -
         spec = OtlpSpec(Sensitive(f"http://127.0.0.1:{port}"))
         sends_to = Collector(spec, {}, clock)
         rhythm = RetryTiming(clock, lambda: 0.0, pause, AT_ONCE, AT_ONCE)
-        points = MetricPusher(taking.families, 0, sends_to, health, rhythm)
+        points = MetricPusher(taking.families, 0, sends_to, health, rhythm, no_fault)
         async with background(points.run(), "points"), asyncio.timeout(SOON_S):
             await taking.is_over.wait()
             collector.standing.clear()

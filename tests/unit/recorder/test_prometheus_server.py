@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from tests.support.fake_ports import FaultLog, no_fault
 from wsmon.errors import WsmonError
 from wsmon.recorder.monitoring import wants_open_metrics
 from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, HttpResponse, PrometheusServer
@@ -22,7 +23,7 @@ async def metrics(accept: str) -> HttpResponse:
 
 @asynccontextmanager
 async def serving(address: str = "127.0.0.1:0", request_s: float = 5.0) -> AsyncIterator[PrometheusServer]:
-    server = PrometheusServer(address, metrics, request_s)
+    server = PrometheusServer(address, metrics, no_fault, request_s)
     await server.start()
     try:
         yield server
@@ -126,7 +127,7 @@ async def test_a_client_that_does_not_read_its_answer_is_hung_up_on() -> None:
     async def endless(_accept: str) -> HttpResponse:
         return HttpResponse(b"x" * 50_000_000, "text/plain")
 
-    server = PrometheusServer("127.0.0.1:0", endless, request_s=0.1)
+    server = PrometheusServer("127.0.0.1:0", endless, no_fault, request_s=0.1)
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
     writer.write(f"GET /metrics HTTP/1.1\r\n{HOST}\r\n".encode())
@@ -164,4 +165,20 @@ async def test_closing_hangs_up_on_everybody() -> None:
 async def test_an_address_in_use_is_said() -> None:
     async with serving() as server:
         with pytest.raises(WsmonError, match=rf"prometheus: cannot listen on 127.0.0.1:{server.port}: .*in use"):
-            await PrometheusServer(f"127.0.0.1:{server.port}", metrics).start()
+            await PrometheusServer(f"127.0.0.1:{server.port}", metrics, no_fault).start()
+
+
+async def test_a2_a_fault_of_ours_is_told_to_the_client_and_reported() -> None:
+    async def failing(_accept: str) -> HttpResponse:
+        raise FileNotFoundError(2, "No such file or directory", "/gone")
+
+    faults = FaultLog()
+    server = PrometheusServer("127.0.0.1:0", failing, faults)
+    await server.start()
+    try:
+        status, _, body = await ask(server, f"GET /metrics HTTP/1.1\r\n{HOST}\r\n")
+        assert (status, body) == ("500 Internal Server Error", "500 Internal Server Error\n")
+        assert (await ask(server, f"GET /-/healthy HTTP/1.1\r\n{HOST}\r\n"))[0] == "200 OK"
+    finally:
+        await server.close()
+    assert faults.faults == [("prometheus", "FileNotFoundError(2, 'No such file or directory')")]
