@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import re
 from array import array
@@ -101,7 +102,14 @@ def import_files(
     report = ImportReport()
     _refuse_twice(paths)
     with ExitStack() as stack:
-        sources = [stack.enter_context(opened(path)) for path in paths]
+        try:
+            sources = [stack.enter_context(opened(path)) for path in paths]
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            raise UsageError(
+                f"{len(paths):,} files are more than may be open at once", "raise the limit: ulimit -n"
+            ) from error
         formats = [name or guessed_format(source) for source in sources]
         report.total_bytes = sum(source.total_bytes for source in sources) if STDIN not in paths else 0
         streams = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -262,3 +263,13 @@ def test_what_a_store_cannot_count_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b'{"name":"message.sent","ts":1768053744}\n')
     with pytest.raises(WsmonError, match="the times in the file lie too far apart: centuries cannot be counted"):
         import_files([str(tmp_path / "a.jsonl")], None, Full())
+
+
+def test_more_files_than_may_be_open_are_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("wsmon.export.importing.opened", full)
+    (tmp_path / "a.jsonl").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"1 files are more than may be open at once\. raise"):
+        imported(tmp_path / "a.jsonl")
