@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
@@ -21,6 +22,8 @@ SUSPICIOUS = re.compile(rb"token|secret|pass|sign|key|auth|jwt|otp|cookie", re.I
 
 _MAX_KEPT = 64
 _MAX_SECRET_CHARS = 8192
+# Values of a message that are looked at, some 5 ms; an authentication has a few
+_MAX_VALUES = 2_000
 # Masking shorter ones would mask ordinary text
 _MIN_SECRET_CHARS = 4
 # Beginning of a peer's error text that is masked before it is cut
@@ -62,17 +65,19 @@ class Credentials:
 
 def _credentials(message: JsonValue, *, is_auth: bool) -> Iterator[str]:
     todo: list[tuple[JsonValue, bool]] = [(message, is_auth)]
-    while todo:
+    for _ in range(_MAX_VALUES):
+        if not todo:
+            return
         value, secret = todo.pop()
         match value:
             case str() if secret:
                 yield value
             case list():
-                todo.extend((item, secret) for item in value)
+                todo.extend((item, secret) for item in value[:_MAX_VALUES])
             case dict():
                 todo.extend(
                     (item, (secret and key not in PLAIN_KEYS) or key in _BESIDE or is_credential_key(key))
-                    for key, item in value.items()
+                    for key, item in islice(value.items(), _MAX_VALUES)
                 )
 
 

@@ -85,3 +85,11 @@ def test_a_token_that_was_not_renewed_is_warned_of_once(life_s: float, warned_at
     (warning,) = grant.overdue(warned_at_s * SECOND_NS)
     assert (warning.name, warning.error_type) == ("error.occurred", "token_expires")
     assert grant.overdue(2**62) == ()
+
+
+def test_only_the_first_thousands_of_values_are_looked_at() -> None:
+    credentials = Credentials()
+    credentials.remember(
+        {"first": SECRET, **{str(number): "x" for number in range(10_000)}, "token": "last-one"}, is_auth=True
+    )
+    assert credentials.mask(f"{SECRET} or last-one") == "[FILTERED] or last-one"
