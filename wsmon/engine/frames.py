@@ -13,8 +13,8 @@ from typing import Protocol
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
-from wsmon.model.events import Direction, Event, EventName, Json, Meta, Opcode, Source
-from wsmon.model.redact import Redactor
+from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.redact import MASKED_UNREAD, Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
 
@@ -229,10 +229,6 @@ class FramePath:
                 meta=meta or None,
             )
         )
-
-
-# Of a message that would have held up other connections: the rest of it was masked without being read
-MASKED_UNREAD: Meta = {"masked": "budget"}
 
 
 def payload_limit_bytes(capture: CaptureSpec) -> int:

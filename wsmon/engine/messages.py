@@ -15,14 +15,14 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
-from wsmon.engine.frames import MASKED_UNREAD, cut, payload_limit_bytes
+from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
-from wsmon.model.redact import Redactor
+from wsmon.model.redact import MASKED_UNREAD, Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink

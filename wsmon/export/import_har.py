@@ -13,7 +13,7 @@ from wsmon.export.har_entry import HarEntry, HarFrame, read_entry, start_ns
 from wsmon.export.import_session import Fault, Incoming, derived, in_order, opening
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.http import status_phrase
-from wsmon.model.redact import Redactor
+from wsmon.model.redact import MASKED_UNREAD, Redactor
 from wsmon.model.units import MS_NS
 
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}
@@ -121,6 +121,7 @@ def _message(frame: HarFrame, source: Source, redactor: Redactor) -> Event:
         source, _name(frame.opcode, frame.direction), frame.ts_ns, 0,
         direction=frame.direction, opcode=frame.opcode, size=frame.size,
         payload=payload, truncated=frame.truncated, redacted=redacted,
+        meta=dict(MASKED_UNREAD) if redacted and redactor.is_over_budget else None,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, Incoming, Line, in_order, opening, session_source
 from wsmon.export.import_time import json_wall_ns, shown, wall_ns
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
-from wsmon.model.redact import Redactor
+from wsmon.model.redact import MASKED_UNREAD, Redactor
 from wsmon.model.statuses import Status
 
 _FRAME_NAMES: dict[tuple[Direction, str], EventName] = {
@@ -193,6 +193,7 @@ class _Session:
         return Event(
             self._source, _FRAME_NAMES[step.direction, kind], step.ts_ns, 0, direction=step.direction, opcode=kind,
             size=len(step.body), payload=payload, redacted=redacted,
+            meta=dict(MASKED_UNREAD) if redacted and self._redactor.is_over_budget else None,
         )  # fmt: skip
 
     def _end(self, step: _End) -> Event:

@@ -174,3 +174,8 @@ def test_any_bytes_are_events_or_faults(texts: list[bytes]) -> None:
     events, faults = read(*texts)
     assert [one.id for one in events] == list(range(1, len(events) + 1))
     assert len(faults) <= len(texts)
+
+
+def test_a_frame_that_is_too_much_to_read_says_that_its_rest_was_masked() -> None:
+    events, _ = read(*lines(frame(0, "out", "text", '{"token":"a"}' * 4_000), frame(1, "out", "text", '{"token":"a"}')))
+    assert [one.meta for one in events if one.name == "message.sent"] == [{"masked": "budget"}, None]

@@ -6,11 +6,18 @@ rest of a message is masked unread, and its event says so.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
+from wsmon.model.events import Meta
 from wsmon.model.redact.masking import ByteRange
 
 # Steps of any message, and bytes of a message for each step more: 64 KiB take 5 ms at most, 1 MiB takes 50
 _BASE_STEPS = 2_500
 _BYTES_PER_STEP = 48
+
+
+# In the metadata of a message whose rest was masked unread
+MASKED_UNREAD: Meta = MappingProxyType({"masked": "budget"})
 
 
 class StepBudget:
