@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import TypeAlias
@@ -64,11 +65,11 @@ class Credentials:
 
 
 def _credentials(message: JsonValue, *, is_auth: bool) -> Iterator[str]:
-    todo: list[tuple[JsonValue, bool]] = [(message, is_auth)]
+    todo: deque[tuple[JsonValue, bool]] = deque([(message, is_auth)])
     for _ in range(_MAX_VALUES):
         if not todo:
             return
-        value, secret = todo.pop()
+        value, secret = todo.popleft()
         match value:
             case str() if secret:
                 yield value
