@@ -6,7 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from wsmon.model.verdict.reason_grammar import ReasonKind, names_program_heartbeat, read_reason
+from wsmon.model.verdict.reason_grammar import (
+    Reading,
+    ReasonKind,
+    asked_wait,
+    names_program_heartbeat,
+    read_reason,
+)
 
 
 class Advice(NamedTuple):
@@ -67,14 +73,11 @@ _MISUSED = Advice(
 
 CODE_ADVICE: Final[Mapping[int, Advice]] = {
     1000: Advice(
-        "usually the server considers the conversation done; some servers send 1000 for an application error, a "
-        "deploy, a missed pong or a message too big as well (Sanic, python-socketio), and a proxy for a crash behind "
-        "it (mitmproxy)",
+        "usually the server considers the conversation done",
         "nothing to do if it is rare; if it comes regularly, ask whether the server limits the life of connections",
     ),
     1001: Advice(
-        "the server is shutting down, or moves its clients elsewhere, as many do at every deploy; some servers send "
-        "1001 for other ends as well, and a proxy before it at its own stop (Caddy)",
+        "usually the server, or a proxy before it, is shutting down, or moves its clients elsewhere",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about restarts and rebalancing",
     ),
     1002: Advice(
@@ -87,8 +90,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1004: _MISUSED,
     1005: Advice(
-        "the server closed without saying why, as many libraries do when close() is called without a code: at a "
-        "deploy, for a missed pong (Socket.IO), or when the application fails (Granian)",
+        "the server closed without saying why",
         "ask the operator of the server for its log at this time",
     ),
     1006: _MISUSED,
@@ -109,12 +111,11 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "compare the extensions of the handshake with those that the service requires",
     ),
     1011: Advice(
-        "the server met an error of its own, or sends 1011 for more than that: at every stop or deploy (Hypercorn), or "
-        "for a missed pong (websockets, Sanic, Uvicorn)",
-        "report it to the operator of the server, unless a deploy explains it: the time, the last messages sent",
+        "the server met an error of its own",
+        "report it to the operator of the server: the time, the reason, the last messages sent",
     ),
     1012: Advice(
-        "the server is restarting, as Uvicorn says at every stop or deploy",
+        "the server is restarting",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
     ),
     1013: Advice(
@@ -137,6 +138,33 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     3008: Advice(
         "a timeout at the server: usually it waited too long for something from us",
         "set ping.interval lower, and check what the service expects to be sent, and how soon",
+    ),
+}
+
+# The same of a code that came without a reason: programs send some codes for more than they mean
+_MUTE_ADVICE: Final[Mapping[int, Advice]] = {
+    1000: Advice(
+        f"{CODE_ADVICE[1000].cause}; some servers send 1000 for an application error, a deploy, a missed pong or a "
+        "message too big as well (Sanic, python-socketio), and a proxy for a crash behind it (mitmproxy)",
+        CODE_ADVICE[1000].next,
+    ),
+    1001: Advice(
+        f"{CODE_ADVICE[1001].cause}, as many do at every deploy; some servers send 1001 for other ends as well",
+        CODE_ADVICE[1001].next,
+    ),
+    1005: Advice(
+        f"{CODE_ADVICE[1005].cause}, as many libraries do when close() is called without a code: at a deploy, for a "
+        "missed pong (Socket.IO), or when the application fails (Granian)",
+        CODE_ADVICE[1005].next,
+    ),
+    1011: Advice(
+        f"{CODE_ADVICE[1011].cause}, or sends 1011 for more than that: at every stop or deploy (Hypercorn), or for a "
+        "missed pong (websockets, Sanic, Uvicorn)",
+        "report it to the operator of the server, unless a deploy explains it: the time, the last messages sent",
+    ),
+    1012: Advice(
+        f"{CODE_ADVICE[1012].cause}; some servers send 1012 at every stop (Uvicorn)",
+        CODE_ADVICE[1012].next,
     ),
 }
 
@@ -172,26 +200,38 @@ def says_nothing(reason: str, code: int | None) -> bool:
     return not shown or shown.lower() == code_meaning(code).lower() or _EMPTY_REASON.fullmatch(shown) is not None
 
 
-def advice_on_code(code: int | None, meaning: str) -> Advice:
-    """Return the advice on a close code; ``meaning`` is that of the protocol in use, empty where it has none."""
+def advice_on_code(code: int | None, meaning: str, reason: str = "") -> Advice:
+    """Return the advice on a close code, apart from what its reason says.
+
+    ``meaning`` is that of the protocol in use, empty where it has none. With a ``reason`` nothing is said of programs
+    that send the code without one; a time to wait that the reason names is part of the next step.
+    """
+    is_mute = says_nothing(reason, code)
+    advice = _advice_on_code(code, meaning, "" if is_mute else "this reason and ")
+    if is_mute and code is not None:
+        advice = _MUTE_ADVICE.get(code, advice)
+    wait = asked_wait(reason)
+    return Advice(advice.cause, f"wait {wait} before dialling again; {advice.next}") if wait else advice
+
+
+def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
     known = None if code is None else CODE_ADVICE.get(code)
     if known is not None:
         return known
+    look_up = f"look up {also}the code in the documentation of the service"
     if meaning:
         told = advice_on_reason(meaning)
-        step = "look up the code in the documentation of the service, and check the last messages sent"
+        step = f"{look_up}, and check the last messages sent"
         return Advice(f"the protocol of the service calls this “{meaning}”", step if told is None else told.next)
     if code is not None and 3000 <= code <= 4999:
-        return Advice(
-            "the code is the service's own",
-            "look up the code in the documentation of the service",
-        )
+        return Advice("the code is the service's own", look_up)
     return _MISUSED
 
 
 # What each kind of reason means for us, and what helps
 _ANSWERS: Final = (
-    "compare last frame in and out: nothing in means that the path was dead, else the server read too late"
+    "compare last frame in and out: nothing in for as long may mean that the path was dead; frames in, that an answer "
+    "of ours came late, or that the service wants a heartbeat of its own"
 )
 _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ReasonKind.INIT_TWICE: Advice(
@@ -229,7 +269,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         f"{_ANSWERS}; look up which heartbeat the service documents",
     ),
     ReasonKind.STALE: Advice(
-        "the server took the connection for dead: its pings found no answer from us in time (NATS)", _ANSWERS
+        "the server took the connection for dead, as NATS does when its pings found no answer in time", _ANSWERS
     ),
     ReasonKind.REQUEST_TIMEOUT: Advice(
         "the server waited too long for a pong, or for anything to be sent",
@@ -244,11 +284,12 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "nothing to do if the limit is known: expect the loss, or reconnect before it",
     ),
     ReasonKind.LATE_LOGIN: Advice(
-        "a timeout of the login: possibly the server waited too long for what a client has to send first",
+        "a timeout of the login: it, or what a client has to send first, did not come in time",
         "send the login or the first message sooner, and check which one the service documents",
     ),
     ReasonKind.TIMEOUT: Advice(
-        "a timeout at the server, which the reason does not name: possibly of silence, or of the connection's lifetime",
+        "a timeout at the server, which the reason does not name: of silence, of the connection's lifetime, or of a "
+        "login",
         "compare the time since the last frame with the time open: after a silence, set ping.interval lower",
     ),
     ReasonKind.SLOW: Advice(
@@ -264,7 +305,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "check the token: whether it is the right one, complete, and still valid",
     ),
     ReasonKind.EXPIRED: Advice(
-        "the credentials ran out, or were not accepted",
+        "a credential is no longer valid: its time is over, or it was revoked",
         "renew the token, and check how long it lives",
     ),
     ReasonKind.SESSION_OVER: Advice(
@@ -311,7 +352,7 @@ _FAMILIES: Final[Mapping[int, frozenset[ReasonKind]]] = {
     1007: frozenset({ReasonKind.BAD_MESSAGE}),
     1009: frozenset({ReasonKind.TOO_BIG}),
     1010: frozenset({ReasonKind.UNSUPPORTED}),
-    1011: frozenset(),
+    1011: frozenset({ReasonKind.SERVER_ERROR, ReasonKind.PONG}),
     1012: frozenset({ReasonKind.RESTART}),
     1013: frozenset({ReasonKind.RATE, ReasonKind.CONNECTIONS, ReasonKind.RESTART, ReasonKind.UNAVAILABLE}),
     1014: frozenset(),
@@ -323,23 +364,45 @@ _FAMILIES: Final[Mapping[int, frozenset[ReasonKind]]] = {
 }
 
 
+# Codes that many programs send for every end, so that a reason of another kind possibly says more than the code
+_GENERAL_CODES: Final = (1011,)
+
+
 def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
     """Return the advice on what a reason says; ``None`` where it is not understood, or where the code says otherwise.
 
-    ``code`` is that of the close frame with the reason; ``None`` for a text that is not in one.
+    ``code`` is that of the close frame with the reason; ``None`` for a text that is not in one. Of a reason that
+    ``strains_code`` it is a possibility, with the meaning of the code beside it.
     """
     reading = read_reason(text)
-    if reading is None:
-        return None
-    family = None if code is None else _FAMILIES.get(code)
-    # Some programs send a code of errors for a ping that was not answered
-    if family is not None and reading.kind not in family and not names_program_heartbeat(text):
+    if reading is None or (not _fits(reading, text, code) and code not in _GENERAL_CODES):
         return None
     advice = _REASON_ADVICE[reading.kind]
-    if not reading.wait:
+    if reading.wait:
+        step = "ask the operator of the service why" if reading.kind is ReasonKind.BANNED else advice.next
+        advice = Advice(advice.cause, f"wait {reading.wait} before dialling again; {step}")
+    if code is None or _fits(reading, text, code):
         return advice
-    step = "ask the operator of the service why" if reading.kind is ReasonKind.BANNED else advice.next
-    return Advice(advice.cause, f"wait {reading.wait} before dialling again; {step}")
+    usual = CODE_ADVICE[code]
+    return Advice(
+        f"possibly {advice.cause}; {code} itself means an error of the server",
+        f"{advice.next}; if that is not it: {usual.next}",
+    )
+
+
+def strains_code(text: str, code: int | None) -> bool:
+    """Return whether a reason is understood, and is of another kind than the code, which servers use so all the same.
+
+    What it says is then a possibility, and no statement.
+    """
+    reading = read_reason(text)
+    return reading is not None and code in _GENERAL_CODES and not _fits(reading, text, code)
+
+
+def _fits(reading: Reading, text: str, code: int | None) -> bool:
+    family = None if code is None else _FAMILIES.get(code)
+    # Some programs send a code of errors for a ping that was not answered
+    return family is None or reading.kind in family or names_program_heartbeat(text)
 
 
 def advice_on_words(meaning: str) -> Advice | None:
@@ -353,5 +416,6 @@ def names_limit(text: str, code: int | None = None) -> bool:
     return (
         reading is not None
         and reading.kind in (ReasonKind.RATE, ReasonKind.CONNECTIONS)
-        and (advice_on_reason(text, code) is not None)
+        and advice_on_reason(text, code) is not None
+        and not strains_code(text, code)
     )

@@ -23,6 +23,7 @@ from wsmon.model.verdict.close_codes import (
     advice_on_words,
     code_meaning,
     says_nothing,
+    strains_code,
 )
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
 from wsmon.model.verdict.history import CUTS, IDLE_S, History, Precursor
@@ -183,7 +184,8 @@ def _by_reason(
     advice = advice_on_reason(event.reason, event.close_code) or _advice_on_code(event)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
-    found = _Explanation(advice, "stated", quote, evidence)
+    certainty: Certainty = "inferred" if strains_code(event.reason, event.close_code) else "stated"
+    found = _Explanation(advice, certainty, quote, evidence)
     kind = reason_kind(event.reason)
     is_timeout = kind is ReasonKind.TIMEOUT
     if kind in (ReasonKind.PONG, ReasonKind.HEARTBEAT) and (silent := _unanswered(event, history, said)):
@@ -325,7 +327,7 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
 
 
 def _advice_on_code(event: Event) -> Advice:
-    return advice_on_code(event.close_code, _protocol_meaning(event))
+    return advice_on_code(event.close_code, _protocol_meaning(event), event.reason)
 
 
 def _protocol_meaning(event: Event) -> str:

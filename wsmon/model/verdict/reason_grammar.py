@@ -83,6 +83,14 @@ def read_reason(text: str) -> Reading | None:
     return None if kind is None else Reading(kind, wait)
 
 
+def asked_wait(text: str) -> str:
+    """Return the time that a text asks to wait, as it has it, whatever else it says; empty where it names none."""
+    if len(text) > _LONGEST:
+        return ""
+    waits = filter(None, map(_WAITS.fullmatch, _clauses(text)))
+    return next((each for waiting in waits for each in waiting.groups() if each), "")
+
+
 def reason_kind(text: str) -> ReasonKind | None:
     """Return what a text says; ``None`` where it is not understood."""
     reading = read_reason(text)
@@ -130,7 +138,11 @@ _CONTRACTIONS: Final = (
 _ENDS: Final = re.compile(r"[.!?:,](?=\s|$)|[;()\[\]{}\n\r|–—]|\s-+\s|\b(?:because of|because|due to)\b")
 _WORD: Final = re.compile(r"[^\W_](?:[\w.]*\w)?")
 # Numbers that stand before a reason: of HTTP, of the service
-_NUMBER_FIRST: Final = re.compile(r"(?:(?:http|error|code) )?[1-9]\d{2,4} (?=\D)")
+_NUMBER_FIRST: Final = re.compile(
+    r"(?:(?:http|error|code) )?[1-9]\d{2,4} (?=\D)(?!(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)$)"
+)
+# IRC puts the host before the reason, in several forms
+_IRC_LINK: Final = re.compile(r"closing link: ?\S.*?[(\[]([^()\[\]]+)[)\]]\s*$")
 
 
 def _clauses(text: str) -> list[str]:
@@ -140,7 +152,7 @@ def _clauses(text: str) -> list[str]:
     plain = _QUOTED.sub(" quoted ", plain)
     if " " not in plain:
         plain = _CAMEL.sub(" ", plain).replace("-", " ")
-    lower = plain.lower()
+    lower = _IRC_LINK.sub(r"closing link: \1", plain.lower())
     for pattern, spelling in _CONTRACTIONS:
         lower = pattern.sub(spelling, lower)
     parts = (" ".join(_WORD.findall(part.replace("_", " "))) for part in _ENDS.split(lower))
@@ -228,6 +240,7 @@ _NEUTRAL: Final = re.compile(
     r"(?: by (?:the )?(?:server|peer|remote host))?|"
     rf"(?:closing|terminating|dropping|disconnecting|rejecting)(?: {_LINK}| you)?|"
     r"(?:stopping|closing|ending) the stream|"
+    r"the (?:websocket )?(?:connection|session)|"
     rf"you {_IS}disconnected|(?:client event|request) {_IS}rejected"
 )
 
@@ -298,6 +311,9 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         r"(?:no|missed|missing) (?:pong|pongs|ping response|ping reply|answer to ping|response to ping)"
         rf"(?: received)?(?: from client| in time)?{_PER}",
         rf"client (?:did|does) not (?:respond|reply|answer) (?:to )?{_DET}(?:ping|pings)(?: in time)?",
+        # Pusher, 4201
+        r"(?:a )?ping was sent to (?:the )?client|but no (?:reply|response|answer) was received|"
+        r"see ping and pong messages",
         r"client failed (?:the )?(?:ping|ping pong)",
     ),
     ReasonKind.HEARTBEAT: _pattern(
@@ -335,14 +351,17 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         r"(?:connection )?not (?:authori[sz]ed|authenticated) (?:within timeout|in time)",
     ),
     ReasonKind.SESSION_OVER: _pattern(
-        rf"{_DET}(?:(?:user|login|auth) )?session {_IS}(?:expired|timed out|timeout|invalidated|revoked|invalid|"
+        rf"{_DET}(?:(?:user|login|auth) )?session {_IS}(?:expired|invalidated|revoked|invalid|"
         r"no longer valid|not valid)|invalid session|expired session",
+        rf"{_DET}(?:user |login |auth |http )session {_IS}(?:timed out|timeout)",
         rf"(?:(?:user|you|client) )?{_IS}logged ?out|user logout|logout",
         rf"{_DET}(?:user |account )?password {_IS}(?:changed|reset)|password change",
     ),
     ReasonKind.TIMEOUT: _pattern(
         rf"(?:(?:{_LINK}|the) )?(?:(?:read|receive|recv|request) )?(?:timeout|timed out)"
         rf"(?: (?:after|of) {_SPAN})?{_PER}",
+        # In Java the session is the connection (JSR 356): "The WebSocket session [0] timeout expired" (Tomcat)
+        rf"(?:{_LINK} )?timeout {_IS}(?:expired|exceeded|reached)",
     ),
     ReasonKind.SLOW: _pattern(
         r"slow (?:consumer|client|reader|subscriber|receiver)(?: detected)?",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.builders import loss
@@ -68,7 +70,7 @@ def test_each_known_code_has_a_cause_of_its_own() -> None:
         ("keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
         ("Idle timeout", "the server closes connections on which nothing is sent for a while"),
         ("slow consumer", "the server gave up sending because we, or the path to us, took the data too slowly"),
-        ("JWT expired", "the credentials ran out, or were not accepted"),
+        ("JWT expired", "a credential is no longer valid: its time is over, or it was revoked"),
         ("Unauthorized", "the server does not accept who we are, or does not allow this"),
         ("shutting down for maintenance", "the server is restarting or under maintenance"),
         ("logged in elsewhere", "a newer connection with the same identity took the place of this one"),
@@ -138,11 +140,8 @@ def test_a_word_alone_is_no_clue(reason: str, wrong: str) -> None:
         (1002, "token expired"),
         (1009, "rate limit exceeded"),
         (1011, "access denied for user"),
-        (1011, "heartbeat timeout"),
-        (1011, "idle timeout"),
         (1011, "quota service down"),
-        (1011, "Too many open files"),
-        (1011, "Unauthorized"),
+        (1011, "redis connection lost"),
         (1012, "Unauthorized"),
         (1013, "token expired"),
         (1014, "timeout"),
@@ -156,9 +155,13 @@ def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_me
     ("code", "reason", "cause"),
     [
         (1011, "keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
+        (1011, "no pong received", "the heartbeat of the server found no answer from us in time"),
+        (1011, "Too many open files", "the server names an error of its own"),
+        (1011, "Internal server error", "the server names an error of its own"),
         (1012, "maintenance window", "the server is restarting or under maintenance"),
         (1013, "too many connections", "the server limits the number of connections, and the limit was reached"),
         (1001, "maximum connection duration of 24h reached", "the server limits the lifetime of connections"),
+        (4009, "Session timeout", "a timeout at the server, which the reason does not name"),
         (1001, "connection timeout", "a timeout at the server, which the reason does not name"),
         (1000, "read timeout", "a timeout at the server, which the reason does not name"),
         (4001, "login from another device", "a newer connection with the same identity took the place of this one"),
@@ -169,6 +172,56 @@ def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_me
 )
 def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str, cause: str) -> None:
     assert alone(loss(code=code, reason=reason)).cause.startswith(f"“{reason}”, {code} by peer; {cause}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "step"),
+    [
+        (
+            "Token expired",
+            "a credential is no longer valid: its time is over, or it was revoked",
+            "renew the token, and check how long it lives",
+        ),
+        (
+            "Rate limit exceeded",
+            "the server limits how much or how often, and the limit was reached",
+            "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+        ),
+        (
+            "Idle timeout",
+            "the server closes connections on which nothing is sent for a while",
+            "set ping.interval lower, or send what the service takes for activity",
+        ),
+        (
+            "Server restarting",
+            "the server is restarting or under maintenance",
+            "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+        ),
+    ],
+)
+def test_w3_a_reason_of_another_kind_than_internal_error_is_possibly_the_cause(
+    reason: str, cause: str, step: str
+) -> None:
+    assert alone(loss(code=1011, reason=reason)) == Verdict(
+        "peer",
+        "1011 internal error",
+        f"“{reason}”, 1011 by peer; possibly {cause}; 1011 itself means an error of the server",
+        f"{step}; if that is not it: report it to the operator of the server: the time, the reason, the last messages "
+        "sent",
+        certainty="inferred",
+    )
+
+
+@pytest.mark.parametrize("reason", ["access denied for user", "redis connection lost", "Internal server error"])
+def test_w3_programs_that_send_1011_for_more_belong_to_a_frame_without_a_reason(reason: str) -> None:
+    verdict = alone(loss(code=1011, reason=reason))
+    assert not re.search(r"deploy|pong|Hypercorn", f"{verdict.cause} {verdict.next}")
+    assert "at every stop or deploy (Hypercorn)" in alone(loss(code=1011, reason="")).cause
+
+
+def test_a_time_to_wait_beside_words_that_are_not_understood_is_part_of_the_next_step() -> None:
+    verdict = alone(loss(code=1013, reason="shard hot; retry in 5s"))
+    assert verdict.next.startswith("wait 5s before dialling again; dial less often")
 
 
 def test_a_ban_for_a_time_is_over_after_it() -> None:

@@ -344,7 +344,7 @@ def test_v1_a_code_with_a_meaning_comes_before_words_which_are_only_quoted(code:
 @pytest.mark.parametrize("words", [CHAT, "bye"])
 def test_a_server_that_goes_away_is_believed_before_its_words(words: str) -> None:
     verdict = opened(message(words, 89.7, FEED)).verdict(loss(90, code=1001, reason=""))
-    assert f"“{words}”, 0.3 s before; the server is shutting down" in verdict.cause
+    assert f"“{words}”, 0.3 s before; usually the server, or a proxy before it, is shutting down" in verdict.cause
     assert verdict.next.endswith("; the last words of the peer may say why")
 
 

@@ -201,8 +201,8 @@ def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> 
     says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "token expired", "error_type": ""}
     verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
     assert verdict.cause == (
-        "“token expired”, 1008 by peer; the credentials ran out, or were not accepted; the last 3 losses all came "
-        "within 5 s of opening"
+        "“token expired”, 1008 by peer; a credential is no longer valid: its time is over, or it was revoked; the "
+        "last 3 losses all came within 5 s of opening"
     )
     assert verdict.next == "renew the token, and check how long it lives"
 
@@ -232,7 +232,9 @@ def test_connections_to_one_host_that_break_together() -> None:
     harness.judge(loss(100, "a", code=1001, reason=""), loss(101, "b", code=1001, reason=""))
     verdict = harness.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
     assert verdict.evidence == (4, 5)
-    assert verdict.cause.startswith("closed by peer: 1001 going away; the server is shutting down")
+    assert verdict.cause.startswith(
+        "closed by peer: 1001 going away; usually the server, or a proxy before it, is shutting down"
+    )
     assert verdict.cause.endswith(
         "; 2 other connections to this host ended in the same way within 2 s: "
         "possibly a shared cause (server or network)"

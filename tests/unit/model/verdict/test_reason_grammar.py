@@ -41,7 +41,9 @@ READ = {
     ReasonKind.PONG: (
         "keepalive ping timeout", "ping timed out", "Ping/Pong timeout", "No response from ping frame.", "Pong timeout",
         "Pong reply not received", "Client failed ping-pong", "no pong received in 30 s",
-        "client did not respond to ping",
+        "client did not respond to ping", "Closing Link: 1.2.3.4 (Ping timeout: 240 seconds)",
+        "Closing Link: bob[host.example.com] (Ping timeout: 240 seconds)",
+        "Pong reply not received: ping was sent to the client, but no reply was received - see ping and pong messages",
     ),
     ReasonKind.HEARTBEAT: (
         "heartbeat timeout", "heartbeat lost", "missed too many heartbeats", "no heartbeat received",
@@ -59,7 +61,10 @@ READ = {
         "24h connection limit reached", "maximum session duration exceeded",
     ),
     ReasonKind.LATE_LOGIN: ("Connection initialisation timeout", "authentication timeout", "login timed out"),
-    ReasonKind.TIMEOUT: ("timeout", "read timeout", "connection timeout", "Timed out", "request timeout"),
+    ReasonKind.TIMEOUT: (
+        "timeout", "read timeout", "connection timeout", "Timed out", "request timeout", "Session timeout",
+        "Session timed out.", "The WebSocket session [0] timeout expired",
+    ),
     ReasonKind.SLOW: ("slow consumer", "client too slow", "send buffer full", "Slow Consumer Detected"),
     ReasonKind.BANNED: (
         "account suspended by admin", "kicked by app", "banned", "You have been banned by an administrator",
@@ -74,7 +79,7 @@ READ = {
         "Authentication failed: token expired", "token expired at 12:03",
     ),
     ReasonKind.SESSION_OVER: (
-        "Password changed", "session expired", "Session timed out.", "Your session has been invalidated.",
+        "Password changed", "session expired", "User session timed out.", "Your session has been invalidated.",
         "user logged out", "invalid session",
     ),
     ReasonKind.CREDENTIALS: (
