@@ -120,6 +120,7 @@ WSMON = (
         "the oldest events are removed past this",
         "retention.size_bytes",
     ),
+    ConfigKey("retention.secure_delete", FlagKind(), False, "true: what is removed is overwritten in the file"),
     ConfigKey("alerts.bell", FlagKind(), True, "viewers ring when an incident opens"),
     ConfigKey("alerts.desktop", FlagKind(), False, "and notify the desktop through the terminal"),
     ConfigKey(

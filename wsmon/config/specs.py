@@ -123,6 +123,8 @@ class RetentionSpec:
 
     age_s: float = 14 * 86_400.0
     size_bytes: int = 2_000_000_000
+    secure_delete: bool = False
+    """Overwrite all that is removed; otherwise what lies in pages that are written anyway."""
 
 
 _NO_RULES: Mapping[str, str] = MappingProxyType({})

@@ -1,6 +1,10 @@
 """Retention: prune events by age and size and rollups by age, a slice at a time, and when to do it.
 
 Events are removed from the oldest id on, so that ids have no holes, and spans with the event that ended them.
+With ``secure_delete`` their bytes are overwritten with zeros, also in pages that become free. Of payloads of 400 bytes
+pruning then costs the same, of 4 KB three times the processor time, of 40 KB five times; and it writes as much as it
+removes, into the log and into the file, which without it is next to nothing for long payloads.
+
 Transitions, sessions and incidents stay: the uptime of any period is computed from them, and they are few. The file
 does not shrink, but freed pages are used again (``auto_vacuum`` would update a map of all pages with every insert).
 """
@@ -59,6 +63,8 @@ class Retention:
         self.spec = spec
         self._slice = FIRST_SLICE_EVENTS
         self._is_too_large = False
+        # As the connection was opened
+        self._is_secure = False
         (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
 
     @property
@@ -71,6 +77,7 @@ class Retention:
     def prune_events(self) -> Pruned:
         """Remove one slice of events that are too old or too many; returns ``NOTHING`` where all may stay."""
         began_ns = self._clock.mono_ns()
+        self._use_secure_delete()
         oldest_id, last_id = self._meta(META_OLDEST_ID), self._meta(META_LAST_ID)
         # The first id that stays, if the whole slice goes
         end_id = min(oldest_id + self._slice, last_id - NEWEST_EVENTS + 1)
@@ -103,6 +110,14 @@ class Retention:
                     connection.execute(f"DELETE FROM {table} WHERE level = ? AND bucket < ?", (level, end))
             return True
         return False
+
+    def _use_secure_delete(self) -> None:
+        """Overwrite what is removed from now on, or no longer, as the configuration in force says."""
+        is_secure = self.spec.secure_delete
+        if is_secure != self._is_secure:
+            mode = "ON" if is_secure else "FAST"
+            self._connection.execute(f"PRAGMA secure_delete = {mode}").fetchall()
+            self._is_secure = is_secure
 
     def _too_many(self, events: int) -> int:
         """Events to remove for the store to fit, computed from their mean size; 0 while it fits."""

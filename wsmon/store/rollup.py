@@ -18,10 +18,10 @@ from wsmon.model.histogram import merge
 from wsmon.model.metrics import ConnectionTotals, Distribution
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, storable, unpack
 from wsmon.store.connections import ConnectionRecord
-from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, OTHER, Level
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
 
-# Message types of a bucket; the rest is "other", so that a hostile peer cannot fill the store with names
-MOST_TYPES = 100
+# Of a key
+KEY_CHARS = 120
 # Keys for monitoring systems alone, in one second of a connection
 MOST_MONITORED = 400
 
@@ -32,20 +32,24 @@ class Bucket:
     """What happened on one connection in one second, minute or hour."""
 
     __slots__ = (
-        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "monitored", "sums", "types",
+        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "keys", "least", "monitored",
+        "removed_dims", "sums",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.counters = [0] * len(COUNTERS)
         # By dimension and key
         self.dims: dict[tuple[int, str], int] = {}
-        # Message types among the keys
-        self.types = 0
+        # Number of keys by dimension, without "other"
+        self.keys: Counter[int] = Counter()
+        # A count that none of the keys of a full dimension is below
+        self.least: dict[int, int] = {}
         # Counts by bucket of the histogram, by metric
         self.hists: dict[int, dict[int, int]] = {}
         # Count, sum and greatest value, by metric
         self.sums: dict[int, tuple[int, int, int]] = {}
         self.changed_dims: set[tuple[int, str]] = set()
+        self.removed_dims: set[tuple[int, str]] = set()
         self.changed_metrics: set[int] = set()
         # For monitoring systems alone, and in no row: counts by dimension and key
         self.monitored: dict[tuple[str, str], int] = {}
@@ -53,14 +57,38 @@ class Bucket:
         self.above: dict[tuple[int, int], int] = {}
 
     def count(self, dimension: int, key: str, n: int = 1) -> None:
-        """Count a key of a dimension."""
-        place = (dimension, storable(key))
-        if dimension == TYPE and place not in self.dims:
-            if self.types >= MOST_TYPES:
+        """Count a key of a dimension: a peer may choose it, so the ``MOST_KEYS`` most frequent are kept."""
+        place = (dimension, storable(key[:KEY_CHARS]))
+        if place not in self.dims and place[1] != OTHER:
+            if self.keys[dimension] >= MOST_KEYS and not self._make_room(dimension, n):
                 place = (dimension, OTHER)
-            self.types += 1
+            else:
+                self.keys[dimension] += 1
+        self._add(place, n)
+
+    def _add(self, place: tuple[int, str], n: int) -> None:
         self.dims[place] = self.dims.get(place, 0) + n
         self.changed_dims.add(place)
+        self.removed_dims.discard(place)
+
+    def _make_room(self, dimension: int, n: int) -> bool:
+        """Move the rarest key of a full dimension to "other" where it is rarer than ``n``; return whether it was.
+
+        So names that a peer sends once do not keep those out that come often.
+        """
+        if n <= self.least.get(dimension, 0):
+            return False
+        counts = ((count, place) for place, count in self.dims.items() if place[0] == dimension and place[1] != OTHER)
+        least, rarest = min(counts)
+        self.least[dimension] = least
+        if n <= least:
+            return False
+        del self.dims[rarest]
+        self.keys[dimension] -= 1
+        self._add((dimension, OTHER), least)
+        self.changed_dims.discard(rarest)
+        self.removed_dims.add(rarest)
+        return True
 
     def count_types(self, kinds: Iterable[str], way: str) -> None:
         """Count types of messages; their direction is a dimension for monitoring systems alone."""
@@ -100,16 +128,12 @@ class Bucket:
     def forget_changes(self) -> None:
         """Forget which keys and metrics changed: they are committed."""
         self.changed_dims.clear()
+        self.removed_dims.clear()
         self.changed_metrics.clear()
 
 
-# Keys of one dimension of one connection
-MOST_KEYS = 100
 # Keys of all dimensions of all connections: each is a series that a monitoring system keeps for weeks
 MOST_SERIES = 5_000
-# Of a key, which a peer may choose
-KEY_CHARS = 120
-
 _DIMENSION_OF = {number: name for name, number in DIMENSIONS.items()}
 _METRIC_OF = {number: name for name, number in METRICS.items()}
 
@@ -233,6 +257,7 @@ _METRIC = MultiRowInsert(
     "INSERT OR REPLACE", "rollup_metric", ("level", "bucket", "connection", "metric", "count", "sum", "max", "hist")
 )
 
+_REMOVE = "DELETE FROM rollup_dim WHERE level = ? AND bucket = ? AND connection = ? AND dimension = ? AND key = ?"
 _WHERE_ONE = "WHERE level = ? AND bucket = ? AND connection = ?"
 _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
 
@@ -294,13 +319,16 @@ class Rollups:
         rollups: list[SqlValue] = []
         dims: list[SqlValue] = []
         metrics: list[SqlValue] = []
+        removed: list[tuple[SqlValue, ...]] = []
         for key in self._changed:
             bucket = self._held[key]
+            removed += ((*key, *place) for place in bucket.removed_dims)
             rollups += (*key, *bucket.counters)
             for place in bucket.changed_dims:
                 dims += (*key, *place, bucket.dims[place])
             for metric in bucket.changed_metrics:
                 metrics += (*key, metric, *bucket.sums[metric], pack(bucket.hists[metric]))
+        self._connection.executemany(_REMOVE, removed)
         for statements, values in ((_ROLLUP, rollups), (_DIM, dims), (_METRIC, metrics)):
             statements.write(self._connection, values)
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (self.rolled_s, META_ROLLED_S))
@@ -353,7 +381,7 @@ class Rollups:
             bucket.counters = list(counters)
         for bucket, (dimension, key, n) in rows("rollup_dim"):
             bucket.dims[dimension, str(key)] = n
-            bucket.types += dimension == TYPE
+            bucket.keys[dimension] += key != OTHER
         for bucket, (metric, count, total, greatest, hist) in rows("rollup_metric"):
             bucket.sums[metric] = (count, total, greatest)
             bucket.hists[metric] = unpack(hist)

@@ -51,7 +51,9 @@ DIMENSIONS: dict[Dimension, int] = {
     "sequence": 6,
 }
 
-# rollup_dim.key of all message types beyond the first hundred of a bucket
+# Keys of a dimension that a bucket keeps, and that statistics show: the most frequent, since a peer may choose them
+MOST_KEYS = 100
+# rollup_dim.key of all others of a dimension
 OTHER = "other"
 
 # The counters of a rollup row, in the order of its columns

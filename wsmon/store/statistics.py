@@ -34,7 +34,7 @@ from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
-from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
 
 _ALL_CONNECTIONS = (0, 2**63 - 1)
@@ -109,7 +109,7 @@ class _ConnectionCounts:
 
     def by_key(self, dimension: Dimension) -> Mapping[str, int]:
         """Counts of a dimension, most frequent first."""
-        return dict(sorted(self.keys[DIMENSIONS[dimension]].items(), key=lambda pair: (-pair[1], pair[0])))
+        return most_frequent(self.keys[DIMENSIONS[dimension]])
 
     def summary(self, metric: Metric, unit: int) -> Summary | None:
         """A distribution in ``unit`` of the metric; ``None`` where nothing was measured."""
@@ -250,6 +250,16 @@ def _of_connection(
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))
 
 
+def most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the ``MOST_KEYS`` greatest counts, in order, and the sum of the rest as ``OTHER``, which stands last.
+
+    Each bucket keeps as few keys; a period has many buckets, and each may have others.
+    """
+    named = sorted(((key, n) for key, n in counts.items() if key != OTHER), key=lambda pair: (-pair[1], pair[0]))
+    rest = counts.get(OTHER, 0) + sum(n for _, n in named[MOST_KEYS:])
+    return {**dict(named[:MOST_KEYS]), **({OTHER: rest} if rest else {})}
+
+
 _SIZE = METRICS["size"]
 
 _ID = "SELECT id FROM connection WHERE name = ?"
@@ -296,7 +306,7 @@ def trend(
         _spreads(measured[metrics[0]], buckets),
         _spreads(measured[metrics[1]], buckets),
         _sizes(measured[_SIZE][0].counts()),
-        dict(sorted(types.items(), key=lambda pair: (-pair[1], pair[0]))),
+        most_frequent(types),
     )
 
 

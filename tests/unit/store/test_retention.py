@@ -126,3 +126,28 @@ def test_buckets_go_by_the_age_of_their_level(run: Recording) -> None:
 def test_a_second_that_is_in_no_minute_yet_stays(run: Recording) -> None:
     run.commit(message(), now_s=0.5)
     assert not retention(run, FakeClock(T0_NS + round(DAY_S * SECOND_NS))).prune_rollups()
+
+
+@pytest.mark.parametrize("length", [40, 30_000])
+def test_d16_with_secure_delete_nothing_of_what_was_removed_is_left_in_the_file(run: Recording, length: int) -> None:
+    word = "unrecognised-secret"
+    run.commit(*(message(f"{word} {n} ".ljust(length, "x")) for n in range(200)), message(), message(), now_s=10)
+    one = retention(run, FakeClock(T0_NS + round(2 * DAY_S * SECOND_NS)), age_s=DAY_S)
+    one.spec = RetentionSpec(DAY_S, 0, secure_delete=True)
+    assert prune_all(one) == 200
+    run.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert word.encode() not in run.path.read_bytes()
+
+
+def test_a_reload_turns_secure_delete_on_and_off(run: Recording) -> None:
+    def mode() -> object:
+        return run.rows("PRAGMA secure_delete")[0][0]
+
+    one = retention(run, FakeClock())
+    modes = []
+    for is_secure in (False, True, False):
+        one.spec = RetentionSpec(secure_delete=is_secure)
+        one.prune_events()
+        modes.append(mode())
+    # 2: overwritten where that costs no page
+    assert modes == [2, 1, 2]

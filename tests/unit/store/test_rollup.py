@@ -11,8 +11,8 @@ from tests.support.builders import T0_NS, event, loss, message, ping, pong, usab
 from tests.support.stores import Recording, recording
 from wsmon.model.histogram import bucket_index
 from wsmon.store.codec import SqlValue, unpack
-from wsmon.store.rollup import MOST_TYPES, Bucket, Rollups
-from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
+from wsmon.store.rollup import KEY_CHARS, Bucket, Rollups
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension
 
 T0_S = T0_NS // 1_000_000_000
 # The buckets around the first second
@@ -188,9 +188,67 @@ def test_a_transaction_that_is_repeated_counts_once(run: Recording) -> None:
 
 def test_message_types_past_the_hundredth_are_counted_as_other() -> None:
     bucket = Bucket()
-    for number in range(MOST_TYPES + 5):
+    for number in range(MOST_KEYS + 5):
         bucket.count(DIMENSIONS["type"], f"type-{number}")
     bucket.count(DIMENSIONS["type"], "type-0", 2)
     bucket.count(DIMENSIONS["error_type"], "dns")
     kept = {key: n for (_, key), n in bucket.dims.items() if key in ("type-0", "type-99", "type-100", "other", "dns")}
     assert kept == {"type-0": 3, "type-99": 1, "other": 5, "dns": 1}
+
+
+@pytest.mark.parametrize("dimension", [*DIMENSIONS])
+def test_d16_every_dimension_keeps_a_hundred_keys_and_other(dimension: Dimension) -> None:
+    bucket, number = Bucket(), DIMENSIONS[dimension]
+    for each in range(10 * MOST_KEYS):
+        bucket.count(number, f"key-{each}")
+    assert len(bucket.dims) == MOST_KEYS + 1
+    assert bucket.dims[number, OTHER] == 9 * MOST_KEYS
+    bucket.count(number, "x" * 10_000, 3)
+    assert max(len(key) for _, key in bucket.dims) == KEY_CHARS
+    assert sum(bucket.dims.values()) == 10 * MOST_KEYS + 3
+
+
+def test_d16_a_flood_of_names_keeps_none_out_that_comes_often() -> None:
+    hour, error_type = Bucket(), DIMENSIONS["error_type"]
+    for second in range(50):
+        delta = Bucket()
+        for each in range(2 * MOST_KEYS):
+            delta.count(error_type, f"junk-{second}-{each}")
+        if second:
+            delta.count(error_type, "timeout", 5)
+        hour.add(delta)
+    assert (hour.dims[error_type, "timeout"], len(hour.dims)) == (49 * 5, MOST_KEYS + 1)
+    assert sum(hour.dims.values()) == 50 * 2 * MOST_KEYS + 49 * 5
+
+
+def test_d16_a_key_that_made_room_has_no_row_any_more_also_after_a_restart(tmp_path: Path) -> None:
+    with recording(tmp_path / "store.db") as run:
+        rollups = Rollups(run.database.connection)
+        full, late = Bucket(), Bucket()
+        for each in range(MOST_KEYS):
+            full.count(DIMENSIONS["type"], f"junk-{each:03}")
+        rollups.fold(T0_S, 1, full)
+        _commit(run, rollups)
+        late.count(DIMENSIONS["type"], "trade", 7)
+        rollups.fold(T0_S, 1, late)
+        _commit(run, rollups)
+        kept = _types(run)
+        assert kept == sorted([*((f"junk-{each:03}", 1) for each in range(1, MOST_KEYS)), ("trade", 7), (OTHER, 1)])
+        again = Rollups(run.database.connection)
+        one_more = Bucket()
+        one_more.count(DIMENSIONS["type"], "one more")
+        again.fold(T0_S, 1, one_more)
+        _commit(run, again)
+        assert [row for row in _types(run) if row not in kept] == [(OTHER, 2)]
+
+
+def _types(run: Recording) -> list[tuple[SqlValue, ...]]:
+    """Types and counts of the buckets of a second."""
+    return sorted(run.rows("SELECT key, n FROM rollup_dim WHERE level = 1"))
+
+
+def _commit(run: Recording, rollups: Rollups) -> None:
+    run.database.connection.execute("BEGIN")
+    rollups.write()
+    run.database.connection.execute("COMMIT")
+    rollups.committed()

@@ -30,6 +30,8 @@ from wsmon.model.events import Event
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.store.reader import Reader
+from wsmon.store.schema import MOST_KEYS, OTHER
+from wsmon.store.statistics import most_frequent
 
 NAME = "orders"
 MINUTE_NS = 60 * SECOND_NS
@@ -338,3 +340,12 @@ def test_a_connection_that_flaps_is_down_since_its_last_end_and_failing_for_long
     (past,) = statistics_of(path, 0, 30).connections
     assert (now.down_since_ns, now.failing_since_ns) == (at_ns(162), at_ns(100))
     assert (past.down_since_ns, past.failing_since_ns) == (None, None)
+
+
+def test_d16_the_most_frequent_hundred_of_a_period_are_named_and_the_rest_is_other() -> None:
+    counts = {f"key-{each:03}": 1_000 - each for each in range(MOST_KEYS + 2)} | {OTHER: 5}
+    found = most_frequent(counts)
+    assert list(found)[:2] == ["key-000", "key-001"]
+    assert (len(found), list(found)[-1], found[OTHER]) == (MOST_KEYS + 1, OTHER, 5 + 900 + 899)
+    assert sum(found.values()) == sum(counts.values())
+    assert most_frequent({"b": 1, "a": 1}) == {"a": 1, "b": 1}
