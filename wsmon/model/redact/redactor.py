@@ -15,7 +15,7 @@ from wsmon.model.redact.budget import StepBudget
 from wsmon.model.redact.key_values import credential_ranges
 from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, CODE_AFTER, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
-from wsmon.model.redact.shapes import WAMP_STARTS, shape_ranges
+from wsmon.model.redact.shapes import shape_ranges
 from wsmon.model.redact.siblings import login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
 from wsmon.model.redact.values import SecretValues
@@ -65,9 +65,11 @@ def _names_credential(name: str) -> bool:
 MARKS = (
     *(b"pass", b"token", b"secret", b"cookie", b"credential", b"auth", b"otp", b"pwd", b"jwt", b"ssn", b"cvv"),
     *(b"srf", b"sess", b"signature", b"device_code", b"devicecode", b"verif", b"identify", b"oper "),
-    *(b"_key", b"-key", b".key", b" key", b"apikey", b"privatekey", b"accesskey", b"signingkey", b"listenkey"),
-    *(b"encryptionkey", b"clientkey", b"pin_", b"pincode"),
-    *(word + end for word in (b"sid", b"pin") for end in (b'"', b"\\", b"=", b":", b"%")),
+    *(b"_key", b"-key", b".key", b" key", b"apikey", b"privatekey", b"accesskey", b"signingkey", b"nkey"),
+    *(b"clientkey", b"pin_", b"pincode"),
+    *(word + end for word in (b"sid", b"pin") for end in (b'"', b"\\", b"=", b":")),
+    # JSON in a URL, and the ticket of WAMP
+    *(b"%22", b'[5,"', b'[5, "'),
     # In MessagePack
     *(b"\xa3sid", b"\xa3pin"),
     # Shapes, and messages that log in
@@ -124,7 +126,7 @@ class Redactor:
         # Bytes of each needle before and behind the word
         self._surplus = tuple(short.get(needle, (0, 0)) for needle in needles)
         self._find_keys = _searcher(needles).find_matches_as_indexes
-        added = {needle for needle in needles if not any(mark in needle for mark in MARKS)}
+        added = {needle for needle in key_needles if not any(mark in needle for mark in MARKS)}
         escaped = {json.dumps(needle.decode())[1:-1].lower().encode() for needle in added}
         self._find_any = _searcher(_shortest({*MARKS, *added, *escaped, *self._values.needles})).find_matches_as_indexes
         # Of the last message that was changed: whether a part of it was not read, and masked
@@ -137,7 +139,7 @@ class Redactor:
         more steps than ``StepBudget`` has, the rest of it is masked, and where a pattern takes too long, all of it;
         ``is_over_budget`` says so of the last message that was changed.
         """
-        if not self._find_any(payload.lower()) and not self._patterns and not payload.startswith(WAMP_STARTS):
+        if not self._find_any(payload.lower()) and not self._patterns:
             return payload, False
         self.is_over_budget = False
         masked = payload

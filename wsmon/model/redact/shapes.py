@@ -40,7 +40,6 @@ _SASL_ELEMENT = re.compile(
 _SASL_PLAIN = re.compile(rb"(?<![A-Za-z0-9+/=])([A-Za-z0-9+/]{8,2048}+={0,2})(?![A-Za-z0-9+/])")
 # AUTHENTICATE of WAMP: the answer to a challenge, https://wamp-proto.org
 _WAMP = re.compile(rb"\s*+\[\s*+5\s*+,\s*+\"((?:[^\"\\]|\\.)++)\"(?=\s*+,\s*+\{)", re.DOTALL)
-WAMP_STARTS = (b"[5", b"[ 5", b" [", b"\n[")
 # "bearer authentication failed" is no credential: a token has digits, capitals or length
 _PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
 

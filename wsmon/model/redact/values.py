@@ -25,6 +25,7 @@ _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _UNICODE = re.compile(r"\\u[0-9a-f]{4}")
 _NUMBER = re.compile(rb"[0-9.eE+-]+")
 _LONGEST_NUMBER = 400
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 # Characters behind a secret in base64 that contain a part of it; of base64 of base64, those of its last character, too
 _BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for count in (1, 4))
 
@@ -67,7 +68,9 @@ class SecretValues:
             cut = self._cuts.get(form)
             if cut is not None:
                 tail = _BASE64_TAILS[cut > 1].match(text, end)
-                yield ByteRange(start - cut if start >= cut else 0, tail.end() if tail else end)
+                before = text[max(0, start - cut) : start]
+                start -= len(before) - len(before.rstrip(_BASE64))
+                yield ByteRange(start, tail.end() if tail else end)
                 continue
             yield ByteRange(start, end)
             if strings is not None and strings.end_around(text, start) is None:
