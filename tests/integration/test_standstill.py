@@ -125,6 +125,12 @@ async def test_d2_a_peer_that_was_not_answered_meanwhile_is_told_as_that(home: H
     assert ended.verdict is not None
     assert "keepalive ping timeout" in ended.verdict.cause
     assert "wsmon itself stood still for " in ended.verdict.cause
+    assert ended.meta is not None
+    suspended_ms, resumed_ms = ended.meta["suspended_ms"], ended.meta["resumed_ms"]
+    assert isinstance(suspended_ms, float)
+    assert isinstance(resumed_ms, float)
+    assert suspended_ms >= (STOPPED_S - 0.5) * 1000
+    assert resumed_ms >= 0
 
 
 async def test_d1_a_locked_store_opens_no_stall_and_runs_no_alert_command(home: Home, tmp_path: Path) -> None:

@@ -413,8 +413,7 @@ class Session:
         ending = CloseSummary.of(facts)
         open_ns = self._open_ns()
         meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
-        if (suspended_ms := self._suspended_ms()) is not None:
-            meta["suspended_ms"] = suspended_ms
+        meta |= self._own_standstill()
         if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
         if tap.subprotocol is None:
@@ -442,16 +441,21 @@ class Session:
         moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
         return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
 
-    def _suspended_ms(self) -> float | None:
-        """Return how long the recorder stood still before the end, in ms; None where the peer was heard in between."""
+    def _own_standstill(self) -> dict[str, Json]:
+        """Return for how long the recorder stood still before the end, sleep included, and how long ago that ended.
+
+        For ``meta``; empty where the peer was heard since. The clock that times the frames stops while the machine
+        sleeps, so the time since the last frame bounds neither.
+        """
         if self._standstill is None:
-            return None
+            return {}
         standstill, ended_ns = self._standstill
         heard_ns = self._frames.last_in_ns or 0
         # What came in shortly after had waited in the socket, as a close frame has that was sent meanwhile
         if heard_ns > ended_ns + SHORTLY_NS:
-            return None
-        return round(standstill.total_ns / MS_NS, 3)
+            return {}
+        since_ns = self._clock.mono_ns() - ended_ns
+        return {"suspended_ms": round(standstill.total_ns / MS_NS, 3), "resumed_ms": round(since_ns / MS_NS, 3)}
 
     def _age_ns(self) -> int:
         return self._clock.mono_ns() - self._started_ns

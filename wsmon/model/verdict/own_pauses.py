@@ -21,8 +21,8 @@ from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
 # A pause is noticed by a peer that waits about as long; one that is much shorter than the time since is none of it
 _MOST_TIMES: Final = 10
-# A standstill may have ended at any time since the last frame of the peer: this long before the end it is recent
-_RECENT_NS: Final = 30 * SECOND_NS
+# A standstill that was over this long before the end was just before it, or long before it
+_RECENT_NS: Final = 5 * SECOND_NS
 _REMOTE_NS: Final = 120 * SECOND_NS
 # Hardly a peer gives up on one that does not answer for less than this, unless it says so
 _NOTICED_NS: Final = 2 * SECOND_NS
@@ -33,6 +33,8 @@ _SHARE: Final = 0.8
 _TOLD_KINDS: Final = frozenset({ReasonKind.PONG, ReasonKind.HEARTBEAT, ReasonKind.STALE, ReasonKind.SLOW})
 # What it may say of one, among other occasions
 _VAGUE_KINDS: Final = frozenset({ReasonKind.TIMEOUT, ReasonKind.REQUEST_TIMEOUT})
+# What it says of one that sends nothing, as a recorder that stands still does
+_SILENT_KINDS: Final = frozenset({ReasonKind.IDLE})
 # Times that a reason names
 _WAIT: Final = re.compile(
     r"\b(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.IGNORECASE
@@ -41,8 +43,9 @@ _UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
 
 # Close codes without a reason that servers send where an answer is missing, among other occasions
 _UNANSWERED_CODES: Final = (1005, 1011, 3008)
-# Codes that do not depend on the client
+# Codes that do not depend on the client, with which some servers end the session of one that does not answer as well
 _ORDERLY_CODES: Final = (1000, 1001, 1012)
+_AMBIGUOUS_CODES: Final = (1000,)
 
 _STANDSTILL_STEP: Final = (
     "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
@@ -72,12 +75,11 @@ def find_own_pause(event: Event, history: History) -> OwnPause | None:
 
 def _standstill(event: Event) -> OwnPause | None:
     lasted_ns = suspended_ns(event)
-    if not lasted_ns or _is_of_the_peer(event):
+    if not lasted_ns or _is_of_the_peer(event, lasted_ns):
         return None
-    since_ns = _since_heard_ns(event)
-    when = "just before" if since_ns <= _RECENT_NS else f"within the {fmt.duration(since_ns)} before"
-    fact = f"{when}, wsmon itself stood still for {fmt.duration(lasted_ns)} and answered nothing"
-    if not _may_follow(event, lasted_ns) or since_ns > _REMOTE_NS:
+    since_ns = _since_resumed_ns(event)
+    fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.duration(lasted_ns)} and answered nothing"
+    if since_ns is None or since_ns > _REMOTE_NS or not _may_follow(event, lasted_ns):
         # A reason of the peer needs no fact beside it that explains nothing
         return None if event.reason and event.close_by == "peer" else OwnPause(fact, "")
     return OwnPause(f"{fact}{_inference(event)}", _STANDSTILL_STEP, is_foremost=True)
@@ -85,7 +87,7 @@ def _standstill(event: Event) -> OwnPause | None:
 
 def _slow_store(event: Event, history: History) -> OwnPause | None:
     pause = history.pause
-    if pause is None or _is_of_the_peer(event) or not _is_near(event, pause, history):
+    if pause is None or _is_of_the_peer(event, pause.lasted_ns) or not _is_near(event, pause, history):
         return None
     if not _may_follow(event, pause.lasted_ns):
         return None
@@ -102,10 +104,12 @@ def _is_near(event: Event, pause: Precursor, history: History) -> bool:
     return 0 <= since_ns <= min(timeout_ns or USUAL_PONG_TIMEOUT_NS, _MOST_TIMES * pause.lasted_ns)
 
 
-def _is_of_the_peer(event: Event) -> bool:
+def _is_of_the_peer(event: Event, lasted_ns: int) -> bool:
     """Return whether the peer closed with a code that does not depend on the client, and gave no reason."""
-    is_mute = says_nothing(event.reason, event.close_code)
-    return event.close_by == "peer" and event.close_code in _ORDERLY_CODES and is_mute
+    is_mute = event.close_by == "peer" and says_nothing(event.reason, event.close_code)
+    if not is_mute or event.close_code not in _ORDERLY_CODES:
+        return False
+    return event.close_code not in _AMBIGUOUS_CODES or lasted_ns < USUAL_PONG_TIMEOUT_NS
 
 
 def _may_follow(event: Event, lasted_ns: int) -> bool:
@@ -115,8 +119,11 @@ def _may_follow(event: Event, lasted_ns: int) -> bool:
     if event.close_by != "peer":
         return event.error_type in CUTS and lasted_ns >= _NOTICED_NS
     if says_nothing(event.reason, event.close_code):
-        return event.close_code in _UNANSWERED_CODES and lasted_ns >= _NOTICED_NS
-    if reason_kind(event.reason) not in _TOLD_KINDS | _VAGUE_KINDS:
+        return event.close_code in (*_UNANSWERED_CODES, *_AMBIGUOUS_CODES) and lasted_ns >= _NOTICED_NS
+    kind = reason_kind(event.reason)
+    if kind in _SILENT_KINDS and lasted_ns < _SHARE * _silent_ns(event):
+        return False
+    if kind not in _TOLD_KINDS | _VAGUE_KINDS | _SILENT_KINDS:
         return False
     stated_ns = _stated_wait_ns(event.reason)
     return stated_ns is None or lasted_ns >= _SHARE * stated_ns
@@ -125,8 +132,11 @@ def _may_follow(event: Event, lasted_ns: int) -> bool:
 def _inference(event: Event) -> str:
     if event.close_by == "heartbeat":
         return ": we may have missed a pong meanwhile"
-    if reason_kind(event.reason) in _TOLD_KINDS:
+    kind = reason_kind(event.reason)
+    if kind in _TOLD_KINDS:
         return ""
+    if kind in _SILENT_KINDS:
+        return ": nothing could be sent meanwhile"
     return ": the other side possibly gave up on it"
 
 
@@ -139,12 +149,27 @@ def _stated_wait_ns(reason: str) -> int | None:
     return max(spans, default=None)
 
 
-def _since_heard_ns(event: Event) -> int:
-    """Return for how long at most the end of a standstill was past: nothing came in after it."""
-    last_in_ms = (event.meta or {}).get("last_in_ms")
-    if isinstance(last_in_ms, (int, float)):
-        return round(last_in_ms * MS_NS)
-    return event.duration_ns or 0
+def _since_resumed_ns(event: Event) -> int | None:
+    """Return how long before the end a standstill was over; None where that was not measured."""
+    return _age_ns(event, "resumed_ms")
+
+
+def _silent_ns(event: Event) -> int:
+    """Return for how long nothing had gone in either direction."""
+    ages = [age for key in ("last_in_ms", "last_out_ms") if (age := _age_ns(event, key)) is not None]
+    return min(ages, default=event.duration_ns or 0)
+
+
+def _age_ns(event: Event, key: str) -> int | None:
+    age_ms = (event.meta or {}).get(key)
+    return round(age_ms * MS_NS) if isinstance(age_ms, (int, float)) else None
+
+
+def _until(since_ns: int | None) -> str:
+    """Return when a standstill was over, as the beginning of a clause."""
+    if since_ns is None:
+        return "after the last message of the peer"
+    return "just before" if since_ns <= _RECENT_NS else f"until {fmt.duration(since_ns)} before"
 
 
 def _ago(since_ns: int) -> str:

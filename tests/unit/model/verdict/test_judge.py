@@ -255,9 +255,10 @@ STOOD_STILL = "just before, wsmon itself stood still for 6.0 s and answered noth
 FIND_OUT = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
 
 
-def after_standstill(ended: Event, suspended_ms: float = 6_000.0, **ages: float) -> Event:
-    """The end, after a standstill of the recorder since the peer was last heard."""
-    return msgspec.structs.replace(ended, meta={**(ended.meta or {}), "suspended_ms": suspended_ms, **ages})
+def after_standstill(ended: Event, suspended_ms: float = 6_000.0, resumed_ms: float = 40.0, **ages: float) -> Event:
+    """The end, after a standstill of the recorder that was over so long before it."""
+    own = {"suspended_ms": suspended_ms, "resumed_ms": resumed_ms}
+    return msgspec.structs.replace(ended, meta={**(ended.meta or {}), **own, **ages})
 
 
 @pytest.mark.parametrize(("code", "reason"), [
@@ -317,14 +318,45 @@ def test_a_standstill_explains_nothing_that_the_peer_explains_otherwise(
     assert alone(after_standstill(ended, suspended_ms)) == alone(ended)
 
 
-def test_a_standstill_is_just_before_only_where_that_is_known() -> None:
+@pytest.mark.parametrize(("lasted_s", "said"), [(119, "1m"), (300, "5m"), (3_600, "1h00m"), (28_800, "8h00m")])
+@pytest.mark.parametrize("reason", ["", "Connection timed out"])
+def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard(
+    lasted_s: float, said: str, reason: str
+) -> None:
+    ended = loss(code=1000, reason=reason) if reason else broken("eof")
+    # A machine that slept: the clock of the frames stood still as well
+    for heard_s in (lasted_s + 2, 100.0):
+        verdict = alone(after_standstill(ended, lasted_s * 1000.0, 2_000.0, last_in_ms=heard_s * 1000.0))
+        fact = f"; just before, wsmon itself stood still for {said} and answered nothing"
+        assert verdict.cause.endswith(f"{fact}: the other side possibly gave up on it")
+        assert verdict.next.startswith(FIND_OUT)
+
+
+def test_a_standstill_that_was_over_long_before_is_a_mere_fact() -> None:
     fact = "wsmon itself stood still for 6.0 s and answered nothing"
-    ages = {41_000.0: "within the 41 s before", 9_000.0: "just before"}
-    for last_in_ms, when in ages.items():
-        assert f"; {when}, {fact}: the other" in alone(after_standstill(broken("eof"), last_in_ms=last_in_ms)).cause
-    long_ago = alone(after_standstill(broken("eof"), last_in_ms=600_000.0))
-    assert long_ago.cause.endswith(f"; within the 10m before, {fact}")
+    for resumed_ms, when in {41_000.0: "until 41 s before", 5_000.0: "just before"}.items():
+        assert f"; {when}, {fact}: the other" in alone(after_standstill(broken("eof"), resumed_ms=resumed_ms)).cause
+    long_ago = alone(after_standstill(broken("eof"), resumed_ms=125_000.0))
+    assert long_ago.cause.endswith(f"; until 2m before, {fact}")
     assert FIND_OUT not in long_ago.next
+
+
+def test_a_peer_that_closes_for_silence_after_a_standstill_of_ours_has_it_named_first() -> None:
+    ages = {"last_in_ms": 41_000.0, "last_out_ms": 41_000.0}
+    ended = after_standstill(loss(code=4009, reason="Idle timeout"), 40_000.0, 900.0, **ages)
+    verdict = alone(ended)
+    assert verdict.cause.endswith(
+        "; just before, wsmon itself stood still for 40 s and answered nothing: nothing could be sent meanwhile"
+    )
+    assert verdict.next.startswith(f"{FIND_OUT}; ")
+    long_silent = after_standstill(ended, 40_000.0, last_in_ms=900_000.0, last_out_ms=900_000.0)
+    assert "stood still" not in alone(long_silent).cause
+
+
+def test_a_long_standstill_before_a_normal_closure_without_a_reason_is_possibly_why() -> None:
+    verdict = alone(after_standstill(loss(code=1000, reason=""), 40_000.0))
+    assert verdict.cause.endswith("stood still for 40 s and answered nothing: the other side possibly gave up on it")
+    assert verdict.next.startswith(FIND_OUT)
 
 
 CHAT = '{"type":"error","message":"token expired"}'
