@@ -12,96 +12,7 @@ from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.refusals import with_subprotocol
 from wsmon.model.verdict.response_text import response_text
-
-_CLOCK = "renew the certificate; if it is valid elsewhere, check the clock of this machine"
-
-CERTIFICATE_CLUES: Final = (
-    Clue(("has expired",), Advice("the certificate of the server has expired, or the clock here is wrong", _CLOCK)),
-    Clue(
-        ("not yet valid",),
-        Advice("the certificate of the server is not valid yet, or the clock here is wrong", _CLOCK),
-    ),
-    Clue(
-        ("mismatch",),
-        Advice(
-            "the certificate of the server is for another name",
-            "check the host of the URL; if it is right, the server needs a certificate for that name",
-        ),
-    ),
-    Clue(
-        ("self-signed certificate in certificate chain", "self signed certificate in certificate chain"),
-        Advice(
-            "the certificate comes from an unknown authority: a company's own, or a proxy that reads TLS",
-            "put the certificate of that authority into tls.ca, if it is trusted",
-        ),
-    ),
-    Clue(
-        ("self-signed", "self signed"),
-        Advice(
-            "the server vouches for itself: no authority signed its certificate",
-            "put its certificate into tls.ca, if it is trusted",
-        ),
-    ),
-    Clue(
-        ("unable to get local issuer", "unable to get issuer", "unable to verify the first"),
-        Advice(
-            "the authority behind the certificate is not known here, or the server leaves out an intermediate one",
-            "have the server send its whole chain, or put the certificate of the authority into tls.ca",
-        ),
-    ),
-    Clue(
-        ("revoked",),
-        Advice("the authority took the certificate back", "do not connect before the server has a new certificate"),
-    ),
-)
-_CERTIFICATE = Advice(
-    "the certificate of the server does not pass the checks",
-    "look at the certificate of the server: names, dates and chain",
-)
-
-TLS_CLUES: Final = (
-    Clue(
-        ("cannot be used",),
-        Advice("a file of the tls settings cannot be used", "correct the file that the message names"),
-    ),
-    Clue(
-        ("wrong version number", "record layer failure", "packet length too long", "http request", "unknown protocol"),
-        Advice(
-            "the other side does not speak TLS on this port: often plain HTTP, or a proxy",
-            "check the port, and whether the URL should begin with ws://",
-        ),
-    ),
-    Clue(
-        ("certificate required", "bad certificate", "alert certificate", "handshake failure: certificate"),
-        Advice(
-            "the server wants a certificate from us, and got none that it accepts",
-            "set tls.cert and tls.key to a certificate that the service accepts",
-        ),
-    ),
-    Clue(
-        ("alert unknown ca",),
-        Advice("the server does not know the authority behind our certificate", "check tls.cert and tls.key"),
-    ),
-    Clue(
-        ("unrecognized name",),
-        Advice("the server knows no host of this name", "check the host of the URL, and tls.server_name"),
-    ),
-    Clue(
-        ("protocol version", "unsupported protocol", "no protocols available", "handshake failure", "no shared cipher"),
-        Advice(
-            "the two sides have no version or cipher of TLS in common",
-            "find out which versions of TLS the server offers: old ones are off here",
-        ),
-    ),
-    Clue(
-        ("ended during the tls handshake", "eof occurred", "unexpected eof"),
-        Advice(
-            "often a firewall that reads host names, or a server that wants no TLS on this port",
-            "try from another network, and check the port",
-        ),
-    ),
-)
-_TLS = Advice("TLS failed between here and there", "try from another network, and compare with another client")
+from wsmon.model.verdict.tls_failures import advice_on_alert, advice_on_certificate, advice_on_handshake
 
 DNS_CLUES: Final = (
     Clue(
@@ -153,7 +64,14 @@ PROXY_CLUES: Final = (
     ),
     Clue(("403", "not allowed"), Advice("the proxy does not allow this host", "ask who runs the proxy")),
     Clue(
-        ("502", "503", "504", "host unreachable", "network unreachable", "connection refused by destination"),
+        ("503",),
+        Advice(
+            "the proxy could not reach the server, or is overloaded itself",
+            "check host and port of the URL, whether the server is up, and with its operator how the proxy fares",
+        ),
+    ),
+    Clue(
+        ("502", "504", "host unreachable", "network unreachable", "connection refused by destination"),
         Advice(
             "the proxy could not reach the server",
             "check host and port of the URL, and whether the server is up",
@@ -281,7 +199,8 @@ _DIAL_ADVICE: Final = {
         "compare with another network; if it stays, the server or what stands before it rejects us",
     ),
     "eof": Advice(
-        "the server took the connection and hung up without an answer: overloaded, or it expects TLS on this port",
+        "the server took the connection and hung up without an answer: possibly overloaded, or it expects TLS on this "
+        "port",
         "check the port and whether the URL should begin with wss://, and ask the operator of the server",
     ),
     "internal": Advice(
@@ -296,9 +215,19 @@ _BROKEN_OFF = Advice(
 _UNKNOWN = Advice("there is nothing known that explains it", "look at the events before it")
 
 
+_HUNG_UP_AFTER_TLS: Final = Advice(
+    "the server, or what stands before it, took the connection and TLS, and hung up at the upgrade: possibly it is "
+    "overloaded, what is behind it is down, or the host, the path or an upgrade is not wanted there",
+    "check host and path of the URL, and ask the operator of the server",
+)
+
+
 def advice_on_attempt(event: Event) -> Advice:
     """Return the advice on an attempt that failed before an HTTP response: by how far it came."""
     advice = advice_on_dial(event.error_type, event.error)
+    has_tls = isinstance((event.meta or {}).get("tls_ms"), (int, float))
+    if has_tls and event.error_type == "eof" and advice is not _BROKEN_OFF:
+        advice = _HUNG_UP_AFTER_TLS
     return with_subprotocol(advice, event, event.error_type in ("eof", "reset"))
 
 
@@ -308,9 +237,9 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
         case "eof" if "within the answer" in error:
             return _BROKEN_OFF
         case "tls_certificate":
-            return read_clue(CERTIFICATE_CLUES, error) or _CERTIFICATE
+            return advice_on_certificate(error)
         case "tls":
-            return read_clue(TLS_CLUES, error) or _TLS
+            return advice_on_handshake(error)
         case "dns":
             return read_clue(DNS_CLUES, error) or _DNS
         case "proxy":
@@ -379,16 +308,12 @@ _FRAGMENTS: Final = Advice(
     "report it to the operator of the server: it should send fewer and larger fragments; max_message is not the limit "
     "that was reached",
 )
-_ALERT = Advice(
-    "the server itself broke off TLS: it crashed, or no longer accepts keys or certificates",
-    "look in the log of the server at this time; if it wants a certificate from us, set tls.cert and tls.key",
-)
 
 
 def advice_on_loss(event: Event, history: History) -> Advice:
     """Return the advice on an open connection that ended without a close frame of the server."""
     if event.close_by == "peer" and event.error_type == "tls":
-        return _ALERT
+        return advice_on_alert(event.error)
     if event.close_by == "heartbeat":
         return _advice_on_silence(event, history)
     if event.error_type == "message_too_big" and "fragments" in event.error:
@@ -422,16 +347,21 @@ def _advice_on_stray_response(event: Event) -> Advice:
     return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
 
 
-# Data in this last share of the wait was sent after our ping arrived; earlier data may have been on its way before
+# What arrives this soon after our ping may have been on its way before
+_ON_ITS_WAY_NS: Final = 2 * SECOND_NS
+# Data in this last share of the wait shows a peer that went on sending
 _ALIVE: Final = 0.5
 # Without a measured wait, a frame this soon before the end is no silence
 _SILENT_NS: Final = 5 * SECOND_NS
 
+_NETWORK_STEP: Final = "check the network between here and there, and whether the server still serves others"
+
 
 def _advice_on_silence(event: Event, history: History) -> Advice:
-    """Return the advice on a missing answer to our heartbeat, which depends on whether anything else still arrived."""
+    """Return the advice on a missing answer to our heartbeat: by what else arrived, and whether one ever came."""
     missed = history.missed
     is_protocol = "protocol's own" in event.error or (missed is not None and not missed.lasted_ns)
+    has_answers = history.has_protocol_answer if is_protocol else history.has_pong
     step = (
         "check whether the heartbeat is the one that the service documents, and how often it wants it"
         if is_protocol
@@ -449,10 +379,21 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
         alive = f"data still arrived {when}: the server is alive, and does not answer"
         if is_protocol:
             return Advice(f"{alive} the heartbeat in time", step)
+        if has_answers:
+            return Advice(f"{alive} pings in time", "raise ping.timeout")
         return Advice(
             f"{alive} pings in time", "raise ping.timeout; if the server never answers pings, set ping.interval = 0"
         )
+    observed = f"nothing at all arrived for {fmt.duration(silent_ns)}"
+    if silent_ns < waited_ns - _ON_ITS_WAY_NS:
+        after = fmt.duration(waited_ns - silent_ns)
+        observed = f"the last data arrived {after} after our ping, and nothing for {fmt.duration(silent_ns)} since"
+    if has_answers:
+        return Advice(f"{observed}: likely the network went silent, or the server hangs", _NETWORK_STEP)
+    answer = "no heartbeat was answered" if is_protocol else "no pong came"
+    none = "answers no such heartbeat" if is_protocol else "answers no pings"
     return Advice(
-        f"nothing at all arrived for {fmt.duration(silent_ns)}: the network went silent, or the server hangs",
-        "check the network between here and there, and whether the server still serves others",
+        f"{observed}, and {answer} in this session: possibly the server {none}, the network went silent, or the server "
+        "hangs",
+        f"{step}; {_NETWORK_STEP}",
     )

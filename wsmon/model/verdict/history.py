@@ -180,6 +180,12 @@ class History:
     """The last heartbeat of the protocol that the peer sent and that we did not answer."""
     unanswered_count: int = 0
     """Such heartbeats since the last answer."""
+    has_pong: bool = False
+    """Whether the peer answered a ping of ours in this session."""
+    has_protocol_answer: bool = False
+    """Whether it answered a heartbeat of the protocol."""
+    protocol: str = ""
+    """Of this session, as configured or recognised; empty where it is not known."""
 
     def end_of(self, event: Event) -> ConnectionEnd:
         """Return what patterns need of an end of this connection."""
@@ -223,11 +229,18 @@ class History:
             case "heartbeat.responded" if event.direction == "out" and not event.opcode:
                 self.unanswered = None
                 self.unanswered_count = 0
+            case "heartbeat.responded" if event.direction == "in":
+                self.has_pong = self.has_pong or event.opcode == "pong"
+                self.has_protocol_answer = self.has_protocol_answer or not event.opcode
+            case "connection.protocol":
+                self.protocol = event.type
             case _ if event.to_status == "disconnected":
                 (self.losses if event.from_status == OPEN else self.failures).append(self.end_of(event))
             case "connection.completed":
                 self.failures.clear()
                 self.server = response_header(event, "Server")
+                protocol = (event.meta or {}).get("protocol")
+                self.protocol = protocol if isinstance(protocol, str) else ""
         if event.direction == "in" and event.size is None and event.error_type not in _OWN_FINDINGS:
             if event.name != "auth.failed" and (event.ref or event.category == "subscription"):
                 self.answer = _precursor(event)
@@ -237,7 +250,8 @@ class History:
             self.login = self.pause = self.missed = self.stall = self.fault = None
             self.refusal = self.complaint = self.answer = self.unanswered = None
             self.unanswered_count = 0
-            self.server = ""
+            self.has_pong = self.has_protocol_answer = False
+            self.server = self.protocol = ""
 
 
 class Histories:

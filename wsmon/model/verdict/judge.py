@@ -6,6 +6,7 @@ answer. What the history suggests explains an end only where none of these does;
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -97,7 +98,18 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     evidence = _merge(found.evidence, _evidence(event, history))
     sentence = "; ".join(filter(None, (fact(event), found.words, found.advice.cause, found.hint)))
     text = found.text if words is None else words.said.text
-    return Verdict(_by(event), _code(event), sentence, found.advice.next, evidence, text, found.certainty)
+    return Verdict(_by(event), _code(event), sentence, found.advice.next, evidence, text, _certainty(found))
+
+
+# Words of a guess, and what the peer said, which may hold any word
+_HEDGE: Final = re.compile(r"\b(?:usually|possibly|likely|may|often|looks? like|some servers)\b", re.IGNORECASE)
+_QUOTED: Final = re.compile("“[^”]*”")
+
+
+def _certainty(found: _Explanation) -> Certainty:
+    """Return how certain an explanation is: nobody stated or observed what its own sentence gives as a guess."""
+    clauses = _QUOTED.sub("", f"{found.advice.cause}; {found.hint}")
+    return "inferred" if found.certainty and _HEDGE.search(clauses) else found.certainty
 
 
 def why(event: Event) -> str:

@@ -10,6 +10,9 @@ from tests.support.verdicts import VerdictHarness, alone, attempt, broken, misse
 from wsmon.model.events import CloseBy, Verdict
 
 FEED = "deribit"
+GONE = "the network went silent, or the server hangs"
+NO_PONG = f"and no pong came in this session: possibly the server answers no pings, {GONE}"
+NO_ANSWER = f"and no heartbeat was answered in this session: possibly the server answers no such heartbeat, {GONE}"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +51,10 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
 @pytest.mark.parametrize(
     ("last_in_ms", "words"),
     [
-        (41_000.0, "nothing at all arrived for 41 s: the network went silent, or the server hangs"),
-        (19_999.0, "nothing at all arrived for 19 s: the network went silent, or the server hangs"),
-        (15_000.0, "nothing at all arrived for 15 s: the network went silent, or the server hangs"),
+        (41_000.0, f"nothing at all arrived for 41 s, {NO_PONG}"),
+        (19_999.0, f"nothing at all arrived for 19 s, {NO_PONG}"),
+        (18_500.0, f"nothing at all arrived for 18 s, {NO_PONG}"),
+        (12_000.0, f"the last data arrived 8.0 s after our ping, and nothing for 12 s since, {NO_PONG}"),
         (200.0, "data still arrived 0.2 s before the end: the server is alive, and does not answer pings in time"),
         (50.0, "data still arrived until the end: the server is alive, and does not answer pings in time"),
         (None, "nothing ever arrived after the handshake"),
@@ -67,7 +71,10 @@ def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | Non
     [
         (50.0, "data still arrived until the end, and not what the heartbeat waited for"),
         (3_000.0, "data still arrived 3.0 s before the end, and not what the heartbeat waited for"),
-        (41_000.0, "nothing at all arrived for 41 s: the network went silent, or the server hangs"),
+        (
+            41_000.0,
+            f"nothing at all arrived for 41 s, {NO_ANSWER}",
+        ),
     ],
 )
 def test_a_heartbeat_of_the_protocol_whose_wait_is_unknown(last_in_ms: float, words: str) -> None:
@@ -77,6 +84,39 @@ def test_a_heartbeat_of_the_protocol_whose_wait_is_unknown(last_in_ms: float, wo
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), late, ended)
     assert verdict.cause == f"{said}; {words}"
     assert "ping.interval" not in verdict.next
+
+
+def test_a_server_that_answered_pings_before_likely_fell_silent() -> None:
+    pong = event("heartbeat.responded", 10, FEED, direction="in", opcode="pong", size=4, duration_ns=18_000_000)
+    opened = (dialled(0, FEED), usable(1, FEED))
+    verdict = VerdictHarness().verdict(*opened, pong, missed(), silent(41_000.0))
+    assert verdict == Verdict(
+        "heartbeat",
+        "1011 heartbeat timeout, sent by us",
+        "our heartbeat gave up: no pong for 20 s; nothing at all arrived for 41 s: likely the network went silent, or "
+        "the server hangs",
+        "check the network between here and there, and whether the server still serves others",
+        (4,),
+        certainty="inferred",
+    )
+    without = VerdictHarness().verdict(*opened, missed(), silent(41_000.0))
+    assert without.next.startswith("check whether the server answers pings at all; ping.interval = 0 turns ours off; ")
+    # Of the session before
+    harness = VerdictHarness()
+    harness.judge(*opened, pong, broken("eof", after_s=11))
+    assert NO_PONG in harness.verdict(*opened, missed(), silent(41_000.0)).cause
+
+
+def test_a_server_that_hangs_up_after_tls_does_not_expect_tls() -> None:
+    error = "the connection ended before an answer to the upgrade"
+    plain = attempt("eof", error)
+    verdict = alone(msgspec.structs.replace(plain, meta={**(plain.meta or {}), "tls_ms": 30.0}))
+    assert verdict.cause == (
+        f"{error}; the server, or what stands before it, took the connection and TLS, and hung up at the upgrade: "
+        "possibly it is overloaded, what is behind it is down, or the host, the path or an upgrade is not wanted there"
+    )
+    assert "wss://" not in verdict.next
+    assert alone(plain).next.startswith("check the port and whether the URL should begin with wss://")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +148,7 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         ("tls", "TLS failed: tlsv13 alert certificate required", "wants a certificate from us"),
         ("tls", "TLS failed: tlsv1 alert unknown ca", "behind our certificate"),
         ("tls", "TLS failed: tlsv1 unrecognized name", "knows no host of this name"),
-        ("tls", "TLS failed: tlsv1 alert protocol version", "no version or cipher"),
+        ("tls", "TLS failed: tlsv1 alert protocol version", "no version of TLS"),
         ("tls", "TLS failed: sslv3 alert handshake failure", "no version or cipher"),
         ("tls", "the connection ended during the TLS handshake", "a firewall that reads host names"),
         ("tls", "tls.ca cannot be used (a.pem): no", "a file of the tls settings"),
@@ -123,6 +163,7 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         ("proxy", "the proxy refused: 407 Proxy Authentication Required", "the proxy wants credentials"),
         ("proxy", "the proxy refused: 403 Forbidden", "does not allow this host"),
         ("proxy", "the proxy refused: 502 Bad Gateway", "could not reach the server"),
+        ("proxy", "the proxy refused: 503 Service Unavailable", "the server, or is overloaded itself"),
         ("proxy", "cannot reach the proxy: connection refused", "the proxy is down"),
         ("proxy", "no answer from the proxy within 10 s", "the proxy is down"),
         ("proxy", "SOCKS needs python-socks: pip install 'wsmon[socks]'", "as it is configured"),

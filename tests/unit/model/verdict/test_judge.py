@@ -370,7 +370,7 @@ def test_v1_a_code_with_a_meaning_comes_before_words_which_are_only_quoted(code:
     without, verdict = alone(ended), opened(message(words, 89.7, FEED)).verdict(ended)
     said = without.cause.partition("; ")
     assert verdict.cause == f"{said[0]}; last words of the peer: “{words}”, 0.3 s before; {said[2]}"
-    assert (verdict.next, verdict.certainty, verdict.evidence_text) == (without.next, "stated", words)
+    assert (verdict.next, verdict.certainty, verdict.evidence_text) == (without.next, without.certainty, words)
 
 
 @pytest.mark.parametrize("words", [CHAT, "bye"])
@@ -433,7 +433,7 @@ def test_v5_the_reason_of_the_peer_is_the_cause_however_many_end_together(reason
     verdict = harness.verdict(loss(100.1, FEED, code=1000, reason=reason))
     assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; ")
     assert verdict.cause.endswith("; 2 other connections to this host ended in the same way within 2 s")
-    assert verdict.certainty == "stated"
+    assert verdict.certainty == alone(loss(code=1000, reason=reason)).certainty
 
 
 @pytest.mark.parametrize("reason", ["timeout", "read timeout", "Connection timed out."])
@@ -512,4 +512,4 @@ def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_lef
         "heartbeat of the server that wsmon did not answer: the last came 20.0 s before"
     )
     assert "; if it is a heartbeat of its protocol: set answer = true" in verdict.next
-    assert (verdict.evidence, verdict.certainty) == ((3,), "stated")
+    assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")

@@ -586,7 +586,7 @@ def test_what_a_response_says_comes_before_the_usual_meaning_of_its_status(
 def test_the_text_of_a_response_is_the_evidence_of_the_verdict() -> None:
     meta = {"attempt": 1, "open": False, "body": '{"error":"token\\u001b expired"}', "response_headers": []}
     verdict = alone(refused(status=401, meta=meta))
-    assert (verdict.evidence_text, verdict.certainty) == ("token␛ expired", "stated")
+    assert (verdict.evidence_text, verdict.certainty) == ("token␛ expired", "inferred")
     assert verdict.cause.startswith("the server answered HTTP 401; the body says “token␛ expired”; ")
 
 
