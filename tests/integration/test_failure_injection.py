@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -154,6 +155,7 @@ async def test_a_stop_on_a_full_disk_ends_in_time_and_says_how_much_is_lost(home
         stderr=asyncio.subprocess.PIPE,
         env=home.environ,
     )
+    home.own(process)
     recorder = Recorder(process, home.folder / "store.db")
     assert process.stderr is not None
     assert b"recording into" in await process.stderr.readline()
@@ -166,6 +168,39 @@ async def test_a_stop_on_a_full_disk_ends_in_time_and_says_how_much_is_lost(home
     assert await recorder.ended(within_s=2.0) == 1
     assert "events were not kept" in said.splitlines()[-1]
     is_whole(recorder.store)
+
+
+async def test_s1_what_a_stop_on_a_full_disk_lost_is_told_by_stop_doctor_and_the_next_run(
+    home: Home, peers: Peers
+) -> None:
+    server = await peers.start(script(STEADY))
+    recorder = await home.record(server.url)
+    viewer = Viewer(home, recorder)
+    await recorder.until_stored(100)
+    fill_disk(recorder)
+    await viewer.until(lambda health: "failed" in health.warning)
+    await viewer.leave()
+    code, _, said = await home.run("stop", recorder.store)
+    assert (code, await recorder.ended()) == (1, 1)
+    (told,) = re.findall(r"^wsmon: ([\d,]+) events were not kept: ", said, re.MULTILINE)
+    lost = int(told.replace(",", ""))
+    _, checks, _ = await home.run("doctor", recorder.store, "--json")
+    (about,) = [check for check in json.loads(checks)["checks"] if check["check"] == "losses"]
+    assert (about["grade"], f"{told} events were not kept when the recorder ended" in about["fact"]) == ("fail", True)
+    before = len(is_whole(recorder.store))
+    again = await home.record(server.url)
+    await again.until_stored(1, "self.run.started")
+    assert (await home.run("stop", again.store))[0] == 0
+    assert await again.ended() == 0
+    first = is_whole(again.store)[before]
+    assert (first.name, (first.meta or {})["count"], (first.meta or {})["pid"]) == ("self.lost", lost, recorder.pid)
+    assert "self.lost" not in {event.name for event in stored(again.store)[before + 1 :]}
+    _, checks, _ = await home.run("doctor", again.store, "--json")
+    (about,) = [check for check in json.loads(checks)["checks"] if check["check"] == "losses"]
+    assert (about["grade"], about["fact"]) == (
+        "warn",
+        "once in the last day the disk did not take what was received",
+    )
 
 
 async def test_a_recorder_that_was_held_goes_on_where_it_was(home: Home, peers: Peers) -> None:
@@ -272,6 +307,7 @@ async def test_an_end_with_viewers_is_quiet(home: Home, peers: Peers) -> None:
         stderr=asyncio.subprocess.PIPE,
         env=home.environ,
     )
+    home.own(process)
     await server.until(lambda: server.sessions == 1)
     viewer = Viewer(home, Recorder(process, home.folder / "store.db"))
     await viewer.until(lambda _: True)
@@ -291,6 +327,7 @@ async def test_nobody_waits_for_who_reads_stderr(home: Home, peers: Peers) -> No
         stderr=writing,
         env=home.environ,
     )
+    home.own(process)
     os.close(writing)
     await server.until(lambda: server.sessions > 100, DEADLINE_S)  # each is three lines; the pipe holds fifty
     process.send_signal(signal.SIGTERM)

@@ -108,6 +108,10 @@ class Home:
         """Start the recorder of ``wsmon demo``, as ``record`` does."""
         return await self._recorder("demo", "--headless", store=self.folder / "demo.db")
 
+    def own(self, process: asyncio.subprocess.Process) -> None:
+        """Kill a process that the test started itself at the end of the test, also where that fails."""
+        self._stack.push_async_callback(_kill, process)
+
     async def _recorder(self, *arguments: str | Path, store: Path, stdin: str = "") -> Recorder:
         reading, writing = os.pipe()
         whole = (*arguments, "--store", store, "--ready-fd", str(writing))

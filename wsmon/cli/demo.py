@@ -59,6 +59,7 @@ def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, readiness, run_assignment
     from wsmon.cli.stores import socket_of
+    from wsmon.config.locate import state_dir
     from wsmon.recorder.run import RecorderOptions
 
     with readiness(ready_fd) as ready, StderrLog(is_quiet=ready_fd is not None) as log:
@@ -67,6 +68,7 @@ def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
             store=store,
             socket=socket_of(store, os.environ),
             identity=IDENTITY,
+            state_folder=state_dir(os.environ),
             limit_s=limit_s,
             idle_limit_s=IDLE_LIMIT_S if ready_fd is not None else None,
             on_event=log.print_event,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from wsmon.config.load import Loaded
+from wsmon.control.losses import LossNote
 from wsmon.errors import ConfigError
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
@@ -288,15 +289,25 @@ def judge_clock(facts: ClockFacts) -> Diagnosis:
     return ok("clock", f"{at}, synchronised" if facts.is_synchronised else at)
 
 
-def judge_losses(shed: int) -> Diagnosis:
-    """Judge whether the disk took everything in the last day; ``shed``: how often something was not kept."""
+def judge_losses(shed: int, note: LossNote | None = None) -> Diagnosis:
+    """Judge whether the disk took everything in the last day.
+
+    ``shed``: how often an event tells of something that was not kept; ``note``: what no event tells of yet.
+    """
+    if note is not None:
+        at = f"{datetime.fromtimestamp(note.ended_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return fail(
+            "losses",
+            f"{fmt.count(note.count)} events were not kept when the recorder ended at {at}: {note.reason}",
+            "the next recorder of this store records it as self.lost",
+        )
     if not shed:
         return ok("losses", "everything received in the last day was kept")
     times = "once" if shed == 1 else f"{shed} times"
     return warn(
         "losses",
         f"{times} in the last day the disk did not take what was received",
-        "`wsmon search event:self.shed` says when and how much; a fuller or slower disk than wsmon needs",
+        "`wsmon search event:self.shed,self.lost` says when and how much; the disk was full or too slow",
     )
 
 

@@ -43,6 +43,7 @@ from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
+from wsmon.control.losses import read_note
 from wsmon.errors import ConfigError, StoreError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
@@ -65,7 +66,7 @@ TIME_ERROR = 5
 _TIMEX_BYTES = 512
 
 _STEPS = Query((FieldTerm("name", (Exact("self.clock.stepped"),)),))
-_SHED = Query((FieldTerm("name", (Exact("self.shed"),)),))
+_SHED = Query((FieldTerm("name", (Exact("self.shed"), Exact("self.lost"))),))
 
 
 def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
@@ -170,6 +171,7 @@ def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -
     wall_ns = clock.wall_ns()
     newest_ns, steps, shed = None, 0, 0
     if store is not None:
+        note = read_note(store, state_dir(environ))
         try:
             view = Reader(store, clock, cache_dir(environ))
             try:
@@ -179,9 +181,11 @@ def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -
             finally:
                 view.close()
         except WsmonError:
+            if note is not None:
+                yield judge_losses(shed, note)
             yield warn("clock", "the store cannot be read: its times cannot be compared", "see above")
             return
-        yield judge_losses(shed)
+        yield judge_losses(shed, note)
     yield judge_clock(ClockFacts(wall_ns, is_clock_synchronised(), newest_ns, steps))
 
 

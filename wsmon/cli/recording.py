@@ -19,6 +19,7 @@ import msgspec
 
 from wsmon.cli.spawn import LogFile, Readiness
 from wsmon.cli.stores import Target
+from wsmon.config.locate import state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, beside
 from wsmon.errors import StoreHeldError, WsmonError
@@ -187,6 +188,7 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Reco
         store=target.store,
         socket=target.socket,
         identity=target.identity,
+        state_folder=state_dir(os.environ),
         reload=(lambda: reload().configuration) if reload else None,
         limit_s=limit_s,
         on_event=log.print_event,

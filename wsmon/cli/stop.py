@@ -12,11 +12,12 @@ import click
 
 from wsmon.cli.process import terminate_recorder
 from wsmon.clock import SystemClock
-from wsmon.errors import WsmonError
+from wsmon.errors import EXIT_FAILED, EXIT_OK, WsmonError
 from wsmon.model.units import SECOND_NS
 
 if TYPE_CHECKING:
     from wsmon.control.lock import LockInfo
+    from wsmon.control.losses import LossNote
 
 # A recorder ends within 2 s; the rest is what a slow disk may add.
 STOP_S = 10.0
@@ -26,10 +27,14 @@ POLL_S = 0.02
 @click.command()
 @click.argument("store", required=False, type=click.Path())
 @click.option("--all", "everything", is_flag=True, help="End all recorders of this user.")
-def stop(store: str | None, everything: bool) -> None:
-    """End the recorder of STORE (or the only one that runs): everything received is committed first."""
+def stop(store: str | None, everything: bool) -> int:
+    """End the recorder of STORE (or the only one that runs): everything received is committed first.
+
+    The exit code is 1 where events could not be kept.
+    """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.stores import recorders
+    from wsmon.config.locate import state_dir
 
     if everything:
         found = recorders(os.environ)
@@ -37,19 +42,26 @@ def stop(store: str | None, everything: bool) -> None:
             click.echo("no recorder runs", err=True)
     else:
         found = (_only(store),)
+    code = EXIT_OK
     for info in found:
-        end_recorder(info)
+        lost = end_recorder(info, state_dir(os.environ))
         click.echo(f"stopped the recorder of {info.store} (pid {info.pid})", err=True)
+        if lost is not None:
+            code = EXIT_FAILED
+            click.echo(f"wsmon: {lost.count:,} events were not kept: {lost.reason}", err=True)
+    return code
 
 
-def end_recorder(info: LockInfo) -> None:
+def end_recorder(info: LockInfo, state_folder: Path | None = None) -> LossNote | None:
     """End a recorder and wait until its store is free: asked over its socket, or by a signal where it does not answer.
 
-    Raises ``WsmonError`` where it does not end within ``STOP_S``.
+    Return what it could not keep; ``None`` where it kept everything. Raises ``WsmonError`` where it does not end within
+    ``STOP_S``.
     """
     from wsmon.cli.stores import greeting
     from wsmon.control.client import command_once
     from wsmon.control.lock import holder
+    from wsmon.control.losses import read_note
 
     try:
         asyncio.run(command_once(Path(info.socket), greeting(), "stop"))
@@ -64,6 +76,8 @@ def end_recorder(info: LockInfo) -> None:
                 f"the recorder (pid {info.pid}) did not end within {STOP_S:g} s", f"kill -9 {info.pid} ends it"
             )
         time.sleep(POLL_S)
+    note = read_note(Path(info.store), state_folder)
+    return note if note is not None and note.pid == info.pid else None
 
 
 def _terminate(info: LockInfo) -> None:

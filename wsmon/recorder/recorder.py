@@ -23,6 +23,7 @@ from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
+from wsmon.control.losses import LossNote, keep_note, read_note, remove_note
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.control.registry import ensure_runtime_folder, register, unregister
 from wsmon.engine.loop import EngineLoop, new_event_loop
@@ -31,7 +32,7 @@ from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.rules import RuleDetector
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Meta
 from wsmon.model.snapshot import Health
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import EventSink
@@ -116,6 +117,8 @@ class _Recording:
         self._hung_up = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._failure: BaseException | None = None
+        # What earlier recorders lost, until an event in the store tells of it
+        self._untold = read_note(options.store, options.state_folder)
         self._bus = Bus(self._on_drained)
         self._writer = Writer(
             database,
@@ -126,6 +129,7 @@ class _Recording:
             (*all_detectors(), rules := RuleDetector()),
             self._on_notable,
         )
+        self._last_id_before = self._writer.last_id
         self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._supervisor = Supervisor(
@@ -172,10 +176,13 @@ class _Recording:
             await self._monitoring.finish()
             await self._server.close()
         if self._failure is not None:
-            raise WsmonError(f"recording ended: {self._failure}") from self._failure
+            lost = await asyncio.to_thread(self._note_losses, self._failure)
+            raise WsmonError(f"recording ended: {lost}{self._failure}") from self._failure
 
     async def _record(self, on_ready: Callable[[LockInfo], None]) -> None:
         """Record from the first event to the end of the last connection."""
+        if self._untold is not None:
+            self._emit("self.lost", reason=_told(self._untold), meta=_told_meta(self._untold))
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         await self._server.start()
         register(self._info)
@@ -285,8 +292,22 @@ class _Recording:
         """Called on the writer thread."""
         self._supervisor.resume_reading()
 
+    def _note_losses(self, failure: BaseException) -> str:
+        """Note how many events were not kept, for `stop`, `doctor` and the next recorder; return it as a clause."""
+        count = self._writer.lost_events
+        if not count:
+            return ""
+        store, ended_ns = self._info.store, self._clock.wall_ns()
+        note = LossNote(store, count, ended_ns, self._info.pid, str(failure))
+        kept = keep_note(note, self._options.state_folder)
+        unnoted = "" if kept else ", and no file could be written to note it"
+        return f"{count:,} events were not kept{unnoted}: "
+
     def _on_commit(self, last_id: int) -> None:
         """Called on the writer thread."""
+        if self._untold is not None and last_id > self._last_id_before:
+            remove_note(self._options.store, self._options.state_folder)
+            self._untold = None
         self._loop.call_soon_threadsafe(self._server.wake, last_id)
 
     def _on_notable(self, events: Sequence[Event]) -> None:
@@ -319,6 +340,14 @@ class _ListenedSink:
     def is_full(self) -> bool:
         """Whether the sink is full."""
         return self._sink.is_full
+
+
+def _told(note: LossNote) -> str:
+    return f"{note.count:,} events were not kept when the last recorder ended: {note.reason}"
+
+
+def _told_meta(note: LossNote) -> Meta:
+    return {"count": note.count, "ended_ns": note.ended_ns, "pid": note.pid}
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

@@ -34,6 +34,8 @@ class RecorderOptions:
     """End this long after the last viewer left; None: no limit."""
     child_descriptors: int | None = None
     """Limit on open files of the programs that the recorder starts; None: its own."""
+    state_folder: Path | None = None
+    """Of the user: takes the note of lost events where the folder of the store takes nothing; None: there alone."""
     on_event: Callable[[Event], None] | None = None
     """Called with each lifecycle event when it is emitted, to print it on stderr."""
 

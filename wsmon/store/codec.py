@@ -71,6 +71,8 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "self.run.ended": 96,
     "self.alert.failed": 97,
     "self.suspended": 98,
+    "self.lost": 99,
+    "self.store.tampered": 100,
     "self.sink.failed": 101,
     "trace.request.start": 110,
     "trace.request.end": 111,

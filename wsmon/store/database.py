@@ -51,6 +51,8 @@ SELECT incident.id, connection.name, type FROM incident JOIN connection ON conne
 WHERE closed_ns IS NULL ORDER BY incident.id
 """
 
+_DISK_HINT = "`dmesg` may say why; use --store for another place"
+
 Migrate = Callable[[sqlite3.Connection], None]
 
 
@@ -197,6 +199,8 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """Make a ``StoreError``, for users, of an error of SQLite."""
     match primary_code(error):
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT if fault := file_system_fault(path):
+            return StoreError(f"the file system of the store {path} failed: {fault}", _DISK_HINT)
         case sqlite3.SQLITE_NOTADB:
             return StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
         case sqlite3.SQLITE_CORRUPT:
@@ -205,12 +209,27 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
             )
         case sqlite3.SQLITE_FULL:
             return StoreError(f"no space left for the store {path}", "free some space, or use --store")
+        case sqlite3.SQLITE_IOERR:
+            return StoreError(f"the file system of the store {path} failed ({error})", _DISK_HINT)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return StoreError(f"cannot write the store {path} ({error})", "wsmon needs a folder it can write to")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return StoreError(f"another program holds the store {path} ({error})", "end it, or use --store")
         case _:
             return StoreError(f"the store {path} failed: {error}")
+
+
+def file_system_fault(path: Path) -> str:
+    """Return what the kernel reports about the file system of a path; empty where it reports nothing.
+
+    The file is not opened: closing it would drop the locks that SQLite holds on it in this process.
+    """
+    try:
+        path.stat()
+        is_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it is mounted read-only" if is_read_only else ""
 
 
 def primary_code(error: sqlite3.Error) -> int:

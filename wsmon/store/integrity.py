@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsmon.errors import StoreError
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.store.opening import log_of, open_to_read
+from wsmon.store.opening import log_of, open_to_read, read_error
 from wsmon.store.schema import META_EXCERPT, META_LAST_ID, META_OLDEST_ID
 
 # Of the library that this process uses
@@ -64,7 +63,7 @@ def check_integrity(
     try:
         return _IntegrityCheck(store.connection, clock, limit_s).run(_size(log_of(path)))
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
+        raise read_error(error, path) from error
     finally:
         store.close()
 

@@ -22,7 +22,7 @@ from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
-from wsmon.store.database import mark_cut_off, primary_code, store_error, transaction
+from wsmon.store.database import file_system_fault, mark_cut_off, primary_code, store_error, transaction
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
 from wsmon.store.views import create_views, drop_views
 
@@ -104,7 +104,7 @@ def _open(path: Path, cache_folder: Path | None) -> OpenStore:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname == "SQLITE_NOTADB":
             raise _no_store(path, "it is another kind of file") from error
-        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
+        raise read_error(error, path) from error
     return _open_copy(path, cache_folder)
 
 
@@ -182,6 +182,15 @@ def _missing_log_notice(store: OpenStore) -> str:
     return (
         f"the last run has no end, and {log} is missing: if the store was copied without it, so are its newest events"
     )
+
+
+def read_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """Make a ``StoreError``, for users, of an error that a read of a store met."""
+    if primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if fault := file_system_fault(path):
+            return StoreError(f"cannot read the store {path}: {fault}", "`dmesg` may say why")
+        return StoreError(f"the store {path} is damaged ({error})", "it was left as it is")
+    return StoreError(f"cannot read the store {path}: {error}")
 
 
 def _has_log(path: Path) -> bool:

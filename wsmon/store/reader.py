@@ -22,7 +22,7 @@ from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.opening import OpenStore, copy_store, finish_copy, open_to_read, store_origin
+from wsmon.store.opening import OpenStore, copy_store, finish_copy, open_to_read, read_error, store_origin
 from wsmon.store.pages import Pages, SearchCollector
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.sessions import session_lives, session_spans, trace_spans
@@ -58,7 +58,7 @@ class ReadTransaction:
                 raise cause from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
                 raise InterruptedError("the read was interrupted") from error
-            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
+            raise read_error(error, self._store.path) from error
         except msgspec.DecodeError as error:
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:
@@ -192,8 +192,7 @@ class Reader:
         """
         with self._question(is_consistent=True):
             runs = self._extent.runs()
-            first_ns = min((run.start_ns for run in runs.values()), default=0)
-            last_ns = max((run.end_ns for run in runs.values()), default=0)
+            first_ns, last_ns = self._extent.period(runs)
             since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
             cover = covering_buckets(since_s, until_s, self._extent.coverage())

@@ -58,8 +58,12 @@ _PASSING = frozenset(
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_CANTOPEN,
+        # A file system that became read-only after an error, and may be mounted anew
+        sqlite3.SQLITE_READONLY,
     }
 )
+# What SQLite may say of pages that it could not read whole: after an I/O error it tells of the disk, not of the store
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Writer:
@@ -107,6 +111,7 @@ class Writer:
         self._warning = ""
         self._commit_lag_ns = 0
         self._in_hand = 0
+        self._shed_in_hand = 0
         self._events_shed = 0
         self._committed_mono_ns = 0
         # What happened on each connection in this run
@@ -119,6 +124,12 @@ class Writer:
     def join(self, timeout_s: float | None = None) -> None:
         """Wait until the bus is closed and empty, everything is committed, and the store is closed."""
         self._thread.join(timeout_s)
+
+    @property
+    def lost_events(self) -> int:
+        """Events that nothing in the store tells of: taken and not committed, waiting, or shed. Read after ``join``."""
+        taken = max(self._in_hand, self._fold.assigned_id - self.committed_id)
+        return taken + self._shed_in_hand + self._bus.waiting_events + self._bus.shed_events
 
     @property
     def pruned_events(self) -> int:
@@ -172,6 +183,7 @@ class Writer:
             connections, thresholds = self._configurations.popleft()
             self._fold.configure(connections, ts_ns, thresholds)
         self._in_hand = len(batch.events)
+        self._shed_in_hand = sum(each.events for each in batch.shed)
         events, farewell = batch.events, []
         if events and events[-1].name == "self.run.ended":
             events, farewell = events[:-1], events[-1:]
@@ -193,7 +205,7 @@ class Writer:
                 self._on_notable(notable)
             if batch.events:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
-        self._in_hand = 0
+        self._in_hand = self._shed_in_hand = 0
 
     def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
         """Run the detectors: on every tick, and at most every ``DETECT_GAP_S`` otherwise.
@@ -219,20 +231,22 @@ class Writer:
                 self._write()
                 break
             except sqlite3.Error as error:
-                if primary_code(error) not in _PASSING:
+                code = primary_code(error)
+                if code not in _PASSING and not (refused_ns and code in _DAMAGE):
                     raise store_error(error, self._database.path) from error
                 if self._is_committed():
                     break
-                self._warning = str(store_error(error, self._database.path))
+                if code not in _DAMAGE:
+                    self._warning = str(store_error(error, self._database.path))
                 if not refused_ns:
-                    _LOG.warning("%s; trying again until it takes events", self._warning)
+                    _LOG.warning("trying again until it takes events: %s", self._warning)
             now_ns = self._clock.mono_ns()
             refused_ns = refused_ns or now_ns
             if self._bus.is_closing:
                 retry_s = LAST_RETRY_S
                 gave_up_ns = gave_up_ns or now_ns + round(LAST_TRIES_S * SECOND_NS)
                 if now_ns > gave_up_ns:
-                    raise StoreError(f"{self._lost()} events were not kept: {self._warning}")
+                    raise StoreError(self._warning)
             if self._bus.is_full:
                 self._bus.start_shedding()
             time.sleep(retry_s)
@@ -267,9 +281,6 @@ class Writer:
         except sqlite3.Error:
             # Unknown: the next try to commit decides
             return False
-
-    def _lost(self) -> int:
-        return self._fold.assigned_id - self.committed_id + self._bus.waiting_events + self._bus.shed_events
 
     def _keep_distance(self) -> None:
         left_s = COMMIT_GAP_S - (self._clock.mono_ns() - self._committed_mono_ns) / SECOND_NS

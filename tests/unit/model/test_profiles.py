@@ -56,6 +56,8 @@ IN_STANDARD = {
     "self.run.ended",
     "self.alert.failed",
     "self.sink.failed",
+    "self.lost",
+    "self.store.tampered",
 }
 IN_LIGHTWEIGHT = {
     "message.batch_processed",
@@ -77,6 +79,8 @@ IN_LIGHTWEIGHT = {
     "self.run.ended",
     "self.alert.failed",
     "self.sink.failed",
+    "self.lost",
+    "self.store.tampered",
 }
 
 

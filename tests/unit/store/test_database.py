@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -157,6 +158,22 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
         open_for_writing(tmp_path / "file" / "store.db")
 
 
+def test_pages_that_the_disk_did_not_give_are_no_damage_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    path = tmp_path / "store.db"
+    path.touch()
+    assert str(store_error(error, path)).startswith(f"the store {path} is damaged (")
+
+    def fail(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "statvfs", fail)
+    assert str(store_error(error, path)).startswith(f"the file system of the store {path} failed: Input/output error. ")
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -164,7 +181,11 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
         (sqlite3.SQLITE_READONLY, "cannot write the store /s (it said). wsmon needs a folder it can write to"),
         (sqlite3.SQLITE_BUSY, "another program holds the store /s (it said). end it, or use --store"),
         (sqlite3.SQLITE_PROTOCOL, "another program holds the store /s (it said). end it, or use --store"),
-        (sqlite3.SQLITE_IOERR_WRITE, "the store /s failed: it said"),
+        (
+            sqlite3.SQLITE_IOERR_WRITE,
+            "the file system of the store /s failed (it said). `dmesg` may say why; use --store for another place",
+        ),
+        (sqlite3.SQLITE_ERROR, "the store /s failed: it said"),
     ],
 )
 def test_what_sqlite_says_becomes_a_sentence(code: int, sentence: str) -> None:

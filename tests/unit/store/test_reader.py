@@ -207,7 +207,7 @@ def test_damage_is_said_and_not_hidden(tmp_path: Path) -> None:
     content[half:] = b"\x99" * (len(content) - half)
     path.write_bytes(content)
     reader = Reader(path, FixedClock())
-    with pytest.raises(StoreError, match=r"cannot read the store .*: database disk image is malformed"):
+    with pytest.raises(StoreError, match=r"the store .* is damaged \(database disk image is malformed\)"):
         reader.events_after(0, 4_000)
     reader.close()
 

@@ -336,7 +336,8 @@ def test_a_disk_that_stays_full_ends_the_stop_with_the_number_lost(
     running.end()
     (failure,) = running.failures
     assert isinstance(failure, StoreError)
-    assert str(failure).startswith("2 events were not kept: no space left for the store")
+    assert str(failure).startswith("no space left for the store")
+    assert running.writer.lost_events == 2
 
 
 def test_a_commit_that_reports_a_failure_and_is_there_is_not_repeated(
