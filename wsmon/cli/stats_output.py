@@ -38,7 +38,8 @@ ENDED: tuple[Status, ...] = ("initialized", "closed", "error")
 
 # The fields of a connection's statistics that are about events; the others are about its life.
 COUNTED = (
-    *("messages", "bytes", "wire_bytes", "message_size", "message_types", "last_message_ns", "failed_messages"),
+    *("messages", "shed_messages", "bytes", "wire_bytes", "message_size", "message_types", "last_message_ns"),
+    "failed_messages",
     *("rtt_ms", "process_ms", "decode_ms", "encode_ms", "feed_latency_ms", "feed_latency_uncertainty_ms"),
     *("heartbeats", "errors", "close_codes", "incidents"),
 )
@@ -123,6 +124,12 @@ def _troubles(of: ConnectionStatistics) -> Iterator[str]:
     for what, counts in kinds.items():
         if counts:
             yield f"{sanitize(of.name, NAME_CHARS)}: {what} {_counts(counts)}"
+    if of.shed_messages:
+        stored = of.messages.received - of.shed_messages
+        yield (
+            f"{sanitize(of.name, NAME_CHARS)}: {of.messages.received:,} messages received = {stored:,} stored + "
+            f"{of.shed_messages:,} shed, while the store accepted none"
+        )
     if of.heartbeats.missed:
         yield f"{sanitize(of.name, NAME_CHARS)}: {of.heartbeats.missed:,} of {of.heartbeats.sent:,} pings unanswered"
     for kpi in of.kpis:

@@ -203,7 +203,7 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "feed_latency_ms": _summary(of.feed_latency_ms),
         "feed_latency_uncertainty_ms": of.feed_latency_uncertainty_ms,
         "message_size": _summary(of.message_size),
-        "messages": _flow(of.messages),
+        "messages": {**_flow(of.messages), "shed": of.shed_messages},
         "bytes": _flow(of.bytes),
         "wire_bytes": _flow(of.wire_bytes),
         "heartbeats": {

@@ -144,6 +144,8 @@ class ConnectionStatistics:
     """Wall time since which it is not open; None while it is open, and for a period in the past."""
     failing_since_ns: int | None = None
     """Wall time of the first loss or failure since it was last open for a while; None for a period in the past."""
+    shed_messages: int = 0
+    """Messages received that are not in the store, which took nothing: received = stored + shed."""
     failed_messages: int = 0
     """Messages that could not be read, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()

@@ -184,6 +184,8 @@ class Lifecycle:
                 self._open_incident(event_id, event, record, bucket)
             case "incident.closed":
                 self._close_incident(event_id, event, record, bucket)
+            case "self.shed":
+                _count_shed(event, bucket)
             case _ if event.category == "subscription":
                 self._subscriptions.fold(event, record.id)
             # Other events change nothing but the counters
@@ -288,6 +290,15 @@ def _explains_nothing(event: Event) -> bool:
     if event.name == "incident.opened":
         return event.type != "stall"
     return event.to_status == "closed" and not event.error_type
+
+
+def _count_shed(event: Event, bucket: Bucket) -> None:
+    """Count the events that were not kept, so that a message received is stored or shed."""
+    name = event.meta.get("name") if event.meta else None
+    if isinstance(name, str):
+        for dimension, key in ((DIMENSIONS["shed"], "events"), (DIMENSIONS["shed_bytes"], "size_bytes")):
+            if number := _number(event, key):
+                bucket.count(dimension, name, number)
 
 
 def _count_messages(event: Event, bucket: Bucket) -> None:

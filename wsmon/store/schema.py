@@ -39,9 +39,9 @@ METRICS: dict[Metric, int] = {
     "latency": 8,
 }
 
-Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message", "sequence"]
+Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message", "sequence", "shed", "shed_bytes"]
 # rollup_dim.dimension. Keys are texts, also of close codes; those of failed messages are error types, those of sequence
-# the SEQUENCE_COUNTS of incidents that have ended
+# the SEQUENCE_COUNTS of incidents that have ended, those of shed and shed_bytes the names of events that were not kept
 DIMENSIONS: dict[Dimension, int] = {
     "error_type": 1,
     "close_code": 2,
@@ -49,6 +49,9 @@ DIMENSIONS: dict[Dimension, int] = {
     "type": 4,
     "failed_message": 5,
     "sequence": 6,
+    "shed": 7,
+    # Uncompressed
+    "shed_bytes": 8,
 }
 
 # Keys of a dimension that a bucket keeps, and that statistics show: the most frequent, since a peer may choose them

@@ -114,6 +114,7 @@ def _state(row: tuple[Any, ...]) -> ConnectionState:
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
 _STORE_ID = "SELECT value FROM meta WHERE key = ?"
 _NEWEST_RUN = "SELECT id, end FROM run ORDER BY id DESC LIMIT 1"
+_NEWEST_BUCKET = "SELECT max(bucket) FROM rollup WHERE level = ?"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
@@ -153,6 +154,26 @@ class StoreExtent:
             if bucket is not None:
                 oldest[level] = bucket
         return Coverage.of(self.rolled_s(), oldest)
+
+    def period(self, runs: Mapping[int, RunPeriod]) -> tuple[int, int]:
+        """The wall times that everything recorded lies between; 0, 0 where there is nothing.
+
+        Where the wall clock was set back during a run, the run seems to end before it began, and what it recorded lies
+        outside of both: the buckets tell.
+        """
+        first_ns = min((min(run.start_ns, run.end_ns) for run in runs.values()), default=0)
+        last_ns = max((max(run.start_ns, run.end_ns) for run in runs.values()), default=0)
+        for level in LEVELS:
+            (oldest_s,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
+            (newest_s,) = self._connection.execute(_NEWEST_BUCKET, (level,)).fetchone()
+            if oldest_s is None:
+                continue
+            # A bucket that overlaps a run begins before what is in it, and ends after it
+            if (oldest_s + level) * SECOND_NS <= first_ns:
+                first_ns = oldest_s * SECOND_NS
+            if newest_s * SECOND_NS >= last_ns:
+                last_ns = (newest_s + level) * SECOND_NS
+        return first_ns, last_ns
 
     def runs(self) -> dict[int, RunPeriod]:
         """When recorders ran, by the number of the run; the present run ends now."""

@@ -103,9 +103,13 @@ class _ConnectionCounts:
     measured: dict[int, _MetricTotal] = field(default_factory=lambda: defaultdict(_MetricTotal))
     """By metric."""
 
-    def flow(self, quantity: str) -> Flow:
-        """A counter in both directions."""
-        return Flow(self.counts[f"{quantity}_in"], self.counts[f"{quantity}_out"])
+    def flow(self, quantity: str, shed: Dimension | None = None) -> Flow:
+        """A counter in both directions, with what was shed of the messages where a dimension counts that."""
+        received, sent = self.counts[f"{quantity}_in"], self.counts[f"{quantity}_out"]
+        if shed is None:
+            return Flow(received, sent)
+        unkept = self.keys[DIMENSIONS[shed]]
+        return Flow(received + unkept["message.received"], sent + unkept["message.sent"])
 
     def by_key(self, dimension: Dimension) -> Mapping[str, int]:
         """Counts of a dimension, most frequent first."""
@@ -235,8 +239,9 @@ def _of_connection(
         process_ms=tally.summary("process", MS_NS),
         decode_ms=tally.summary("decode", MS_NS),
         encode_ms=tally.summary("encode", MS_NS),
-        messages=tally.flow("messages"),
-        bytes=tally.flow("bytes"),
+        messages=tally.flow("messages", "shed"),
+        shed_messages=tally.keys[DIMENSIONS["shed"]]["message.received"],
+        bytes=tally.flow("bytes", "shed_bytes"),
         wire_bytes=tally.flow("wire"),
         heartbeats=Heartbeats(tally.counts["pings"], tally.counts["pongs"], tally.counts["missed"]),
         errors=tally.by_key("error_type"),

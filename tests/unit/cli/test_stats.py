@@ -74,7 +74,7 @@ def test_any_other_query_has_the_statistics_of_what_it_matches(
     assert run(["stats", "--json", "--store", store, "size>1kb OR kind:heartbeat"]) == 0
     (orders,) = json.loads(capsys.readouterr().out)["connections"]
     assert (orders["name"], orders["messages"], orders["bytes"]["received"], orders["sessions"]) == (
-        *("orders", {"received": 1, "sent": 0}, 2_000, 1),
+        *("orders", {"received": 1, "sent": 0, "shed": 0}, 2_000, 1),
     )
     assert orders["heartbeats"] == {"sent": 1, "answered": 1, "missed": 1}
     assert (orders["close_codes"], orders["kpis"], orders["ws_uptime_ms"]) == ({}, [], 10_000)

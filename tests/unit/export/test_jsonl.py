@@ -177,7 +177,7 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "feed_latency_ms": {},
                 "feed_latency_uncertainty_ms": None,
                 "message_size": {},
-                "messages": {"received": 1, "sent": 2},
+                "messages": {"received": 1, "sent": 2, "shed": 0},
                 "bytes": {"received": 3, "sent": 4},
                 "wire_bytes": {"received": 5, "sent": 6},
                 "heartbeats": {"sent": 7, "answered": 8, "missed": 9},

@@ -159,3 +159,10 @@ def test_the_time_between_two_runs_does_not_count() -> None:
         total_ns=1500 * MS, ws_ns=1500 * MS, wanted_ns=1500 * MS, opens=2, last_connected_ns=9500 * MS
     )
     assert observed_ns(runs.values(), 1000 * MS, 9500 * MS) == 1500 * MS
+
+
+def test_only_a_session_that_ended_in_the_period_was_up_for_at_least_a_millisecond() -> None:
+    steps: tuple[tuple[int, Status], ...] = ((1000, "connected"), (1000, "disconnected"))
+    assert added_up(*steps, since_ms=1000, until_ms=1001).total_ns == 1 * MS
+    assert added_up(*steps, since_ms=1001).total_ns == 0
+    assert added_up(*steps, until_ms=1000).total_ns == 0

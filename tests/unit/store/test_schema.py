@@ -65,4 +65,6 @@ def test_codes_of_metrics_and_dimensions_do_not_change() -> None:
         "type": 4,
         "failed_message": 5,
         "sequence": 6,
+        "shed": 7,
+        "shed_bytes": 8,
     }

@@ -349,3 +349,39 @@ def test_d16_the_most_frequent_hundred_of_a_period_are_named_and_the_rest_is_oth
     assert (len(found), list(found)[-1], found[OTHER]) == (MOST_KEYS + 1, OTHER, 5 + 900 + 899)
     assert sum(found.values()) == sum(counts.values())
     assert most_frequent({"b": 1, "a": 1}) == {"a": 1, "b": 1}
+
+
+def test_s4_the_period_of_everything_holds_what_was_recorded_before_the_clock_was_set_back(tmp_path: Path) -> None:
+    """The clock is set back by an hour in the middle of a run, which then seems to end before it began."""
+    path = tmp_path / "store.db"
+    back_s = -3_600
+    before = [dialled(0), usable(0), *(message(f"{n}", 1 + n) for n in range(10))]
+    after = [
+        msgspec.structs.replace(each, ts_ns=each.ts_ns + back_s * SECOND_NS)
+        for each in (message(f"{n}", 20 + n) for n in range(10))
+    ]
+    with Recording(path, "binance-spot") as recording:
+        recording.write(before, rolled_after_s=19)
+        recording.write(after)
+        recording.end(back_s + 40)
+    reader = Reader(path, FixedClock())
+    found = reader.statistics(None, None)
+    reader.close()
+    (connection,) = found.connections
+    assert (connection.messages.received, connection.sessions, connection.connection_count) == (20, 1, 1)
+    assert found.since_ns <= at_ns(back_s + 20)
+    assert found.until_ns > at_ns(10)
+    assert connection.ws_uptime_ms >= 29_000
+
+
+def test_received_is_stored_and_shed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    shed = [
+        event("self.shed", 3, "binance-spot", meta={"name": name, "events": events, "size_bytes": 10 * events})
+        for name, events in (("message.received", 7), ("message.sent", 2), ("heartbeat.sent", 1))
+    ]
+    recorded(path, [dialled(0), usable(0), *(message("12345", 1) for _ in range(3)), *shed], "binance-spot")
+    reader = Reader(path, FixedClock())
+    (connection,) = reader.statistics(None, None).connections
+    reader.close()
+    assert (connection.messages, connection.shed_messages, connection.bytes) == (Flow(10, 2), 7, Flow(85, 20))
