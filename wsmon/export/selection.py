@@ -67,8 +67,9 @@ class Selection:
         """Iterate over events that another query finds in the range, or in ``ids`` of it; not counted as written."""
         low, high = (self.first_id, self.last_id) if ids is None else ids
         high = min(high, self.last_id)
-        for first_id in range(max(low, self.first_id), high + 1, WINDOW_IDS):
-            last_id = min(high, first_id + WINDOW_IDS - 1)
+        first_id = max(low, self.first_id)
+        while first_id <= high:
+            last_id = min(high, max(first_id, self._next_kept(first_id, high)) + WINDOW_IDS - 1)
             window = query.within(first_id, last_id)
             after_id = first_id - 1
             while page := self.view.events_after(after_id, PAGE_EVENTS, window):
@@ -77,7 +78,13 @@ class Selection:
                 if len(page) < PAGE_EVENTS:
                     break
             self.seen += last_id - first_id + 1
+            first_id = last_id + 1
             yield ()
+
+    def _next_kept(self, first_id: int, last_id: int) -> int:
+        """The id of the next event, however many are missing before it."""
+        found = self.view.events_after(first_id - 1, 1)
+        return found[0].id if found else last_id
 
     def _first_of_newest(self, limit: int) -> int:
         """The id of the first of the ``limit`` newest matches."""

@@ -299,11 +299,17 @@ def _phases_after(event: Event, began: Instant) -> Iterator[Span]:
         start_ns += took_ns
 
 
+# Eleven days: an event of another source may say anything
+LONGEST_PHASE_MS = 1e9
+
+
 def _durations(event: Event) -> list[tuple[SpanOperation, int]]:
     found: list[tuple[SpanOperation, int]] = []
     for phase in PHASES:
         value = (event.meta or {}).get(f"{phase}_ms")
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if abs(value) < LONGEST_PHASE_MS:
             found.append((phase, round(value * MS_NS)))
     return found
 

@@ -177,6 +177,7 @@ STATUS_OF: Final = by_code(STATUS_CODES)
 OPCODES: Final = by_code(OPCODE_CODES)
 CLOSE_BYS: Final = by_code(CLOSE_BY_CODES)
 _VERDICT: Final = msgspec.json.Decoder(Verdict)
+_META: Final = msgspec.json.Decoder(dict[str, Any])
 # By the two lowest bits of the flags
 _DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
 
@@ -245,7 +246,7 @@ def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
         span_id=span_id or "",
         parent_id=parent_id or "",
         verdict=None if verdict is None else _VERDICT.decode(verdict),
-        meta=None if meta is None else msgspec.json.decode(meta),
+        meta=None if meta is None else _META.decode(meta),
         id=event_id,
     )
 
@@ -305,6 +306,8 @@ _HEADER = struct.Struct("<BhI")
 # Type codes of ``array`` by bytes a lane
 _TYPECODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _LANE_BYTES = 8
+# Indexes of the smallest and the greatest number of 64 bits, with room
+_LEAST_INDEX, _GREATEST_INDEX = -4_096, 4_096
 _LANE_BITS = 8 * _LANE_BYTES
 
 
@@ -344,7 +347,12 @@ class PackedSum:
         """Add histograms; of thousands at once each costs a microsecond."""
         total, first, header = self._lanes, self._first, _HEADER.size
         for packed in histograms:
+            if len(packed) < header:
+                raise msgspec.ValidationError("a histogram without its header")
             width, start, zeros = _HEADER.unpack_from(packed)
+            lanes, rest = divmod(len(packed) - header, width) if width in _TYPECODES else (0, 1)
+            if rest or start < _LEAST_INDEX or start + lanes > _GREATEST_INDEX:
+                raise msgspec.ValidationError("a histogram with a header that does not fit it")
             self._zeros += zeros
             if width == _LANE_BYTES:
                 wide: bytes | bytearray = packed[header:]

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from types import GenericAlias
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +19,7 @@ from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
+from wsmon.store.rows import Count, Id, Ns, StatusCode, checked
 
 # Of a connection that is in no configuration, only in events
 _UNCONFIGURED = StoredSpec()
@@ -53,6 +55,13 @@ _CONNECTION = MultiRowInsert("INSERT OR REPLACE", "connection", COLUMNS)
 # All but the spec, which is written as JSON
 _values = attrgetter(*COLUMNS[:-1])
 _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
+_CONNECTION_ROW = GenericAlias(
+    tuple,
+    (
+        *(Id, str, int, int, StatusCode, Ns, Ns | None, Count, Ns | None, Id | None, str, Count),
+        *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, str),
+    ),
+)
 _SPEC_FIELDS = StoredSpec.__struct_fields__
 _spec_of = msgspec.json.Decoder(StoredSpec).decode
 
@@ -76,7 +85,8 @@ class Connections:
         # Every event is a row, whatever the capture profiles say
         self._keeps_all = keeps_all
         self._by_name = {
-            row[1]: ConnectionRecord(*(*row[:-1], spec_of(row[-1]))) for row in connection.execute(_SELECT_CONNECTIONS)
+            row[1]: ConnectionRecord(*(*row[:-1], spec_of(row[-1])))
+            for row in checked(connection.execute(_SELECT_CONNECTIONS), _CONNECTION_ROW)
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
@@ -145,6 +155,11 @@ class Connections:
             return PROFILES["detailed"]
         return profile_of(record.spec.profile, control_frames=record.name not in self._without_control_frames)
 
+    def move_to(self, connection: sqlite3.Connection) -> None:
+        """Write all rows into another store."""
+        self._connection = connection
+        self._changed = {record.id: record for record in self._by_name.values()}
+
     def write(self) -> None:
         """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
         values: list[SqlValue] = []
@@ -169,6 +184,7 @@ _NEVER_NS = 2**62
 
 _SUBSCRIPTION = MultiRowInsert("INSERT OR REPLACE", "subscription", ("connection", "topic", "status", "since_ns"))
 _DELETE = "DELETE FROM subscription WHERE connection = ? AND topic = ?"
+_SUBSCRIPTION_ROW = tuple[Id, Literal["active", "pending", "lost"], str]
 _SELECT = "SELECT connection, status, topic FROM subscription ORDER BY connection, topic"
 
 
@@ -202,6 +218,14 @@ class SubscriptionRows:
         for topic in (*before.active, *before.pending, *before.lost):
             self._change(connection_id, topic, ledger.subscription(topic), event.ts_ns)
 
+    def move_to(self, connection: sqlite3.Connection, now_ns: int) -> None:
+        """Write all rows into another store."""
+        self._connection = connection
+        for connection_id, ledger in self._ledgers.items():
+            known = ledger.snapshot()
+            for topic in (*known.active, *known.pending, *known.lost):
+                self._change(connection_id, topic, ledger.subscription(topic), now_ns)
+
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
         gone = [key for key, row in self._changed.items() if row is None]
@@ -224,7 +248,7 @@ class SubscriptionRows:
 def subscriptions(connection: sqlite3.Connection) -> Mapping[int, Subscriptions]:
     """Read the active, pending and lost topics of each connection, by its id; topics in alphabetical order."""
     topics: defaultdict[int, dict[str, list[str]]] = defaultdict(lambda: {"active": [], "pending": [], "lost": []})
-    for connection_id, status, topic in connection.execute(_SELECT):
+    for connection_id, status, topic in checked(connection.execute(_SELECT), _SUBSCRIPTION_ROW):
         topics[connection_id][status].append(topic)
     return {connection_id: _of(lists) for connection_id, lists in topics.items()}
 

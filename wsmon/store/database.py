@@ -23,6 +23,7 @@ from wsmon.store.schema import (
     META_STORE_ID,
     SCHEMA_VERSION,
 )
+from wsmon.store.schema_check import check_schema
 from wsmon.store.sessions import close_cut_off
 from wsmon.store.views import drop_views
 
@@ -176,6 +177,10 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
     except sqlite3.Error as error:
         connection.close()
         raise store_error(error, path) from error
+    # The text of a schema, in a store of another source
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
     except BaseException:
         connection.close()
         raise
@@ -280,6 +285,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
         raise StoreError(
             f"the store {path} lies where SQLite cannot keep a write-ahead log", "use a local file system: --store"
         )
+    if 0 < found <= SCHEMA_VERSION:
+        check_schema(connection, path, found)
     if found < version:
         if found:
             _back_up(connection, path, found)

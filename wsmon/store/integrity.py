@@ -28,6 +28,7 @@ OPCODES_BETWEEN_LOOKS = 100_000
 
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _META = "SELECT key, value FROM meta"
+_NEXT_ID = "SELECT min(id) FROM event WHERE id BETWEEN ? AND ?"
 _COUNT = "SELECT count(*) FROM event WHERE id BETWEEN ? AND ?"
 _IDS = "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
 _STRAY = "SELECT EXISTS (SELECT 1 FROM event WHERE id < ?) OR EXISTS (SELECT 1 FROM event WHERE id > ?)"
@@ -105,7 +106,15 @@ class _IntegrityCheck:
             return
         (has_strays,) = self._connection.execute(_STRAY, (oldest_id, last_id)).fetchone()
         self._has_strays = bool(has_strays)
-        for first in range(oldest_id, last_id + 1, IDS_AT_ONCE):
+        first = oldest_id
+        while first <= last_id and not self._look_at_clock():
+            (next_id,) = self._connection.execute(_NEXT_ID, (first, last_id)).fetchone()
+            if next_id is None or next_id > first:
+                # A hole of any size
+                self._missing_ids += (last_id + 1 if next_id is None else next_id) - first
+                self._first_missing_id = first if self._first_missing_id is None else self._first_missing_id
+                first = last_id + 1 if next_id is None else next_id
+                continue
             last = min(last_id, first + IDS_AT_ONCE - 1)
             (count,) = self._connection.execute(_COUNT, (first, last)).fetchone()
             missing = last - first + 1 - int(count)
@@ -114,6 +123,7 @@ class _IntegrityCheck:
                 ids = self._connection.execute(_IDS, (first, last)).fetchall()
                 expected = enumerate(ids, first)
                 self._first_missing_id = next((number for number, (id_,) in expected if id_ != number), first + count)
+            first = last + 1
 
     def _look_for_damage(self) -> None:
         for (table,) in self._connection.execute(_TABLES).fetchall():

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
-from wsmon.model.events import READ_LATE, Event
+from wsmon.model.events import READ_LATE, Event, Json
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
@@ -33,6 +33,7 @@ RECOVERED_NS: Final = 30_000_000_000
 _BOUNDS: Final = {
     (number, place): bound for name, number in METRICS.items() for place, bound in bound_within(name).items()
 }
+_GREATEST: Final = 2**62
 # Events that are counted for monitoring systems alone
 _MONITORED: Final = frozenset(
     {
@@ -120,6 +121,12 @@ class Lifecycle:
         if incident is not None:
             incident.sentence = storable(sentence)
             self._changed_incidents[incident_id] = incident
+
+    def move_to(self, connection: sqlite3.Connection, now_ns: int) -> None:
+        """Write open incidents and subscriptions into another store."""
+        self._connection = connection
+        self._changed_incidents.update(self._open_incidents)
+        self._subscriptions.move_to(connection, now_ns)
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
@@ -307,8 +314,7 @@ def _count_messages(event: Event, bucket: Bucket) -> None:
         counted = event.meta.get(way) if event.meta else None
         if isinstance(counted, Mapping):
             for key, counter in (("count", messages), ("total_size", size_bytes)):
-                value = counted.get(key)
-                bucket.counters[counter] += value if isinstance(value, int) else 0
+                bucket.counters[counter] += _whole(counted.get(key)) or 0
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:
@@ -320,5 +326,9 @@ def _measure(bucket: Bucket, metric: int, value: int) -> None:
 
 def _number(event: Event, key: str) -> int | None:
     """A whole number in an event's ``meta``; ``None`` where there is none."""
-    value = event.meta.get(key) if event.meta else None
-    return value if isinstance(value, int) else None
+    return _whole(event.meta.get(key) if event.meta else None)
+
+
+def _whole(value: Json) -> int | None:
+    """A number that the store can add to others; an import may bring any."""
+    return value if isinstance(value, int) and abs(value) < _GREATEST else None

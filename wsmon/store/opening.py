@@ -15,22 +15,43 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
+
+import msgspec
 
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
 from wsmon.store.database import file_system_fault, mark_cut_off, primary_code, store_error, transaction
+from wsmon.store.rows import Id, Ns, Second, checked
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
+from wsmon.store.schema_check import check_schema
 from wsmon.store.views import create_views, drop_views
 
 # In WAL mode a reader waits only while another connection recovers the log
 BUSY_TIMEOUT_S = 1.0
 # Error names of SQLite where it cannot create the shared memory of the log
 _FOLDER_IS_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT", "SQLITE_READONLY")
+# Of a row of the event table: two bytes a column are more than any row can save
+LEAST_EVENT_BYTES = 16
+_LEFT = "it was left as it is"
+_META = "SELECT key, value FROM meta"
 _COPY_PREFIX = "wsmon-view-"
+
+
+class _MetaNumbers(msgspec.Struct):
+    """The rows of ``meta`` that readers count with."""
+
+    store_id: str
+    last_id: Id
+    oldest_id: Id
+    rolled_s: Second
+    excerpt: Any = None
+
+
+_CHECKED_META = frozenset(_MetaNumbers.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,15 @@ class OpenStore:
     """Temporary folder of the copy; None where the store itself is read."""
     has_view: bool = False
     """The store has an older schema: ``CONNECTION_VIEW`` is read in place of the table."""
+    is_excerpt: bool = False
+    """It holds a part of the events of another store: ids may be missing between them."""
+    identity: tuple[int, int] | None = None
+    """Device and inode of the file when it was opened."""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file has the name of the store by now; a copy, and a file that is gone, are read on."""
+        return self.copy_folder is None and file_identity(self.path) not in (self.identity, None)
 
     def follow_migration(self) -> None:
         """Drop the view where a recorder has migrated the store since; called before each read."""
@@ -67,17 +97,34 @@ def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
     """
     if not path.is_file():
         raise StoreError(f"there is no store at {path}", "--store names one; `wsmon ps` lists what is recorded")
+    # Before it is opened: of a file that is replaced meanwhile, the next look finds another one
+    identity = file_identity(path)
     opened = _open(path, cache_folder)
     try:
-        has_view = _check(opened) < SPEC_VERSION
+        version = _check(opened)
+        check_schema(opened.connection, path, version)
+        is_excerpt = check_extent(opened.connection, path)
+        has_view = version < SPEC_VERSION
         if has_view:
             opened.connection.execute("PRAGMA temp_store = MEMORY")
             _change_view(opened.connection, CONNECTION_VIEW)
         notice = opened.notice or _missing_log_notice(opened)
+    except sqlite3.Error as error:
+        opened.close()
+        raise read_error(error, path) from error
     except BaseException:
         opened.close()
         raise
-    return OpenStore(opened.connection, opened.path, notice, opened.copy_folder, has_view)
+    return OpenStore(opened.connection, opened.path, notice, opened.copy_folder, has_view, is_excerpt, identity)
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def log_of(path: Path) -> Path:
@@ -137,6 +184,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         # SQLite reads the file with the first statement, and only then fails
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # What SQLite says about a schema quotes it
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise StoreError(f"the store {path} is damaged ({error})", _LEFT) from error
     except BaseException:
         connection.close()
         raise
@@ -160,6 +211,23 @@ def _check(store: OpenStore) -> int:
             "`wsmon record` with its configuration brings it up to date, and keeps a copy",
         )
     return version
+
+
+def check_extent(connection: sqlite3.Connection, path: Path) -> bool:
+    """Check the range of ids that a store names; return whether ids may be missing, as in an excerpt.
+
+    Raises ``StoreError`` for a range that its file cannot hold: reads go from one end to the other.
+    """
+    try:
+        meta = {key: value for key, value in connection.execute(_META) if key in _CHECKED_META}
+        numbers = msgspec.convert(meta, _MetaNumbers)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"the store {path} has a value that no recorder writes ({error})", _LEFT) from error
+    pages = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+    ids = numbers.last_id - numbers.oldest_id + 1 if numbers.oldest_id else 0
+    if numbers.excerpt is None and ids > pages // LEAST_EVENT_BYTES:
+        raise StoreError(f"the store {path} cannot hold the {ids:,} events that it names", _LEFT)
+    return numbers.excerpt is not None
 
 
 def _change_view(connection: sqlite3.Connection, statement: str) -> None:
@@ -223,6 +291,7 @@ RUN_COLUMNS = (
 CONNECTION_COLUMNS = ("position", "configured", "spec")
 
 _RUNS = f"SELECT id, {', '.join(RUN_COLUMNS)} FROM run"
+_RUN_ROW = tuple[Id, Ns, Ns, Ns | None, str | None, int, str, str, str, str]
 _CONNECTIONS = f"SELECT name, {', '.join(CONNECTION_COLUMNS)} FROM connection"
 
 
@@ -240,8 +309,9 @@ UNKNOWN = StoreOrigin({}, {})
 
 def store_origin(connection: sqlite3.Connection) -> StoreOrigin:
     """Read the origin of excerpts from a store."""
-    runs = {row[0]: row[1:] for row in connection.execute(_RUNS)}
-    return StoreOrigin(runs, {row[0]: row[1:] for row in connection.execute(_CONNECTIONS)})
+    runs = {row[0]: row[1:] for row in checked(connection.execute(_RUNS), _RUN_ROW)}
+    connections = checked(connection.execute(_CONNECTIONS), tuple[str, int, int, str])
+    return StoreOrigin(runs, {row[0]: row[1:] for row in connections})
 
 
 def copy_store(connection: sqlite3.Connection, target: Path, progress: PagesCopied) -> None:

@@ -7,11 +7,15 @@ from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import SearchProgress
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.codec import CONNECTION_GROUP, EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
+from wsmon.store.rows import Id, Ns, checked, checked_events
 from wsmon.store.search.block_filter import ANY_BLOCK, BlockFilter
 from wsmon.store.search.functions import QueryFunctions
 from wsmon.store.search.plan import SourceSearch, compile_block_filter
@@ -26,9 +30,15 @@ FILTERED_AT_ONCE = 40_000
 HELD_SOURCES = 10_000
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
+_LAST_TO = "SELECT id FROM event WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _CONNECTIONS = f"SELECT id, name, coalesce({CONNECTION_GROUP}, '') FROM connection"
 _INDEX = "INDEXED BY event_by_name"
 _SOURCE = EVENT_COLUMNS.index("source")
+_SOURCE_ROW = tuple[Id, Id, str, str, str | None, str | None]
+# How long one statement may take: those of a recorder's store take a part of a second
+STATEMENT_LIMIT_S = 20.0
+# Between two looks at the clock: a few milliseconds
+_OPCODES_BETWEEN_LOOKS = 100_000
 
 
 class Pages:
@@ -39,9 +49,15 @@ class Pages:
         self._clock = clock
         self._sources: dict[int, Source] = {}
         self._is_interrupted = False
+        # Ids may be missing between two events, as in an excerpt
+        self.has_holes = False
         self._functions = QueryFunctions(connection)
         self._skip_index = SkipIndex(connection)
         self._source_search = SourceSearch(connection, self._functions.number)
+        # Monotonic time by which the statement under way has to answer; None until it has run for a moment
+        self._due_ns: int | None = None
+        self._is_late = False
+        connection.set_progress_handler(self._look_at_clock, _OPCODES_BETWEEN_LOOKS)
 
     def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
         """Read at most ``limit`` matching events of a closed range of ids."""
@@ -64,11 +80,11 @@ class Pages:
         block_filter = self._block_filter(query, condition)
         sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
         for window in self._windows(first_id, last_id, block_filter, newest_first=progress.newest_first):
-            if condition.is_everything:
+            if condition.is_everything and not self.has_holes:
                 progress.add(array("q", range(window[0], window[1] + 1)))
             else:
                 rows = self._connection.execute(sql, (*window, *condition.parameters))
-                progress.add(array("q", (event_id for (event_id,) in rows)))
+                progress.add(array("q", (event_id for (event_id,) in checked(rows, tuple[Id]))))
             if progress.is_due:
                 yield progress.take(window, self._time_of)
         if not progress.is_over:
@@ -87,7 +103,7 @@ class Pages:
         low, high = first_id, last_id + 1
         while low < high:
             middle = (low + high) // 2
-            found = self._connection.execute(_FIRST_FROM, (middle,)).fetchone()
+            found = self._first_from(middle)
             if found is None or found[1] >= ts_ns:
                 high = middle
             else:
@@ -96,13 +112,30 @@ class Pages:
 
     def _time_of(self, event_id: int) -> int:
         """Read the wall time of an event, or of the next one that is kept; 0 where there is none."""
-        found = self._connection.execute(_FIRST_FROM, (event_id,)).fetchone()
-        return int(found[1]) if found is not None else 0
+        found = self._first_from(event_id)
+        return found[1] if found is not None else 0
+
+    def _first_from(self, event_id: int) -> tuple[int, int] | None:
+        """Id and wall time of the first event from an id on."""
+        return next(iter(checked(self._connection.execute(_FIRST_FROM, (event_id,)), tuple[Id, Ns])), None)
 
     def begin(self) -> None:
         """Begin a read: an earlier interrupt does not count for it."""
-        self._is_interrupted = False
+        self._is_interrupted = self._is_late = False
+        self._due_ns = None
         self._functions.begin()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a statement was ended because it took too long."""
+        return self._is_late
+
+    def _look_at_clock(self) -> bool:
+        now_ns = self._clock.mono_ns()
+        if self._due_ns is None:
+            self._due_ns = now_ns + round(STATEMENT_LIMIT_S * SECOND_NS)
+        self._is_late = self._is_late or now_ns > self._due_ns
+        return self._is_late
 
     def cause_of(self, error: sqlite3.Error, query: Query) -> BaseException | None:
         """Return the exception of a user function that ended a statement; ``None`` where another error did."""
@@ -131,15 +164,31 @@ class Pages:
         if block_filter == ANY_BLOCK:
             yield first_id, last_id
             return
-        for chunk in chunks(first_id, last_id, FILTERED_AT_ONCE, newest_first=newest_first):
+        while first_id <= last_id:
             self._end_if_interrupted()
+            chunk = self._next_chunk(first_id, last_id, newest_first=newest_first)
+            if newest_first:
+                last_id = chunk[0] - 1
+            else:
+                first_id = chunk[1] + 1
             found = self._skip_index.candidates(block_filter, *chunk)
             yield from reversed(found) if newest_first else found
             yield _end_of(chunk, newest_first=newest_first)
 
+    def _next_chunk(self, first_id: int, last_id: int, *, newest_first: bool) -> tuple[int, int]:
+        """Return the ids to ask the index about next; one end is that of the range, a hole of any size is skipped."""
+        if newest_first:
+            found = self._connection.execute(_LAST_TO, (last_id,)).fetchone()
+            start = max(found[0] if found is not None else first_id, first_id)
+            return max(first_id, start - FILTERED_AT_ONCE + 1), last_id
+        found = self._first_from(first_id)
+        start = min(found[0] if found is not None else last_id, last_id)
+        return first_id, min(last_id, start + FILTERED_AT_ONCE - 1)
+
     def _end_if_interrupted(self) -> None:
         if self._is_interrupted:
             raise InterruptedError("the read was interrupted")
+        self._due_ns = None
 
     def _block_filter(self, query: Query, condition: Condition) -> BlockFilter:
         """Compile the block filter of a query; ``ANY_BLOCK`` where the skip index is not needed or missing."""
@@ -151,11 +200,15 @@ class Pages:
         connections: dict[int, Source] = {}
         if query:
             rows = self._connection.execute(_CONNECTIONS)
-            connections = {id_: Source(name, group) for id_, name, group in rows}
+            connections = {id_: Source(name, group) for id_, name, group in checked(rows, tuple[Id, str, str])}
         return compile_query(query, connections, self._functions.number)
 
     def _events(self, rows: list[tuple[Any, ...]]) -> tuple[Event, ...]:
-        self._load_sources({row[_SOURCE] for row in rows})
+        rows = checked_events(rows)
+        sources = {row[_SOURCE] for row in rows}
+        self._load_sources(sources)
+        if not sources <= self._sources.keys():
+            raise msgspec.ValidationError(f"there is no source {min(sources - self._sources.keys())}")
         return tuple(event_of(row, self._sources) for row in rows)
 
     def _load_sources(self, ids: Iterable[int]) -> None:
@@ -164,7 +217,7 @@ class Pages:
             self._sources.clear()
         for some in _pieces(tuple(needed - self._sources.keys())):
             rows = self._connection.execute(f"{SELECT_SOURCES} WHERE source.id IN ({_places(some)})", some)
-            self._sources.update(source_of(row) for row in rows)
+            self._sources.update(source_of(row) for row in checked(rows, _SOURCE_ROW))
 
 
 def _where(condition: Condition) -> str:
@@ -188,7 +241,7 @@ LEAST_WINDOW = 2
 # Time a window should take. One that took less doubles the next; ten times as much would delay a checkpoint noticeably.
 TARGET_NS = 50_000_000
 # Most ids in a window, where the doubling ends: more than a store has.
-MAX_WINDOW = 1 << 40
+MAX_WINDOW = 1 << 62
 
 
 def windows(

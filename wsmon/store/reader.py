@@ -56,11 +56,19 @@ class ReadTransaction:
         except sqlite3.Error as error:
             if cause := self._pages.cause_of(error, query):
                 raise cause from error
+            if self._pages.is_late:
+                raise StoreError(
+                    f"the store {self._store.path} did not answer in time",
+                    "it may be damaged: `wsmon doctor` checks it",
+                ) from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
                 raise InterruptedError("the read was interrupted") from error
             raise read_error(error, self._store.path) from error
-        except msgspec.DecodeError as error:
-            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
+        # A number of SQLite that overflows, a text of JSON that is nested too deeply
+        except (msgspec.DecodeError, OverflowError, RecursionError, UnicodeDecodeError) as error:
+            raise StoreError(
+                f"the store {self._store.path} has a value that no recorder writes ({error})", "it was left as it is"
+            ) from error
         finally:
             self._end_transaction()
 
@@ -84,12 +92,26 @@ class Reader:
         """Open the store; raises ``StoreError`` as ``opening.open_to_read`` does."""
         # Of the store itself, also where a copy of it is read
         self.path = path
-        self._store = open_to_read(path, cache_folder)
-        self._connection = self._store.connection
         self._clock = clock
-        self._pages = Pages(self._connection, clock)
-        self._question = ReadTransaction(self._store, self._pages)
-        self._extent = StoreExtent(self._connection, self._store.path, clock)
+        self._cache_folder = cache_folder
+        self._open()
+
+    def _open(self) -> None:
+        self._store = store = open_to_read(self.path, self._cache_folder)
+        self._connection = store.connection
+        self._pages = Pages(store.connection, self._clock)
+        self._pages.has_holes = store.is_excerpt
+        self._transaction = ReadTransaction(store, self._pages)
+        self._extent = StoreExtent(store.connection, store.path, self._clock)
+
+    @property
+    def _question(self) -> ReadTransaction:
+        """The transactions on the file that has the store's name: a recorder may have begun a new one there."""
+        before = self._store
+        if before.is_replaced:
+            self._open()
+            before.close()
+        return self._transaction
 
     @property
     def notice(self) -> str:

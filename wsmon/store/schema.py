@@ -382,3 +382,14 @@ CONNECTION_SPEC = (
 )
 # Read in place of the table where a store has an older schema
 CONNECTION_VIEW = f"CREATE TEMP VIEW connection AS SELECT *, {_SPEC} AS spec FROM main.connection"
+
+# What each version adds, with what its migration removes: for the comparison of a store with its version
+CREATED_BY: dict[int, tuple[str, ...]] = {
+    1: TABLES,
+    2: (SUBSCRIPTIONS,),
+    3: SPANS,
+    4: (KPI_THRESHOLDS,),
+    5: (ROLLUP_METRIC, "DROP TABLE rollup_hist", "DROP TABLE rollup_sum"),
+    6: SEARCH_INDEX,
+    7: CONNECTION_SPEC,
+}

@@ -16,6 +16,7 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict import LastMessages, peer_message
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
+from wsmon.store.rows import Id, Ns, checked
 
 # Streams in memory; beyond, those of ended sessions are dropped
 HELD_STREAMS = 4_096
@@ -162,13 +163,7 @@ class SourceRows:
             connection = self._connections.get(source.connection) if source.connection else None
             stream = self._streams[key] = SourceStream(self._next_id, source, connection, self._profile(connection))
             self._next_id += 1
-            self._new_sources += (
-                stream.id,
-                self._run,
-                connection.id if connection else None,
-                source.trace_id,
-                source.connection_id,
-            )
+            self._add_source(stream)
         return stream
 
     def use_profiles(self, of: ConnectionRecord | None = None) -> None:
@@ -193,6 +188,19 @@ class SourceRows:
             last_id=event_id,
         )
         self.change(stream.session)
+
+    def move_to(self, connection: sqlite3.Connection) -> None:
+        """Write the sources in memory, and their sessions that are open, into another store."""
+        self._connection = connection
+        self._new_sources.clear()
+        for stream in self._streams.values():
+            self._add_source(stream)
+            if stream.session is not None and stream.session.end is None:
+                self.change(stream.session)
+
+    def _add_source(self, stream: SourceStream) -> None:
+        connection_id = stream.connection.id if stream.connection else None
+        self._new_sources += (stream.id, self._run, connection_id, stream.source.trace_id, stream.source.connection_id)
 
     def change(self, session: SessionRecord) -> None:
         """Mark a session as changed, to be written with the next commit."""
@@ -239,7 +247,7 @@ def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...
     for first in range(0, len(connection_ids), SESSIONS_AT_ONCE):
         some = connection_ids[first : first + SESSIONS_AT_ONCE]
         rows = connection.execute(_SESSIONS.format(places=", ".join("?" * len(some))), some)
-        found.update((row[0], SessionRange(*row)) for row in rows)
+        found.update((row[0], SessionRange(*row)) for row in checked(rows, tuple[str, Id, Id, Id, Ns]))
     return tuple(found.values())
 
 
@@ -371,6 +379,9 @@ ORDER BY span.event_id DESC, span.n DESC LIMIT ?
 """
 
 
+_SPAN_ROW = tuple[str, str, str, str, str, Ns, Ns, Ns | None, str, str, str]
+
+
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
     """Read at most ``limit`` spans of a session, in the order in which they ended."""
     return _read(connection, _OF_SESSION, connection_id, limit)
@@ -382,5 +393,5 @@ def trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) 
 
 
 def _read(connection: sqlite3.Connection, sql: str, connection_id: str, limit: int) -> tuple[Span, ...]:
-    rows = connection.execute(sql, (connection_id, limit))
+    rows = checked(connection.execute(sql, (connection_id, limit)), _SPAN_ROW)
     return tuple(Span(SpanId(span_id), *rest) for span_id, *rest in rows)

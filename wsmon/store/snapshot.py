@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import GenericAlias
+from typing import Any, cast
 
 from wsmon.control.lock import holder
 from wsmon.model.detectors.silence import StallDetector
@@ -17,6 +18,7 @@ from wsmon.ports import Clock
 from wsmon.store.codec import STATUS_OF
 from wsmon.store.connections import spec_of
 from wsmon.store.opening import log_of
+from wsmon.store.rows import Count, Id, Ns, Second, StatusCode, checked
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import Coverage
 from wsmon.store.timeline import ClockReading, run_spans
@@ -62,6 +64,14 @@ SELECT connection, sum(losses) FROM (
 ) GROUP BY connection
 """
 
+_CONNECTION_ROW = GenericAlias(
+    tuple,
+    (
+        *(Id, str, str, str, str, StatusCode, Ns, Ns | None, Count, Ns | None, Count),
+        *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, Id | None),
+    ),
+)
+
 ReadEvents = Callable[[tuple[int, ...]], tuple[Event, ...]]
 
 
@@ -70,14 +80,14 @@ def snapshot(
 ) -> Snapshot:
     """Read the configured connections in their order, as committed; rates are means over the last whole seconds."""
     now_s = (at_ns - COMMIT_SLACK_NS) // SECOND_NS
-    rates = dict(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)).fetchall())
-    losses = dict(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)).fetchall())
-    found = connection.execute(_CONNECTIONS).fetchall()
+    rates = dict(checked(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)), tuple[Id, Count]))
+    losses = dict(checked(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)), tuple[Id, Count]))
+    found = checked(connection.execute(_CONNECTIONS), _CONNECTION_ROW)
     states = {row[0]: _state(row[:-1]) for row in found}
     began_ids = {row[0]: row[-1] for row in found}
     event_ids = {*began_ids.values(), *(state.last_problem_id for state in states.values())} - {None, 0}
     events = {event.id: event for event in read_events(tuple(event_ids))}
-    incidents = tuple(OpenIncident(*row) for row in connection.execute(_INCIDENTS))
+    incidents = tuple(OpenIncident(*row) for row in checked(connection.execute(_INCIDENTS), tuple[Id, str, str, str]))
     of_connections: dict[str, tuple[OpenIncident, ...]] = {}
     for each in incidents:
         if each.kind != STALL:
@@ -97,7 +107,8 @@ def snapshot(
 
 
 def _spark(connection: sqlite3.Connection, now_s: int) -> tuple[int, ...]:
-    by_second: Mapping[int, int] = dict(connection.execute(_SPARK, (now_s - SPARK_S, now_s)).fetchall())
+    rows = connection.execute(_SPARK, (now_s - SPARK_S, now_s))
+    by_second: Mapping[int, int] = dict(checked(rows, tuple[Second, Count]))
     return tuple(by_second.get(second, 0) for second in range(now_s - SPARK_S, now_s))
 
 
@@ -150,7 +161,7 @@ class StoreExtent:
         """Since when each level of the rollups is complete."""
         oldest: dict[Level, int] = {}
         for level in LEVELS:
-            (bucket,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
+            bucket = self._bucket(_OLDEST_BUCKET, level)
             if bucket is not None:
                 oldest[level] = bucket
         return Coverage.of(self.rolled_s(), oldest)
@@ -164,9 +175,8 @@ class StoreExtent:
         first_ns = min((min(run.start_ns, run.end_ns) for run in runs.values()), default=0)
         last_ns = max((max(run.start_ns, run.end_ns) for run in runs.values()), default=0)
         for level in LEVELS:
-            (oldest_s,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
-            (newest_s,) = self._connection.execute(_NEWEST_BUCKET, (level,)).fetchone()
-            if oldest_s is None:
+            oldest_s, newest_s = (self._bucket(sql, level) for sql in (_OLDEST_BUCKET, _NEWEST_BUCKET))
+            if oldest_s is None or newest_s is None:
                 continue
             # A bucket that overlaps a run begins before what is in it, and ends after it
             if (oldest_s + level) * SECOND_NS <= first_ns:
@@ -184,12 +194,18 @@ class StoreExtent:
         run, end = self._newest_run()
         return bool(run) and end != "clean" and holder(self._path) is None
 
+    def _bucket(self, sql: str, level: Level) -> int | None:
+        """The first second of the oldest or newest bucket of a level; ``None`` where there is none."""
+        ((bucket,),) = checked(self._connection.execute(sql, (level,)), tuple[Second | None])
+        return cast("int | None", bucket)
+
     def _meta(self) -> dict[str, int]:
-        return dict(self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID, META_ROLLED_S)).fetchall())
+        rows = self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID, META_ROLLED_S))
+        return dict(checked(rows, tuple[str, Id]))
 
     def _newest_run(self) -> tuple[int, str | None]:
         """The number of the newest run, 0 where there is none, and how it ended."""
-        return self._connection.execute(_NEWEST_RUN).fetchone() or (0, None)
+        return next(iter(checked(self._connection.execute(_NEWEST_RUN), tuple[Id, str | None])), (0, None))
 
     def _now(self) -> ClockReading | None:
         """Both clocks while a recorder holds the store, which is on the same machine; ``None`` otherwise."""

@@ -12,7 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from types import GenericAlias
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
 
 from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles, representative
 from wsmon.model.snapshot import down_since
@@ -34,6 +37,7 @@ from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
+from wsmon.store.rows import Count, Flag, Id, Ns, Second, StatusCode, checked
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
 
@@ -66,6 +70,12 @@ SELECT connection, sum(min(coalesce(closed_ns, :until_ns), :until_ns) - max(open
 FROM incident WHERE type = '{STALL}' AND opened_ns < :until_ns AND coalesce(closed_ns > :since_ns, 1)
 GROUP BY connection
 """
+
+
+_CONNECTION_ROW = tuple[Id, str, str, StatusCode, Flag, str, Ns | None, Ns | None, Ns | None, int]
+_COUNTS_ROW = GenericAlias(tuple, (Id, *(Count for _ in COUNTERS)))
+_KEYS_ROW = tuple[Id, int, str, Count]
+_SUMS_ROW = tuple[Id, int, Annotated[int, Meta(ge=1)], Count, Count]
 
 
 class _MetricTotal:
@@ -118,7 +128,7 @@ class _ConnectionCounts:
     def summary(self, metric: Metric, unit: int) -> Summary | None:
         """A distribution in ``unit`` of the metric; ``None`` where nothing was measured."""
         of = self.measured.get(METRICS[metric])
-        if of is None:
+        if of is None or not of.histogram():
             return None
         # The representative of a histogram's bucket may be above the greatest value, which is exact
         p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram(), RANKS))
@@ -127,7 +137,8 @@ class _ConnectionCounts:
     def least(self, metric: Metric, unit: int) -> float | None:
         """The smallest value of a distribution; ``None`` where nothing was measured."""
         of = self.measured.get(METRICS[metric])
-        return None if of is None else representative(min(of.histogram())) / unit
+        histogram = {} if of is None else of.histogram()
+        return representative(min(histogram)) / unit if histogram else None
 
 
 def statistics(
@@ -146,14 +157,15 @@ def statistics(
     which costs more than the rest.
     """
     since_ns, until_ns = cover.since_s * SECOND_NS, cover.until_s * SECOND_NS
-    rows = connection.execute(_CONNECTIONS, (name,)).fetchall()
+    rows = checked(connection.execute(_CONNECTIONS, (name,)), _CONNECTION_ROW)
     connection_ids = (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS
     tallies = _tallies(connection, cover, connection_ids, _NO_DIMENSION if has_types else DIMENSIONS["type"])
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
     topics = subscriptions(connection) if is_open_end else {}
     # A recorder that was cut off has left its stalls open: they are known until the end of its run
     known_ns = min(until_ns, max((run.end_ns for run in runs.values()), default=until_ns))
-    stalled_ns = dict(connection.execute(_STALLED, {"since_ns": since_ns, "until_ns": known_ns}).fetchall())
+    period = {"since_ns": since_ns, "until_ns": known_ns}
+    stalled_ns = dict(checked(connection.execute(_STALLED, period), tuple[Id, Ns]))
     found: list[ConnectionStatistics] = []
     for row in rows:
         status: Status = STATUS_OF[row[3]]
@@ -185,13 +197,13 @@ def _tallies(
     tallies: dict[int, _ConnectionCounts] = defaultdict(_ConnectionCounts)
     for part in cover.parts:
         place = (*part, *connection_ids)
-        for id_, *counts in connection.execute(_COUNTS, place):
+        for id_, *counts in checked(connection.execute(_COUNTS, place), _COUNTS_ROW):
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
-        for id_, dimension, key, n in connection.execute(_KEYS, (*place, left_out)):
+        for id_, dimension, key, n in checked(connection.execute(_KEYS, (*place, left_out)), _KEYS_ROW):
             tallies[id_].keys[dimension][key] += n
-        for id_, metric, count, total, greatest in connection.execute(_SUMS, place):
+        for id_, metric, count, total, greatest in checked(connection.execute(_SUMS, place), _SUMS_ROW):
             tallies[id_].measured[metric].add(count, total, greatest)
-        for id_, metric, histogram in connection.execute(_HISTOGRAMS, place):
+        for id_, metric, histogram in checked(connection.execute(_HISTOGRAMS, place), tuple[Id, int, bytes]):
             tallies[id_].measured[metric].histograms.append(histogram)
     return tallies
 
@@ -287,22 +299,25 @@ def trend(
     since_ns -= since_ns % step_ns
     bucket_ns = max(1, -(-(until_ns - since_ns) // (buckets * step_ns))) * step_ns
     buckets = max(1, -(-(until_ns - since_ns) // bucket_ns))
-    row = connection.execute(_ID, (name,)).fetchone()
-    parts = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
+    known = checked(connection.execute(_ID, (name,)), tuple[Id])
+    parts = (
+        covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if known else ()
+    )
     messages: list[int | None] = [None] * buckets
     # By metric and bucket
     measured: defaultdict[int, defaultdict[int, PackedSum]] = defaultdict(lambda: defaultdict(PackedSum))
     types: Counter[str] = Counter()
     metrics = (METRICS["rtt"], METRICS["latency"], _SIZE)
     for part in parts:
-        place = (*part, row[0])
-        for second, n in connection.execute(_MESSAGES, place):
+        place = (*part, known[0][0])
+        for second, n in checked(connection.execute(_MESSAGES, place), tuple[Second, Count]):
             at = _bucket(second, part, since_ns, bucket_ns, buckets)
             messages[at] = (messages[at] or 0) + n
-        for second, metric, histogram in connection.execute(_METRICS, (*place, *metrics)):
+        rows = connection.execute(_METRICS, (*place, *metrics))
+        for second, metric, histogram in checked(rows, tuple[Second, int, bytes]):
             at = 0 if metric == _SIZE else _bucket(second, part, since_ns, bucket_ns, buckets)
             measured[metric][at].add(histogram)
-        types.update(dict(connection.execute(_TYPES, place)))
+        types.update(dict(checked(connection.execute(_TYPES, place), tuple[str, Count])))
     return Trend(
         name,
         since_ns,
@@ -324,7 +339,10 @@ def _bucket(second: int, part: BucketRange, since_ns: int, bucket_ns: int, bucke
 def _spreads(measured: Mapping[int, PackedSum], buckets: int) -> tuple[Percentiles | None, ...]:
     found: list[Percentiles | None] = [None] * buckets
     for at, total in measured.items():
-        p50, p95, p99 = (value / MS_NS for value in quantiles(total.counts(), RANKS))
+        counts = total.counts()
+        if not counts:
+            continue
+        p50, p95, p99 = (value / MS_NS for value in quantiles(counts, RANKS))
         found[at] = Percentiles(p50, p95, p99)
     return tuple(found)
 
@@ -362,7 +380,8 @@ def density(
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
     cover = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
     for level, from_s, to_s in cover.parts:
-        for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s, names)):
+        rows = connection.execute(_BUCKETS, (level, from_s, to_s, names))
+        for bucket, n_messages, n_errors in checked(rows, tuple[Second, Count, Count]):
             start_ns = bucket * SECOND_NS - since_ns
             span = (start_ns / bucket_ns, (start_ns + level * SECOND_NS) / bucket_ns)
             _spread(messages, n_messages, span)
@@ -422,7 +441,7 @@ class Coverage:
 
     def finest(self, at_s: int) -> Level:
         """The finest level that is complete at a time."""
-        return next(level for level in LEVELS if at_s >= self.complete_from[level])
+        return next((level for level in LEVELS if at_s >= self.complete_from[level]), LEVELS[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
 from wsmon.model.uptime import RunPeriod, StatusChange
 from wsmon.store.codec import CONNECTION_GROUP, STATUS_CODES, STATUS_OF
+from wsmon.store.rows import Count, Flag, Id, Ns, StatusCode, checked
 
 _RUNS = """
 SELECT run.id, run.started_ns, run.started_mono_ns, run.ended_ns, newest.ts_ns, newest.mono_ns
@@ -24,17 +25,22 @@ FROM run LEFT JOIN event AS newest ON newest.id =
 ORDER BY run.id
 """
 _COLUMNS = "event_id, ts_ns, mono_ns, run, to_status"
+_TRANSITION_ROW = tuple[Id, Ns, Ns, Id, StatusCode]
+_RUN_ROW = tuple[Id, Ns, Ns, Ns | None, Ns | None, Ns | None]
+# A status lasts until the end of its run at the latest
+_KNOWN_RUN = "run IN (SELECT id FROM run)"
 _BEFORE = (
-    f"SELECT {_COLUMNS} FROM transition WHERE connection = ? AND ts_ns < ? ORDER BY ts_ns DESC, event_id DESC LIMIT 1"
+    f"SELECT {_COLUMNS} FROM transition WHERE connection = ? AND ts_ns < ? AND {_KNOWN_RUN} "
+    "ORDER BY ts_ns DESC, event_id DESC LIMIT 1"
 )
 _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
-WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
+WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? AND {_KNOWN_RUN} ORDER BY event_id
 """
 # SQLite takes the other columns from the row with the maximum
-_THINNED = """
+_THINNED = f"""
 SELECT max(event_id), ts_ns, mono_ns, run, to_status FROM transition INDEXED BY transition_by_connection
-WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
+WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns AND {_KNOWN_RUN}
 GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
 """
 
@@ -59,7 +65,7 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: ClockReading | 
     A run without an end ends ``now`` where its recorder still runs (``None``: it does not), else with its newest event.
     """
     spans: dict[int, RunPeriod] = {}
-    rows = connection.execute(_RUNS, {"last_id": last_id}).fetchall()
+    rows = checked(connection.execute(_RUNS, {"last_id": last_id}), _RUN_ROW)
     for run, started_ns, started_mono_ns, ended_ns, newest_ns, newest_mono_ns in rows:
         known_ns, known_mono_ns = (started_ns, started_mono_ns) if newest_ns is None else (newest_ns, newest_mono_ns)
         if ended_ns is not None:
@@ -76,8 +82,8 @@ def status_changes(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> list[StatusChange]:
     """Read the status changes of a connection in a period, in the order of commit, after the last one before it."""
-    rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
-    rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
+    rows = checked(connection.execute(_BEFORE, (connection_id, since_ns)), _TRANSITION_ROW)
+    rows += checked(connection.execute(_WITHIN, (connection_id, since_ns, until_ns)), _TRANSITION_ROW)
     return [StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
 
 
@@ -95,7 +101,7 @@ def thinned_transitions(
 
 
 def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition]:
-    for event_id, ts_ns, mono_ns, run, to_status in rows:
+    for event_id, ts_ns, mono_ns, run, to_status in checked(rows, _TRANSITION_ROW):
         yield Transition(event_id, StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]))
 
 
@@ -140,6 +146,8 @@ _INCIDENT_BEFORE = """
 SELECT opened_ns, id FROM incident WHERE connection = ? AND opened_ns < ? ORDER BY opened_ns DESC, id DESC LIMIT 1
 """
 _IDS = "SELECT name, id FROM connection"
+_TITLE_ROW = tuple[Id, str, str]
+_INCIDENT_ROW = tuple[Ns, Ns, Flag, Id, str, str, Count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +165,14 @@ class LaneScope:
 
 def lane_titles(connection: sqlite3.Connection, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
     """Read the connections that have a lane: the configured ones, then others with transitions in the period."""
-    return tuple(LaneTitle(name, group) for _, name, group in connection.execute(_TITLES, (since_ns, until_ns)))
+    rows = checked(connection.execute(_TITLES, (since_ns, until_ns)), _TITLE_ROW)
+    return tuple(LaneTitle(name, group) for _, name, group in rows)
 
 
 def lanes(connection: sqlite3.Connection, scope: LaneScope, names: Sequence[str] | None) -> tuple[Lane, ...]:
     """Read the lanes of some connections (``None``: of all), in the order of ``lane_titles``."""
     wanted = None if names is None else frozenset(names)
-    rows = connection.execute(_TITLES, (scope.since_ns, scope.until_ns)).fetchall()
+    rows = checked(connection.execute(_TITLES, (scope.since_ns, scope.until_ns)), _TITLE_ROW)
     return tuple(_lane(connection, row, scope) for row in rows if wanted is None or row[1] in wanted)
 
 
@@ -171,13 +180,15 @@ def problems_near(
     connection: sqlite3.Connection, places: Sequence[tuple[str, int]], *, newer: bool
 ) -> tuple[TimelineProblem, ...]:
     """Find for each connection and time the first problem at it or later, or the last one before it; none: left out."""
-    ids = dict(connection.execute(_IDS).fetchall())
+    ids = dict(checked(connection.execute(_IDS), tuple[str, Id]))
     pick = min if newer else max
     found: list[TimelineProblem] = []
     for name, at_ns in places:
         if name in ids:
             sources = (_LOSS_AFTER, _INCIDENT_AFTER) if newer else (_LOSS_BEFORE, _INCIDENT_BEFORE)
-            near = [row for sql in sources for row in connection.execute(sql, (ids[name], at_ns)).fetchall()]
+            near = [
+                row for sql in sources for row in checked(connection.execute(sql, (ids[name], at_ns)), tuple[Ns, Id])
+            ]
             found += [TimelineProblem(name, *pick(near))] if near else []
     return tuple(found)
 
@@ -203,10 +214,13 @@ def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: Lane
     connection_id, name, group = row
     since_ns, until_ns, cell_ns = scope.since_ns, scope.until_ns, scope.cell_ns
     statuses = status_segments(thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns), scope)
-    marks = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
+    marks = checked(
+        connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns)), tuple[Ns, Id, Count]
+    )
     losses = tuple(LossMark(*mark) for mark in marks)
     rows = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))
-    return Lane(name, group, statuses, losses, tuple(_incident(incident, scope) for incident in rows))
+    incidents = tuple(_incident(incident, scope) for incident in checked(rows, _INCIDENT_ROW))
+    return Lane(name, group, statuses, losses, incidents)
 
 
 def _incident(row: tuple[int, int, int, int, str, str, int], scope: LaneScope) -> Incident:

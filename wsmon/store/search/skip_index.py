@@ -14,7 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from struct import pack, unpack
 
+import msgspec
+
 from wsmon.store.database import transaction
+from wsmon.store.rows import Id, Ns, checked
 from wsmon.store.schema import META_OLDEST_ID
 from wsmon.store.search.block_filter import (
     BLOCKS,
@@ -196,7 +199,8 @@ class SkipIndex:
         """The ranges of ids in a closed range that can contain a match; ids without an index are included."""
         found: Ranges = []
         next_id = first_id
-        for segment_first, segment_last, *known in self._connection.execute(_SEGMENTS, (first_id, last_id)).fetchall():
+        rows = self._connection.execute(_SEGMENTS, (first_id, last_id))
+        for segment_first, segment_last, *known in checked(rows, tuple[Id, Id, Ns, Ns, bytes]):
             if segment_last < next_id:
                 continue
             if segment_first > next_id:
@@ -231,9 +235,13 @@ class _StoredSegment:
         """Which blocks have a mark."""
         page, slot = divmod(mark, SLOTS_A_PAGE)
         row = self.connection.execute(_MASK, (8 * slot + 1, self.first_id * PAGES + page)).fetchone()
+        if row is not None and not isinstance(row[0], bytes):
+            raise msgspec.ValidationError("the masks of the search index are no bytes")
         return int.from_bytes(row[0], "little") if row is not None else 0
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
+        if len(self.starts) % 4:
+            raise msgspec.ValidationError("the search index has a block without a start")
         starts = unpack(f"<{len(self.starts) // 4}I", self.starts)
         places = (*(self.first_id + start for start in starts), self.last_id + 1)
         return ((low, after - 1) for low, after in pairwise(places))

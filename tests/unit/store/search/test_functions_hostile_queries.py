@@ -88,6 +88,7 @@ def test_ids_far_apart_are_searched_as_quickly_as_they_are_few(tmp_path: Path) -
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE event SET id = 10000000 WHERE id = 2")
         connection.execute("UPDATE meta SET value = 10000000 WHERE key = 'last_id'")
+        connection.execute("INSERT INTO meta VALUES ('excerpt', 1)")
     reader = Reader(path, FixedClock())
     answers = list(reader.search(parse("needle"), 1, 10_000_000, newest_first=True))
     reader.close()

@@ -1,0 +1,87 @@
+"""Schema check: compare the schema of a store with the one that wsmon makes, since a store may come from any source.
+
+Triggers and views run with whatever reads or writes a table, and a view in the place of a table answers anything. So a
+store has the tables and indexes of its version and nothing else, but for what exported copies have beside them
+(``views.EXPORT_SCHEMA``), with exactly those texts.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+from wsmon.errors import StoreError
+from wsmon.store.schema import CREATED_BY
+from wsmon.store.views import EXPORT_SCHEMA
+
+# What SQLite itself keeps: statistics of ANALYZE, and the indexes of UNIQUE and PRIMARY KEY
+_OF_SQLITE = re.compile(r"sqlite_(stat[14]|autoindex_\w+)")
+_MIGRATIONS_TABLE = "_sqlite_migrations"
+_SCHEMA = "SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM main.sqlite_schema"
+_COLUMNS = "SELECT name, upper(type), \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main')"
+_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|\s+|'(?:[^']|'')*'|\w+|.", re.DOTALL)
+# SQLite writes names in any of these; none of ours needs them
+_QUOTES = str.maketrans("", "", '"`[]')
+
+# The columns of a table: name, type, NOT NULL, place in the primary key, hidden
+_Columns = frozenset[tuple[str, str, int, int, int]]
+
+
+def check_schema(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Raise ``StoreError`` where the schema is not that of a store of this version; errors of SQLite pass through."""
+    tables, indexes = _expected(version)
+    missing = set(tables)
+    for kind, name, table, rootpage, sql in connection.execute(_SCHEMA):
+        is_known = (
+            (kind == "table" and rootpage and _columns(connection, name) == tables.get(name))
+            or (kind == "index" and _is_index(name, table, sql, indexes))
+            or (name in EXPORT_SCHEMA and _tokens(sql) == _tokens(EXPORT_SCHEMA[name]))
+            or (kind == "table" and rootpage and name == _MIGRATIONS_TABLE and _is_plain(connection, name))
+            or (kind in ("table", "index") and isinstance(name, str) and _OF_SQLITE.fullmatch(name))
+        )
+        if not is_known:
+            raise StoreError(
+                f"the store {path} has the {kind} {name!r}, which is not as wsmon makes it",
+                "it was left as it is: open no store from a source you do not trust",
+            )
+        missing.discard(name)
+    if missing:
+        raise StoreError(f"the store {path} lacks the table {min(missing)!r}", "it was left as it is")
+
+
+@lru_cache
+def _expected(version: int) -> tuple[Mapping[str, _Columns], Mapping[str, tuple[str, ...]]]:
+    """Return the columns of each table and the text of each index of a version: those of an empty store."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for made_by, statements in CREATED_BY.items():
+            for statement in statements if made_by <= version else ():
+                empty.execute(statement)
+        rows = empty.execute(_SCHEMA).fetchall()
+        tables = {name: _columns(empty, name) for kind, name, *_ in rows if kind == "table"}
+        return tables, {name: _tokens(sql) for kind, name, _, _, sql in rows if kind == "index" and sql}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> _Columns:
+    return frozenset(connection.execute(_COLUMNS, (table,)))
+
+
+def _is_plain(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether a table has no hidden and no generated column."""
+    return not any(hidden for *_, hidden in _columns(connection, table))
+
+
+def _is_index(name: str, table: str, sql: str, indexes: Mapping[str, tuple[str, ...]]) -> bool:
+    if name in indexes:
+        return _tokens(sql) == indexes[name]
+    # Nothing but the migrations reads that table, and sqlite-utils makes its index; without a text, SQLite made it
+    return table == _MIGRATIONS_TABLE or not sql
+
+
+def _tokens(sql: str) -> tuple[str, ...]:
+    """Split a statement into tokens, without blanks, comments and quotes: versions of SQLite write it differently."""
+    found = (token.translate(_QUOTES) for token in _TOKEN.findall(sql))
+    return tuple(token for token in found if token.strip() and not token.startswith(("--", "/*")))
