@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +15,8 @@ import msgspec
 from wsmon.control.ownership import READ_LIMIT_BYTES, ForeignFileError, open_own
 from wsmon.errors import StoreError, StoreHeldError
 
+# What lock calls fail with on file systems without locks
+NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 # Name of a store that has a folder of its own
 DEFAULT_STORE = "store.db"
 _FILE_MODE = 0o600
@@ -52,21 +56,73 @@ NAMELESS = LockInfo(0, "?", 0, 0, "?", "?", "", 0, "")
 
 
 class StoreLock:
-    """The lock of one store; held from construction to ``release``."""
+    """The lock of one store, by its path and by its inode; held from construction to ``release``.
 
-    def __init__(self, store: Path, info: LockInfo) -> None:
-        """Take the lock; raises ``StoreHeldError`` naming the holder where there is one already."""
+    The descriptor of the store itself is opened before SQLite opens the file, and closed after SQLite has: closing any
+    descriptor of a file drops the locks that the process has on it (POSIX), those of SQLite among them.
+    """
+
+    def __init__(self, store: Path, info: LockInfo, known: Callable[[], Iterable[LockInfo]] = tuple) -> None:
+        """Take the lock; raises ``StoreHeldError`` naming the holder where there is one already.
+
+        ``known`` returns the recorders that run, to name the one that holds the file under another name.
+        """
         self.path = lock_path(store)
+        self._known = known
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
         except OSError as error:
             raise StoreError(
                 f"cannot lock the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
             ) from error
-        if not _try_lock(self._fd):
+        try:
+            if not _try_lock(store, self._fd):
+                raise _held(store, read_lock(store))
+            _check_locks(store, self.path)
+            self._store_fd = self._lock_inode(store)
+        except BaseException:
             os.close(self._fd)
-            raise _held(store, read_lock(store))
+            raise
         self.write(info)
+
+    def _lock_inode(self, store: Path) -> int:
+        """Lock the file of the store, made if need be; returns its descriptor."""
+        fd = open_store_file(store)
+        try:
+            found = os.fstat(fd)
+            if not _try_lock(store, fd) or found.st_nlink > 1:
+                raise self._other_name(store, found)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _other_name(self, store: Path, found: os.stat_result) -> StoreError:
+        """The refusal of a file that has another name."""
+        for info in self._known():
+            try:
+                other = Path(info.store).stat()
+            except OSError:
+                continue
+            if (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino):
+                return StoreHeldError(
+                    f"another recorder (pid {info.pid}, {info.configuration}) holds the store {store} under the name "
+                    f"{info.store}",
+                    "`wsmon attach` watches it, `wsmon stop` ends it, --store names another place",
+                    info.pid,
+                )
+        if found.st_nlink > 1:
+            return StoreError(
+                f"the store {store} has {found.st_nlink} names (hard links)",
+                "SQLite keeps a log for each name, and so destroys the file: record into a copy",
+            )
+        return StoreHeldError(f"another program holds the store {store}", "see `wsmon ps`", 0)
+
+    def move_to_new_file(self, store: Path) -> None:
+        """Lock the file that is made anew at the path of the store; SQLite has closed the one before."""
+        fd = self._lock_inode(store)
+        os.close(self._store_fd)
+        self._store_fd = fd
 
     def write(self, info: LockInfo) -> None:
         """Write into the lock file which recorder holds the store."""
@@ -75,6 +131,7 @@ class StoreLock:
 
     def release(self) -> None:
         """Release the lock; the file stays, as a record of the last holder."""
+        os.close(self._store_fd)
         os.close(self._fd)
 
     def __enter__(self) -> StoreLock:
@@ -151,13 +208,54 @@ def _read(fd: int) -> LockInfo | None:
         return None
 
 
-def _try_lock(fd: int) -> bool:
+def open_store_file(store: Path) -> int:
+    """Open the file of a store to write, made if need be; returns its descriptor.
+
+    Raises ``StoreError`` for a folder, a symbolic link, and a path that cannot be written. While SQLite has the file
+    open in this process, the descriptor must not be closed.
+    """
+    try:
+        return os.open(store, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
+    except IsADirectoryError as error:
+        raise StoreError(f"the store {store} is a folder", "name a file in it") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"the store {store} is a symbolic link", "name the file that it leads to") from error
+        raise StoreError(
+            f"cannot write the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
+        ) from error
+
+
+def no_locks(store: Path, why: str) -> StoreError:
+    """Make the error about a file system without file locks: two programs would write at once."""
+    return StoreError(
+        f"the file system of the store {store} has no file locks ({why})", "use a local file system: --store"
+    )
+
+
+def _check_locks(store: Path, path: Path) -> None:
+    """Raise ``StoreError`` where a lock that is held can be taken again."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(fd)
+    raise no_locks(store, "a lock can be taken twice")
+
+
+def _try_lock(store: Path, fd: int) -> bool:
     """Take the lock; a probe of a reader releases it at once, so a single refusal does not count."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(_PROBE_S)
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                raise no_locks(store, error.strerror or str(error)) from error
+            raise
         else:
             return True
     return False

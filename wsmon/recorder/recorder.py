@@ -25,7 +25,7 @@ from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.losses import LossNote, keep_note, read_note, remove_note
 from wsmon.control.messages import PROTOCOL, Hello, Sample
-from wsmon.control.registry import ensure_runtime_folder, register, unregister
+from wsmon.control.registry import ensure_runtime_folder, register, running, unregister
 from wsmon.engine.loop import EngineLoop, new_event_loop
 from wsmon.engine.standstill import LoopWatch
 from wsmon.engine.supervisor import Supervisor
@@ -44,6 +44,7 @@ from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
 from wsmon.store.database import Database, RunStart, open_for_writing
+from wsmon.store.opening import file_identity
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
@@ -68,33 +69,25 @@ def record(options: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> No
     _ensure_folder(options.store.parent)
     ensure_runtime_folder(options.socket.parent)
     with (
-        StoreLock(options.store, info),
+        StoreLock(options.store, info, partial(running, options.socket.parent)) as lock,
         raised_limit() as descriptors,
         asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
         try:
-            runner.run(_record(replace(options, child_descriptors=descriptors), info, on_ready))
+            runner.run(_record(replace(options, child_descriptors=descriptors), info, lock, on_ready))
         finally:
             unregister(info)
 
 
-async def _record(options: RecorderOptions, info: LockInfo, on_ready: Callable[[LockInfo], None]) -> None:
+async def _record(
+    options: RecorderOptions, info: LockInfo, lock: StoreLock, on_ready: Callable[[LockInfo], None]
+) -> None:
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
     async with options.prepare() as configuration:
         database = open_for_writing(options.store)
-        database.begin_run(
-            RunStart(
-                info.started_ns,
-                SystemClock().mono_ns(),
-                info.pid,
-                info.version,
-                info.boot_id,
-                info.configuration,
-                configuration.digest,
-            )
-        )
-        recording = _Recording(options, configuration, database, info, stopping)
+        database.begin_run(_run_start(info, configuration))
+        recording = _Recording(options, configuration, database, info, lock, stopping)
         await recording.run(on_ready)
 
 
@@ -107,10 +100,15 @@ class _Recording:
         configuration: Configuration,
         database: Database,
         info: LockInfo,
+        lock: StoreLock,
         stopping: asyncio.Event,
     ) -> None:
         self._options = options
         self._info = info
+        self._lock = lock
+        self._run_start = _run_start(info, configuration)
+        # Device and inode of the store; None before it is watched
+        self._opened: tuple[int, int] | None = None
         self._stopping = stopping
         self._loop = asyncio.get_running_loop()
         self._clock = clock = SystemClock()
@@ -128,8 +126,9 @@ class _Recording:
             self._on_failure,
             (*all_detectors(), rules := RuleDetector()),
             self._on_notable,
+            self._renew_store,
         )
-        self._last_id_before = self._writer.last_id
+        self._last_id_before = self._writer.committed_id
         self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._supervisor = Supervisor(
@@ -187,14 +186,14 @@ class _Recording:
         await self._server.start()
         register(self._info)
         # Before viewers are let in, so that a store that is removed at once is noticed, too
-        opened = await asyncio.to_thread(_identity, self._options.store)
+        self._opened = await asyncio.to_thread(file_identity, self._options.store)
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: self._stopping.set())
             helpers = [
                 group.create_task(self._watch.run(), name="loop watch"),
                 group.create_task(self._watch_limits(), name="limits"),
-                group.create_task(self._watch_store(opened), name="store"),
+                group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
                 group.create_task(self._guard.keep("alerts", self._alerts.run), name="alerts"),
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
@@ -233,13 +232,32 @@ class _Recording:
                 return
             await asyncio.sleep(min([POLL_S, *(end_s - now_s for end_s in ends_s)]))
 
-    async def _watch_store(self, opened: tuple[int, int] | None) -> None:
+    async def _watch_store(self) -> None:
         """End the recording when its file is gone: SQLite would go on, and write into a file without a name."""
         path = self._options.store
-        while await asyncio.to_thread(_identity, path) == opened:  # noqa: ASYNC110 - the removal of a file sends no event
+        while await asyncio.to_thread(self._is_in_place):  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
         self._failure = StoreError(f"the store {path} was removed or replaced", "what is recorded is lost with it")
         self._stopping.set()
+
+    def _is_in_place(self) -> bool:
+        """Whether the file that is written has its name."""
+        return (
+            file_identity(self._options.store) == self._opened
+            or self._writer.is_renewing
+            # A new store may have been begun between the two
+            or file_identity(self._options.store) == self._opened
+        )
+
+    def _renew_store(self, last_id: int) -> Database:
+        """Begin a new store in place of one that was set aside, for the same run. Called on the writer thread."""
+        path = self._options.store
+        self._lock.move_to_new_file(path)
+        database = open_for_writing(path)
+        database.continue_after(last_id)
+        database.begin_run(self._run_start, self._writer.run)
+        self._opened = file_identity(path)
+        return database
 
     def _hello(self) -> Hello:
         return Hello(
@@ -350,6 +368,18 @@ def _told_meta(note: LossNote) -> Meta:
     return {"count": note.count, "ended_ns": note.ended_ns, "pid": note.pid}
 
 
+def _run_start(info: LockInfo, configuration: Configuration) -> RunStart:
+    return RunStart(
+        info.started_ns,
+        SystemClock().mono_ns(),
+        info.pid,
+        info.version,
+        info.boot_id,
+        info.configuration,
+        configuration.digest,
+    )
+
+
 def _stop_on_signals(stopping: asyncio.Event) -> None:
     """Stop on SIGINT and SIGTERM; the second signal ends the process at once."""
 
@@ -376,15 +406,6 @@ def _describe(options: RecorderOptions) -> LockInfo:
         SystemClock().wall_ns(),
         boot_id,
     )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of a file; ``None`` where there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _ensure_folder(folder: Path) -> None:

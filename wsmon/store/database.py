@@ -5,6 +5,7 @@ A file that cannot be opened as a store is left unchanged.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from wsmon.control.lock import NO_LOCKS, no_locks, open_store_file
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
@@ -20,6 +22,7 @@ from wsmon.store.schema import (
     APPLICATION_ID,
     META_CONFIGURATION,
     META_LAST_ID,
+    META_OLDEST_ID,
     META_STORE_ID,
     SCHEMA_VERSION,
 )
@@ -99,6 +102,14 @@ class Database:
         """The newest id that was ever assigned and committed."""
         (last_id,) = self.connection.execute("SELECT value FROM meta WHERE key = ?", (META_LAST_ID,)).fetchone()
         return int(last_id)
+
+    def continue_after(self, last_id: int) -> None:
+        """Assign ids from the next one on: an earlier file, which was set aside, has those up to ``last_id``."""
+        if last_id:
+            with transaction(self.connection, self.path) as connection:
+                set_meta = "UPDATE meta SET value = ? WHERE key = ?"
+                connection.execute(set_meta, (last_id, META_LAST_ID))
+                connection.execute(set_meta, (last_id + 1, META_OLDEST_ID))
 
     def begin_run(self, start: RunStart, run: int | None = None) -> int:
         """Mark earlier runs as cut off, reset the state of all connections, and insert the new run; returns its number.
@@ -246,15 +257,19 @@ def _make_file(path: Path) -> None:
     """Create the file where it is missing; raise ``StoreError`` for a folder, foreign content or a read-only path."""
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    except IsADirectoryError as error:
-        raise StoreError(f"the store {path} is a folder", "name a file in it") from error
     except OSError as error:
         raise StoreError(
             f"cannot write the store {path}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
         ) from error
+    fd = open_store_file(path)
     try:
         head = os.read(fd, len(SQLITE_HEADER))
+        # The kind of lock that SQLite takes, on a byte that it never locks
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise no_locks(path, error.strerror or str(error)) from error
+        raise StoreError(f"cannot read the store {path}: {error.strerror}") from error
     finally:
         os.close(fd)
     if head and head != SQLITE_HEADER:

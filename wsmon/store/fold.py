@@ -219,6 +219,19 @@ class Fold:
         notable, self._notable = self._notable, []
         return notable
 
+    def move_to(self, connection: sqlite3.Connection, now_ns: int) -> None:
+        """Write into an empty store from now on, what is not committed included; its run has begun.
+
+        Connections, sources, open sessions, incidents and subscriptions get their rows there.
+        """
+        self._connection = connection
+        self._is_empty = self._committed_id == 0
+        self._connections.move_to(connection)
+        self._sources.move_to(connection)
+        self._lifecycle.move_to(connection, now_ns)
+        self._verdicts.move_to(connection)
+        self._rollups.move_to(connection)
+
     def _fold_message(self, event_id: int, event: Event, stream: SourceStream, name: int, flags: int) -> None:
         """Make the row of a message: the fast path for all that have a payload and no error."""
         stream.last_id = event_id

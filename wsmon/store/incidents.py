@@ -170,6 +170,10 @@ class VerdictRunner:
         verdict = judge(event, self._histories.of(record.name), stream.last_messages)
         return event if verdict is None else msgspec.structs.replace(event, verdict=verdict)
 
+    def move_to(self, connection: sqlite3.Connection) -> None:
+        """Read histories back from another store."""
+        self._connection = connection
+
     def observe(self, event: Event, event_id: int) -> None:
         """Remember an event for later verdicts; ``event_id`` is 0 where it is no row."""
         if event.size is None or event.name == TIMEOUT or (event.name in _BEATS and not event.opcode):

@@ -67,6 +67,10 @@ class Retention:
         self._is_secure = False
         (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
 
+    def move_to(self, connection: sqlite3.Connection) -> None:
+        """Prune another store from now on."""
+        self._connection = connection
+
     @property
     def used_bytes(self) -> int:
         """Bytes of the file that are in use."""

@@ -270,6 +270,8 @@ class Rollups:
         # The longer buckets are complete up to this second
         (self.rolled_s,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_ROLLED_S,)).fetchone()
         self._held: dict[_Key, Bucket] = {}
+        # Since the last commit, in their order: second, connection, what happened
+        self._uncommitted: list[tuple[int, int, Bucket]] = []
         self._changed: set[_Key] = set()
         # Buckets of late events, dropped with the commit: a clock that steps back would fill the memory with a day
         self._late: set[_Key] = set()
@@ -294,6 +296,7 @@ class Rollups:
 
     def fold(self, second: int, connection_id: int, delta: Bucket) -> None:
         """Add what happened on a connection in a second."""
+        self._uncommitted.append((second, connection_id, delta))
         self._add(1, second, connection_id, delta)
         if second < self.rolled_s:
             self._add_to_longer(second, connection_id, delta)
@@ -301,6 +304,22 @@ class Rollups:
         else:
             self._held[1, second, connection_id].add_monitored(delta)
             self._waiting_s.add(second)
+
+    def move_to(self, connection: sqlite3.Connection) -> None:
+        """Count into an empty store from now on, beginning with what is not committed."""
+        self._connection = connection
+        for level, second, connection_id in self._held:
+            if level == 1 and second in self._waiting_s:
+                self.totals.add(connection_id, self._held[level, second, connection_id])
+        self._held.clear()
+        self._changed.clear()
+        self._late.clear()
+        self._waiting_s.clear()
+        for second, connection_id, delta in self._uncommitted:
+            self._add(1, second, connection_id, delta)
+            self._add_to_longer(second, connection_id, delta)
+            # From here on, the second has no more that only a bucket of a second holds
+            self.rolled_s = max(self.rolled_s, second + 1)
 
     def roll(self, now_s: int) -> None:
         """Add past seconds to the longer buckets around them."""
@@ -335,6 +354,7 @@ class Rollups:
 
     def committed(self) -> None:
         """Forget the changes, and drop past buckets from memory."""
+        self._uncommitted.clear()
         for key in self._changed:
             self._held[key].forget_changes()
         for key in self._late - self._changed:

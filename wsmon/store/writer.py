@@ -12,20 +12,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
-from wsmon.model.events import Event, Source
+from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
-from wsmon.store.database import Database, primary_code, store_error
+from wsmon.store.database import Database, file_system_fault, primary_code, store_error
 from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
 from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.tampering import StoreWatch, set_aside
 
 # Least time between two commits: a storm of transitions costs a hundred syncs a second, not a thousand.
 COMMIT_GAP_S = 0.01
@@ -82,10 +84,12 @@ class Writer:
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
         on_notable: Callable[[Sequence[Event]], None] | None = None,
+        renew: Callable[[int], Database] | None = None,
     ) -> None:
         """``on_commit`` gets the newest id after each commit, ``on_failure`` the exception that ended the thread, and
         ``on_notable`` the committed events that alerts are about; all are called in the writer's thread. ``detectors``
-        default to all that exist.
+        default to all that exist. ``renew`` makes a new store at the same path, in which ids go on after the one that
+        it gets and the run has begun; without it, a store that another program changed ends the thread.
         """
         self.run = database.run
         # Newest committed id
@@ -107,6 +111,12 @@ class Writer:
         self._indexer = SearchIndexer(database.connection, database.path)
         # Configurations that were reloaded since the last batch, oldest first; filled by any thread
         self._configurations: deque[tuple[tuple[ConnectionSpec, ...], Thresholds]] = deque()
+        self._renew = renew
+        # No commit has succeeded since a new store was begun
+        self._is_renewed = False
+        # A new store is being begun: for a moment there is none, read by any thread
+        self.is_renewing = False
+        self._watch = StoreWatch(database.path, database.connection)
         self._thread = threading.Thread(target=self._run, name="writer")
         self._warning = ""
         self._commit_lag_ns = 0
@@ -161,12 +171,16 @@ class Writer:
         try:
             self._fold.restore(self._database.lost_seconds)
             self._record(Batch(self._cut_off_events()))
+            self._watch.settle()
             while not self._bus.is_closed:
                 batch = self._bus.take()
+                if changed := self._watch.change():
+                    self._begin_anew(changed)
                 self._record(batch)
                 self._prune()
                 if len(batch.events) < INDEX_BELOW_EVENTS:
                     self._index()
+                self._watch.settle()
             self._has_ended = True
             self._fold.close_seconds(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
@@ -232,6 +246,9 @@ class Writer:
                 break
             except sqlite3.Error as error:
                 code = primary_code(error)
+                if changed := self._change_behind(error):
+                    self._begin_anew(changed)
+                    continue
                 if code not in _PASSING and not (refused_ns and code in _DAMAGE):
                     raise store_error(error, self._database.path) from error
                 if self._is_committed():
@@ -251,6 +268,7 @@ class Writer:
                 self._bus.start_shedding()
             time.sleep(retry_s)
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+        self._is_renewed = False
         notable = self._fold.committed()
         self._committed_mono_ns = self._clock.mono_ns()
         if refused_ns:
@@ -260,6 +278,41 @@ class Writer:
         self._warning = ""
         self._bus.stop_shedding()
         return notable
+
+    def _change_behind(self, error: sqlite3.Error) -> str:
+        """What another program did to the store that explains an error; empty where nothing is known."""
+        if self._renew is None or self._is_renewed:
+            return ""
+        if primary_code(error) in _DAMAGE and not file_system_fault(self._database.path):
+            return f"does not hold what was written to it ({error})"
+        return "" if primary_code(error) == sqlite3.SQLITE_BUSY else self._watch.change()
+
+    def _begin_anew(self, changed: str) -> None:
+        """Set the store aside that another program changed, and go on in a new one; raises ``StoreError``."""
+        path = self._database.path
+        if self._renew is None:
+            raise StoreError(f"the store {path} {changed}", "what is recorded is lost with it")
+        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        self.is_renewing = True
+        try:
+            aside = set_aside(path, ts_ns)
+            # The file may be anything by now
+            with suppress(sqlite3.Error):
+                self._database.connection.close()
+            self._database = self._renew(self.committed_id)
+        except (OSError, sqlite3.Error, StoreError) as error:
+            raise StoreError(f"the store {path} {changed}, and no new one could be begun: {error}") from error
+        finally:
+            self.is_renewing = False
+        self._is_renewed = True
+        _LOG.warning("the store %s %s; it is now %s, and a new one was begun", path, changed, aside.name)
+        self._fold.move_to(self._database.connection, ts_ns)
+        self._retention.move_to(self._database.connection)
+        self._indexer = SearchIndexer(self._database.connection, path)
+        self._watch = StoreWatch(path, self._database.connection)
+        meta: Meta = {"store": str(path), "tampered": str(aside), "last_id": self.committed_id}
+        reason = f"the store {changed}; it was set aside, and a new one begun"
+        self._fold.fold([Event(RECORDER, "self.store.tampered", ts_ns, mono_ns, reason=reason, meta=meta)])
 
     def _write(self) -> None:
         connection = self._database.connection

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.users import STRANGER, give_away, needs_root
-from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder, lock_owner, read_lock
+from wsmon.control.lock import NAMELESS, NO_LOCKS, LockInfo, StoreLock, holder, lock_owner, read_lock
 from wsmon.errors import StoreError, StoreHeldError
+from wsmon.store.database import open_for_writing
 
 
 def info(store: Path, pid: int = 4711) -> LockInfo:
@@ -121,3 +125,64 @@ def test_a_lock_with_garbage_names_no_recorder(tmp_path: Path, content: bytes) -
     with StoreLock(store, info(store)) as lock:
         lock.path.write_bytes(content)
         assert (holder(store), read_lock(store)) == (NAMELESS, None)
+
+
+def test_s2_the_file_is_locked_under_every_name_it_has(tmp_path: Path) -> None:
+    store, other = tmp_path / "store.db", tmp_path / "other.db"
+    with StoreLock(store, info(store)):
+        other.hardlink_to(store)
+        with pytest.raises(StoreHeldError) as refused:
+            StoreLock(other, info(other, pid=99), lambda: [info(tmp_path / "gone.db", pid=1), info(store)])
+        assert refused.value.pid == 4711
+        assert f"(pid 4711, /etc/orders.toml) holds the store {other} under the name {store}" in str(refused.value)
+    with pytest.raises(StoreError, match=r"has 2 names \(hard links\)"):
+        StoreLock(store, info(store))
+    other.unlink()
+    StoreLock(store, info(store)).release()
+
+
+def test_a_symbolic_link_in_the_place_of_the_store_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"precious")
+    (tmp_path / "store.db").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="is a symbolic link"):
+        StoreLock(tmp_path / "store.db", info(tmp_path / "store.db"))
+    assert holder(tmp_path / "store.db") is None
+
+
+def test_a_lock_file_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "recorder.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(StoreError, match="cannot lock the store"):
+        StoreLock(tmp_path / "store.db", info(tmp_path / "store.db"))
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("number", sorted(NO_LOCKS))
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(_fd: int, _operation: int, *_range: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    store = tmp_path / "store.db"
+    sentence = re.escape(f"the file system of the store {store} has no file locks ({os.strerror(number)})")
+    with pytest.raises(StoreError, match=sentence):
+        StoreLock(store, info(store))
+    with pytest.raises(StoreError, match=sentence):
+        open_for_writing(store)
+
+
+def test_a_file_system_whose_locks_hold_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda _fd, _operation: None)
+    with pytest.raises(StoreError, match=r"has no file locks \(a lock can be taken twice\)"):
+        StoreLock(tmp_path / "store.db", info(tmp_path / "store.db"))
+
+
+def test_the_lock_goes_over_to_a_new_file_at_the_same_path(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)) as lock:
+        store.rename(tmp_path / "aside.db")
+        lock.move_to_new_file(store)
+        (tmp_path / "other.db").hardlink_to(store)
+        with pytest.raises(StoreHeldError):
+            StoreLock(tmp_path / "other.db", info(tmp_path / "other.db"), lambda: [info(store)])

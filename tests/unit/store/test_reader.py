@@ -333,3 +333,20 @@ def test_a_glance_ends_when_time_is_up_and_says_how_far_it_looked(
     assert (list(seen.ids), seen.first_id, seen.last_id) == ([*range(first_id, last_id + 1)], first_id, last_id)
     assert (len(whole.ids), whole.first_id, whole.last_id) == (MANY, 1, MANY)
     assert (list(nothing.ids), nothing.first_id, nothing.last_id) == ([], 2, 1)
+
+
+def test_s3_a_reader_goes_on_in_the_store_that_took_the_place_of_another(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message("old")] * 3)
+    other = recorded(tmp_path / "other.db", [message("new")] * 2)
+    reader = Reader(path, FixedClock())
+    assert len(reader.events_after(0, 10)) == 3
+    path.unlink()
+    assert len(reader.events_after(0, 10)) == 3
+    other.rename(path)
+    assert [each.payload for each in reader.events_after(0, 10)] == [b"new", b"new"]
+    path.write_bytes(b"x" * 100)
+    path.rename(other)
+    path.write_bytes(b"y" * 100)
+    with pytest.raises(StoreError, match="it is another kind of file"):
+        reader.bounds()
+    reader.close()
