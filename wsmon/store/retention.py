@@ -70,6 +70,8 @@ class Retention:
     def move_to(self, connection: sqlite3.Connection) -> None:
         """Prune another store from now on."""
         self._connection = connection
+        # A setting of the connection
+        self._is_secure = False
 
     @property
     def used_bytes(self) -> int:

@@ -151,3 +151,13 @@ def test_a_reload_turns_secure_delete_on_and_off(run: Recording) -> None:
         modes.append(mode())
     # 2: overwritten where that costs no page
     assert modes == [2, 1, 2]
+
+
+def test_secure_delete_goes_over_to_a_new_store(run: Recording, tmp_path: Path) -> None:
+    one = retention(run, FakeClock())
+    one.spec = RetentionSpec(secure_delete=True)
+    one.prune_events()
+    with recording(tmp_path / "new.db") as new:
+        one.move_to(new.database.connection)
+        one.prune_events()
+        assert new.rows("PRAGMA secure_delete") == [(1,)]
