@@ -20,7 +20,7 @@ MAX_TEXTS: Final = 1_000
 # Brackets and strings that are looked at where texts follow each other without a line each: some 25 ms
 _MAX_TOKENS = 100_000
 
-# Values that are repaired: some 20 ms. A payload with more stays as it is
+# Values that are repaired. A payload with more stays as it is: 260,000 took 150 ms on a loaded machine
 _MAX_REPAIRS = 100_000
 
 _BOM = b"\xef\xbb\xbf"

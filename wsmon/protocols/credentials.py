@@ -23,7 +23,8 @@ SUSPICIOUS = re.compile(rb"token|secret|pass|sign|key|auth|jwt|otp|cookie", re.I
 
 _MAX_KEPT = 64
 _MAX_SECRET_CHARS = 8192
-# Values of a message that are looked at, some 5 ms; an authentication has a few
+# Values of a message that are looked at; an authentication has a few. A hundred thousand took 376 ms on a
+# loaded machine
 _MAX_VALUES = 2_000
 # Masking shorter ones would mask ordinary text
 _MIN_SECRET_CHARS = 4

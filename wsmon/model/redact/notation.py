@@ -173,7 +173,8 @@ def _content(period: int, quote: bytes) -> re.Pattern[bytes]:
     """Return a pattern of the content of a string whose quotes have ``period - 1`` backslashes.
 
     A quote belongs to the content where the backslashes before it, counted modulo ``2 * period``, are at least
-    ``period``. One match does what a loop over the quotes would: a mebibyte of escaped quotes takes 10 ms, not 150.
+    ``period``. One match does what a loop over the quotes would: a mebibyte of escaped quotes took 149 ms with it,
+    and takes 40.
     """
     pair, own, rest = (b"{%d}" % count for count in (2 * period, period, period - 1))
     up_to = b"{0," + rest[1:]

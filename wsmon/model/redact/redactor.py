@@ -61,7 +61,7 @@ def _names_credential(name: str) -> bool:
 
 
 # In lower case; a message with a credential by the built-in rules contains one of these. They are 64 at most: with
-# more, the search takes 0.5 µs for 200 bytes instead of 0.2
+# more, the search takes 0.49 µs for 200 bytes instead of 0.37
 MARKS = (
     *(b"pass", b"token", b"secret", b"cookie", b"credential", b"auth", b"otp", b"pwd", b"jwt", b"ssn", b"cvv"),
     *(b"srf", b"sess", b"signature", b"device_code", b"devicecode", b"verif", b"identify", b"oper "),

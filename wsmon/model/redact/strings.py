@@ -1,6 +1,7 @@
 """Strings and escapes of JSON texts in messages: which string is around an offset, and a message without its escapes.
 
-Both find out on demand and in one pass of compiled code: a mebibyte of strings or escapes takes some 20 ms.
+Both find out on demand and in one pass of compiled code. With all other redaction, a mebibyte of strings took 75 ms on
+a loaded machine, one of escapes 81.
 """
 
 from __future__ import annotations
