@@ -158,7 +158,8 @@ def _received(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[
         case "connection_error":
             error = state.credentials.mask(message.error)
             init = state.control.end(_INIT)
-            return failed(init, "graphql", error) if init else (_occurred("", "", error),)
+            # Without credentials it refuses the connection all the same, as a login that is missing
+            return failed(init, "graphql", error) if init else (_refused(error),)
         case "next":
             return _next(message, state)
         case "error":
@@ -238,6 +239,10 @@ def _topic(call: Call) -> str:
 
 def _occurred(ref: str, topic: str, error: str) -> Happening:
     return Happening("error.occurred", topic=topic, ref=ref, error_type="graphql", error=error)
+
+
+def _refused(error: str) -> Happening:
+    return Happening("auth.failed", status="error", error_type="graphql", error=error)
 
 
 def _unsubscribed(ref: str, topic: str, reason: str) -> Happening:

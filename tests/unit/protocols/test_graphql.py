@@ -202,13 +202,13 @@ def test_an_init_without_content_authenticates_nobody(payload: object) -> None:
     assert read(state, "in", "connection_ack") == Decoded("connection_ack")
 
 
-def test_a_connection_error_is_a_failed_authentication_where_there_was_one() -> None:
+def test_w4_a_connection_error_is_a_failed_authentication_with_or_without_credentials() -> None:
     state = GraphqlState()
     read(state, "out", "connection_init", payload={"token": "hush"})
     failed = Happening("auth.failed", "auth", "end", "init", status="error", error_type="graphql", error="who are you")
-    occurred = Happening("error.occurred", error_type="graphql", error="who are you")
+    refused = Happening("auth.failed", status="error", error_type="graphql", error="who are you")
     assert read(state, "in", "connection_error", payload={"message": "who are you"}).happenings == (failed,)
-    assert read(state, "in", "connection_error", payload={"message": "who are you"}).happenings == (occurred,)
+    assert read(state, "in", "connection_error", payload={"message": "who are you"}).happenings == (refused,)
 
 
 def test_an_error_that_repeats_a_credential_is_told_without_it() -> None:

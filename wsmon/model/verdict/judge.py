@@ -140,8 +140,9 @@ def fact(event: Event) -> str:
     return event.error or event.error_type
 
 
-# Characters of a reason in a sentence; the detail pane has all of it
-_REASON_LIMIT: Final = 60
+# Characters of a reason in a sentence: as many as a close frame may carry (RFC 6455, section 5.5), since the words that
+# decide may be the last ones
+_REASON_LIMIT: Final = 123
 
 
 def _closed_by_peer(event: Event) -> str:
@@ -274,7 +275,7 @@ def _with_own_pause(found: _Explanation, pause: OwnPause | None, words: _Words |
 
 def _with_words(advice: Advice, words: _Words | None) -> Advice:
     """Add to a next step that words which are only quoted may say more."""
-    if words is None or words.said.before_ns > WINDOW_NS:
+    if words is None or words.said.before_ns > WINDOW_NS or not words.said.is_last:
         return advice
     return Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
 
@@ -283,7 +284,7 @@ def _quote(words: _Words | None) -> str:
     """Return the clause that quotes the peer; a login that it refused a while before the end is not its last word."""
     if words is None:
         return ""
-    if words.said.before_ns <= WINDOW_NS:
+    if words.said.before_ns <= WINDOW_NS or words.said.is_announcement:
         return words.said.quote
     return f"a login was refused {fmt.duration(words.said.before_ns)} before: “{_short(words.said.text)}”"
 
@@ -327,6 +328,9 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
     """
     said = words.said
     advice = advice_on_words(said.meaning) or (_REFUSED_LOGIN if words.is_login else None)
+    if said.closing is not None and (advice is None or said.closing.is_certain):
+        certainty: Certainty = "stated" if said.closing.is_certain else "inferred"
+        return _Explanation(advice or said.closing.advice, certainty, _quote(words), said.evidence)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
     has_frame = event.close_by == "peer" or words.is_final

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,12 +15,15 @@ import msgspec
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.close_codes import advice_on_reason, advice_on_words
+from wsmon.model.verdict.close_codes import Advice, advice_on_reason, advice_on_words
+from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 
 # A message this soon before the end may explain it: servers send the error, wait for it to arrive, and close
 WINDOW_NS: Final = 3 * SECOND_NS // 2
 # An error whose text is not understood may be about any request; this soon before the end it may be about the end
 AT_ONCE_NS: Final = SECOND_NS // 2
+# What a peer announces without a time comes within this
+ANNOUNCED_NS: Final = 60 * SECOND_NS
 # Bytes that are kept of a message: more than any sentence shows
 KEPT_BYTES: Final = 1024
 # Characters of a quote in a sentence, and of the whole text beside it
@@ -49,6 +52,14 @@ class LastMessages(NamedTuple):
     """Monotonic time of the last data message to the peer; None where none went out."""
 
 
+class Closing(NamedTuple):
+    """The close of a protocol inside messages: the peer ended the connection on purpose."""
+
+    advice: Advice
+    is_certain: bool
+    """Whether its form leaves no doubt, or the protocol of the session read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastWords:
     """What the peer said last before an end."""
@@ -63,12 +74,23 @@ class LastWords:
     """The texts in it that may tell why, a line each."""
     evidence: tuple[int, ...] = ()
     """Ids of events about it."""
+    is_last: bool = True
+    """Whether the peer said nothing after it but farewells; an error after which it goes on sending explains no end."""
+    is_announcement: bool = False
+    """Whether it announced the end for a later time."""
+    closing: Closing | None = None
+    """Where it is the message with which its protocol closes a connection."""
 
     @property
     def quote(self) -> str:
         """The text as a sentence quotes it, and when it came."""
         shown = self.text if len(self.text) <= QUOTE_LIMIT else f"{self.text[: QUOTE_LIMIT - 1]}…"
-        return f"last words of the peer: “{shown}”, {self.before_ns / SECOND_NS:.1f} s before"
+        ago = f"{self.before_ns / SECOND_NS:.1f} s before"
+        if self.is_announcement:
+            return f"announced {ago}: “{shown}”"
+        if not self.is_last:
+            return f"an error of the peer {ago}: “{shown}”; it went on sending after it"
+        return f"last words of the peer: “{shown}”, {ago}"
 
 
 def peer_message(event: Event) -> PeerMessage:
@@ -89,10 +111,26 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     # An error that says why comes before a farewell that does not
     for message, meaning in sorted(refusals, key=lambda pair: advice_on_words(pair[1]) is None):
         if advice_on_words(meaning) is not None or end.mono_ns - message.mono_ns <= AT_ONCE_NS:
-            return _words(message, end, meaning)
+            # A farewell may follow an error
+            is_last = message is said.newest or any(each is said.newest for each, _ in refusals)
+            words = _words(message, end, meaning)
+            return words if is_last else replace(words, is_refusal=False, is_last=False)
+    if announced := _announced(said, end):
+        return announced
     if not soon or _is_feed(said):
         return None
     return _words(soon[0], end, "")
+
+
+def _announced(said: LastMessages, end: Event) -> LastWords | None:
+    """Return the newest message that announced the end for a time that has come."""
+    for message in (said.newest, said.before):
+        if message is None:
+            continue
+        meaning, within_ns = announcement(message.text, is_cut=message.is_cut)
+        if meaning and 0 <= end.mono_ns - message.mono_ns <= within_ns:
+            return replace(_words(message, end, meaning), is_announcement=True)
+    return None
 
 
 def unanswered_ping(said: LastMessages, end: Event) -> LastWords | None:
@@ -106,7 +144,9 @@ def unanswered_ping(said: LastMessages, end: Event) -> LastWords | None:
 
 def _words(message: PeerMessage, end: Event, meaning: str) -> LastWords:
     shown = message.text.strip(_ENDS)
-    return LastWords(sanitize(shown, TEXT_LIMIT), end.mono_ns - message.mono_ns, bool(meaning), meaning)
+    before_ns = end.mono_ns - message.mono_ns
+    closing = _closing(shown, message.type) if meaning else None
+    return LastWords(sanitize(shown, TEXT_LIMIT), before_ns, bool(meaning), meaning, closing=closing)
 
 
 # NUL ends a STOMP frame, RS a message of SignalR
@@ -136,7 +176,8 @@ def _is_feed(said: LastMessages) -> bool:
     return newest.text[:_SAME_START] == before.text[:_SAME_START]
 
 
-_SOCKJS_CLOSE: Final = re.compile(r'c\[\d{1,5},\s*"((?:[^"\\]|\\.)*)"\]')
+_SOCKJS_CLOSE: Final = re.compile(r'c\[(\d{1,5}),\s*"((?:[^"\\]|\\.)*)"\]')
+_SOCKET_IO_DISCONNECT: Final = "41"
 _STOMP_ERROR: Final = re.compile(r"ERROR\r?\n")
 # Of the stream or the login; an error in an <iq/> answers one request
 _XMPP_ERROR: Final = re.compile(
@@ -169,8 +210,8 @@ _PROSE_LIMIT: Final = 400
 
 # Keys of JSON that name the kind of a message
 _KIND_KEYS: Final = frozenset(
-    {"type", "event", "op", "action", "method", "cmd", "command", "kind", "janus", "msgtype", "msg_type", "messagetype",
-     "message_type"}
+    {"type", "event", "op", "action", "method", "cmd", "command", "kind", "janus", "ev", "msgtype", "msg_type",
+     "messagetype", "message_type"}
 )  # fmt: skip
 _STATUS_KEYS: Final = frozenset({"status", "result"})
 # The kinds of messages that end a connection, or refuse it: always the whole value
@@ -189,7 +230,10 @@ _END_KINDS: Final = _ERROR_KINDS | frozenset(
 )  # fmt: skip
 # These may be about anything: any text with them has to be understood
 _VAGUE_KINDS: Final = frozenset({"closed", "closing", "disconnected", "disconnecting", "denied", "refused"})
-_ERROR_STATUSES: Final = frozenset({"error", "unauthorized", "unauthorised", "forbidden", "access denied"})
+_ERROR_STATUSES: Final = frozenset(
+    {"error", "unauthorized", "unauthorised", "forbidden", "access denied", "auth failed", "auth timeout",
+     "max connections"}
+)  # fmt: skip
 # Requests whose refusal is one of the connection
 _LOGINS: Final = frozenset({"auth", "login", "logon", "authenticate", "authentication", "connect", "identify", "hello"})
 _FAILED: Final = frozenset({"error", "failed", "failure", "rejected", "denied", "invalid", "unauthorized"})
@@ -213,7 +257,7 @@ _ENVELOPE_KEYS: Final = (
         {"reconnect", "allowreconnect", "retry", "retry_after", "retryafter", "retriable", "retryable", "ts", "time",
          "timestamp", "date", "debug_info", "version", "session_id", "sessionid", "conn_id", "connid",
          "connection_id", "connectionid", "trace_id", "traceid", "level", "severity", "extensions", "hint",
-         "title"}
+         "title", "jsonrpc"}
     )
 )  # fmt: skip
 _ID_KEYS: Final = frozenset({"id", "req_id", "reqid", "request_id", "requestid", "ref"})
@@ -237,7 +281,7 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
     """
     shown = text.strip(_ENDS)
     if closed := _SOCKJS_CLOSE.fullmatch(shown):
-        return closed[1] or "close"
+        return closed[2] or "close"
     if _STOMP_ERROR.match(shown):
         return _of_stomp(shown)
     if shown.startswith("<"):
@@ -246,7 +290,7 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
     # A packet of Socket.IO or Engine.IO, with its digits: 41 is a disconnect, 44 a refused connect
     packet = shown.lstrip("0123456789")
     if packet != shown and packet[:1] in ("", "{", "["):
-        if shown == "41":
+        if shown == _SOCKET_IO_DISCONNECT:
             return "disconnect"
         if shown == "44" or (shown.startswith("44") and packet):
             return _lines(_json(packet), "connect error")
@@ -258,6 +302,58 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
             return _of_object(content)
         return _of_array(content) if isinstance(content, list) else ""
     return _of_plain(shown) if len(shown) <= _PROSE_LIMIT else ""
+
+
+def _closing(shown: str, message_type: str) -> Closing | None:
+    """Return the close of SockJS, Socket.IO or SignalR, which says that the peer closed on purpose, if not why."""
+    ask = "ask the operator of the service for the log of the server at this time"
+    if closed := _SOCKJS_CLOSE.fullmatch(shown):
+        cause = f"by this message of SockJS the server closed on purpose, with its own code {closed[1]}"
+        return Closing(Advice(cause, "look up its code and its reason in the documentation of the service"), True)
+    if shown == _SOCKET_IO_DISCONNECT:
+        cause = "by this message of Socket.IO the server closed on purpose, and gives no reason"
+        return Closing(Advice(cause, ask), bool(message_type))
+    content = _json(shown.rpartition("\x1e")[2])
+    if isinstance(content, dict) and _is_signalr_close(content):
+        cause = "by this message of SignalR the server closed on purpose"
+        return Closing(Advice(cause if "error" in content else f"{cause}, and names no error", ask), True)
+    return None
+
+
+# Farewells that some services send a while before they close
+_WARNING_KINDS: Final = frozenset({"disconnect", "server shutdown", "server restart"})
+_IN_A_WHILE: Final = re.compile(r"\bin (\d{1,4}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.IGNORECASE)
+_UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
+
+
+def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:
+    """Return what a message announces of the end of this connection, a line each, and the longest time until that.
+
+    Empty and 0 for any other message: one that names another subject, or whose text is not understood as a restart.
+    """
+    shown = text.strip(_ENDS)
+    content = None if is_cut else _json(shown)
+    if isinstance(content, dict):
+        if not _is_about_us(content):
+            return "", 0
+        kinds = {_plain(value) for name, value in _lowered(content) if name in _KIND_KEYS and isinstance(value, str)}
+        if not kinds.isdisjoint(_WARNING_KINDS):
+            return _lines(content, "disconnect"), ANNOUNCED_NS
+        lines = _texts_for_people(content)
+    else:
+        lines = [shown] if len(shown) <= _PROSE_LIMIT else []
+    found = [line for line in lines if reason_kind(line) is ReasonKind.RESTART]
+    spans = [int(number) * _UNITS_NS[unit[0].lower()] for line in found for number, unit in _IN_A_WHILE.findall(line)]
+    # A timer of the peer may be late
+    within_ns = max(spans) + ANNOUNCED_NS // 2 if spans else ANNOUNCED_NS
+    return "\n".join(found), within_ns if found else 0
+
+
+def _texts_for_people(content: Mapping[str, Any]) -> list[str]:
+    fields = _lowered(content)
+    texts = [value for name, value in fields if name in _TEXT_KEYS and isinstance(value, str)]
+    inner = [value for name, value in fields if name in _BODY_KEYS and isinstance(value, dict)]
+    return texts + [text for value in inner for text in _texts_for_people(value)]
 
 
 def _of_stomp(frame: str) -> str:
@@ -282,7 +378,7 @@ def _of_plain(text: str) -> str:
 
 
 def _of_object(content: Mapping[str, Any]) -> str:
-    if content.keys() <= _SIGNALR_CLOSE_KEYS and content.get("type") == _SIGNALR_CLOSE:
+    if _is_signalr_close(content):
         return _lines(content, "close")
     op = content.get("op")
     if isinstance(op, int) and content.keys() <= _DISCORD_KEYS:
@@ -290,10 +386,14 @@ def _of_object(content: Mapping[str, Any]) -> str:
     return _lines(content, "error") if _is_about_us(content) and _is_refusal(content) else ""
 
 
+def _is_signalr_close(content: Mapping[str, Any]) -> bool:
+    return content.keys() <= _SIGNALR_CLOSE_KEYS and content.get("type") == _SIGNALR_CLOSE
+
+
 def _is_about_us(content: Mapping[str, Any]) -> bool:
     """Return whether a message names no other subject than the connection, such as a request or a user."""
     for name, value in _lowered(content):
-        if name in _ID_KEYS and value in (None, 0, ""):
+        if (name in _ID_KEYS and value in (None, 0, "")) or _is_short_kind(name, value):
             continue
         is_data = name in _BODY_KEYS and not (value is None or isinstance(value, (str, dict)))
         is_about_other = name in _BODY_KEYS and isinstance(value, dict) and not _is_about_us(value)
@@ -304,7 +404,11 @@ def _is_about_us(content: Mapping[str, Any]) -> bool:
 
 def _is_refusal(content: Mapping[str, Any]) -> bool:
     fields = _lowered(content)
-    kinds = {_plain(value) for name, value in fields if name in _KIND_KEYS and isinstance(value, str)}
+    kinds = {
+        _plain(value)
+        for name, value in fields
+        if (name in _KIND_KEYS and isinstance(value, str)) or _is_short_kind(name, value)
+    }
     statuses = {_plain(value) for name, value in fields if name in _STATUS_KEYS and isinstance(value, str)}
     texts = [value for name, value in fields if name in _TEXT_KEYS and isinstance(value, str)]
     is_understood = any(map(advice_on_reason, texts))
@@ -321,6 +425,11 @@ def _is_refusal(content: Mapping[str, Any]) -> bool:
         # A notice
         or (is_understood and any(code >= 400 for code in codes))
     )
+
+
+def _is_short_kind(name: str, value: object) -> bool:
+    """Return whether a member called ``t`` (Alpaca), which may be anything, names the kind of an end."""
+    return name == "t" and isinstance(value, str) and _plain(value) in _END_KINDS
 
 
 def _is_denied(fields: list[tuple[str, Any]]) -> bool:
@@ -340,6 +449,9 @@ def _is_error(value: object) -> bool:
 def _of_array(content: list[Any]) -> str:
     """Read a message that is an array: WAMP by its number, an event of others by its name."""
     match content:
+        # Services whose messages are arrays (Alpaca, Polygon); a feed may send its data so, too
+        case [dict(only)] if advice_on_words(meaning := _of_object(only)) is not None:
+            return meaning
         case [int(number), dict(details), str(uri)] if number in _WAMP_ENDS and "." in uri:
             return "\n".join((*_texts(details), _plain(uri.rpartition(".")[2])))
         case [str(name)] if _plain(name) in _END_KINDS:

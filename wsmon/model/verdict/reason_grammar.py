@@ -207,6 +207,11 @@ _MESSAGE: Final = r"(?:message|payload|request|packet|frame|json|json message|js
 _PING: Final = r"(?:ping|pong|ping pong|heartbeat|keepalive)"
 _AGAIN: Final = r"(?: (?:again|later|soon|shortly|now|in a moment|in a while))*"
 _RETRY: Final = r"(?:please )?(?:try to )?(?:reconnect|re connect|retry|try again|try reconnecting|wait|connect again)"
+_FOR_WORK: Final = (
+    rf"for {_DET}(?:(?:scheduled|planned|service|server|system) )*"
+    r"(?:maintenance|upgrade|update|restart|deploy|deployment)"
+)
+_WHEN_AND_WHY: Final = rf"(?: (?:now|soon|shortly|in {_SPAN}|{_FOR_WORK})){{0,2}}"
 _OFFICE: Final = r"(?:admin|administrator|operator|moderator|owner|app|application|server|system|administrative action)"
 _US: Final = (
     r"(?:you|client|account|ip|apikey|application|app|your (?:account|ip|ip address|address|apikey|client|"
@@ -401,14 +406,22 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         rf"(?:invalid|wrong) key|no (?:credentials|apikey|authentication){_SAID}",
         rf"{_DET}(?:apikey|signature|password|credentials) {_IS}(?:invalid|wrong|incorrect|missing|required|not valid|"
         r"rejected|not accepted)",
+        r"(?:you |client )?(?:must|need to|have to) (?:be )?(?:authenticated?|authori[sz]ed|logged in|login)"
+        r"(?: first)?|"
+        # Hasura
+        r"invalid x hasura admin secret x hasura access key|"
         r"bad user ?name or password|insufficient (?:permissions?|privileges|scope)",
     ),
     ReasonKind.RESTART: _pattern(
         rf"{_SERVER} {_IS}(?:going to )?(?:restart|restarting|restarted|shutting down|shut down|shutdown|stopping|"
         r"stopped|going down|going away|redeploying|rebooting|draining|terminating|closing)"
-        rf"(?: (?:now|soon|shortly|in {_SPAN}|for {_DET}(?:scheduled |planned )?"
-        r"(?:maintenance|upgrade|update|deploy)))?",
-        rf"{_SERVER} will (?:restart|shut down|stop|go down)(?: (?:now|soon|shortly|in {_SPAN}))?",
+        rf"{_WHEN_AND_WHY}",
+        rf"{_SERVER} will (?:soon |shortly )?(?:restart|shut down|stop|go down|be (?:restarted|shut down|stopped))"
+        rf"{_WHEN_AND_WHY}",
+        rf"{_LINK} (?:will|is going to|is about to) (?:soon |shortly )?be "
+        rf"(?:closed|terminated|dropped|disconnected|reset)(?: in {_SPAN})? {_FOR_WORK}(?: in {_SPAN})?",
+        rf"(?:(?:scheduled|planned|server|service|system) )*(?:maintenance|restart|shutdown|upgrade|deploy|deployment) "
+        rf"(?:will (?:start|begin) |starts |begins )?in {_SPAN}",
         r"restart|shutdown|deploy|deployment|(?:restarting|shutting down|draining|stopping|redeploying|deploying)"
         r"(?: (?:now|soon|shortly|in progress|for (?:scheduled |planned )?(?:maintenance|upgrade|deploy)))?",
         r"(?:(?:scheduled|planned|server|service|rolling|system|graceful|emergency) )+(?:restart|shutdown|maintenance|"

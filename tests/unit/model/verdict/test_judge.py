@@ -9,6 +9,7 @@ from tests.support.builders import dialled, event, loss, message, refused, stall
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, code_meaning, fact, judge, why
+from wsmon.model.verdict.close_codes import advice_on_code
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"
@@ -181,8 +182,8 @@ def ended(**fields: object) -> Event:
         ({"close_by": "peer", "close_code": 1005}, "closed by peer: no code given"),
         ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "“bye”, 4001 by peer"),
         (
-            {"close_by": "peer", "close_code": 1008, "reason": "x" * 99},
-            f"“{'x' * 59}…”, 1008 by peer",
+            {"close_by": "peer", "close_code": 1008, "reason": "x" * 123},
+            f"“{'x' * 123}”, 1008 by peer",
         ),
         (
             {"close_by": "heartbeat", "close_code": 1011, "error": "our heartbeat gave up: no pong for 20 s"},
@@ -513,3 +514,48 @@ def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_lef
     )
     assert "; if it is a heartbeat of its protocol: set answer = true" in verdict.next
     assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
+
+
+def test_w7_an_error_before_a_feed_that_went_on_is_a_fact_and_not_the_cause() -> None:
+    refused_words, tick = message('{"error":"Too many requests"}', 88.6, FEED), message('{"t":1}', 89.9, FEED)
+    ended = loss(90, code=1000, reason="")
+    without, verdict = opened(tick).verdict(ended), opened(refused_words, tick).verdict(ended)
+    assert verdict.cause == (
+        'closed by peer: 1000 normal closure; an error of the peer 1.4 s before: “{"error":"Too many requests"}”; it '
+        f"went on sending after it; {advice_on_code(1000, '').cause}"
+    )
+    assert (f"{verdict.next}; the last words of the peer may say why", verdict.certainty) == (without.next, "inferred")
+
+
+def test_a3_an_end_that_the_peer_announced_is_possibly_that_end() -> None:
+    notice = '{"event":"notice","msg":"The connection will soon be closed for a service upgrade. Please reconnect."}'
+    assert opened(message(notice, 60, FEED)).verdict(broken("eof", after_s=90)) == Verdict(
+        "network",
+        "no close frame",
+        f"no close frame: connection lost (1006); announced 30.0 s before: “{notice}”; possibly the server is "
+        "restarting or under maintenance",
+        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments; if that "
+        "is not it, look in the log of the server at this time",
+        evidence_text=notice,
+        certainty="inferred",
+    )
+
+
+def test_a4_a_close_inside_messages_is_a_statement() -> None:
+    assert opened(message('c[3000,"Go away!"]', 89.9, FEED)).verdict(loss(90, code=1000, reason="")) == Verdict(
+        "peer",
+        "1000 normal closure",
+        'closed by peer: 1000 normal closure; last words of the peer: “c[3000,"Go away!"]”, 0.1 s before; by this '
+        "message of SockJS the server closed on purpose, with its own code 3000",
+        "look up its code and its reason in the documentation of the service",
+        evidence_text='c[3000,"Go away!"]',
+        certainty="stated",
+    )
+
+
+def test_w4_a_connection_that_graphql_refused_is_a_refused_login() -> None:
+    said = '{"type":"connection_error","payload":{"message":"no such tenant"}}'
+    failed = event("auth.failed", 89.9, FEED, direction="in", error_type="graphql", error="no such tenant")
+    verdict = opened(message(said, 89.9, FEED), failed).verdict(loss(90, code=1011, reason=""))
+    assert f"“{said}”, 0.1 s before; the server refused the login" in verdict.cause
+    assert (verdict.next, verdict.certainty) == ("check the credentials and what they are allowed to do", "stated")

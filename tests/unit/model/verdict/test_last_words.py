@@ -36,6 +36,9 @@ def said(*texts: str, before_s: float = 0.1, sent_s: float | None = None) -> tup
         '{"code":20051,"msg":"stopping, please reconnect"}',
         '{"data":{"error":{"message":"no"}}}',
         '{"janus":"timeout","session_id":1}',
+        '[{"T":"error","code":406,"msg":"connection limit exceeded"}]',
+        '[{"ev":"status","status":"max_connections","message":"Maximum number of websocket connections exceeded."}]',
+        '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}',
         'c[4321,"kicked by app"]',
         "44",
         '44{"message":"invalid token"}',
@@ -242,6 +245,9 @@ def test_a_refusal_or_a_farewell(text: str) -> None:
         '{"code":500,"message":"units in stock"}',
         '[8,48,1,{},"wamp.error.no_such_procedure"]',
         '[{"type":"error"}]',
+        '[{"T":"t","S":"AAPL","p":1}]',
+        '[{"T":"error","S":"AAPL","msg":"connection limit exceeded"}]',
+        '[{"type":"error","msg":"token expired"},{"type":"trade"}]',
         '["close",[1,2,3]]',
         '42["disconnect",{"user":"bob"}]',
         '42["player_kicked","bob"]',
@@ -331,3 +337,52 @@ def test_only_a_part_of_a_payload_is_held_and_nothing_of_a_binary_one() -> None:
     assert peer_message(message(b'{"error":"no"}')).text == '{"error":"no"}'
     unkept = msgspec.structs.replace(message("x"), payload=None)
     assert peer_message(unkept) == PeerMessage(unkept.mono_ns, "")
+
+
+def test_w7_an_error_after_which_the_peer_goes_on_sending_is_a_fact_and_explains_nothing() -> None:
+    words = read_last_words(*said('{"error":"Too many requests"}', '{"t":1}'))
+    assert words is not None
+    assert (words.is_refusal, words.quote) == (
+        False,
+        'an error of the peer 0.3 s before: “{"error":"Too many requests"}”; it went on sending after it',
+    )
+
+
+ANNOUNCED = [
+    ('{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade."}', 30, True),
+    ('{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade."}', 70, False),
+    ('{"type":"disconnect","reason":"warning","debug_info":{"host":"x"}}', 10, True),
+    ('{"type":"info","message":"server going down for maintenance in 5 minutes"}', 300, True),
+    ('{"type":"info","message":"server going down for maintenance in 5 minutes"}', 400, False),
+    ("Server will restart in 30 seconds", 31, True),
+    ('{"type":"info","user":"bob","message":"server restarting"}', 10, False),
+    ('{"type":"news","message":"position will be closed in 5 minutes"}', 10, False),
+    ('{"type":"info","message":"maintenance completed"}', 10, False),
+    ('{"type":"command","action":"restart"}', 10, False),
+]
+
+
+@pytest.mark.parametrize(("text", "before_s", "is_announced"), ANNOUNCED)
+def test_a3_an_end_that_the_peer_announced(text: str, before_s: float, *, is_announced: bool) -> None:
+    words = read_last_words(*said(text, before_s=before_s))
+    assert (words is not None) is is_announced
+    if words is not None:
+        assert (words.quote, words.is_refusal) == (f"announced {before_s:.1f} s before: “{text}”", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "is_certain"),
+    [
+        ('c[3000,"Go away!"]', "by this message of SockJS the server closed on purpose, with its own code 3000", True),
+        ("41", "by this message of Socket.IO the server closed on purpose, and gives no reason", False),
+        ('{"type":7}\x1e', "by this message of SignalR the server closed on purpose, and names no error", True),
+        ('{}\x1e{"type":7,"error":"boom"}\x1e', "by this message of SignalR the server closed on purpose", True),
+    ],
+)
+def test_a4_the_close_of_a_protocol_says_that_the_peer_closed_on_purpose(
+    text: str, cause: str, *, is_certain: bool
+) -> None:
+    words = read_last_words(*said(text))
+    assert words is not None
+    assert words.closing is not None
+    assert (words.closing.advice.cause, words.closing.is_certain) == (cause, is_certain)

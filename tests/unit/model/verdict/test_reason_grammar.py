@@ -90,6 +90,8 @@ READ = {
     ),
     ReasonKind.RESTART: (
         "restart", "Service Restart", "Server closed", "Server Shutdown", "shutting down for maintenance",
+        "server going down for maintenance in 5 minutes", "Maintenance in 5 minutes",
+        "The connection will soon be closed for a service upgrade. Please reconnect.",
         "maintenance window", "node draining", "DENIED: maintenance", "Stopping. Please try to reconnect",
         "Server is going down for scheduled maintenance", "the server will restart in 1 s", "rolling deploy",
     ),
