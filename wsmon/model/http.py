@@ -22,19 +22,25 @@ RETRY_AFTER_LIMIT_S = 3600.0
 
 
 def retry_after_s(value: str, wall_s: float) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for; None where it is neither a number nor an HTTP date.
+    """Return the seconds to wait for a ``Retry-After`` header: what it asks for, between 0 and one hour.
 
-    ``wall_s`` is the wall clock, seconds since 1970. The result is between 0 and one hour.
+    ``wall_s`` is the wall clock, seconds since 1970. None where the header is neither a number nor an HTTP date.
     """
+    asked_s = asked_retry_s(value, wall_s)
+    return None if asked_s is None else min(asked_s, RETRY_AFTER_LIMIT_S)
+
+
+def asked_retry_s(value: str, wall_s: float) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, not below 0; None where it cannot be read."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), RETRY_AFTER_LIMIT_S)
+        return float(value)
     try:
         date = parsedate_to_datetime(value)
         at_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(0.0, at_s - wall_s), RETRY_AFTER_LIMIT_S)
+    return max(0.0, at_s - wall_s)
 
 
 def response_header(event: Event, name: str) -> str:

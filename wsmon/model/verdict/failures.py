@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import msgspec
+
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read_clue
 from wsmon.model.verdict.history import History
-from wsmon.model.verdict.refusals import with_subprotocol
+from wsmon.model.verdict.refusals import explain_refusal, with_subprotocol
 from wsmon.model.verdict.response_text import response_text
 from wsmon.model.verdict.tls_failures import advice_on_alert, advice_on_certificate, advice_on_handshake
 
@@ -340,11 +342,19 @@ _STRAY_STATUS: Final = re.compile(r"HTTP/\d\.\d (\d{3})\b")
 
 
 def _advice_on_stray_response(event: Event) -> Advice:
-    """Return the advice on an HTTP response inside the upgraded stream, with what its body says."""
+    """Return the advice on an HTTP response inside the upgraded stream: as a refusal, and else as a fault."""
     found = _STRAY_STATUS.search(event.error)
-    text = response_text(event, int(found[1]) if found else 0)
+    status = int(found[1]) if found else 0
     fault = _FAULTS["http_in_stream"]
-    return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
+    # A success refuses nothing, 400 and 500 are given for any fault
+    if status in (400, 500) or status < 400:
+        text = response_text(event, status)
+        return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
+    refusal = explain_refusal(msgspec.structs.replace(event, status=status))
+    return Advice(
+        f"the HTTP layer of the server answered on a connection that it had upgraded; {refusal.advice.cause}",
+        refusal.advice.next,
+    )
 
 
 # What arrives this soon after our ping may have been on its way before

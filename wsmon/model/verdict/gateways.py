@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from wsmon.model.events import Event
@@ -33,6 +35,8 @@ class _Gateway(NamedTuple):
     """A header of every answer that comes through it, in the same form."""
     page: str = ""
     """A regular expression for the part of its error pages that names it; empty: none."""
+    may_serve: bool = False
+    """Whether it may be the server of the service as well, so that its answer is one of the service."""
 
 
 _GATEWAYS: Final = (
@@ -46,12 +50,14 @@ _GATEWAYS: Final = (
     _Gateway("Squid", own_header="x-squid-error: ", page=r"generated [^<]* by [^<]*\(squid"),
     _Gateway("ngrok", own_header="ngrok-error-code: "),
     _Gateway("Envoy", passing_header="server: (?:istio-)?envoy"),
-    _Gateway("nginx", page=r"<center>nginx(?:/[\d.]+)?(?: \([^)<]*\))?</center>"),
-    _Gateway("OpenResty", page=r"<center>openresty(?:/[\d.]+)?</center>"),
-    _Gateway("Apache", page=r"<address>apache(?:/[^<]*)? server at [^<]*</address>"),
-    _Gateway("IIS", passing_header="server: microsoft-iis/", page=r"<title>iis [\d.]+ (?:detailed )?error"),
+    _Gateway("nginx", page=r"<center>nginx(?:/[\d.]+)?(?: \([^)<]*\))?</center>", may_serve=True),
+    _Gateway("OpenResty", page=r"<center>openresty(?:/[\d.]+)?</center>", may_serve=True),
+    _Gateway("Apache", page=r"<address>apache(?:/[^<]*)? server at [^<]*</address>", may_serve=True),
+    _Gateway(
+        "IIS", passing_header="server: microsoft-iis/", page=r"<title>iis [\d.]+ (?:detailed )?error", may_serve=True
+    ),
     _Gateway("HTTP.sys of Windows", passing_header="server: microsoft-httpapi/"),
-    _Gateway("lighttpd", page=r"<address>lighttpd(?:/[\d.]+)?</address>"),
+    _Gateway("lighttpd", page=r"<address>lighttpd(?:/[\d.]+)?</address>", may_serve=True),
     _Gateway("Fastly", page=r"\Afastly error: "),
     _Gateway("Imperva", page=r"incapsula incident id"),
 )
@@ -76,6 +82,11 @@ _KNOWN_TEXTS: Final = (
         Advice("it says that its connection to the server behind it failed", _DOWN),
     ),
     _KnownText("no healthy upstream", "Envoy", _NO_SERVER),
+    _KnownText(
+        "cloudfront attempted to establish a connection with the origin, but either the attempt failed or the origin "
+        "closed", "CloudFront",
+        Advice("it could not connect to the server behind it, or that closed the connection", _DOWN),
+    ),
     _KnownText(
         "upstream request timeout", "Envoy", Advice("it says that the server behind it took too long to answer", _DOWN)
     ),
@@ -121,16 +132,83 @@ _CLOUDFLARE_STATUS: Final = {
     526: "the certificate of the server behind it is not valid",
 }
 _CLOUDFLARE: Final = "Cloudflare"
+_BANNED: Final = "the address of this machine is banned there"
+# https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
+_CLOUDFLARE_CODES: Final = {
+    1006: _BANNED,
+    1007: _BANNED,
+    1008: _BANNED,
+    1009: "the country of this machine's address is barred there",
+    1010: "it takes this client for a bot, by its signature",
+    1015: "a limit there on requests was reached",
+    1020: "a firewall rule there refused the request",
+    1106: _BANNED,
+}
+_CLOUDFLARE_DOWN: Final = {
+    1016: "it cannot look up the address of the server behind it",
+    1033: "its tunnel to the server behind it is down",
+}
+
+_UNSEEN: Final = "so that the service never saw it"
+# What a status means that a program before the service gave by itself
+_OWN_STATUS: Final[Mapping[int, tuple[str, str]]] = {
+    403: (f"a rule there refused the request, {_UNSEEN}", "rules"),
+    406: (f"a rule there refused the request, {_UNSEEN}", "rules"),
+    429: (f"a limit there on requests was reached, {_UNSEEN}", "limit"),
+    502: ("it got no proper answer from the server behind it", "down"),
+    503: ("no server behind it took the request, or it is overloaded itself", "down"),
+    504: ("the server behind it did not answer in time", "down"),
+}
+
+_SQUID: Final = "Squid"
+_SQUID_UNREACHABLE: Final = "check that the server runs, and that this proxy can reach it"
+_SQUID_NO_ANSWER: Final = Advice("it got no proper answer from the server", _SQUID_UNREACHABLE)
+_SQUID_LATE: Final = Advice("the server took too long to answer it", _SQUID_UNREACHABLE)
+_SQUID_RULE: Final = Advice(f"a rule there refused the request, {_UNSEEN}", "ask who runs that proxy about its rules")
+_SQUID_REQUEST: Final = Advice(
+    "it does not take a request like this one", "test without that proxy, or ask who runs it to let upgrades pass"
+)
+# Names of its error pages, https://wiki.squid-cache.org/Features/CustomErrors
+_SQUID_ERRORS: Final[Mapping[str, Advice]] = {
+    "ERR_CONNECT_FAIL": Advice("it could not connect to the server", _SQUID_UNREACHABLE),
+    "ERR_CANNOT_FORWARD": Advice("it found no way to the server", _SQUID_UNREACHABLE),
+    "ERR_SECURE_CONNECT_FAIL": Advice("its TLS handshake with the server failed", _SQUID_UNREACHABLE),
+    "ERR_DNS_FAIL": Advice("it could not look up the host", "check the host of the URL, and the DNS of that proxy"),
+    "ERR_ACCESS_DENIED": _SQUID_RULE,
+    "ERR_FORWARDING_DENIED": _SQUID_RULE,
+    "ERR_READ_TIMEOUT": _SQUID_LATE,
+    "ERR_LIFETIME_EXP": _SQUID_LATE,
+    "ERR_READ_ERROR": _SQUID_NO_ANSWER,
+    "ERR_WRITE_ERROR": _SQUID_NO_ANSWER,
+    "ERR_ZERO_SIZE_OBJECT": _SQUID_NO_ANSWER,
+    "ERR_INVALID_RESP": _SQUID_NO_ANSWER,
+    "ERR_INVALID_REQ": _SQUID_REQUEST,
+    "ERR_INVALID_URL": _SQUID_REQUEST,
+    "ERR_UNSUP_REQ": _SQUID_REQUEST,
+}
+# Error numbers of Linux, which Squid puts behind the name
+_ERRNO: Final = {
+    "101": "network unreachable",
+    "104": "connection reset",
+    "110": "timed out",
+    "111": "connection refused",
+    "113": "no route to host",
+}
+# https://ngrok.com/docs/errors/
+_NGROK: Final = {
+    "ERR_NGROK_3200": "the tunnel is offline: its agent does not run",
+    "ERR_NGROK_8012": "the agent of the tunnel could not connect to the server behind it",
+}
 
 
 def gateway_answer(event: Event, text: ResponseText) -> GatewayAnswer | None:
     """Return which program before the service answered; ``None`` where nothing shows one."""
     known = _known_text(text)
     if own := _own_answer(event):
-        return GatewayAnswer(own.clause, _advice(event, own.name, known))
+        return GatewayAnswer(own.clause, _advice(event, own, known))
     passed = _passed(event)
     if passed.name == _CLOUDFLARE and (event.status in _CLOUDFLARE_STATUS or _CLOUDFLARE_CODE.match(text.words)):
-        return GatewayAnswer(f"{_CLOUDFLARE} itself answered ({passed.header})", _advice(event, _CLOUDFLARE, None))
+        return GatewayAnswer(f"{_CLOUDFLARE} itself answered ({passed.header})", _advice(event, passed, None))
     if known is None:
         return GatewayAnswer(passed.clause) if passed.name else None
     if known.name == passed.name:
@@ -146,6 +224,8 @@ class _Evidence(NamedTuple):
     """Empty: nothing does."""
     clause: str = ""
     header: str = ""
+    may_serve: bool = False
+    """Whether the program may be the server of the service."""
 
 
 def _own_answer(event: Event) -> _Evidence | None:
@@ -155,7 +235,7 @@ def _own_answer(event: Event) -> _Evidence | None:
         if gateway.own_header and (header := _header(event, gateway.own_header)):
             return _Evidence(gateway.name, f"{gateway.name} itself answered ({header})", header)
         if gateway.page and re.search(gateway.page, body, re.IGNORECASE):
-            return _Evidence(gateway.name, f"this is an error page of {gateway.name}")
+            return _Evidence(gateway.name, f"this is an error page of {gateway.name}", may_serve=gateway.may_serve)
     return None
 
 
@@ -170,16 +250,69 @@ def _passed(event: Event) -> _Evidence:
 _CLOUDFLARE_CODE: Final = re.compile(r"error code: \d{3,4}\Z")
 
 
-def _advice(event: Event, name: str, known: _KnownText | None) -> Advice | None:
-    if name == _CLOUDFLARE:
-        if _header(event, "cf-mitigated: challenge"):
-            return Advice(
-                "it wants a test that only a browser passes, before it lets anything through",
-                "ask the operator of the service to let this client pass; dialling again does not help before that",
-            )
-        cause = _CLOUDFLARE_STATUS.get(event.status) if isinstance(event.status, int) else None
-        return None if cause is None else Advice(cause, _DOWN)
-    return known.advice if known is not None and known.name == name else None
+_CLOUDFLARE_PAGE_CODE: Final = re.compile(r"\berror(?: code)?:? ?(1\d{3})\b", re.IGNORECASE)
+
+
+def _advice(event: Event, own: _Evidence, known: _KnownText | None) -> Advice | None:
+    """Return what an answer of a program's own means: by its words, its codes, then by the status."""
+    if own.name == _CLOUDFLARE and (advice := _of_cloudflare(event)):
+        return advice
+    if known is not None and known.name == own.name:
+        return known.advice
+    if own.name == _SQUID and (advice := _of_squid(event)):
+        return advice
+    if cause := _NGROK.get(response_header(event, "ngrok-error-code")):
+        return Advice(cause, _DOWN)
+    if own.may_serve or not isinstance(event.status, int) or event.status not in _OWN_STATUS:
+        return None
+    cause, kind = _OWN_STATUS[event.status]
+    steps = {
+        "rules": f"ask the operator of the service about the rules there{_reference(event)}",
+        "limit": "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        "down": _DOWN,
+    }
+    return Advice(cause, steps[kind])
+
+
+def _of_cloudflare(event: Event) -> Advice | None:
+    if _header(event, "cf-mitigated: challenge"):
+        return Advice(
+            "it wants a test that only a browser passes, before it lets anything through",
+            "ask the operator of the service to let this client pass; dialling again does not help before that",
+        )
+    found = _CLOUDFLARE_PAGE_CODE.search(response_body(event))
+    code = int(found[1]) if found is not None else 0
+    if code in _CLOUDFLARE_CODES:
+        step = f"ask the operator of the service to let this client pass{_reference(event)}"
+        return Advice(f"{_CLOUDFLARE_CODES[code]}, {_UNSEEN}", step)
+    down = _CLOUDFLARE_DOWN.get(code)
+    if down is None and isinstance(event.status, int):
+        down = _CLOUDFLARE_STATUS.get(event.status)
+    return None if down is None else Advice(down, _DOWN)
+
+
+def _of_squid(event: Event) -> Advice | None:
+    name, _, number = response_header(event, "X-Squid-Error").partition(" ")
+    advice = _SQUID_ERRORS.get(name)
+    why = _ERRNO.get(number)
+    if advice is None or why is None or advice.next != _SQUID_UNREACHABLE:
+        return advice
+    return Advice(f"{advice.cause} ({why})", advice.next)
+
+
+_REFERENCE_HEADERS: Final = ("CF-RAY", "X-Amz-Cf-Id", "X-Azure-Ref")
+_PAGE_REFERENCE: Final = re.compile(
+    r"\b(?:reference|incident id|support id)[\s#:&;]*?[#:]\s*([\w.-]{4,80})", re.IGNORECASE
+)
+
+
+def _reference(event: Event) -> str:
+    """Return the number under which the operator finds this answer, as the end of a step; empty without one."""
+    for name in _REFERENCE_HEADERS:
+        if value := response_header(event, name):
+            return f", and name {name} {sanitize(value, _HEADER_LIMIT)}"
+    found = _PAGE_REFERENCE.search(html.unescape(response_body(event)))
+    return "" if found is None else f", and name the reference {sanitize(found[1], _HEADER_LIMIT)}"
 
 
 def _known_text(text: ResponseText) -> _KnownText | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Certainty, Event
-from wsmon.model.http import RETRY_AFTER_LIMIT_S, response_header, retry_after_s
+from wsmon.model.http import RETRY_AFTER_LIMIT_S, asked_retry_s, response_header
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
@@ -51,6 +51,10 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
         "the server waited too long for the request",
         "check the path between here and there for delays",
     ),
+    409: Advice(
+        "the request conflicts with what the server has already, such as a connection with the same identity",
+        "look for a second client with the same identity, or an old connection that is not closed yet",
+    ),
     410: Advice("the endpoint was removed", "look up the new address in the documentation of the service"),
     421: Advice(
         "this server does not serve the host that was asked for",
@@ -68,7 +72,7 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
     500: Advice("the server met an error of its own", "report it to the operator of the server, with the time"),
     501: Advice("the server does not speak WebSocket at this address", "check host and path of the URL"),
     502: Advice(
-        "a gateway before the server got no proper answer from it: it is down, or it restarts",
+        "a gateway before the server got no proper answer from it: likely it is down, restarts, or took too long",
         _OVERLOAD,
     ),
     503: Advice("the server is overloaded or under maintenance", _OVERLOAD),
@@ -286,8 +290,9 @@ def _page(event: Event, text: ResponseText) -> Advice:
 def _wait(event: Event) -> str:
     """Return the delay that ``Retry-After`` causes, as the start of the next step; empty without such a header."""
     asked = response_header(event, "Retry-After")
-    wait_s = retry_after_s(asked, event.ts_ns / SECOND_NS)
-    if not wait_s:
+    asked_s = asked_retry_s(asked, event.ts_ns / SECOND_NS)
+    if not asked_s:
         return ""
-    how = "its longest, of what" if wait_s == RETRY_AFTER_LIMIT_S else "as"
-    return f"wsmon waits {fmt.duration(round(wait_s) * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
+    wait_s = round(min(asked_s, RETRY_AFTER_LIMIT_S))
+    how = "its longest, of what" if asked_s > RETRY_AFTER_LIMIT_S else "as"
+    return f"wsmon waits {fmt.duration(wait_s * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "

@@ -241,10 +241,18 @@ RESPONSE_CLUES: Final = (
         (400, 401, 402, 403, 429),
     ),
     _clue(
-        f"{_SIGNED}{_BE} expired|expired {_SIGNED}|(?:request )?timestamp (?:is )?(?:out of range|too old|"
-        "outside of the recv window|expired|skewed)|"
+        "(?:request )?timestamp(?: (?:for|of|in) (?:this|the|your) request)?(?: is| was)? (?:out of range|too old|"
+        "outside (?:of )?the (?:recv|receive) window|skewed|too far (?:in the (?:past|future)|ahead|behind)|"
+        "in the (?:past|future)|"
+        r"\d+ ?(?:ms|s|milliseconds|seconds)? ?(?:ahead of|behind) (?:the )?server(?: s)? time)|"
         "request time too skewed|(?:difference between )?request time and (?:the )?(?:server|"
         "current) time is too large",
+        "the time in the request differs too much from that of the server: a signature holds for a short time",
+        "check the clock of this machine, and sign anew for each dial",
+        (400, 401, 403, 419, 498),
+    ),
+    _clue(
+        f"{_SIGNED}{_BE} expired|expired {_SIGNED}",
         "what the request is signed with has run out: a signature holds for a short time",
         "sign anew for each dial, and check the clock of this machine",
         (400, 401, 403, 419, 498),
@@ -255,6 +263,13 @@ RESPONSE_CLUES: Final = (
         "a credential that the request carries is no longer valid: its time is over, or it was revoked",
         "renew what the answer names, and check how long it lives",
         (400, 401, 403, 419, 440, 498),
+    ),
+    _clue(
+        "missing authentication token",
+        "the server misses a credential that it requires, or the path or stage does not exist there: AWS API Gateway "
+        "says the same of both",
+        "check path and stage of the URL, then send the credential as the service documents (headers, URL)",
+        (403,),
     ),
     _clue(
         f"(?:missing|no|empty|without) {_SECRET}(?: (?:was|is|were|are))?(?: (?:provided|supplied|found|given|"
@@ -279,6 +294,15 @@ RESPONSE_CLUES: Final = (
         "the server does not accept a credential that the request carries",
         "check the credential that the answer names: whether it is the right one, complete, and still valid",
         (400, 401, 403, 407),
+    ),
+    _clue(
+        "(?:(?:device|client|user|account|session|connection|id|identity|node|agent|api ?key|token) )+"
+        "(?:is |was |has )?already (?:connected|logged in|signed in|in use|online|active|open)|"
+        "duplicate (?:device|client|connection|session|login|client id)",
+        "the server takes one connection of this identity, and has one already",
+        "look for a second client with these credentials, or an old connection that is not closed yet; give each "
+        "its own",
+        (400, 401, 403, 409, 423, 429),
     ),
     _clue(
         "(?:insufficient|missing|no|not enough|lacking) (?:(?:account|api|user|token|required|"

@@ -97,13 +97,16 @@ _NAME_BREAK: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-/.,:;|!()\[\]–—\s]
 
 def _parts(texts: list[str], status: int) -> tuple[str, ...]:
     lines = [sanitize(_one_line(text), TEXT_LIMIT) for text in texts]
-    telling = [line for line in lines if not repeats_status(line, status) and not _SIGNATURE.fullmatch(line)]
+    telling = [line for line in lines if not (repeats_status(line, status) or _EMPTY_LINE.fullmatch(line))]
     return tuple(dict.fromkeys(telling))[:_MOST_PARTS]
 
 
-# With which a page ends: the name of the program
-_SIGNATURE: Final = re.compile(
-    r"(?:nginx|openresty|tengine|apache|lighttpd|caddy|cloudflare|h2o|iis)(?:/[\w.]+)?", re.IGNORECASE
+# Lines of pages that say no more than that it failed: the name of the program, titles of CloudFront and Squid
+_EMPTY_LINE: Final = re.compile(
+    r"(?:nginx|openresty|tengine|apache|lighttpd|caddy|cloudflare|h2o|iis)(?:/[\w.]+)?|"
+    r"(?:error:? ?)?(?:the )?request(?:ed url)? (?:could not|cannot|can't) be "
+    r"(?:satisfied|retrieved|processed|completed)[.!]?|the following error was encountered[^:]*:?.{0,200}",
+    re.IGNORECASE,
 )
 
 

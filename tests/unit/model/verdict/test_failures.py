@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.builders import dialled, event, usable
 from tests.support.verdicts import VerdictHarness, alone, attempt, broken, missed, silent
-from wsmon.model.events import CloseBy, Verdict
+from wsmon.model.events import CloseBy, Json, Verdict
 
 FEED = "deribit"
 GONE = "the network went silent, or the server hangs"
@@ -190,3 +190,19 @@ def test_a_dial_that_failed(error_type: str, error: str, words: str) -> None:
     verdict = alone(attempt(error_type, error))
     assert verdict.cause.startswith(f"{error}; ")
     assert words in verdict.cause
+
+
+def test_w11_an_http_refusal_inside_the_stream_is_read_as_a_refusal() -> None:
+    meta: dict[str, Json] = {
+        "attempt": 1,
+        "open": True,
+        "response_headers": [["Content-Type", "application/json"]],
+        "body": '{"message":"Token expired"}',
+    }
+    error = "after the upgrade the server sent HTTP/1.1 401 Unauthorized"
+    verdict = alone(broken("http_in_stream", error, "us", meta=meta))
+    assert verdict.cause == (
+        f"{error}; the HTTP layer of the server answered on a connection that it had upgraded; the body says “Token "
+        "expired”; a credential that the request carries is no longer valid: its time is over, or it was revoked"
+    )
+    assert verdict.next == "renew what the answer names, and check how long it lives"

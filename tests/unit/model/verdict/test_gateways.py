@@ -103,3 +103,31 @@ def test_a_long_header_is_cut() -> None:
     found = answer(503, "", f"X-Squid-Error: {'x' * 500}")
     assert found is not None
     assert len(found.clause) < 130
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "header", "cause"),
+    [
+        (403, "error code: 1015", "Server: cloudflare", "a limit there on requests was reached, so that"),
+        (530, "error code: 1033", "Server: cloudflare", "its tunnel to the server behind it is down"),
+        (403, "<title>x | Cloudflare</title><h1>Error 1009 Ray ID: 8</h1>", "A: b", "the country of this machine's"),
+        (502, "", "Server: awselb/2.0", "it got no proper answer from the server behind it"),
+        (504, "", "Server: kong/3", "the server behind it did not answer in time"),
+        (503, "", "X-Squid-Error: ERR_DNS_FAIL 0", "it could not look up the host"),
+        (502, "", "ngrok-error-code: ERR_NGROK_8012", "the agent of the tunnel could not connect"),
+    ],
+)
+def test_w6_a_program_that_answers_in_place_of_the_service_says_what_it_met(
+    status: int, body: str, header: str, cause: str
+) -> None:
+    found = answer(status, body, header)
+    assert found is not None
+    assert found.advice is not None
+    assert found.advice.cause.startswith(cause)
+
+
+@pytest.mark.parametrize("page", ["<center>nginx</center>", "<address>Apache Server at x Port 80</address>"])
+def test_w6_a_page_of_a_program_that_may_be_the_server_itself_means_what_its_status_means(page: str) -> None:
+    found = answer(403, page)
+    assert found is not None
+    assert found.advice is None

@@ -11,15 +11,22 @@ from wsmon.model.verdict.response_clues import (
     read_response,
 )
 
-LOCKOUT, LOCKED, BARRED, CONNECTIONS, NAMED_LIMIT, RATE, QUOTA, PLAN, SIGNED, EXPIRED, MISSING, INVALID = (
-    clue.advice.cause for clue in RESPONSE_CLUES[:12]
+LOCKOUT, LOCKED, BARRED, CONNECTIONS, NAMED_LIMIT, RATE, QUOTA, PLAN, CLOCK, SIGNED, EXPIRED, AWS, MISSING, INVALID = (
+    clue.advice.cause for clue in RESPONSE_CLUES[:14]
 )
-RIGHTS, ORIGIN, ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (clue.advice.cause for clue in RESPONSE_CLUES[12:])
+TAKEN, RIGHTS, ORIGIN, ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (
+    clue.advice.cause for clue in RESPONSE_CLUES[14:]
+)
 
 
 @pytest.mark.parametrize(
     ("text", "status", "cause"),
     [
+        ("Timestamp for this request is outside of the recvWindow.", 401, CLOCK),
+        ("Timestamp for this request was 1000ms ahead of the server's time.", 400, CLOCK),
+        ("Missing Authentication Token", 403, AWS),
+        ("device already connected", 409, TAKEN),
+        ("Client ID already in use", 403, TAKEN),
         ("too many failed logins", 401, LOCKOUT),
         ("Unauthorized: too many failed login attempts for user bob", 401, LOCKOUT),
         ("Too many login attempts. Please try again in 5 minutes.", 429, LOCKOUT),
