@@ -55,3 +55,16 @@ def test_no_task_is_started_by_the_loop_itself() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "create_task" and "loop" in ast.unparse(node.value)
     ]
     assert starting == []
+
+
+def test_d13_commands_print_on_stderr_through_the_sanitiser_alone() -> None:
+    """``say`` in cli/terminal.py: what commands print has names of files, and texts of peers and stores."""
+    printing = [
+        f"{source.relative_to(REPOSITORY)}:{node.lineno}"
+        for source in (REPOSITORY / "wsmon" / "cli").glob("*.py")
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and any(keyword.arg == "err" for keyword in node.keywords)
+        and source.name not in ("terminal.py", "main.py")
+    ]
+    assert printing == []

@@ -22,6 +22,7 @@ from tests.support.session_events import FIRST, SECOND, of
 from wsmon.export.formats import FORMATS
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event, Json
+from wsmon.model.sanitize import spreadsheet_cell
 from wsmon.store.reader import Reader
 
 # OWASP, "CSV injection"
@@ -109,7 +110,7 @@ def test_no_cell_of_a_table_is_a_formula_and_every_row_is_whole(exports: dict[st
     assert {len(row) for row in rows} == {len(rows[0])}
     assert [cell for row in rows for cell in row if cell.startswith(FORMULA_STARTS)] == []
     payloads = {row[rows[0].index("payload")] for row in rows}
-    assert payloads >= {f"'{text}" if text.startswith(FORMULA_STARTS) else text for text in HOSTILE}
+    assert payloads >= {spreadsheet_cell(text) for text in HOSTILE}
 
 
 def test_lines_and_documents_hold_each_text_as_it_is(exports: dict[str, Path]) -> None:

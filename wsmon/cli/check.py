@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from wsmon.cli.terminal import print_json, say
 from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoRetu
     if as_json:
         _print_json(problems, (), ())
     else:
-        click.echo(message, err=True)
+        say(message)
     raise SystemExit(EXIT_USAGE)
 
 
@@ -92,7 +92,7 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
             for spec in connections
         ],
     }
-    click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    print_json(report)
 
 
 def _print_table(loaded: Loaded) -> None:
@@ -106,6 +106,6 @@ def _print_table(loaded: Loaded) -> None:
     for row in rows:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     for note in loaded.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wsmon.cli.params import Duration, ScreenWishes, screen_options
-from wsmon.cli.terminal import has_terminal
+from wsmon.cli.terminal import has_terminal, say
 from wsmon.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def demo(
     The recording goes on after the screen is closed, for 30 minutes, and is replaced by the next demonstration.
     """
     if not headless and not has_terminal():
-        click.echo("no terminal: running headless for a while, then printing statistics", err=True)
+        say("no terminal: running headless for a while, then printing statistics")
         headless, limit_s = True, limit_s or HEADLESS_S
     store = Path(os.path.realpath(store)) if store else fresh_store(os.environ)
     if headless:

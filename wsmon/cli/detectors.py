@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.terminal import print_json
 from wsmon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def detectors(config: Path | None, *, as_json: bool) -> None:
     configured = _configured(config)
     if as_json:
         document = {"schema": SCHEMA, "detectors": [_document(kind, configured) for kind in INCIDENT_KINDS]}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        print_json(document)
         return
     for number, kind in enumerate(INCIDENT_KINDS):
         if number:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.terminal import print_json
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_FAILED, EXIT_OK
 from wsmon.model.sanitize import sanitize
@@ -84,4 +84,4 @@ def _wrapped(text: str, indent: int, first: str) -> str:
 def _print_json(found: Iterable[Diagnosis]) -> None:
     checks = [asdict(each) for each in found]
     report = {"schema": SCHEMA, "ok": all(each["grade"] != "fail" for each in checks), "checks": checks}
-    click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    print_json(report)

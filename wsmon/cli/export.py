@@ -11,7 +11,7 @@ import click
 
 from wsmon.cli.params import Duration, QueryCommand, Time, query_of, store_option
 from wsmon.cli.process import low_priority, tidy_end
-from wsmon.cli.terminal import binary_stdout, clear_line, progress_line
+from wsmon.cli.terminal import binary_stdout, clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS
 from wsmon.model import units as fmt
@@ -96,7 +96,7 @@ def export(
     report = _write(request, store)
     if isinstance(request.target, Path):
         written = FORMATS[format_].written(report.written)
-        click.echo(f"wrote {written} ({fmt.size(report.size_bytes)}) to {output}", err=True)
+        say(f"wrote {written} ({fmt.size(report.size_bytes)}) to {output}")
     return EXIT_OK
 
 
@@ -118,7 +118,7 @@ def _write(request: ExportRequest, store: str | None) -> ExportReport:
             hint = "name a file, or a new folder with / at its end" if is_partitioned else "name a file"
             raise UsageError(f"{request.target} is a folder", hint) from error
         except KeyboardInterrupt:
-            click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
+            say("ended; nothing was kept" if isinstance(request.target, Path) else "ended")
             raise
         finally:
             if not is_shown:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wsmon.cli.process import low_priority, tidy_end
-from wsmon.cli.terminal import clear_line, import_line
+from wsmon.cli.terminal import clear_line, import_line, say
 from wsmon.errors import EXIT_OK, UsageError, WsmonError
 from wsmon.export.formats import IMPORT_FORMATS, ImportFormat
 from wsmon.model.sanitize import sanitize
@@ -58,16 +58,16 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
         raise UsageError(f"{store} is there already", "import makes a new store: name another one") from error
     except KeyboardInterrupt:
         clear_line()
-        click.echo("ended; nothing was kept", err=True)
+        say("ended; nothing was kept")
         raise
     finally:
         clear_line()
     for named in report.named:
-        click.echo(sanitize(str(named)), err=True)
+        say(str(named))
     if report.faults > len(report.named):
-        click.echo(f"… and {report.faults - len(report.named):,} more", err=True)
+        say(f"… and {report.faults - len(report.named):,} more")
     noun = "event" if report.events == 1 else "events"
-    click.echo(f"imported {report.events:,} {noun} into {store}{left_out(report)}", err=True)
+    say(f"imported {report.events:,} {noun} into {store}{left_out(report)}")
     return EXIT_OK
 
 

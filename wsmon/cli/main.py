@@ -129,6 +129,13 @@ def _item(name: str, text: str) -> CompletionItem:
     return CompletionItem(name, help=text)
 
 
+def _say(text: str) -> None:
+    # Imported now: a shell that completes the first word waits for this module.
+    from wsmon.model.sanitize import sanitize
+
+    click.echo(sanitize(text, multiline=True), err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit: 0 ok, 1 failed, 2 usage or configuration, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -145,18 +152,21 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = cli.main(arguments, prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        # It shows the words of the command line, which a shell may have made of the names of files
+        shown = io.StringIO()
+        error.show(shown)
+        _say(shown.getvalue().rstrip("\n"))
         return error.exit_code
     except ConfigError as error:
         # Every line of it names its file.
-        click.echo(str(error), err=True)
+        _say(str(error))
         return error.exit_code
     except WsmonError as error:
-        click.echo(f"wsmon: {error}", err=True)
+        _say(f"wsmon: {error}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except OSError as error:
-        click.echo(f"wsmon: {error}", err=True)
+        _say(f"wsmon: {error}")
         return EXIT_FAILED
     return code if isinstance(code, int) else EXIT_OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.terminal import print_json, say
 from wsmon.clock import SystemClock
 from wsmon.errors import WsmonError
 from wsmon.model.sanitize import sanitize
@@ -32,10 +32,10 @@ def ps(as_json: bool) -> None:
     states = asyncio.run(_states(found))
     if as_json:
         listed = [{**msgspec.to_builtins(info), "warning": state} for info, state in zip(found, states, strict=True)]
-        click.echo(json.dumps(listed, indent=2))
+        print_json(listed)
         return
     if not found:
-        click.echo("no recorder runs; `wsmon` starts one", err=True)
+        say("no recorder runs; `wsmon` starts one")
         return
     rows = [("PID", "SINCE", "STORE", "CONFIGURATION", "STATE")]
     rows += [_row(info, state) for info, state in zip(found, states, strict=True)]

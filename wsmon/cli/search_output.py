@@ -10,9 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC
 
-import click
-
-from wsmon.cli.terminal import SearchLine, binary_stdout, shown_time
+from wsmon.cli.terminal import SearchLine, binary_stdout, say, shown_time
 from wsmon.clock import SystemClock
 from wsmon.export.jsonl import event_json
 from wsmon.feed import Feed
@@ -95,9 +93,9 @@ def _explain_end(query: Query, printed: int, limit: int | None, event_count: int
         return
     if not printed:
         never = unsatisfiable(query)
-        click.echo(f"no match among {event_count:,} events{never and f': {never}'}", err=True)
+        say(f"no match among {event_count:,} events{never and f': {never}'}")
     elif limit is not None and printed == limit:
-        click.echo(f"the first {limit:,}; --limit shows more", err=True)
+        say(f"the first {limit:,}; --limit shows more")
 
 
 def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: int | None, *, utc: bool) -> int:

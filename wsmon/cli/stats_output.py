@@ -21,7 +21,7 @@ from wsmon.errors import UsageError
 from wsmon.export.jsonl import statistics_document
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import sanitize
+from wsmon.model.sanitize import escape_json, sanitize
 from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
 from wsmon.model.units import MS_NS
@@ -75,7 +75,7 @@ def print_statistics(store: Path) -> None:
 def print_found(statistics: Statistics, *, is_json: bool, utc: bool, is_cut_off: bool) -> None:
     """Print statistics as JSON or as a table."""
     if is_json:
-        click.echo(msgspec.json.encode(statistics_document(statistics)))
+        click.echo(escape_json(msgspec.json.encode(statistics_document(statistics))))
         return
     for line in table(statistics, UTC if utc else None, is_cut_off=is_cut_off):
         click.echo(line)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wsmon.cli.process import terminate_recorder
+from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_FAILED, EXIT_OK, WsmonError
 from wsmon.model.units import SECOND_NS
@@ -39,16 +40,16 @@ def stop(store: str | None, everything: bool) -> int:
     if everything:
         found = recorders(os.environ)
         if not found:
-            click.echo("no recorder runs", err=True)
+            say("no recorder runs")
     else:
         found = (_only(store),)
     code = EXIT_OK
     for info in found:
         lost = end_recorder(info, state_dir(os.environ))
-        click.echo(f"stopped the recorder of {info.store} (pid {info.pid})", err=True)
+        say(f"stopped the recorder of {info.store} (pid {info.pid})")
         if lost is not None:
             code = EXIT_FAILED
-            click.echo(f"wsmon: {lost.count:,} events were not kept: {lost.reason}", err=True)
+            say(f"wsmon: {lost.count:,} events were not kept: {lost.reason}")
     return code
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
 import wsmon
 from wsmon.cli.params import Request, split_header
+from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
 from wsmon.config.adhoc import from_urls
 from wsmon.config.load import STDIN, Loaded, load, load_stream
@@ -198,7 +197,7 @@ def reading(store: str | None, environ: Mapping[str, str] = os.environ) -> Itera
     reader = open_view(find_store(store, environ), environ)
     try:
         if reader.notice:
-            click.echo(f"wsmon: {reader.notice}", err=True)
+            say(f"wsmon: {reader.notice}")
         yield reader
     finally:
         reader.close()

@@ -15,6 +15,7 @@ from wsmon.cli.params import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.model import units as fmt
+from wsmon.model.sanitize import escape_json, sanitize
 from wsmon.model.units import SECOND_NS
 
 # The screen's commands import this module when a shell completes them: the export's modules are for the checker only.
@@ -70,6 +71,16 @@ def _escaped(match: re.Match[str]) -> str:
     if character.isprintable():
         return character
     return json.dumps(character)[1:-1] if ord(character) > _DELETE else f"\\u{ord(character):04x}"
+
+
+def say(text: str) -> None:
+    """Print a sentence for the user on stderr; names of files and texts of peers in it move no cursor."""
+    click.echo(sanitize(text, multiline=True), err=True)
+
+
+def print_json(document: object) -> None:
+    """Print a JSON document on stdout, indented, with escapes for what a terminal would obey."""
+    click.echo(escape_json(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")))
 
 
 def has_terminal() -> bool:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
 from wsmon.cli.params import ScreenWishes
 from wsmon.cli.stores import Target, greeting, open_view, socket_of
+from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import config_dir, screen_path, state_dir
@@ -59,11 +58,11 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
     if app.return_code:
         return app.return_code
     if app.unkept:
-        click.echo(app.unkept, err=True)
+        say(app.unkept)
     if outcome == "stopped":
-        click.echo(f"the recorder ended: `wsmon open {store}` shows what it recorded", err=True)
+        say(f"the recorder ended: `wsmon open {store}` shows what it recorded")
     elif (held := holder(store)) is not None:
-        click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
+        say(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it")
     return 0
 
 

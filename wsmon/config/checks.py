@@ -17,18 +17,18 @@ from wsmon.model.detectors import INCIDENT_KINDS
 from wsmon.model.json_path import compile_path
 from wsmon.model.measures import RANGE
 from wsmon.model.redact import compile_pattern
+from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name
 from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes
 from wsmon.query.parser import ReferenceTime, parse
 
-MAX_NAME_CHARS = 64
+MAX_NAME_CHARS = NAME_LIMIT_CHARS
 MAX_TRACE_ID_CHARS = 128
 # The longest request line that common servers and proxies accept
 MAX_URL_CHARS = 8_192
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # RFC 9110, section 5.6.2
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -55,7 +55,7 @@ def connection_name(text: str) -> None:
     """Check for 1 to 64 ASCII letters, digits, ``. _ -``."""
     if len(text) > MAX_NAME_CHARS:
         raise FaultError(f"has {len(text)} characters", f"at most {MAX_NAME_CHARS}")
-    if not _NAME.fullmatch(text):
+    if not is_connection_name(text):
         raise FaultError("has characters that a name may not have", "letters, digits, . _ and - may stand in it")
 
 

@@ -1,4 +1,4 @@
-"""CSV: events as a table for spreadsheets, with fixed columns, and no cell that a spreadsheet would execute."""
+"""CSV: events as a table with fixed columns, and no cell that a spreadsheet would execute or a terminal obey."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import msgspec
 
 from wsmon.export.jsonl import EventDocument, event_document
 from wsmon.model.events import Event, Json
+from wsmon.model.sanitize import escape_json, spreadsheet_cell
 
 # The keys of events in JSON, in their order
 COLUMNS = EventDocument.__struct_fields__
-# OWASP, "CSV injection": Excel and LibreOffice evaluate cells that begin with these
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_table(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
@@ -23,11 +22,6 @@ def csv_table(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
     yield _lines([COLUMNS])
     for page in pages:
         yield _lines(_row(event) for event in page)
-
-
-def defused(text: str) -> str:
-    """Return the text with an apostrophe before what would begin a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _row(event: Event) -> Iterator[str]:
@@ -39,13 +33,13 @@ def _cell(value: Json | Decimal) -> str:
         case None:
             return ""
         case str():
-            return defused(value)
+            return spreadsheet_cell(value)
         case bool():
             return "true" if value else "false"
         case int() | float() | Decimal():
             return str(value)
         case _:
-            return msgspec.json.encode(value, enc_hook=str).decode()
+            return spreadsheet_cell(escape_json(msgspec.json.encode(value, enc_hook=str)).decode())
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

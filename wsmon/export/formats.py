@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from wsmon.errors import UsageError
+from wsmon.model.sanitize import escape_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,9 +137,18 @@ def _markdown_report(selection: Selection) -> Iterator[bytes]:
     return markdown_report(selection)
 
 
+def _escaped(pieces: Pieces) -> Pieces:
+    """Return what writes JSON without characters that a terminal obeys; events as lines have been escaped already."""
+
+    def write(selection: Selection) -> Iterator[bytes]:
+        return map(escape_json, pieces(selection))
+
+    return write
+
+
 _ROWS = (
     ExportFormat("jsonl", ".jsonl", "an event a line", _jsonl),
-    ExportFormat("json", ".json", "connections with host, port, statistics and events", _json),
+    ExportFormat("json", ".json", "connections with host, port, statistics and events", _escaped(_json)),
     ExportFormat("csv", ".csv", "a table", _csv),
     ExportFormat(
         "parquet",
@@ -147,10 +157,10 @@ _ROWS = (
         _parquet,
         folder=_parquet_folder,
     ),
-    ExportFormat("har", ".har", "sessions and their messages, for browsers", _har),
-    ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", _otlp),
-    ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", _otlp_logs),
-    ExportFormat("perfetto", ".perfetto.json", "the timeline, for ui.perfetto.dev", _perfetto),
+    ExportFormat("har", ".har", "sessions and their messages, for browsers", _escaped(_har)),
+    ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", _escaped(_otlp)),
+    ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", _escaped(_otlp_logs)),
+    ExportFormat("perfetto", ".perfetto.json", "the timeline, for ui.perfetto.dev", _escaped(_perfetto)),
     ExportFormat(
         "report",
         ".html",

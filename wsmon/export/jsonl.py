@@ -17,6 +17,7 @@ import msgspec
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import endpoint
 from wsmon.model.events import Event, Json, Meta, Verdict
+from wsmon.model.sanitize import escape_json
 from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Statistics, Summary
 from wsmon.model.units import MS_NS
 from wsmon.query.ast import Exact, FieldTerm, Query
@@ -121,7 +122,7 @@ def event_document(event: Event) -> EventDocument:
 
 def event_json(event: Event) -> bytes:
     """Return an event as JSON on one line, without the line break."""
-    return _encoder.encode(event_document(event))
+    return escape_json(_encoder.encode(event_document(event)))
 
 
 def _milliseconds(duration_ns: int) -> float | Decimal:

@@ -1,10 +1,12 @@
-"""Text from outside made safe for a terminal: control, invisible and reordering characters become visible ones.
+"""Text from outside made safe: for a terminal, in JSON and CSV for those who print it, and as the name of a connection.
 
-Every text that a peer can influence passes through here once on its way to the screen.
+Every text that a peer, a file or another user can influence passes through here once on its way to the screen, into a
+pipe or into a file. Control, invisible and reordering characters become visible ones.
 """
 
 from __future__ import annotations
 
+import json
 import re
 
 # More than any pane shows; applied first, so that a message of 1 MiB costs as much as one of 64 KiB
@@ -45,6 +47,66 @@ def sanitize(text: str, limit: int = LIMIT_CHARACTERS, *, multiline: bool = Fals
     if ascii_only:
         return text.translate(_MULTILINE_ASCII if multiline else _LINE_ASCII)
     return _STACK.sub(r"\1", text.translate(_MULTILINE if multiline else _LINE))
+
+
+# DEL, C1, line separators, and every format character (Cf) of Unicode 15 but the two joiners that words and emoji need:
+# marks and overrides of direction, byte order marks, tags. JSON itself escapes what lies below U+0020
+_UNSEEN = (
+    "\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
+    "\U000e0020-\U000e007f"
+)
+_UNSEEN_IN_JSON = re.compile(f"[{_UNSEEN}]")
+# A carriage return begins a line of a table only together with a line feed
+_UNSEEN_IN_CSV = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f{_UNSEEN}]|\r(?!\n)")
+# OWASP, "CSV injection": spreadsheets evaluate cells that begin with these, and their full-width forms. A table that is
+# read with another separator than the comma has cells that begin behind that one, or behind the end of a line
+# The blanks before it are read once, whatever follows: 64 KiB of line feeds would be 65,536 beginnings
+_CELL_START = re.compile(r"(?:\A|[;|\t\n])[\s\"';|]*+([=+\-@\uff1d\uff0b\uff0d\uff20])?")
+
+
+def escape_json(octets: bytes) -> bytes:
+    """Return JSON, as UTF-8, with ``\\u`` escapes for the characters that a terminal obeys and JSON leaves as they are.
+
+    The value is the same.
+    """
+    if octets.isascii() and b"\x7f" not in octets:
+        return octets
+    text = octets.decode()
+    return octets if _UNSEEN_IN_JSON.search(text) is None else _UNSEEN_IN_JSON.sub(_json_escape, text).encode()
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return the text for a cell of CSV: visible escapes for what a terminal obeys, and no formula.
+
+    An apostrophe stands before what would begin a formula, whatever the separator that the table is read with. Tabs,
+    line feeds and the pair CR LF stay.
+    """
+    cell = _CELL_START.sub(_defused, _UNSEEN_IN_CSV.sub(_csv_escape, text))
+    return f"'{cell}" if cell.startswith(("\t", "\r")) else cell
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
+
+
+def _csv_escape(match: re.Match[str]) -> str:
+    return _escape(ord(match[0]))
+
+
+def _defused(match: re.Match[str]) -> str:
+    return match[0] if match[1] is None else f"{match[0][:-1]}'{match[1]}"
+
+
+# Of a connection; as in a configuration
+NAME_LIMIT_CHARS = 64
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_connection_name(text: object) -> bool:
+    """Whether a text may name a connection: 1 to 64 letters, digits, ``.``, ``_`` and ``-``."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def decode(payload: bytes, limit: int = LIMIT_CHARACTERS, *, multiline: bool = False, ascii_only: bool = False) -> str:

@@ -20,7 +20,7 @@ from wsmon.export.jsonl import EventDocument, event_document, rfc3339
 from wsmon.model.events import Event, Json, Meta
 from wsmon.model.profiles import AlertDeduplicator, alert_summary
 from wsmon.model.redact.masking import mask_secrets
-from wsmon.model.sanitize import sanitize
+from wsmon.model.sanitize import escape_json, sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.recorder.alert_channels import AlertChannel, AlertFailedError, CommandChannel, WebhookChannel
@@ -276,7 +276,7 @@ def alert_json(event: Event, origin: AlertOrigin) -> bytes:
         if event.name == "incident.opened"
         else None
     )
-    return msgspec.json.encode(
+    octets = msgspec.json.encode(
         AlertDocument(
             SCHEMA,
             sanitize(alert_summary(event), TEXT_LIMIT_CHARS),
@@ -288,3 +288,5 @@ def alert_json(event: Event, origin: AlertOrigin) -> bytes:
             event_document(event),
         )
     )
+    # The command of the user may print it
+    return escape_json(octets)

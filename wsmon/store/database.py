@@ -17,6 +17,7 @@ from typing import NamedTuple
 from wsmon.control.lock import NO_LOCKS, no_locks, open_store_file
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
+from wsmon.store.connections import check_names
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
 from wsmon.store.schema import (
     APPLICATION_ID,
@@ -184,6 +185,7 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
     connection = _connect(path)
     try:
         _prepare(connection, path, version, migrate)
+        check_names(connection, path)
         (store_id,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_STORE_ID,)).fetchone()
     except sqlite3.Error as error:
         connection.close()

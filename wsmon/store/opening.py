@@ -24,6 +24,7 @@ from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
+from wsmon.store.connections import check_names
 from wsmon.store.database import file_system_fault, mark_cut_off, primary_code, store_error, transaction
 from wsmon.store.rows import Id, Ns, Second, checked
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
@@ -108,6 +109,7 @@ def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
         if has_view:
             opened.connection.execute("PRAGMA temp_store = MEMORY")
             _change_view(opened.connection, CONNECTION_VIEW)
+        check_names(opened.connection, opened.path)
         notice = opened.notice or _missing_log_notice(opened)
     except sqlite3.Error as error:
         opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -27,7 +28,9 @@ from wsmon.cli.terminal import (
     bar,
     import_bar,
     import_line,
+    print_json,
     progress_line,
+    say,
     shown_time,
 )
 from wsmon.errors import UsageError
@@ -195,3 +198,16 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def test_times_are_shown_to_the_millisecond() -> None:
     assert shown_time(NOW + 118_999_999, UTC) == "2026-01-10 14:02:24.118"
     assert shown_time(NOW, BERLIN) == "2026-01-10 15:02:24.000"
+
+
+def test_d13_a_sentence_on_stderr_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    say("cannot read \x1b[2J\x9b\u202efile.db\nnext")
+    assert capsys.readouterr().err == "cannot read ␛[2J\\x9b\\u202efile.db\nnext\n"
+
+
+def test_d13_a_document_on_stdout_has_escapes_for_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"file": "\x1b[2J\x9b\u202e\udc80é"}
+    print_json(document)
+    printed = capsys.readouterr().out
+    assert printed == '{\n  "file": "\\u001b[2J\\u009b\\u202e\\udc80é"\n}\n'
+    assert json.loads(printed) == document

@@ -114,7 +114,10 @@ def test_what_is_foreign_is_text(tmp_path: Path, name: str) -> None:
         assert "http\\://" in found
 
 
-def test_a_connection_is_as_foreign_as_the_rest(tmp_path: Path) -> None:
+def test_a_connection_is_as_foreign_as_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A store with such a name is refused when it is opened; the report does not rely on that
+    for module in ("opening", "database"):
+        monkeypatch.setattr(f"wsmon.store.{module}.check_names", lambda *_: None)
     name = "<x>&\"'"
     page = Page(report_text(recorded(tmp_path / "store.db", [loss(3, name)], name))[0])
     assert "x" not in page.tags

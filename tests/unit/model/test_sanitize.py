@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+
 import pytest
 
-from wsmon.model.sanitize import decode, sanitize
+from wsmon.model.sanitize import decode, escape_json, is_connection_name, sanitize, spreadsheet_cell
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,71 @@ def test_a_payload_is_decoded_and_made_safe() -> None:
     assert decode("🎉".encode() * 11, 10) == "🎉" * 9 + "…"
     assert decode("🎉".encode() * 10, 10) == "🎉" * 10
     assert decode(b"", 10) == ""
+
+
+def test_d13_json_keeps_its_value_and_has_nothing_that_a_terminal_obeys() -> None:
+    odd = "a\x1b[31m\x7f\x9b\u202e\u2066\u200e\ufeff\U000e0041é👩\u200d💻\u2028"
+    plain = json.dumps({odd: odd}, ensure_ascii=False).encode()
+    safe = escape_json(plain)
+    assert json.loads(safe) == {odd: odd}
+    assert "".join(char for char in safe.decode() if not char.isprintable()) == "\u200d\u200d"
+    assert "é👩" in safe.decode()
+
+
+def test_json_without_such_characters_is_returned_as_it_is() -> None:
+    for octets in (b'{"a": 1}', '{"a": "é"}'.encode()):
+        assert escape_json(octets) is octets
+
+
+def test_d13_every_format_character_of_unicode_is_escaped_but_the_joiners() -> None:
+    left = [code for code in range(0x80, 0x110000) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp")]
+    seen = [code for code in left if escape_json(chr(code).encode()) == chr(code).encode()]
+    assert seen == [0x200C, 0x200D]
+    assert [code for code in left if spreadsheet_cell(chr(code)) == chr(code)] == [0x200C, 0x200D]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("plain, text; with = signs - inside", "plain, text; with = signs - inside"),
+        ("=1", "'=1"),
+        (" =1", " '=1"),
+        ("\t1", "'\t1"),
+        ("\t=1", "'\t'=1"),
+        ("\r\n=1", "'\r\n'=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a;=1", "a;'=1"),
+        ('a|"@x', "a|\"'@x"),
+        ("a\n-1", "a\n'-1"),
+        ("[1,-2]", "[1,-2]"),
+        ("", ""),
+    ],
+)
+def test_d13_no_cell_begins_a_formula(text: str, cell: str) -> None:
+    assert spreadsheet_cell(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("name", "is_name"),
+    [
+        ("orders.v1_eu-west", True),
+        ("x" * 64, True),
+        ("", False),
+        ("x" * 65, False),
+        ("a b", False),
+        ("a\n", False),
+        ("é", False),
+        ("a\x1b[31m", False),
+        (b"a", False),
+        (7, False),
+        (None, False),
+    ],
+)
+def test_names_of_connections_are_those_of_a_configuration(name: object, is_name: bool) -> None:
+    assert is_connection_name(name) is is_name
+
+
+@pytest.mark.parametrize("run", ["\n", ";", " ", "\n ", "\t", '"'])
+def test_a_cell_of_separators_takes_no_longer_than_another(run: str) -> None:
+    cell = spreadsheet_cell(run * 200_000 + "=1")
+    assert cell.endswith("'=1")

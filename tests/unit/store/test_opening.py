@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.errors import StoreError
 from wsmon.store import opening
+from wsmon.store.database import open_for_writing
 from wsmon.store.opening import open_to_read
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
@@ -141,3 +143,16 @@ def test_a_store_that_is_recorded_is_never_read_as_if_nobody_wrote(
     monkeypatch.setattr(opening, "_connect", _NoSharedMemory(tmp_path))
     with StoreLock(path, NAMELESS), pytest.raises(StoreError, match="is being recorded, and cannot be read from here"):
         open_to_read(path)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a b", "x" * 65, "\u202ea", "a\x00\x1b", b"\xff"])
+def test_d13_a_store_with_a_name_that_no_configuration_accepts_is_refused(tmp_path: Path, name: object) -> None:
+    path = recorded(tmp_path / "store.db", [message()])
+    with closing(sqlite3.connect(path)) as store:
+        store.execute("UPDATE connection SET name = ?", (name,))
+        store.commit()
+    with pytest.raises(StoreError, match="names a connection") as refused:
+        open_to_read(path)
+    assert str(refused.value).isprintable()
+    with pytest.raises(StoreError, match="names a connection"):
+        open_for_writing(path)

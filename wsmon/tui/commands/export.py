@@ -11,7 +11,7 @@ from wsmon.export.formats import FORMATS
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import decode
+from wsmon.model.sanitize import decode, sanitize
 from wsmon.tui.commands.selection import detail_value, log_event
 from wsmon.tui.related import export_subjects
 from wsmon.tui.screen import Command, MonitorScreen
@@ -33,6 +33,7 @@ def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
 
     The sentence always names which of the two happened: a terminal never answers whether it took something.
     """
+    text = harmless(text)
     inside = multiplexer(os.environ)
     sequence = osc.clipboard_sequence(text, inside)
     if sequence is None:
@@ -46,7 +47,13 @@ def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
 
 def copied_to_file(screen: MonitorScreen, text: str, what: str) -> None:
     """Write a text to a new file among the exports, and show its path, or why it cannot be written."""
+    text = harmless(text)
     _to_file(screen, text, f"wrote {what}, {_size(text)}, to")
+
+
+def harmless(text: str) -> str:
+    """Return a text to copy without what a terminal obeys: it may be pasted into one, or printed there."""
+    return sanitize(text, len(text), multiline=True)
 
 
 def _to_file(screen: MonitorScreen, text: str, done: str) -> None:

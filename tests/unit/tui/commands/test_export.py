@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.builders import message
+from tests.support.builders import event, message
 from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.commands.export import written
 from wsmon.tui.options import AppOptions
@@ -90,3 +91,18 @@ def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:
     paths = [written(tmp_path, "orders-copy", text) for text in ("a", "b\r\n")]
     assert [path.name for path in paths] == ["orders-copy.txt", "orders-copy-1.txt"]
     assert paths[1].read_bytes() == b"b\r\n"
+
+
+@pytest.mark.parametrize("key", ["y", "Y"])
+async def test_d13_what_is_copied_has_nothing_that_a_terminal_obeys(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(driver, "write", lambda _, sequence: not sent.append(sequence))  # type: ignore[func-returns-value]
+    on = stage(options=OPTIONS)
+    on.store.add(event("error.occurred", error="\x1b[31m\x9b\u202e", error_type="x"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press(key)
+    (sequence,) = sent
+    text = base64.b64decode(sequence.removeprefix("\x1b]52;c;").removesuffix("\a")).decode()
+    assert "31m" in text
+    assert text.isprintable()
