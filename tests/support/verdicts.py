@@ -8,7 +8,7 @@ import msgspec
 
 from tests.support.builders import event, loss, refused
 from wsmon.model.events import CloseBy, Event, Verdict
-from wsmon.model.verdict import Histories, History, LastMessages, judge, peer_message
+from wsmon.model.verdict import Histories, History, LastMessages, judge
 
 
 class VerdictHarness:
@@ -29,10 +29,7 @@ class VerdictHarness:
             if each.name == "connection.started":
                 self._said.pop(connection, None)
             elif each.name == "message.received":
-                before = None if said is None else said.newest
-                self._said[connection] = LastMessages(
-                    peer_message(each), before, None if said is None else said.sent_ns
-                )
+                self._said[connection] = LastMessages.after(said, each)
             elif each.name == "message.sent" and said is not None:
                 self._said[connection] = said._replace(sent_ns=each.mono_ns)
             verdict = judge(each, self.histories.of(connection), self._said.get(connection))

@@ -13,7 +13,7 @@ from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
 from wsmon.model.snapshot import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
-from wsmon.model.verdict import LastMessages, peer_message
+from wsmon.model.verdict import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.rows import Id, Ns, checked
@@ -103,13 +103,11 @@ class SourceStream:
     @property
     def last_messages(self) -> LastMessages | None:
         """The newest messages received; ``None`` before the first."""
-        newest, older, earlier = self.newest_received, self.older_received, self.last_received
-        if newest is None:
-            return None if earlier is None else earlier._replace(sent_ns=self.last_sent_ns)
-        before = None if earlier is None else earlier.newest
-        if older is not None:
-            before = peer_message(older)
-        return LastMessages(peer_message(newest), before, self.last_sent_ns)
+        said = self.last_received
+        received = [each for each in (self.older_received, self.newest_received) if each is not None]
+        if received:
+            said = LastMessages.after(said, *received)
+        return None if said is None else said._replace(sent_ns=self.last_sent_ns)
 
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""

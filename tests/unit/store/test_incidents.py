@@ -75,7 +75,7 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
         "dial less often: raise reconnect.initial, and open fewer connections at a time; what the answer says comes "
         "first",
         evidence_text="no key",
-        certainty="stated",
+        certainty="inferred",
     )
 
 

@@ -50,6 +50,21 @@ class LastMessages(NamedTuple):
     before: PeerMessage | None = None
     sent_ns: int | None = None
     """Monotonic time of the last data message to the peer; None where none went out."""
+    announced: PeerMessage | None = None
+    """The newest that announces the end; others may have come after it."""
+
+    @classmethod
+    def after(cls, earlier: LastMessages | None, *received: Event) -> LastMessages:
+        """Return the newest messages after those that came in since, the newest last: the last two of them, or one."""
+        messages = [peer_message(event) for event in received]
+        known = [] if earlier is None else [earlier.newest]
+        announced = None if earlier is None else earlier.announced
+        for message in messages:
+            if _MAY_ANNOUNCE.search(message.text) and announcement(message.text, is_cut=message.is_cut)[0]:
+                announced = message
+        newest, before = messages[-1], (known + messages[:-1])[-1:]
+        sent_ns = None if earlier is None else earlier.sent_ns
+        return cls(newest, before[0] if before else None, sent_ns, announced)
 
 
 class Closing(NamedTuple):
@@ -112,7 +127,8 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     for message, meaning in sorted(refusals, key=lambda pair: advice_on_words(pair[1]) is None):
         if advice_on_words(meaning) is not None or end.mono_ns - message.mono_ns <= AT_ONCE_NS:
             # A farewell may follow an error
-            is_last = message is said.newest or any(each is said.newest for each, _ in refusals)
+            newest = said.newest
+            is_last = message is newest or any(each is newest for each, _ in refusals) or _is_farewell(newest.text)
             words = _words(message, end, meaning)
             return words if is_last else replace(words, is_refusal=False, is_last=False)
     if announced := _announced(said, end):
@@ -122,9 +138,17 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     return _words(soon[0], end, "")
 
 
+_FAREWELL: Final = re.compile(r"(?:good ?)?bye\b|see you\b|closing\b|disconnect", re.IGNORECASE)
+
+
+def _is_farewell(text: str) -> bool:
+    """Return whether a text in plain words begins like a farewell."""
+    return len(text) <= _PROSE_LIMIT and _FAREWELL.match(text.strip()) is not None
+
+
 def _announced(said: LastMessages, end: Event) -> LastWords | None:
     """Return the newest message that announced the end for a time that has come."""
-    for message in (said.newest, said.before):
+    for message in (said.newest, said.before, said.announced):
         if message is None:
             continue
         meaning, within_ns = announcement(message.text, is_cut=message.is_cut)
@@ -315,8 +339,12 @@ def _closing(shown: str, message_type: str) -> Closing | None:
         return Closing(Advice(cause, ask), bool(message_type))
     content = _json(shown.rpartition("\x1e")[2])
     if isinstance(content, dict) and _is_signalr_close(content):
-        cause = "by this message of SignalR the server closed on purpose"
-        return Closing(Advice(cause if "error" in content else f"{cause}, and names no error", ask), True)
+        cause = "by this message of SignalR the server closed on purpose, and names"
+        if "error" not in content:
+            return Closing(Advice(f"{cause} no error", ask), True)
+        return Closing(
+            Advice(f"{cause} an error", f"look this error up in the documentation of the service, or {ask}"), True
+        )
     return None
 
 
@@ -324,6 +352,10 @@ def _closing(shown: str, message_type: str) -> Closing | None:
 _WARNING_KINDS: Final = frozenset({"disconnect", "server shutdown", "server restart"})
 _IN_A_WHILE: Final = re.compile(r"\bin (\d{1,4}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.IGNORECASE)
 _UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
+# A part of each announcement: a look at each message has to be cheap
+_MAY_ANNOUNCE: Final = re.compile(
+    r"[Mm]aintenance|[Uu]pgrade|[Rr]estart|[Rr]eboot|[Ss]hut|[Dd]isconnect|[Dd]eploy|[Dd]raining|[Ss]topp|[Gg]oing|[Cc]los"
+)
 
 
 def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:
@@ -336,8 +368,7 @@ def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:
     if isinstance(content, dict):
         if not _is_about_us(content):
             return "", 0
-        kinds = {_plain(value) for name, value in _lowered(content) if name in _KIND_KEYS and isinstance(value, str)}
-        if not kinds.isdisjoint(_WARNING_KINDS):
+        if not _kinds(_lowered(content)).isdisjoint(_WARNING_KINDS):
             return _lines(content, "disconnect"), ANNOUNCED_NS
         lines = _texts_for_people(content)
     else:
@@ -395,6 +426,9 @@ def _is_about_us(content: Mapping[str, Any]) -> bool:
     for name, value in _lowered(content):
         if (name in _ID_KEYS and value in (None, 0, "")) or _is_short_kind(name, value):
             continue
+        # "E": 1770123456789 beside "e" (Binance)
+        if name in _SHORT_KEYS and isinstance(value, int):
+            continue
         is_data = name in _BODY_KEYS and not (value is None or isinstance(value, (str, dict)))
         is_about_other = name in _BODY_KEYS and isinstance(value, dict) and not _is_about_us(value)
         if name not in _ENVELOPE_KEYS or is_data or is_about_other:
@@ -404,11 +438,7 @@ def _is_about_us(content: Mapping[str, Any]) -> bool:
 
 def _is_refusal(content: Mapping[str, Any]) -> bool:
     fields = _lowered(content)
-    kinds = {
-        _plain(value)
-        for name, value in fields
-        if (name in _KIND_KEYS and isinstance(value, str)) or _is_short_kind(name, value)
-    }
+    kinds = _kinds(fields)
     statuses = {_plain(value) for name, value in fields if name in _STATUS_KEYS and isinstance(value, str)}
     texts = [value for name, value in fields if name in _TEXT_KEYS and isinstance(value, str)]
     is_understood = any(map(advice_on_reason, texts))
@@ -427,9 +457,22 @@ def _is_refusal(content: Mapping[str, Any]) -> bool:
     )
 
 
+# Members that may be anything: the kind of a message (Alpaca, Binance), a time, a topic
+_SHORT_KEYS: Final = frozenset({"t", "e"})
+
+
 def _is_short_kind(name: str, value: object) -> bool:
-    """Return whether a member called ``t`` (Alpaca), which may be anything, names the kind of an end."""
-    return name == "t" and isinstance(value, str) and _plain(value) in _END_KINDS
+    """Return whether a member with a short name says the kind of an end."""
+    return name in _SHORT_KEYS and isinstance(value, str) and _plain(value) in _END_KINDS
+
+
+def _kinds(fields: list[tuple[str, Any]]) -> set[str]:
+    """Return the kinds that a message names, as words in lower case."""
+    return {
+        _plain(value)
+        for name, value in fields
+        if (name in _KIND_KEYS and isinstance(value, str)) or _is_short_kind(name, value)
+    }
 
 
 def _is_denied(fields: list[tuple[str, Any]]) -> bool:

@@ -541,6 +541,13 @@ def test_a3_an_end_that_the_peer_announced_is_possibly_that_end() -> None:
     )
 
 
+def test_a3_an_announcement_is_remembered_while_a_feed_goes_on() -> None:
+    notice = '{"event":"notice","msg":"The connection will soon be closed for a service upgrade."}'
+    feed = (message(f'{{"channel":"trades","n":{n}}}', 61 + n, FEED) for n in range(28))
+    verdict = opened(message(notice, 60, FEED), *feed).verdict(broken("eof", after_s=90))
+    assert f"; announced 30.0 s before: “{notice}”; possibly the server is restarting" in verdict.cause
+
+
 def test_a4_a_close_inside_messages_is_a_statement() -> None:
     assert opened(message('c[3000,"Go away!"]', 89.9, FEED)).verdict(loss(90, code=1000, reason="")) == Verdict(
         "peer",

@@ -36,6 +36,7 @@ def said(*texts: str, before_s: float = 0.1, sent_s: float | None = None) -> tup
         '{"code":20051,"msg":"stopping, please reconnect"}',
         '{"data":{"error":{"message":"no"}}}',
         '{"janus":"timeout","session_id":1}',
+        '{"e":"serverShutdown","E":1770123456789}',
         '[{"T":"error","code":406,"msg":"connection limit exceeded"}]',
         '[{"ev":"status","status":"max_connections","message":"Maximum number of websocket connections exceeded."}]',
         '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}',
@@ -246,6 +247,8 @@ def test_a_refusal_or_a_farewell(text: str) -> None:
         '[8,48,1,{},"wamp.error.no_such_procedure"]',
         '[{"type":"error"}]',
         '[{"T":"t","S":"AAPL","p":1}]',
+        '{"e":"close","s":"BTCUSD","c":"1"}',
+        '{"e":"trade","E":1770123456789,"error":"x"}',
         '[{"T":"error","S":"AAPL","msg":"connection limit exceeded"}]',
         '[{"type":"error","msg":"token expired"},{"type":"trade"}]',
         '["close",[1,2,3]]',
@@ -355,6 +358,7 @@ ANNOUNCED = [
     ('{"type":"info","message":"server going down for maintenance in 5 minutes"}', 300, True),
     ('{"type":"info","message":"server going down for maintenance in 5 minutes"}', 400, False),
     ("Server will restart in 30 seconds", 31, True),
+    ('{"e":"serverShutdown","E":1770123456789}', 50, True),
     ('{"type":"info","user":"bob","message":"server restarting"}', 10, False),
     ('{"type":"news","message":"position will be closed in 5 minutes"}', 10, False),
     ('{"type":"info","message":"maintenance completed"}', 10, False),
@@ -376,7 +380,11 @@ def test_a3_an_end_that_the_peer_announced(text: str, before_s: float, *, is_ann
         ('c[3000,"Go away!"]', "by this message of SockJS the server closed on purpose, with its own code 3000", True),
         ("41", "by this message of Socket.IO the server closed on purpose, and gives no reason", False),
         ('{"type":7}\x1e', "by this message of SignalR the server closed on purpose, and names no error", True),
-        ('{}\x1e{"type":7,"error":"boom"}\x1e', "by this message of SignalR the server closed on purpose", True),
+        (
+            '{}\x1e{"type":7,"error":"boom"}\x1e',
+            "by this message of SignalR the server closed on purpose, and names an error",
+            True,
+        ),
     ],
 )
 def test_a4_the_close_of_a_protocol_says_that_the_peer_closed_on_purpose(
