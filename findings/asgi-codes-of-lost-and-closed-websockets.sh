@@ -4,10 +4,10 @@
 # frame without a code; under Hypercorn a client that closes with 1000, or any other code, has 1006, as if it had vanished.
 #
 # One would expect the code of the client's close frame, 1005 if that has none, and 1006 without a close frame, as in RFC
-# 6455, 7.1.5. Another way to run the same Uvicorn (--ws websockets) does just that. In its other two protocols, a connection
-# that is lost after it was accepted is 1005. Hypercorn hands on no code at all, though it answers with the one that it got:
-# 1000 if the application closed, else 1006. An application that counts lost clients by 1006 counts none under the one
-# server, and every client under the other.
+# 6455, 7.1.5. Another way to run the same Uvicorn (--ws websockets) does just that, and Daphne but for None instead of 1005.
+# In Uvicorn's other two protocols, a connection that is lost after it was accepted is 1005. Hypercorn hands on no code at
+# all, though it answers with the one that it got: 1000 if the application closed, else 1006. An application that counts lost
+# clients by 1006 counts none under the one server, and every client under the other.
 #
 # Prints the versions, the codes that the same application receives, and exits 1 if they are no longer these.
 set -euo pipefail
@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check \
-  'uvicorn==0.54.0' 'websockets==17.4' 'wsproto==1.3.2' 'hypercorn==0.18.0' 'granian==2.8.9'
+  'uvicorn==0.54.0' 'websockets==17.4' 'wsproto==1.3.2' 'hypercorn==0.18.0' 'granian==2.8.9' 'daphne==4.2.3'
 
 cat > application.py <<'PYTHON'
 """Accepts a WebSocket, and writes down the code of its end."""
@@ -35,7 +35,7 @@ async def application(scope, receive, send):
     await send({"type": "websocket.accept"})
     event = await receive()
     with open("codes", "a", encoding="utf-8") as file:
-        file.write(json.dumps([scope["path"], int(event["code"])]) + "\n")
+        file.write(json.dumps([scope["path"], event["code"]]) + "\n")
 PYTHON
 
 cat > run.py <<'PYTHON'
@@ -53,6 +53,7 @@ SERVERS = {
     "uvicorn --ws websockets": "uvicorn --ws websockets --port {port} application:application",
     "granian": "granian --interface asgi --port {port} application:application",
     "hypercorn": "hypercorn --bind 127.0.0.1:{port} application:application",
+    "daphne": "daphne --port {port} application:application",
 }
 # What a client sends last: a close frame (masked with zeros), or nothing before it closes its TCP connection.
 ENDS = {
@@ -68,6 +69,7 @@ FOUND = {
     "uvicorn --ws websockets": RIGHT,
     "granian": RIGHT | {"/vanish": 1005},
     "hypercorn": dict.fromkeys(ENDS, 1006),
+    "daphne": RIGHT | {"/close-without-code": None},
 }
 
 
@@ -99,7 +101,7 @@ async def one_client(port: int, path: str, last: bytes) -> None:
     await writer.wait_closed()
 
 
-async def code_received(path: str) -> int:
+async def code_received(path: str) -> int | None:
     while True:
         with open("codes", encoding="utf-8") as file:
             codes = dict(json.loads(line) for line in file)
@@ -108,7 +110,7 @@ async def code_received(path: str) -> int:
         await asyncio.sleep(0.05)
 
 
-async def codes_under(command: str) -> dict[str, int]:
+async def codes_under(command: str) -> dict[str, int | None]:
     open("codes", "w").close()
     port = unused_port()
     program, *arguments = command.format(port=port).split()
@@ -128,13 +130,13 @@ async def codes_under(command: str) -> dict[str, int]:
         await server.wait()
 
 
-names = ("uvicorn", "websockets", "wsproto", "granian", "hypercorn")
+names = ("uvicorn", "websockets", "wsproto", "granian", "hypercorn", "daphne")
 print(", ".join(f"{name} {version(name)}" for name in names), "on Python", platform.python_version())
 print(f"{'':<24}", *(f"{path[1:]:<19}" for path in ENDS))
 results = {}
 for server, command in SERVERS.items():
     results[server] = asyncio.run(codes_under(command))
-    print(f"{server:<24}", *(f"{code:<19}" for code in results[server].values()), flush=True)
+    print(f"{server:<24}", *(f"{code!s:<19}" for code in results[server].values()), flush=True)
 sys.exit(0 if results == FOUND else 1)
 PYTHON
 timeout 130 venv/bin/python run.py
