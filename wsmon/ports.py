@@ -98,6 +98,10 @@ class StoreView(Protocol):
         """Return which events there are."""
         ...
 
+    def period(self) -> tuple[int, int]:
+        """Return the wall times that everything recorded lies between, whatever the clock did; 0, 0 = nothing is."""
+        ...
+
     def snapshot(self, at_ns: int) -> Snapshot:
         """Return the state of all connections, with ages relative to the wall time ``at_ns``."""
         ...

@@ -90,6 +90,7 @@ def look(path: Path) -> None:
     view = Reader(path, SystemClock())
     try:
         bounds = view.bounds()
+        view.period()
         view.snapshot(at_ns(7_400))
         view.lane_titles(at_ns(0), at_ns(8_000))
         view.lanes(at_ns(0), at_ns(8_000), None, 1_000_000_000)

@@ -107,6 +107,10 @@ class FakeView:
             self._oldest_id if self._events else 0, last_id if self._events else 0, run=1, size_bytes=4096
         )
 
+    def period(self) -> tuple[int, int]:
+        times = [each.ts_ns for each in self._events[self._oldest_id - self._first_id :]] or [0]
+        return min(times), max(times)
+
     def snapshot(self, at_ns: int) -> Snapshot:
         self.calls.append("snapshot")
         return Snapshot(at_ns, self.bounds(), self.connections, self.messages_per_s, self.incidents)

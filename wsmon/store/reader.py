@@ -28,7 +28,7 @@ from wsmon.store.replay import Replay, replaying
 from wsmon.store.sessions import session_lives, session_spans, trace_spans
 from wsmon.store.snapshot import StoreExtent, snapshot
 from wsmon.store.statistics import covering_buckets, density, statistics, trend
-from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
+from wsmon.store.timeline import LaneScope, clock_turns, lane_titles, lanes, problems_near
 
 
 class ReadTransaction:
@@ -140,6 +140,11 @@ class Reader:
         with self._question():
             return self._extent.bounds()
 
+    def period(self) -> tuple[int, int]:
+        """Read which wall times everything recorded lies between; 0, 0 where there is nothing."""
+        with self._question(is_consistent=True):
+            return self._extent.period(self._extent.runs())
+
     def snapshot(self, at_ns: int) -> Snapshot:
         """Read the state of all configured connections, for the wall time ``at_ns``."""
         with self._question(is_consistent=True):
@@ -189,7 +194,9 @@ class Reader:
         """
         with self._question(is_consistent=True):
             runs = self._extent.runs()
-            scope = LaneScope(since_ns, until_ns, cell_ns, self._extent.bounds().oldest_id, runs)
+            scope = LaneScope(
+                since_ns, until_ns, cell_ns, self._extent.bounds().oldest_id, runs, clock_turns(self._connection)
+            )
             return lanes(self._connection, scope, connections)
 
     def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:

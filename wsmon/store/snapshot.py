@@ -21,7 +21,7 @@ from wsmon.store.opening import log_of
 from wsmon.store.rows import Count, Id, Ns, Second, StatusCode, checked
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import Coverage
-from wsmon.store.timeline import ClockReading, run_spans
+from wsmon.store.timeline import ClockReading, clock_turns, run_spans
 
 # Whole seconds over which rates are means: long enough to be steady, short enough to follow changes
 RATE_WINDOW_S = 5
@@ -170,7 +170,7 @@ class StoreExtent:
         """The wall times that everything recorded lies between; 0, 0 where there is nothing.
 
         Where the wall clock was set back during a run, the run seems to end before it began, and what it recorded lies
-        outside of both: the buckets tell.
+        outside of both: the buckets tell, and the events of the clock as far as they are kept.
         """
         first_ns = min((min(run.start_ns, run.end_ns) for run in runs.values()), default=0)
         last_ns = max((max(run.start_ns, run.end_ns) for run in runs.values()), default=0)
@@ -183,6 +183,8 @@ class StoreExtent:
                 first_ns = oldest_s * SECOND_NS
             if newest_s * SECOND_NS >= last_ns:
                 last_ns = (newest_s + level) * SECOND_NS
+        for turn in clock_turns(self._connection):
+            first_ns, last_ns = min(first_ns, turn.ts_ns), max(last_ns, turn.before_ns)
         return first_ns, last_ns
 
     def runs(self) -> dict[int, RunPeriod]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
 from wsmon.model.uptime import RunPeriod, StatusChange
-from wsmon.store.codec import CONNECTION_GROUP, STATUS_CODES, STATUS_OF
+from wsmon.store.codec import CONNECTION_GROUP, FIRST_INDEXED_NAME, NAME_CODES, STATUS_CODES, STATUS_OF
 from wsmon.store.rows import Count, Flag, Id, Ns, StatusCode, checked
 
 _RUNS = """
@@ -25,6 +25,13 @@ FROM run LEFT JOIN event AS newest ON newest.id =
 ORDER BY run.id
 """
 _COLUMNS = "event_id, ts_ns, mono_ns, run, to_status"
+_TURNS = f"""
+SELECT coalesce((SELECT max(id) FROM run WHERE first_id <= event.id), 0), ts_ns, mono_ns,
+    ts_ns - json_extract(meta, '$.step_ns')
+FROM event INDEXED BY event_by_name
+WHERE name = {NAME_CODES["self.clock.stepped"]} AND name >= {FIRST_INDEXED_NAME}
+    AND json_extract(meta, '$.step_ns') < 0 ORDER BY event.id
+"""
 _TRANSITION_ROW = tuple[Id, Ns, Ns, Id, StatusCode]
 _RUN_ROW = tuple[Id, Ns, Ns, Ns | None, Ns | None, Ns | None]
 # A status lasts until the end of its run at the latest
@@ -52,6 +59,16 @@ class ClockReading(NamedTuple):
     mono_ns: int
 
 
+class ClockTurn(NamedTuple):
+    """A moment at which the wall clock was found to have been set back."""
+
+    run: int
+    ts_ns: int
+    mono_ns: int
+    before_ns: int
+    """Wall time that it would have been then."""
+
+
 class Transition(NamedTuple):
     """A status change, with the event that made it."""
 
@@ -76,6 +93,11 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: ClockReading | 
             end_ns, end_mono_ns = known_ns, known_mono_ns
         spans[run] = RunPeriod(started_ns, started_mono_ns, end_ns, end_mono_ns)
     return spans
+
+
+def clock_turns(connection: sqlite3.Connection) -> list[ClockTurn]:
+    """Read when the wall clock was set back, as far as the events of it are kept."""
+    return [ClockTurn(*row) for row in checked(connection.execute(_TURNS), tuple[Id, Ns, Ns, Ns])]
 
 
 def status_changes(
@@ -161,6 +183,7 @@ class LaneScope:
     oldest_id: int
     """Oldest event that is kept."""
     runs: Mapping[int, RunPeriod]
+    turns: Sequence[ClockTurn] = ()
 
 
 def lane_titles(connection: sqlite3.Connection, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
@@ -199,15 +222,28 @@ def status_segments(steps: Iterable[Transition], scope: LaneScope) -> tuple[Stat
     before: Transition | None = None
     for transition in (*steps, None):
         if before is not None:
-            run_end_ns = scope.runs[before.step.run].end_ns
+            run = scope.runs[before.step.run]
             is_followed = transition is not None and transition.step.run == before.step.run
-            end_ns = transition.step.ts_ns if transition is not None and is_followed else run_end_ns
-            end_ns = min(end_ns, scope.until_ns)
-            if max(before.step.ts_ns, scope.since_ns) < end_ns:
-                event_id = before.event_id if before.event_id >= scope.oldest_id else 0
-                found.append(StatusSegment(before.step.ts_ns, end_ns, before.step.status, event_id))
+            end = ClockReading(run.end_ns, run.end_mono_ns)
+            if transition is not None and is_followed:
+                end = ClockReading(transition.step.ts_ns, transition.step.mono_ns)
+            event_id = before.event_id if before.event_id >= scope.oldest_id else 0
+            for start_ns, end_ns in _wall_times(before.step, end, scope.turns):
+                shown_ns = min(end_ns, scope.until_ns)
+                if max(start_ns, scope.since_ns) < shown_ns:
+                    found.append(StatusSegment(start_ns, shown_ns, before.step.status, event_id))
         before = transition
     return tuple(found)
+
+
+def _wall_times(start: StatusChange, end: ClockReading, turns: Sequence[ClockTurn]) -> Iterator[tuple[int, int]]:
+    """The wall times from ``start`` to ``end``: one range, and one more for each time that the clock was set back."""
+    at_ns, at_mono_ns = start.ts_ns, start.mono_ns
+    for turn in turns:
+        if turn.run == start.run and at_mono_ns < turn.mono_ns < end.mono_ns:
+            yield at_ns, at_ns + turn.mono_ns - at_mono_ns
+            at_ns, at_mono_ns = turn.ts_ns, turn.mono_ns
+    yield at_ns, end.wall_ns
 
 
 def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: LaneScope) -> Lane:

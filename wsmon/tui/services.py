@@ -69,22 +69,22 @@ class PaneQueries:
         recorder: RecorderStatus,
         shown_ns: Callable[[], int],
         on_run: Callable[[], None],
-        on_oldest: Callable[[], None],
+        on_period: Callable[[], None],
     ) -> None:
         """``shown_ns`` returns the wall time that panes are about.
 
         ``recorder`` gets the start of the run and the newest event that was there at first; ``on_run`` is called when
-        the start of the run is known, ``on_oldest`` when periods can be queried: they begin where the store does.
+        the start of the run is known, ``on_period`` when periods can be queried: they begin where the store does.
         """
         self._services = services
         self._recorder = recorder
         self._shown_ns = shown_ns
         self._on_run = on_run
-        self._on_oldest = on_oldest
+        self._on_period = on_period
         self._oldest_id = 0
-        self._oldest_ns = 0
-        """Wall time of the oldest event kept; 0 = not known."""
-        self._is_oldest_read = self._is_newest_read = False
+        self._recorded = (0, 0)
+        """Wall times that everything recorded lies between; 0 = not known."""
+        self._is_period_read = self._is_newest_read = False
         self._run = 0
         self._run_ns = 0
         """Wall time at which the run began; 0 = not known."""
@@ -94,7 +94,7 @@ class PaneQueries:
         """Monotonic time before which no query of the timeline is sent, unless it is urgent."""
 
     def follow_bounds(self, bounds: StoreBounds) -> None:
-        """Query the start of the run and the times of the oldest and newest event, where ``bounds`` differ."""
+        """Query the start of the run, the time of the newest event and the period recorded, where ``bounds`` differ."""
         worker = self._services.worker
         if bounds.last_id and not self._is_newest_read:
             self._is_newest_read = True
@@ -106,17 +106,17 @@ class PaneQueries:
             self._run = bounds.run
             worker.submit("run", lambda view: _run_started(view, bounds), self._set_run)
         if not bounds.last_id:
-            self._set_oldest(0)
+            self._set_recorded((0, 0))
         if bounds.oldest_id != self._oldest_id:
             self._oldest_id = bounds.oldest_id
-            worker.submit("oldest", lambda view: _time_of(view, bounds.oldest_id), self._set_oldest)
+            worker.submit("period", lambda view: view.period(), self._set_recorded)
 
     def ask_timeline(self, pane: TimelinePane, *, is_urgent: bool) -> None:
         """Query what the timeline shows: at once if urgent, else as often as the cost of its answers allows.
 
         A query under way is not replaced by one that is not urgent: a slow one would never be answered.
         """
-        if not self._is_oldest_read:
+        if not self._is_period_read:
             return
         began_ns = self._services.clock.mono_ns()
         sent_ns = self._timeline_sent_ns
@@ -126,22 +126,24 @@ class PaneQueries:
         if not is_urgent and began_ns < self._timeline_due_ns:
             return
         self._timeline_sent_ns = began_ns
-        bounds = TimeBounds(self._shown_ns(), self._oldest_ns, self._run_ns, self._services.clock.wall_ns())
+        bounds = TimeBounds(
+            self._shown_ns(), self._recorded[0], self._run_ns, self._services.clock.wall_ns(), self._recorded[1]
+        )
 
         def deliver(answer: TimelineAnswer) -> None:
             self._timeline_sent_ns = None
             self._timeline_due_ns = began_ns + (self._services.clock.mono_ns() - began_ns) * REST
+            self._recorded = answer.recorded
             pane.show(answer, bounds)
 
         self._services.worker.submit("timeline", pane.request(bounds).read, deliver)
 
     def ask_statistics(self, pane: StatisticsPane, current: str, deliver: Callable[[StatisticsAnswer], None]) -> None:
         """Query statistics of all connections, and the trends of ``current`` and of the one beside it."""
-        if not self._is_oldest_read:
+        if not self._is_period_read:
             return
         now_ns, buckets = self._shown_ns(), pane.buckets
-        # Counts outlive the events that were pruned: a store with its first event has counts of all that was.
-        since_ns = pane.selection.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
+        since_ns = pane.selection.since_ns(now_ns, self._recorded[0])
         names = [name for name in (current, pane.selection.beside) if name]
 
         def read(view: StoreView) -> StatisticsAnswer:
@@ -161,11 +163,11 @@ class PaneQueries:
         self._recorder.run_started_ns = started_ns or None
         self._on_run()
 
-    def _set_oldest(self, oldest_ns: int) -> None:
-        is_first, self._is_oldest_read = not self._is_oldest_read, True
-        self._oldest_ns = oldest_ns
+    def _set_recorded(self, recorded: tuple[int, int]) -> None:
+        is_first, self._is_period_read = not self._is_period_read, True
+        self._recorded = recorded
         if is_first:
-            self._on_oldest()
+            self._on_period()
 
 
 def _run_started(view: StoreView, bounds: StoreBounds) -> int:

@@ -27,6 +27,7 @@ from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.snapshot import OpenIncident, Snapshot
 from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
+from wsmon.store.database import open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.snapshot import SPARK_S
 
@@ -228,3 +229,34 @@ def test_the_snapshot_of_an_empty_store_is_empty(tmp_path: Path) -> None:
     reader = Reader(recorded(tmp_path / "store.db", []), FixedClock())
     assert reader.snapshot(T0_NS) == Snapshot(T0_NS, reader.bounds(), (), (0,) * SPARK_S)
     reader.close()
+
+
+def test_s4_the_lane_and_the_period_hold_both_sides_of_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """Open from 1 s on; after 600 s the clock is set back by an hour, and the connection is lost 400 s later."""
+    path = tmp_path / "store.db"
+
+    def back(each: Event) -> Event:
+        return msgspec.structs.replace(each, ts_ns=each.ts_ns - 3_600 * SECOND_NS)
+
+    step = event("self.clock.stepped", 600, "", meta={"step_ns": -3_600 * SECOND_NS})
+    with Recording(path, NAME) as recording:
+        recording.write([dialled(0, NAME), usable(1, NAME), message("x", 599, NAME)])
+        recording.write([back(step), back(loss(1_000, NAME))])
+        recording.end(1_020 - 3_600)
+    with closing(Reader(path, FixedClock())) as reader:
+        since_ns, until_ns = reader.period()
+        (lane,) = reader.lanes(since_ns, until_ns)
+    assert (since_ns, until_ns) == (at_ns(600 - 3_600), at_ns(600))
+    assert lane.segments == (
+        StatusSegment(at_ns(0), at_ns(1), "connecting", 1),
+        StatusSegment(at_ns(1), at_ns(600), "websocket_connected", 2),
+        StatusSegment(at_ns(-3_000), at_ns(-2_600), "websocket_connected", 2),
+        StatusSegment(at_ns(-2_600), at_ns(-2_580), "disconnected", 5),
+    )
+    assert lane.losses == (LossMark(at_ns(-2_600), 5),)
+
+
+def test_the_period_of_an_empty_store_is_none(tmp_path: Path) -> None:
+    open_for_writing(tmp_path / "store.db").close()
+    with closing(Reader(tmp_path / "store.db", FixedClock())) as reader:
+        assert reader.period() == (0, 0)

@@ -6,8 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
+from tests.support.builders import SECOND_NS
 from tests.support.fake_ports import FakeView
 from tests.support.screen_harness import ROOMY, Stage, stage, until
 from wsmon.model.timeline import Lane
@@ -124,3 +126,16 @@ async def test_a_cursor_that_moves_within_sight_asks_nothing(keys: tuple[str, ..
         await pilot.press(*keys)
         await pilot.pause()
         assert view.asked == asked
+
+
+async def test_s4_the_timeline_asks_for_what_was_recorded_before_the_clock_was_set_back() -> None:
+    on, view = slow_stage()
+    ahead = replace(view.events_before(10**9, 1)[0], ts_ns=on.clock.wall_ns() + 3_600 * SECOND_NS)
+    view.add(ahead)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await shown(on, pilot)
+        first_ns, last_ns = view.period()
+        asked = [call.split() for call in view.calls if call.startswith("lanes ")]
+    assert last_ns == ahead.ts_ns
+    assert int(asked[-1][1]) <= first_ns
+    assert int(asked[-1][2]) >= last_ns

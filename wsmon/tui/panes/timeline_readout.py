@@ -125,7 +125,7 @@ class ReadoutWriter:
         """Return why a cell is blank."""
         end_ns = period.start_of(cell + 1)
         reason = "no data: nothing was recorded of it here"
-        if period.start_of(cell) > bounds.now_ns:
+        if period.start_of(cell) > bounds.end_ns:
             reason = "not yet"
         elif bounds.oldest_ns and end_ns <= bounds.oldest_ns:
             reason = "no data: older than what is kept"

@@ -51,13 +51,23 @@ class TimeBounds:
     """Wall times that limit what the timeline shows."""
 
     now_ns: int
-    """The newest time there is: now, or the end of a recording that has ended."""
+    """Now, or the end of a recording that has ended."""
     oldest_ns: int = 0
-    """Time of the oldest event kept; 0 = unknown."""
+    """The earliest time that was recorded; 0 = unknown."""
     run_ns: int = 0
     """Start of the newest run; 0 = unknown."""
     today_ns: int = 0
     """Now, by the user's clock: other days are shown with their date; 0 = ``now_ns``."""
+    newest_ns: int = 0
+    """The latest time that was recorded, which lies beyond ``now_ns`` where the clock was set back; 0 = unknown."""
+
+    @property
+    def end_ns(self) -> int:
+        """The latest time that there is something to show of.
+
+        What is less than a second ahead is no clock that was set back: a bucket of counts is as long.
+        """
+        return self.newest_ns if self.newest_ns - self.now_ns > SECOND_NS else self.now_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class TimelineRequest:
         cell_ns = (period.until_ns - period.since_ns) // period.cells
         lanes = view.lanes(period.since_ns, period.until_ns, names, cell_ns)
         density = view.density(period.since_ns, period.until_ns, period.cells)
-        return TimelineAnswer(period, titles, {lane.connection: lane for lane in lanes}, density)
+        return TimelineAnswer(period, titles, {lane.connection: lane for lane in lanes}, density, view.period())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,8 @@ class TimelineAnswer:
     """Lanes of the rows asked for, by connection."""
     density: Density | None
     """None = not known."""
+    recorded: tuple[int, int] = (0, 0)
+    """Wall times that everything recorded lies between; 0 = unknown."""
 
 
 class TimelineState:
@@ -357,12 +369,12 @@ class TimeWindow:
     cell_ns: int = 0
     """Duration of a cell; 0 = chosen from how far back the store goes."""
     until_ns: int | None = None
-    """The right edge; None = live, at the present."""
+    """The right edge; None = live, at the present, or at the latest time recorded if the clock was set back since."""
 
     def period(self, cells: int, bounds: TimeBounds) -> Period:
         """Return the period for a width; its edges are multiples of a cell, so that a live one moves cell by cell."""
         step_ns = self.step_ns(cells, bounds)
-        end_ns = bounds.now_ns if self.until_ns is None else self.until_ns
+        end_ns = bounds.end_ns if self.until_ns is None else self.until_ns
         until_ns = -(-end_ns // step_ns) * step_ns
         return Period(until_ns - cells * step_ns, until_ns, cells)
 
@@ -375,19 +387,19 @@ class TimeWindow:
             return replace(self, cell_ns=wanted_ns)
         before = self.period(cells, bounds).cell_of(around_ns)
         until_ns = (around_ns // wanted_ns - before + cells) * wanted_ns
-        return TimeWindow(wanted_ns, until_ns)._live_if_late(bounds.now_ns)
+        return TimeWindow(wanted_ns, until_ns)._live_if_late(bounds.end_ns)
 
     def panned(self, cells: int, bounds: TimeBounds, *, by: int) -> TimeWindow:
         """Return the window so many cells later, or earlier; at the present it is live."""
         step_ns = self.step_ns(cells, bounds)
-        return TimeWindow(step_ns, self.period(cells, bounds).until_ns + by * step_ns)._live_if_late(bounds.now_ns)
+        return TimeWindow(step_ns, self.period(cells, bounds).until_ns + by * step_ns)._live_if_late(bounds.end_ns)
 
     def showing(self, cells: int, bounds: TimeBounds, at_ns: int) -> TimeWindow:
         """Return this window where a time is in sight, else the one with the time in its middle."""
         if 0 <= self.period(cells, bounds).cell_of(at_ns) < cells:
             return self
         step_ns = self.step_ns(cells, bounds)
-        return TimeWindow(step_ns, (at_ns // step_ns + cells // 2) * step_ns)._live_if_late(bounds.now_ns)
+        return TimeWindow(step_ns, (at_ns // step_ns + cells // 2) * step_ns)._live_if_late(bounds.end_ns)
 
     def fitted(self, cells: int, bounds: TimeBounds) -> TimeWindow:
         """Return the live window of the newest run; where that is this one, of everything that is kept."""
@@ -400,13 +412,16 @@ class TimeWindow:
             return self.cell_ns
         if not bounds.oldest_ns:
             return LARGEST_AUTO_NS
-        return min(max(_smallest_step(bounds.now_ns - bounds.oldest_ns, cells), SMALLEST_AUTO_NS), LARGEST_AUTO_NS)
+        # Where the clock was set back, half an hour before the present stays in sight, too
+        from_present_ns = bounds.end_ns - bounds.now_ns + LARGEST_AUTO_NS * (cells - 2)
+        largest_ns = max(LARGEST_AUTO_NS, _smallest_step(from_present_ns, cells))
+        return min(max(_smallest_step(bounds.end_ns - bounds.oldest_ns, cells), SMALLEST_AUTO_NS), largest_ns)
 
     def _since(self, start_ns: int, cells: int, bounds: TimeBounds) -> TimeWindow:
-        return TimeWindow(_smallest_step(bounds.now_ns - start_ns, cells) if start_ns else LARGEST_AUTO_NS)
+        return TimeWindow(_smallest_step(bounds.end_ns - start_ns, cells) if start_ns else LARGEST_AUTO_NS)
 
-    def _live_if_late(self, now_ns: int) -> TimeWindow:
-        return self if self.until_ns is not None and self.until_ns < now_ns else replace(self, until_ns=None)
+    def _live_if_late(self, end_ns: int) -> TimeWindow:
+        return self if self.until_ns is not None and self.until_ns < end_ns else replace(self, until_ns=None)
 
 
 def _smallest_step(length_ns: int, cells: int) -> int:

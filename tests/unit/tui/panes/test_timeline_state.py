@@ -88,6 +88,19 @@ def test_fit_shows_the_newest_run_and_then_everything_that_is_kept() -> None:
     assert TimeWindow().fitted(CELLS, TimeBounds(T0_NS)) == TimeWindow(20 * SECOND_NS)
 
 
+def test_s4_the_first_period_holds_everything_also_where_the_clock_was_set_back() -> None:
+    """Ten minutes before the clock was set back by an hour, and ten after: the present is in sight as well."""
+    moment = TimeBounds(at_ns(-2_400), at_ns(-3_000), at_ns(-600), newest_ns=T0_NS)
+    shown = TimeWindow().period(CELLS, moment)
+    fitted = TimeWindow(SECOND_NS).fitted(CELLS, moment).period(CELLS, moment)
+    of_days = TimeWindow().period(CELLS, TimeBounds(at_ns(-3_600), at_ns(-1_000_000), newest_ns=T0_NS))
+
+    assert shown.since_ns <= at_ns(-3_000) < T0_NS <= shown.until_ns
+    assert fitted.since_ns <= at_ns(-600)
+    assert of_days.since_ns <= at_ns(-3_600 - 1_800)
+    assert of_days.since_ns > at_ns(-20_000)
+
+
 NOW = TimeBounds(T0_NS, at_ns(-4_000), at_ns(-700))
 
 
