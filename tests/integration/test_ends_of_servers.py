@@ -246,7 +246,12 @@ async def test_a_verdict_does_not_contradict_how_the_program_ends(row: Row) -> N
             "put the one that the service documents",
         ),
         (4408, "Connection initialisation timeout", "“Connection initialisation timeout”", ""),
-        (4409, "Subscriber for 1 already exists", "“subscriber for this id already exists”", "look up the code"),
+        (
+            4409,
+            "Subscriber for 1 already exists",
+            "“subscriber for this id already exists”",
+            "look up this reason and the code",
+        ),
         (4400, "", "calls this “bad request”", "look at the last messages sent"),
         (4401, "", "calls this “unauthorized: subscribed before the connection was acknowledged”", ""),
         (4403, "", "calls this “forbidden: the server refused the connection”", ""),
@@ -401,8 +406,8 @@ async def test_a_reason_comes_before_the_last_words() -> None:
     pieces = (frame(TEXT, b'{"error":"boom"}'), close_frame(1008, "token expired"))
     verdict, _ = await judged(replaying(pieces))
     assert verdict.cause == (
-        '“token expired”, 1008 by peer; last words of the peer: “{"error":"boom"}”, 0.0 s before; the credentials '
-        "ran out, or were not accepted"
+        '“token expired”, 1008 by peer; last words of the peer: “{"error":"boom"}”, 0.0 s before; a credential is '
+        "no longer valid: its time is over, or it was revoked"
     )
     assert verdict.next == "renew the token, and check how long it lives"
 

@@ -138,11 +138,12 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     return _words(soon[0], end, "")
 
 
-_FAREWELL: Final = re.compile(r"(?:good ?)?bye\b|see you\b|closing\b|disconnect", re.IGNORECASE)
+# In plain words, or of XMPP (RFC 7395, section 3.6)
+_FAREWELL: Final = re.compile(r"(?:good ?)?bye\b|see you\b|closing\b|disconnect|<close\b|</stream", re.IGNORECASE)
 
 
 def _is_farewell(text: str) -> bool:
-    """Return whether a text in plain words begins like a farewell."""
+    """Return whether a text begins like a farewell, which may follow an error."""
     return len(text) <= _PROSE_LIMIT and _FAREWELL.match(text.strip()) is not None
 
 

@@ -77,7 +77,7 @@ def read_reason(text: str) -> Reading | None:
         if kind is None:
             return None
         kinds.append(kind)
-    if wait and not kinds and any(map(_BAN.fullmatch, clauses)):
+    if not kinds and any(map(_BAN.fullmatch, clauses)):
         kinds.append(ReasonKind.BANNED)
     kind = _common(kinds)
     return None if kind is None else Reading(kind, wait)
@@ -227,7 +227,8 @@ _LOGIN_FROM: Final = (
 )
 _NEWER: Final = r"(?:an? )?(?:new|newer|another|other|second)"
 
-_BAN: Final = re.compile(rf"{_US} {_IS}{_BAN_VERB} for {_SPAN}|{_BAN_VERB} for {_SPAN}")
+_BAN_UNTIL: Final = rf"(?:{_US} {_IS})?{_BAN_VERB} until(?: {_N})+"
+_BAN: Final = re.compile(rf"{_US} {_IS}{_BAN_VERB} for {_SPAN}|{_BAN_VERB} for {_SPAN}|{_BAN_UNTIL}")
 # Clauses that ask to wait, with the time as their group
 _WAITS: Final = re.compile(
     rf"{_US} {_IS}{_BAN_VERB} for ({_SPAN})|{_BAN_VERB} for ({_SPAN})|"
@@ -246,6 +247,9 @@ _NEUTRAL: Final = re.compile(
     rf"(?:closing|terminating|dropping|disconnecting|rejecting)(?: {_LINK}| you)?|"
     r"(?:stopping|closing|ending) the stream|"
     r"the (?:websocket )?(?:connection|session)|"
+    rf"(?:(?:we|it) will be |will be |expected )?back (?:at|by|on|in) "
+    rf"(?:{_SPAN}|{_N}(?: {_N})*(?: (?:utc|gmt|am|pm|z))?)|"
+    rf"{_BAN_UNTIL}|"
     rf"you {_IS}disconnected|(?:client event|request) {_IS}rejected"
 )
 
@@ -349,6 +353,8 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         rf"(?:{_DONE}|expired|over)",
         rf"(?:max|maximum) (?:age|lifetime|duration)(?: of {_SPAN})?(?: {_IS}{_DONE})?",
         rf"{_SPAN} (?:(?:connection|session) )?(?:connection|session|lifetime) limit {_IS}{_DONE}",
+        rf"{_LINK} {_IS}(?:exceeded|reached|exceeds) {_DET}(?:max|maximum)(?: allowed)? "
+        rf"(?:(?:connection|session) )?(?:duration|lifetime|age|time)(?: limit)?(?: of {_SPAN})?",
     ),
     ReasonKind.LATE_LOGIN: _pattern(
         r"(?:login|authentication|auth|identify|connection initiali[sz]ation|connection init|initiali[sz]ation) "
@@ -428,7 +434,8 @@ _GRAMMAR: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
         r"deploy|deployment|reboot)(?: (?:in progress|started|window))?|new deployment|"
         r"(?:server|service|rolling) (?:upgrade|update)(?: (?:in progress|started))?",
         rf"(?:(?:{_SERVER}) )?{_IS}(?:down for |under |in )?maintenance(?: (?:window|mode|in progress|started))?",
-        r"upgrade in progress",
+        r"upgrade in progress|(?:the |this )?(?:pod|container) (?:is |was |has )?(?:being |been )?"
+        r"(?:evicted|shutting down|draining|restarting)",
     ),
     ReasonKind.REPLACED: _pattern(
         rf"(?:(?:you|user|client|account) )?{_IS}(?:logged|signed|connected) in {_LOGIN_FROM}|"

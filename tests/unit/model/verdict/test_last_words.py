@@ -394,3 +394,10 @@ def test_a4_the_close_of_a_protocol_says_that_the_peer_closed_on_purpose(
     assert words is not None
     assert words.closing is not None
     assert (words.closing.advice.cause, words.closing.is_certain) == (cause, is_certain)
+
+
+@pytest.mark.parametrize("farewell", ["bye for now", "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>", "goodbye"])
+def test_w7_an_error_before_a_farewell_stays_the_last_word(farewell: str) -> None:
+    words = read_last_words(*said('{"error":"wrong password"}', farewell))
+    assert words is not None
+    assert (words.text, words.is_refusal, words.is_last) == ('{"error":"wrong password"}', True, True)

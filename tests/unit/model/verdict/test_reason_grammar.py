@@ -37,6 +37,7 @@ READ = {
         "new connection limit reached", "connection limit reached", "Too many connections from this IP",
         "Application is over connection quota", "max connections", "maximum number of connections of 5 reached",
         "too many concurrent connections per user",
+        "Too many connections from your IP, banned until 2026-11-30",
     ),
     ReasonKind.PONG: (
         "keepalive ping timeout", "ping timed out", "Ping/Pong timeout", "No response from ping frame.", "Pong timeout",
@@ -59,6 +60,7 @@ READ = {
     ReasonKind.LIFETIME: (
         "maximum connection duration of 24h reached", "max connection age", "connection lifetime exceeded",
         "24h connection limit reached", "maximum session duration exceeded",
+        "Connection exceeded maximum lifetime of 24 hours",
     ),
     ReasonKind.LATE_LOGIN: ("Connection initialisation timeout", "authentication timeout", "login timed out"),
     ReasonKind.TIMEOUT: (
@@ -92,6 +94,7 @@ READ = {
         "restart", "Service Restart", "Server closed", "Server Shutdown", "shutting down for maintenance",
         "server going down for maintenance in 5 minutes", "Maintenance in 5 minutes",
         "The connection will soon be closed for a service upgrade. Please reconnect.",
+        "Scheduled maintenance, back at 14:30 UTC", "Pod is being evicted",
         "maintenance window", "node draining", "DENIED: maintenance", "Stopping. Please try to reconnect",
         "Server is going down for scheduled maintenance", "the server will restart in 1 s", "rolling deploy",
     ),
@@ -120,6 +123,7 @@ QUOTED = (
     "not available in this region", "outside trading hours", "JWT library upgraded, please reconnect",
     "access token accepted, but plan does not allow", "match ended: player banned", "opponent kicked",
     "middleware: no messages left", "unknown token XYZ", "duplicate order id", "version conflict", "trading suspended",
+    "trading suspended until 5", "task terminated", "back to lobby", "back at 5 players",
     "replaced by a newer version, please upgrade", "please restart your client", "order too large",
     "symbol unavailable", "position closed", "database timeout", "rate limit lifted", "rate limit remaining: 99",
     "maintenance completed", "not under maintenance", "no rate limit", "session resumed", "restart your client",
