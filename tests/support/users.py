@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,6 +22,15 @@ _AS_STRANGER = """
 import fcntl, os, pathlib, socket, sys, time
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 """
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder with a short path, as sockets want it, that every user may write to; those of pytest are private."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
 
 
 def give_away(path: Path, uid: int = STRANGER) -> Path:

@@ -116,23 +116,26 @@ def spawn_recorder(
     log_path = beside(store, "log")
     log = open_log(log_path)
     reading, writing = os.pipe()
-    # The recorder reads this pipe to its end before it does anything else.
-    taken, given = os.pipe()
+    passed = {"--ready-fd": writing}
+    given: int | None = None
+    if handed is not None:
+        passed["--handed-fd"], given = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "wsmon", *arguments, "--ready-fd", str(writing), "--handed-fd", str(taken)],
+            [sys.executable, "-m", "wsmon", *arguments, *(f"{option}={fd}" for option, fd in passed.items())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=(writing, taken),
+            pass_fds=tuple(passed.values()),
             env=environ,
         )
-        os.close(writing)
-        os.close(taken)
-        # A recorder that ends at once is known by its exit code.
-        with suppress(BrokenPipeError), os.fdopen(given, "wb") as pipe:
-            pipe.write(msgspec.json.encode(handed))
+        for fd in passed.values():
+            os.close(fd)
+        if given is not None:
+            # The recorder reads it to its end before it does anything else; one that ends at once has an exit code.
+            with suppress(BrokenPipeError), os.fdopen(given, "wb") as pipe:
+                pipe.write(msgspec.json.encode(handed))
         line = _read_line(reading)
     finally:
         os.close(log)
@@ -170,11 +173,11 @@ def _answers(path: str) -> bool:
     return True
 
 
-def receive_handed(fd: int) -> Handed | None:
-    """Return what the parent process left out of the arguments; None where it left out nothing."""
+def receive_handed(fd: int) -> Handed:
+    """Return what the parent process left out of the arguments."""
     try:
         with os.fdopen(fd, "rb") as pipe:
-            return msgspec.json.decode(pipe.read(), type=Handed | None)
+            return msgspec.json.decode(pipe.read(), type=Handed)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"--handed-fd {fd} does not give what wsmon passes there: {error}", "leave it out") from error
 

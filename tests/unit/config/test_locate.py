@@ -162,10 +162,10 @@ def test_d11_a_configuration_in_the_users_own_folder_is_checked_as_well(tmp_path
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777])
-def test_d11_a_temporary_folder_open_to_others_is_left_for_the_state_folder(tmp_path: Path, mode: int) -> None:
+def test_d11_a_temporary_folder_open_to_others_is_left_for_the_state_folder(public_folder: Path, mode: int) -> None:
     uid = os.geteuid()
-    environ = {"TMPDIR": str(tmp_path), "XDG_STATE_HOME": "/s"}
-    taken = tmp_path / f"wsmon-{uid}"
+    environ = {"TMPDIR": str(public_folder), "XDG_STATE_HOME": "/s"}
+    taken = public_folder / f"wsmon-{uid}"
     assert runtime_dir(environ, uid) == taken
     taken.mkdir(mode=0o700)
     assert runtime_dir(environ, uid) == taken

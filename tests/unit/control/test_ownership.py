@@ -133,11 +133,8 @@ def test_d11_a_socket_that_others_could_replace_is_not_dialled(tmp_path: Path) -
 
 
 @needs_root
-def test_d11_the_other_end_of_a_socket_tells_its_user(tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o711)
-    path = tmp_path / "r.sock"
+def test_d11_the_other_end_of_a_socket_tells_its_user(public_folder: Path) -> None:
+    path = public_folder / "r.sock"
     script = (
         "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print('ready', flush=True); time.sleep(60)"
     )
