@@ -71,7 +71,9 @@ def terminate_recorder(pid: int, uid: int, proc: Path = _PROC) -> None:
         raise WsmonError(f"no process has the number {pid}", "the lock of the store is not a recorder's") from None
     try:
         if fault := _fault_of(proc / str(pid), uid):
-            raise WsmonError(f"process {pid} gets no signal: {fault}", f"`ps -fp {pid}` shows it, `kill {pid}` ends it")
+            raise WsmonError(
+                f"process {pid}, which the lock of the store names, gets no signal: {fault}", f"`ps -fp {pid}` shows it"
+            )
         signal.pidfd_send_signal(held, signal.SIGTERM)
     except ProcessLookupError:
         # The recorder has ended meanwhile
@@ -90,7 +92,7 @@ def _fault_of(process: Path, uid: int) -> str:
     # Real, effective, saved and file system ids
     uids = next((line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")), [])
     if set(uids) != {str(uid)}:
-        return f"it belongs to another user (uid {uids[0] if uids else '?'})"
+        return f"it belongs to uid {uids[0] if uids else '?'}, the lock to uid {uid}"
     if any(line.startswith("State:\tZ") for line in status.splitlines()):
         raise ProcessLookupError
     return "" if is_recorder(arguments) else f"it is no recorder, but {os.fsdecode(arguments[0])!r}"
