@@ -74,9 +74,12 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
     """Create a folder for the block; where the block fails, the folders that were created are removed again."""
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.control.ownership import make_private_folder
+
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise WsmonError(f"cannot create the folder {folder}: {error.strerror}", "name another place") from error
     try:

@@ -18,6 +18,7 @@ from wsmon.cli.params import Request
 from wsmon.cli.stores import Target
 from wsmon.clock import SystemClock
 from wsmon.control.lock import LockInfo, beside, holder
+from wsmon.control.ownership import make_private_folder
 from wsmon.errors import EXIT_FAILED, StoreHeldError, UsageError, WsmonError
 from wsmon.model.units import SECOND_NS
 
@@ -236,7 +237,7 @@ class LogFile:
 def open_log(path: Path, limit_bytes: int = LIMIT_BYTES) -> int:
     """Return a descriptor that appends to the log; a file that is too long is renamed first. Raises ``WsmonError``."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         if path.exists() and path.stat().st_size > limit_bytes:
             _shift(path)
         return _open(path)

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from wsmon.control.lock import beside
+from wsmon.control.ownership import make_private_folder
 
 _FILE_MODE = 0o600
-_FOLDER_MODE = 0o700
 _LOG = logging.getLogger("wsmon.recorder")
 
 
@@ -84,7 +84,7 @@ def _remove(paths: Iterable[Path]) -> None:
 
 def _write(path: Path, octets: bytes) -> None:
     """Replace a file, or leave it as it is."""
-    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)

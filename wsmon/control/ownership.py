@@ -16,6 +16,7 @@ from wsmon.errors import WsmonError
 
 ROOT = 0
 FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 # Of registry entries, locks and positions: each is a few hundred bytes
 READ_LIMIT_BYTES = 64 * 1024
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -43,6 +44,17 @@ def is_private_folder(folder: Path, uid: int) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, each with mode 0700; one that exists stays as it is.
+
+    ``Path.mkdir`` with ``parents`` would leave those above it open to every user, and with them the names in them: the
+    XDG Base Directory Specification asks for 0700. Raises ``OSError``.
+    """
+    if not folder.parent.exists():
+        make_private_folder(folder.parent)
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def read_own(path: Path) -> bytes:

@@ -12,16 +12,14 @@ from pathlib import Path
 import msgspec
 
 from wsmon.control.lock import LockInfo, decode_info, holder
-from wsmon.control.ownership import ForeignFileError, is_private_folder, read_own, write_own
+from wsmon.control.ownership import ForeignFileError, is_private_folder, make_private_folder, read_own, write_own
 from wsmon.errors import StoreError, WsmonError
-
-_FOLDER_MODE = 0o700
 
 
 def ensure_runtime_folder(folder: Path) -> Path:
     """Return the folder, made if need be; raises ``WsmonError`` where other users could write to it."""
     try:
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise WsmonError(f"cannot make the folder for control sockets {folder}: {error.strerror}") from error
     _check(folder)

@@ -25,6 +25,7 @@ from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.losses import LossNote, keep_note, read_note, remove_note
 from wsmon.control.messages import PROTOCOL, Hello, Sample
+from wsmon.control.ownership import make_private_folder
 from wsmon.control.registry import ensure_runtime_folder, register, running, unregister
 from wsmon.engine.loop import EngineLoop, new_event_loop
 from wsmon.engine.standstill import LoopWatch
@@ -410,7 +411,7 @@ def _describe(options: RecorderOptions) -> LockInfo:
 
 def _ensure_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise StoreError(
             f"cannot make the folder of the store {folder}: {error.strerror}", "--store names another place"

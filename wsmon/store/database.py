@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.control.lock import NO_LOCKS, no_locks, open_store_file
+from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.connections import check_names
@@ -32,7 +33,6 @@ from wsmon.store.sessions import close_cut_off
 from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600
-FOLDER_MODE = 0o700
 SQLITE_HEADER = b"SQLite format 3\x00"
 # Prepared statements: eight for each table and shape of event (codec.CHUNKS)
 STATEMENTS = 512
@@ -258,7 +258,7 @@ def primary_code(error: sqlite3.Error) -> int:
 def _make_file(path: Path) -> None:
     """Create the file where it is missing; raise ``StoreError`` for a folder, foreign content or a read-only path."""
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as error:
         raise StoreError(
             f"cannot write the store {path}: {error.strerror}", "wsmon needs a folder it can write to: use --store"

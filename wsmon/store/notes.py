@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
@@ -118,7 +119,7 @@ class NotesFile:
 
     def _make(self) -> None:
         if not self._path.exists():
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
             os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
 
 

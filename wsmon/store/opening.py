@@ -21,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from wsmon.control.lock import holder
+from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
@@ -161,7 +162,7 @@ def _open_copy(path: Path, cache_folder: Path | None) -> OpenStore:
     folder: Path | None = None
     try:
         if cache_folder is not None:
-            cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(cache_folder)
         folder = Path(tempfile.mkdtemp(prefix=_COPY_PREFIX, dir=cache_folder))
         copy = folder / path.name
         shutil.copyfile(path, copy)

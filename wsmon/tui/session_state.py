@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from wsmon.control.ownership import make_private_folder
 from wsmon.errors import WsmonError
 from wsmon.tui.layout import PaneName
 from wsmon.tui.panes.log_line import ColumnName, TimeMode
@@ -133,7 +134,7 @@ def save(path: Path | None, state: SessionState) -> None:
         return
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
             with os.fdopen(opened, "wb") as file:

@@ -18,6 +18,7 @@ from wsmon.control.ownership import (
     check_socket,
     fault_of,
     is_private_folder,
+    make_private_folder,
     peer_uid,
     read_own,
     write_own,
@@ -141,3 +142,18 @@ def test_d11_the_other_end_of_a_socket_tells_its_user(public_folder: Path) -> No
     with stranger(script, path), socket.socket(socket.AF_UNIX) as dialled:
         dialled.connect(str(path))
         assert peer_uid(dialled) == STRANGER
+
+
+def test_d11_folders_above_a_new_one_are_the_users_alone_as_well(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+    folder = tmp_path / "there" / "state" / "wsmon" / "store"
+    with umask(0o022):
+        make_private_folder(folder)
+        make_private_folder(folder)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (folder, *folder.parents[:3])]
+    assert modes == [0o700, 0o700, 0o700, 0o755]
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_private_folder(tmp_path / "file")
+    with pytest.raises(NotADirectoryError):
+        make_private_folder(tmp_path / "file" / "below")
