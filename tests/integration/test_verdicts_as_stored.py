@@ -87,7 +87,7 @@ def differing(verdicts: Mapping[str, Verdict], told: Mapping[str, Told]) -> dict
 
 CODES: Mapping[int | None, tuple[str, str]] = {
     1000: ("the server considers the conversation done", "nothing to do if it is rare"),
-    1001: ("the server is shutting down", "nothing to do if it is rare"),
+    1001: ("is shutting down, or moves its clients elsewhere", "nothing to do if it is rare"),
     1002: ("the server read something from us that the protocol does not allow", "look at the last frames sent"),
     1003: ("does not take this kind of message", "look at the opcode of the last message sent"),
     None: ("the server closed without saying why", "ask the operator of the server for its log"),
@@ -171,7 +171,7 @@ GAVE_UP = "1011 heartbeat timeout, sent by us"
 BROKEN: Mapping[str, tuple[str, Told]] = {
     "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "look in the log")),
     "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "look in the log")),
-    "freeze": (PINGS, Told("heartbeat", GAVE_UP, "the network went silent", "check the ")),
+    "freeze": (PINGS, Told("heartbeat", GAVE_UP, "possibly the server answers no pings", "check whether the server")),
     "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "the server is alive", "raise ping")),
     "invalid_utf8": ("", Told("us", "1007 invalid UTF-8, sent by us", "text that is not valid UTF-8", "report it")),
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
@@ -193,7 +193,7 @@ async def test_every_other_way_to_break_a_connection(home: Home, peers: Peers) -
     told = {name: expected for name, (_, expected) in BROKEN.items()}
     told["port"] = Told("network", "", "connection refused", "check host and port of the URL")
     told["dns"] = Told("network", "", "nowhere.invalid", "check ")
-    told["stopped"] = Told("heartbeat", GAVE_UP, "the network went silent", "check the ")
+    told["stopped"] = Told("heartbeat", GAVE_UP, "likely the network went silent", "check the ")
     async with child_server() as (url, child):
         entries += connection("port", f"ws://127.0.0.1:{port}/"), connection("stopped", url, PINGS)
         recorder = await home.record(home.write("".join(entries)))
@@ -220,8 +220,8 @@ async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, pee
     verdict = losses[3].verdict
     assert verdict is not None
     assert verdict.cause == (
-        "“not now”, 4000 by peer; the code is the service's own; the last 4 losses all came within 5 s of opening: "
-        "possibly the server accepts the connection and then rejects it"
+        "“not now”, 4000 by peer; what the reason says comes first; the code is the service's own; the last 4 losses "
+        "all came within 5 s of opening: possibly the server accepts the connection and then rejects it"
     )
     assert verdict.evidence == tuple(loss.id for loss in losses[:3])
 

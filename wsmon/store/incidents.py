@@ -137,8 +137,9 @@ def _sum(mine: Mapping[_Key, int], theirs: Mapping[_Key, int]) -> Mapping[_Key, 
 # Transitions of earlier runs among which the last losses of a connection are looked for
 READ_BACK: Final = 2_000
 TIMEOUT: Final[EventName] = "heartbeat.timeout"
-# Heartbeats of protocols that verdicts ask for; those of WebSocket have an opcode
+# Heartbeats of protocols that verdicts ask for; those of WebSocket have an opcode, and only answers to ours count
 _BEATS: Final[frozenset[EventName]] = frozenset({"heartbeat.received", "heartbeat.responded"})
+_ANSWER: Final[EventName] = "heartbeat.responded"
 _OPEN = STATUS_CODES[OPEN]
 _LOST = STATUS_CODES["disconnected"]
 _STARTED = NAME_CODES["connection.started"]
@@ -176,7 +177,8 @@ class VerdictRunner:
 
     def observe(self, event: Event, event_id: int) -> None:
         """Remember an event for later verdicts; ``event_id`` is 0 where it is no row."""
-        if event.size is None or event.name == TIMEOUT or (event.name in _BEATS and not event.opcode):
+        is_pong = event.name == _ANSWER and event.direction == "in"
+        if event.size is None or event.name == TIMEOUT or is_pong or (event.name in _BEATS and not event.opcode):
             self._histories.observe(msgspec.structs.replace(event, id=event_id))
 
     def _read_back(self, record: ConnectionRecord) -> None:

@@ -16,7 +16,6 @@ import pytest
 from tests.support.builders import event, loss, message, ping, source
 from tests.support.recordings import Recording, recorded
 from wsmon.cli.main import run
-from wsmon.model.verdict.close_codes import CODE_ADVICE
 
 WSMON = [sys.executable, "-m", "wsmon"]
 DEADLINE_S = 20.0
@@ -70,7 +69,10 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
         '2026-01-10 14:02:25.000 binance ↓ text {"e":"trade"} 13 B',
         "2026-01-10 14:02:26.000 binance ↑ text sub 3 B",
         "2026-01-10 14:02:27.000 binance ↑ heartbeat.sent 4 B",
-        f"2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; {CODE_ADVICE[1008].cause}",
+        (
+            "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; what the reason says "
+            "comes first; 1008 usually means: a rule of the server was broken"
+        ),
         "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
     ]
 

@@ -229,7 +229,7 @@ def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
 
 
 # What each kind of reason means for us, and what helps
-_ANSWERS: Final = (
+ANSWERS_STEP: Final = (
     "compare last frame in and out: nothing in for as long may mean that the path was dead; frames in, that an answer "
     "of ours came late, or that the service wants a heartbeat of its own"
 )
@@ -263,13 +263,13 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "open fewer connections, look for others with these credentials or from this address, and compare with the "
         "limits of the service",
     ),
-    ReasonKind.PONG: Advice("the heartbeat of the server found no answer from us in time", _ANSWERS),
+    ReasonKind.PONG: Advice("the heartbeat of the server found no answer from us in time", ANSWERS_STEP),
     ReasonKind.HEARTBEAT: Advice(
         "the server missed a heartbeat of ours: an answer to its own, or one that it expects by itself",
-        f"{_ANSWERS}; look up which heartbeat the service documents",
+        f"{ANSWERS_STEP}; look up which heartbeat the service documents",
     ),
     ReasonKind.STALE: Advice(
-        "the server took the connection for dead, as NATS does when its pings found no answer in time", _ANSWERS
+        "the server took the connection for dead, as NATS does when its pings found no answer in time", ANSWERS_STEP
     ),
     ReasonKind.REQUEST_TIMEOUT: Advice(
         "the server waited too long for a pong, or for anything to be sent",

@@ -14,6 +14,7 @@ from wsmon.model.verdict.close_codes import Advice, Clue, advice_on_reason, read
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.refusals import explain_refusal, with_subprotocol
 from wsmon.model.verdict.response_text import response_text
+from wsmon.model.verdict.silences import find_silence, is_busy
 from wsmon.model.verdict.tls_failures import advice_on_alert, advice_on_certificate, advice_on_handshake
 
 DNS_CLUES: Final = (
@@ -253,17 +254,18 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
     return _DIAL_ADVICE.get(error_type, _UNKNOWN)
 
 
+_LOG: Final = "look in the log of the server at this time"
 _CUTS: Final = {
     "eof": Advice(
         "the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is killed "
         "looks like this too, and many servers and proxies end so at a deploy, an idle limit, a missed pong or an "
         "error of the application",
-        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+        f"{_LOG}; if it comes after a silence, set ping.interval lower",
     ),
     "reset": Advice(
         "the server crashed or was killed, or a firewall or load balancer on the way dropped the connection; some "
         "servers reset it for a missed pong (Daphne) or a message that is too big (autobahn, Deno)",
-        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+        f"{_LOG}; if it comes after a silence, set ping.interval lower",
     ),
     "tls": Advice(
         "the encrypted stream broke: something on the way altered it or cut it",
@@ -277,6 +279,12 @@ _CUTS: Final = {
         "the way to the server is gone: the network here changed, sleeps or is down",
         "check the network of this machine: Wi-Fi, VPN, routes",
     ),
+}
+
+# The same where frames went just before
+_BUSY_CUTS: Final = {
+    "eof": Advice(_CUTS["eof"].cause.replace(" an idle limit,", ""), _LOG),
+    "reset": Advice(_CUTS["reset"].cause, _LOG),
 }
 
 _FAULTS: Final = {
@@ -324,11 +332,22 @@ def advice_on_loss(event: Event, history: History) -> Advice:
         return _advice_on_stray_response(event)
     if event.error_type == "protocol" and (told := advice_on_reason(_received_reason(event))):
         return told
+    if event.close_by != "us" and event.error_type in _BUSY_CUTS:
+        return _advice_on_cut(event, history)
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)
     for table in tables:
         if event.error_type in table:
             return table[event.error_type]
     return advice_on_dial(event.error_type, event.error)
+
+
+def _advice_on_cut(event: Event, history: History) -> Advice:
+    """Return the advice on an end of TCP without a close frame: with an idle limit only where nothing went before."""
+    if is_busy(event, history):
+        return _BUSY_CUTS[event.error_type]
+    advice = _CUTS[event.error_type]
+    # A long silence has a clause and a step of its own
+    return advice if find_silence(event, history) is None else Advice(advice.cause, _LOG)
 
 
 def _received_reason(event: Event) -> str:

@@ -128,6 +128,13 @@ class HostLoss:
     """Whether nothing had gone in either direction for a while."""
     is_after_standstill: bool
     """Whether the recorder itself had stood still before."""
+    by: CloseBy = ""
+
+    @property
+    def has_fallen_silent(self) -> bool:
+        """Whether nothing went for a while, and then our heartbeat gave up or TCP ended without a close frame."""
+        is_cut = self.way is not None and bool(self.way.cut)
+        return self.is_idle and not self.is_after_standstill and (is_cut or self.by == "heartbeat")
 
     def is_like(self, other: HostLoss) -> bool:
         """Return whether the other side ended both in the same way, after a like silence."""
@@ -138,7 +145,8 @@ def host_loss(event: Event, end: ConnectionEnd) -> HostLoss:
     """Return what an end says about its host."""
     is_idle = end.idle_s is not None and end.idle_s >= IDLE_S
     source = event.source
-    return HostLoss(source.connection, event.id, source.run, event.mono_ns, end.way, is_idle, suspended_ns(event) > 0)
+    stood_still = suspended_ns(event) > 0
+    return HostLoss(source.connection, event.id, source.run, event.mono_ns, end.way, is_idle, stood_still, end.by)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import (
+    ANSWERS_STEP,
     CODE_ADVICE,
     Advice,
     advice_on_code,
@@ -27,7 +28,7 @@ from wsmon.model.verdict.close_codes import (
     strains_code,
 )
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
-from wsmon.model.verdict.history import CUTS, IDLE_S, History, Precursor
+from wsmon.model.verdict.history import CUTS, IDLE_S, History, Precursor, suspended_ns
 from wsmon.model.verdict.last_words import (
     TEXT_LIMIT,
     WINDOW_NS,
@@ -35,12 +36,14 @@ from wsmon.model.verdict.last_words import (
     LastWords,
     read_last_words,
     unanswered_ping,
+    went_on,
 )
 from wsmon.model.verdict.own_pauses import OwnPause, find_own_pause
-from wsmon.model.verdict.patterns import Pattern, find_pattern
+from wsmon.model.verdict.patterns import IDLE_CODES, Pattern, find_pattern
 from wsmon.model.verdict.programs import EndKind, habit
-from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
+from wsmon.model.verdict.reason_grammar import ReasonKind, asked_wait, reason_kind
 from wsmon.model.verdict.refusals import explain_refusal
+from wsmon.model.verdict.silences import find_silence, is_busy
 
 # The code that the recorder, like most clients, sends when a ping is not answered
 HEARTBEAT_CODE: Final = 1011
@@ -50,6 +53,13 @@ VAGUE_CODES: Final = (1000, 1005)
 # Codes with a meaning of their own that servers send for more than that
 GOING_AWAY: Final = 1001
 WEAK_CODES: Final = (GOING_AWAY, 1011)
+# A rule was broken, which the words before may name
+RULE_BROKEN: Final = 1008
+# Codes that a refused login has
+LOGIN_CODES: Final = (RULE_BROKEN, GOING_AWAY, 3000, 3003)
+
+# A step that fits no end which comes again and again
+RARE: Final = "nothing to do if it is rare"
 
 # Messages after which the protocol lets the server close without another word: MQTT 5.0, sections 3.2.2.2 and 3.14.4
 FINAL_TYPES: Final = ("CONNACK", "DISCONNECT")
@@ -92,7 +102,7 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     if event.from_status == OPEN:
         words = _last_words(event, history, said)
         found = _explain_end(event, history, said, words)
-        found = _with_own_pause(found, find_own_pause(event, history), words)
+        found = _with_own_pause(event, found, find_own_pause(event, history), words)
     else:
         found = _explain_attempt(event, history)
     evidence = _merge(found.evidence, _evidence(event, history))
@@ -109,7 +119,11 @@ _QUOTED: Final = re.compile("“[^”]*”")
 def _certainty(found: _Explanation) -> Certainty:
     """Return how certain an explanation is: nobody stated or observed what its own sentence gives as a guess."""
     clauses = _QUOTED.sub("", f"{found.advice.cause}; {found.hint}")
-    return "inferred" if found.certainty and _HEDGE.search(clauses) else found.certainty
+    return "inferred" if found.certainty and _is_guess(clauses) else found.certainty
+
+
+def _is_guess(cause: str) -> bool:
+    return _HEDGE.search(cause) is not None
 
 
 def why(event: Event) -> str:
@@ -175,9 +189,12 @@ class _Words(NamedTuple):
 
 def _explain_end(event: Event, history: History, said: LastMessages | None, words: _Words | None) -> _Explanation:
     """Explain the end of an open session: by what the peer said, else by what was observed and what that suggests."""
-    if event.close_by in ("us", "heartbeat"):
+    if event.close_by == "us":
         return _Explanation(advice_on_loss(event, history), "observed")
     pattern = find_pattern(event, history)
+    if event.close_by == "heartbeat":
+        found = _Explanation(advice_on_loss(event, history), "observed")
+        return found if pattern is None else _possibly(found, pattern)
     if event.close_by == "peer" and event.close_code is not None:
         if not says_nothing(event.reason, event.close_code):
             return _by_reason(event, history, said, words, pattern)
@@ -193,23 +210,67 @@ def _explain_end(event: Event, history: History, said: LastMessages | None, word
 def _by_reason(
     event: Event, history: History, said: LastMessages | None, words: _Words | None, pattern: Pattern | None
 ) -> _Explanation:
-    """Explain an end by the reason that the peer gave: by its clue, else by the meaning of the code beside it."""
-    advice = advice_on_reason(event.reason, event.close_code) or _advice_on_code(event)
+    """Explain an end by the reason that the peer gave: by its clue, else by a code that has one meaning."""
+    advice = advice_on_reason(event.reason, event.close_code)
+    if advice is None:
+        advice = _advice_on_code(event)
+        if _is_guess(advice.cause) or _is_unknown(event):
+            return _by_unread_reason(event, advice, words, pattern)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
     certainty: Certainty = "inferred" if strains_code(event.reason, event.close_code) else "stated"
     found = _Explanation(advice, certainty, quote, evidence)
     kind = reason_kind(event.reason)
-    is_timeout = kind is ReasonKind.TIMEOUT
     if kind in (ReasonKind.PONG, ReasonKind.HEARTBEAT) and (silent := _unanswered(event, history, said)):
         step = f"{advice.next}; if it is a heartbeat of its protocol: {silent.advice.next}"
         found = replace(found, advice=Advice(advice.cause, step), hint=silent.advice.cause)
         return _beside(replace(found, evidence=_merge(evidence, silent.evidence)), pattern)
-    if pattern is not None and (
-        (is_timeout and pattern.kind == "timer") or (_is_unknown(event) and pattern.kind == "rejections")
-    ):
+    if kind is not ReasonKind.TIMEOUT:
+        return _beside(found, pattern)
+    if pattern is not None and pattern.kind == "timer":
         return _possibly(found, pattern)
-    return _beside(replace(found, hint=_silence(event, history)) if is_timeout else found, pattern)
+    return _beside(replace(found, hint=_silence(event, history)), pattern)
+
+
+# Of a reason that is not understood: it is what the peer said, and stays the first thing to follow up
+_UNREAD: Final = "what the reason says comes first"
+_LOOK_UP: Final = "look up this reason and the code in the documentation of the service"
+_USUAL_PREFIX: Final = "usually "
+
+
+def _by_unread_reason(event: Event, advice: Advice, words: _Words | None, pattern: Pattern | None) -> _Explanation:
+    """Explain an end by a reason that is not understood, beside a code that says little: the reason is to be looked up.
+
+    Words that are understood, or else the code, tell possibly; ``advice`` is that on the code.
+    """
+    code = event.close_code
+    told = _told_by(words)
+    quote = _quote(words) if words is not None and words.said.is_refusal else ""
+    evidence = words.said.evidence if words is not None and quote else ()
+    wait = asked_wait(event.reason)
+    first = f"wait {wait} before dialling again; {_LOOK_UP}" if wait else _LOOK_UP
+    if told is not None:
+        advice = Advice(f"{_UNREAD}; possibly {told.cause}", f"{first}; {told.next}")
+    elif code is not None and (usual := CODE_ADVICE.get(code)) is not None:
+        # What a broken rule may be is a list of guesses, and the reason names the rule
+        step = "check the last messages sent" if code == RULE_BROKEN else _without(usual.next, RARE)
+        meaning = usual.cause.partition(":")[0] if code == RULE_BROKEN else usual.cause.removeprefix(_USUAL_PREFIX)
+        advice = Advice(f"{_UNREAD}; {code} usually means: {meaning}", f"{first}; {step}")
+    else:
+        advice = Advice(f"{_UNREAD}; {advice.cause}", first)
+    found = _Explanation(advice, "inferred", quote, evidence)
+    is_rejected = pattern is not None and pattern.kind == "rejections" and _is_unknown(event)
+    return _possibly(found, pattern) if pattern is not None and is_rejected else _beside(found, pattern)
+
+
+def _told_by(words: _Words | None, code: int | None = None) -> Advice | None:
+    """Return the advice on words that read like a refusal and are understood, where a code leaves room for them."""
+    if words is None or not words.said.is_refusal:
+        return None
+    lines = words.said.meaning.splitlines()
+    told = next(filter(None, (advice_on_reason(line, code) for line in lines)), None)
+    is_login = words.is_login and (code is None or code in LOGIN_CODES)
+    return told or (_REFUSED_LOGIN if is_login else None)
 
 
 def _by_code(
@@ -224,7 +285,11 @@ def _by_code(
     is_refusal = words is not None and words.said.is_refusal
     evidence = words.said.evidence if words is not None and is_refusal else ()
     if not (code in VAGUE_CODES or code in WEAK_CODES or _is_unknown(event)):
-        return _beside(_Explanation(advice, "stated", _quote(words), evidence), pattern)
+        found = _Explanation(advice, "stated", _quote(words), evidence)
+        return _beside(_named_by_words(event, found, words), pattern)
+    if code == GOING_AWAY and _told_by(words) is not None:
+        found = _Explanation(advice, "inferred", _quote(words), evidence, habits)
+        return _beside(_named_by_words(event, found, words), pattern)
     if words is not None and is_refusal and code != GOING_AWAY:
         by_words = _by_words(event, words)
         if by_words.advice is not _UNCLEAR_WORDS or code in VAGUE_CODES:
@@ -240,7 +305,7 @@ def _by_code(
         found = replace(found, advice=Advice(advice.cause, step), hint=hint, evidence=silent.evidence)
         return _beside(found, pattern)
     if pattern is None:
-        return found
+        return _after_silence(found, event, history) if code == GOING_AWAY else found
     # What a rejection suggests, and what to do then, is another thing than what the code says
     is_other = pattern.kind == "rejections" and code in WEAK_CODES
     return _beside(found, pattern) if is_other else _possibly(found, pattern)
@@ -259,15 +324,48 @@ def _by_observation(
         return _Explanation(advice, "inferred", quote, pattern.evidence)
     has_frame = event.close_by == "peer" and event.close_code is not None
     advice = _with_words(_advice_on_code(event) if has_frame else advice_on_loss(event, history), words)
-    return _Explanation(advice, "inferred", quote, hint=_habit(event, history))
+    found = _Explanation(advice, "inferred", quote, hint=_habit(event, history))
+    return _after_silence(found, event, history)
 
 
-def _with_own_pause(found: _Explanation, pause: OwnPause | None, words: _Words | None) -> _Explanation:
+def _named_by_words(event: Event, found: _Explanation, words: _Words | None) -> _Explanation:
+    """Let words name what a code says in general, such as the rule that was broken.
+
+    Certain only where the protocol read them as the last word, and the code is one of a refusal.
+    """
+    code = event.close_code
+    told = _told_by(words, None if code == GOING_AWAY else code)
+    if words is None or told is None or not _is_guess(found.advice.cause):
+        return found
+    if words.is_read and words.said.before_ns <= WINDOW_NS and code != GOING_AWAY:
+        return replace(found, advice=told)
+    usual = found.advice.cause.partition(":")[0] if code == RULE_BROKEN else found.advice.cause
+    cause = f"possibly {told.cause}; {code} usually means: {usual.removeprefix(_USUAL_PREFIX)}"
+    advice = Advice(cause, f"{told.next}; if that is not it: {found.advice.next}")
+    return replace(found, advice=advice, certainty="inferred")
+
+
+def _after_silence(found: _Explanation, event: Event, history: History) -> _Explanation:
+    """Add a long silence before an end that an idle timer may make, and the step against it."""
+    is_cut = event.close_code is None and event.error_type in CUTS
+    silence = find_silence(event, history) if is_cut or event.close_code in IDLE_CODES else None
+    if silence is None:
+        return found
+    hint = "; ".join(filter(None, (found.hint, silence.hint)))
+    advice = Advice(found.advice.cause, f"{found.advice.next}; {silence.next}")
+    return replace(found, advice=advice, hint=hint, certainty="inferred")
+
+
+def _with_own_pause(event: Event, found: _Explanation, pause: OwnPause | None, words: _Words | None) -> _Explanation:
     """Add a pause of the recorder itself, as a fact beside, and its next step where it possibly led to the end."""
     if pause is None:
         return found
     is_foremost = pause.is_foremost and (words is None or not words.said.is_refusal)
-    steps = [pause.next, found.advice.next] if is_foremost else [found.advice.next, pause.next]
+    step = found.advice.next
+    # The last frames say nothing about the path, or about how late the peer heard us, while wsmon stood still
+    if is_foremost and suspended_ns(event):
+        step = step.removeprefix(ANSWERS_STEP).removeprefix("; ")
+    steps = [pause.next, step] if is_foremost else [step, pause.next]
     advice = Advice(found.advice.cause, "; ".join(filter(None, steps)))
     hint = "; ".join(filter(None, (found.hint, pause.hint)))
     return replace(found, advice=advice, hint=hint, evidence=_merge(found.evidence, pause.evidence))
@@ -292,7 +390,7 @@ def _quote(words: _Words | None) -> str:
 def _silence(event: Event, history: History) -> str:
     """Return what the silence before a timeout of the peer suggests; empty where there was traffic."""
     idle_s = history.end_of(event).idle_s
-    if idle_s is None or idle_s < IDLE_S:
+    if idle_s is None or idle_s < IDLE_S or suspended_ns(event):
         return ""
     lasted = fmt.duration(round(idle_s * SECOND_NS))
     return f"nothing went in either direction for {lasted} before: possibly an idle timeout"
@@ -371,12 +469,21 @@ def _last_words(event: Event, history: History, said: LastMessages | None) -> _W
     if words is not None and words.before_ns == before_ns:
         meaning = words.meaning or complaint.text
         said_then = replace(words, is_refusal=True, meaning=meaning, evidence=evidence)
-        return _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
+        found = _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
+        return _unless_it_went_on(found, event, said)
     text = sanitize(complaint.text, TEXT_LIMIT)
     # A peer that goes on sending after it refused a login lives with that
     is_last = before_ns <= WINDOW_NS or said is None or said.newest.mono_ns - complaint.mono_ns <= WINDOW_NS
     said_then = LastWords(text, before_ns, is_last, text, evidence)
-    return _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
+    found = _Words(said_then, is_read=True, is_login=is_login, is_final=is_final)
+    return _unless_it_went_on(found, event, said)
+
+
+def _unless_it_went_on(words: _Words, event: Event, said: LastMessages | None) -> _Words:
+    """Take words for no cause where another message came after them, but a farewell."""
+    if said is None or not words.said.is_refusal or not went_on(said, event, words.said.before_ns):
+        return words
+    return words._replace(said=replace(words.said, is_refusal=False, is_last=False))
 
 
 def _is_heartbeat(event: Event, history: History, words: LastWords) -> bool:
@@ -426,14 +533,26 @@ def _beside(found: _Explanation, pattern: Pattern | None) -> _Explanation:
     if pattern is None or (pattern.kind == "recorder" and found.certainty == "stated"):
         return found
     hint = "; ".join(filter(None, (found.hint, pattern.observed)))
-    return replace(found, hint=hint, evidence=_merge(pattern.evidence, found.evidence))
+    advice = found.advice
+    # What comes again and again is not rare: the step of the pattern leads
+    if RARE in advice.next:
+        rest = _without(advice.next, RARE)
+        advice = Advice(advice.cause, "; ".join(filter(None, (pattern.next, rest))))
+    return replace(found, advice=advice, hint=hint, evidence=_merge(pattern.evidence, found.evidence))
+
+
+def _without(step: str, clause: str) -> str:
+    """Return a next step without one of its clauses."""
+    return "; ".join(part for part in step.split("; ") if not part.endswith(clause))
 
 
 def _possibly(found: _Explanation, pattern: Pattern) -> _Explanation:
     """Add what a pattern may mean to a code that explains little, and its next step as a test."""
     beside = _beside(found, pattern)
-    advice = Advice(found.advice.cause, f"{found.advice.next}; if the pattern goes on: {pattern.next}")
-    return replace(beside, advice=advice, hint=f"{beside.hint}: {pattern.inference}")
+    step = beside.advice.next
+    if pattern.next not in step:
+        step = f"{step}; if the pattern goes on: {pattern.next}"
+    return replace(beside, advice=Advice(found.advice.cause, step), hint=f"{beside.hint}: {pattern.inference}")
 
 
 def _habit(event: Event, history: History) -> str:
@@ -441,7 +560,7 @@ def _habit(event: Event, history: History) -> str:
     kind: EndKind | None = event.close_code
     if kind is None:
         kind = {"eof": "fin", "reset": "reset"}.get(event.error_type)  # type: ignore[assignment]  # a part of EndKind
-    return "" if kind is None or event.reason else habit(history.server, kind)
+    return "" if kind is None or event.reason else habit(history.server, kind, is_busy=is_busy(event, history))
 
 
 def _gave_up(event: Event, history: History) -> Verdict:

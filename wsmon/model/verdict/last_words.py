@@ -138,6 +138,13 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     return _words(soon[0], end, "")
 
 
+def went_on(said: LastMessages, end: Event, before_ns: int) -> bool:
+    """Return whether the newest message came after that time before an end, and is neither a refusal nor a farewell."""
+    newest = said.newest
+    is_later = 0 <= end.mono_ns - newest.mono_ns < before_ns
+    return is_later and not refusal(newest.text, is_cut=newest.is_cut) and not _is_farewell(newest.text)
+
+
 # In plain words, or of XMPP (RFC 7395, section 3.6)
 _FAREWELL: Final = re.compile(r"(?:good ?)?bye\b|see you\b|closing\b|disconnect|<close\b|</stream", re.IGNORECASE)
 

@@ -17,6 +17,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import says_nothing
 from wsmon.model.verdict.history import IDLE_S, ConnectionEnd, History, HostLoss, host_loss
 from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
+from wsmon.model.verdict.silences import HEARTBEATS, keep_alive
 
 # A pattern needs three ends, the one to be judged included, and this share of all that are remembered
 MIN_ENDS: Final = 3
@@ -37,6 +38,10 @@ TOGETHER_NS: Final = 2 * SECOND_NS
 # A connection that was lost within this time before flaps: its next loss shows nothing about its host
 FLAPPING_NS: Final = 60 * SECOND_NS
 
+
+_OTHER_HOSTS: Final = (
+    "compare with connections to other hosts: if these stayed, more likely it was this server or the way to it"
+)
 
 PatternKind = Literal["recorder", "together", "limit", "rejections", "timer", "minute"]
 
@@ -76,6 +81,8 @@ def find_pattern(event: Event, history: History) -> Pattern | None:
     now = history.end_of(event)
     if now.open_s is None:
         return _limit(now, [*history.failures])
+    if (silent := _silent_together(event, now, history)) is not None:
+        return silent
     # Faults of the path, our own heartbeat and our own standstill make no pattern of the other side
     if now.way is None:
         return None
@@ -84,7 +91,7 @@ def find_pattern(event: Event, history: History) -> Pattern | None:
         _together(event, now, history)
         or _limit(now, losses)
         or _rejections(now, losses)
-        or _timer(now, losses)
+        or _timer(now, losses, history.protocol)
         or _minute(now, losses)
     )
 
@@ -110,7 +117,33 @@ def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | N
     return Pattern(
         f"{_others(alike)} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
         f"possibly a shared cause (server or network){', or the same idle timer' if this.is_idle else ''}",
-        "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
+        _OTHER_HOSTS,
+        tuple(loss.id for loss in alike if loss.id),
+        "together",
+    )
+
+
+def _silent_together(event: Event, now: ConnectionEnd, history: History) -> Pattern | None:
+    """Look for other connections to the host that fell silent as well, where our own heartbeat noticed one of them."""
+    this = host_loss(event, now)
+    if not this.has_fallen_silent:
+        return None
+    newest = {
+        loss.connection: loss
+        for loss in history.host.losses
+        if loss.run == event.source.run
+        and loss.connection != event.source.connection
+        and 0 <= event.mono_ns - loss.mono_ns <= TOGETHER_NS
+    }
+    alike = [loss for loss in newest.values() if loss.has_fallen_silent]
+    if not alike or len(alike) < len(newest) or not any(loss.by == "heartbeat" for loss in (this, *alike)):
+        return None
+    if len({loss.by for loss in (this, *alike)}) == 1:
+        return None
+    return Pattern(
+        f"{_others(alike)} to this host fell silent as well and ended within {TOGETHER_NS // SECOND_NS} s",
+        "possibly the way to this host failed, or the host itself",
+        _OTHER_HOSTS,
         tuple(loss.id for loss in alike if loss.id),
         "together",
     )
@@ -168,14 +201,14 @@ def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern
     )
 
 
-def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd], protocol: str) -> Pattern | None:
     """Look for a constant time before the loss: of silence, since the login, since the opening, or since we sent."""
     ends = [*earlier, now]
     idle = _cluster(now, ends, _idle_s)
     lifetime = _cluster(now, ends, lambda end: end.open_s)
     token = _cluster(now, ends, lambda end: end.since_login_s)
     if idle is not None and (lifetime is None or idle.median_s >= 0.9 * lifetime.median_s):
-        return _idle(idle, is_lifetime_too=lifetime is not None)
+        return _idle(idle, protocol, is_lifetime_too=lifetime is not None)
     if token is not None:
         return _token(token)
     if lifetime is not None:
@@ -184,14 +217,18 @@ def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
     return None if quiet_out is None else _unheard(quiet_out)
 
 
-def _idle(cluster: _Cluster, *, is_lifetime_too: bool) -> Pattern:
+def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern:
     is_mute = all(end.since_out_s is None and end.since_in_s is None for end in cluster.ends)
     since = "after opening, without a frame since" if is_mute else "after the last frame in either direction"
-    doubt = "; if that changes nothing, it is a limit on the lifetime of connections" if is_lifetime_too else ""
+    doubt = ""
+    if is_lifetime_too:
+        doubt = "; if that changes nothing, it is possibly a limit on the lifetime of connections"
+    beat = HEARTBEATS.get(protocol)
+    missed = "" if beat is None else f"{beat.name} that was missed, or "
     return Pattern(
         f"{cluster.came} {since}",
-        "possibly an idle timeout on the network path or at the server",
-        f"set ping.interval below {_half(cluster.median_s)}{doubt}",
+        f"possibly {missed}an idle timeout on the network path or at the server",
+        f"{keep_alive(protocol, cluster.median_s)}{doubt}",
         _ids(cluster.ends),
         "timer",
     )
@@ -295,10 +332,6 @@ def _share(number: int, total: int, kind: str = "losses") -> str:
 
 def _ids(ends: Iterable[ConnectionEnd]) -> tuple[int, ...]:
     return tuple(end.id for end in ends if end.id)
-
-
-def _half(seconds: float) -> str:
-    return f"{seconds / 2:.0f} s" if seconds >= 20 else f"{seconds / 2:.1f} s"
 
 
 def _time(median_s: float, deviation_s: float) -> str:

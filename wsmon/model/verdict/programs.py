@@ -27,6 +27,12 @@ class Program(NamedTuple):
 
 _STOP: Final = "at every stop or deploy"
 _IDLE: Final = "at its idle limit, when it stops, and when the server behind it is gone"
+_IDLE_OR_GONE: Final = "at its idle limit, and when the server behind it is gone"
+# The same without the idle limit, which ends no connection on which something was sent just before
+_BUSY: Final[Mapping[str, str]] = {
+    _IDLE: "when it stops, and when the server behind it is gone",
+    _IDLE_OR_GONE: "when the server behind it is gone",
+}
 
 PROGRAMS: Final = (
     Program("Uvicorn", ("uvicorn",), {1012: _STOP, "fin": "when the application fails or returns"}),
@@ -56,7 +62,7 @@ PROGRAMS: Final = (
     Program("HAProxy", ("haproxy",), {"fin": _IDLE}),
     Program("Varnish", ("varnish",), {"fin": _IDLE}),
     Program("lighttpd", ("lighttpd",), {"fin": _IDLE}),
-    Program("h2o", ("h2o",), {"fin": "at its idle limit, and when the server behind it is gone"}),
+    Program("h2o", ("h2o",), {"fin": _IDLE_OR_GONE}),
     Program("Apache", ("apache",), {"fin": _IDLE}),
     Program("Caddy", ("caddy",), {1001: "at its own stop or reload", "fin": "when the server behind it is gone"}),
 )  # fmt: skip
@@ -65,12 +71,16 @@ PROGRAMS: Final = (
 _COMMENT: Final = re.compile(r"\([^)]*\)")
 
 
-def habit(server: str, end: EndKind) -> str:
-    """Return when the program of a ``Server`` header ends connections like this, as a clause; empty if unknown."""
+def habit(server: str, end: EndKind, *, is_busy: bool = False) -> str:
+    """Return when the program of a ``Server`` header ends connections like this, as a clause; empty if unknown.
+
+    ``is_busy`` leaves out idle limits: frames went just before.
+    """
     # RFC 9110, section 10.2.4: products with versions, and comments
     products = {product.partition("/")[0] for product in _COMMENT.sub(" ", server.lower()).split()}
     for program in PROGRAMS:
         if not products.isdisjoint(program.products):
             occasions = program.ends.get(end, "")
+            occasions = _BUSY.get(occasions, occasions) if is_busy else occasions
             return f"{program.name} (Server header) ends connections like this {occasions}" if occasions else ""
     return ""

@@ -42,8 +42,8 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
         "no close frame",
         "no close frame: connection lost (1006); the server or something on the way (a load balancer, NAT, VPN) cut "
         "the connection; a process that is killed looks like this too, and many servers and proxies end so at a "
-        "deploy, an idle limit, a missed pong or an error of the application",
-        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+        "deploy, a missed pong or an error of the application",
+        "look in the log of the server at this time",
         certainty="inferred",
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -9,7 +12,7 @@ from tests.support.builders import dialled, event, loss, message, refused, stall
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, code_meaning, fact, judge, why
-from wsmon.model.verdict.close_codes import advice_on_code
+from wsmon.model.verdict.close_codes import ANSWERS_STEP, advice_on_code
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"
@@ -270,7 +273,9 @@ def test_d2_a_peer_that_was_not_answered_while_the_recorder_stood_still(code: in
     ended = loss(code=code, reason=reason)
     without, verdict = alone(ended), alone(after_standstill(ended))
     assert verdict.cause == f"{without.cause}; {STOOD_STILL}"
-    assert verdict.next == f"{FIND_OUT}; {without.next}"
+    # What the last frames in and out say of the path does not count after a standstill
+    assert without.next.startswith(ANSWERS_STEP)
+    assert verdict.next == f"{FIND_OUT}{without.next.removeprefix(ANSWERS_STEP)}"
     assert verdict.certainty == "stated"
 
 
@@ -361,7 +366,11 @@ def test_a_long_standstill_before_a_normal_closure_without_a_reason_is_possibly_
 
 
 CHAT = '{"type":"error","message":"token expired"}'
-CODES_WITH_ONE_MEANING = (1002, 1003, 1007, 1008, 1009, 1010, 1012, 1013, 1014, 3000, 3003, 3008)
+CODES_WITH_ONE_MEANING = (1002, 1003, 1007, 1009, 1010, 1012, 1013, 1014, 3000, 3003, 3008)
+
+
+def refused_login(after_s: float, error: str = "bad key") -> Event:
+    return event("auth.failed", after_s, FEED, direction="in", error_type="refused", error=error)
 
 
 @pytest.mark.parametrize("words", [CHAT, "bye", "Error: password wrong"])
@@ -374,11 +383,120 @@ def test_v1_a_code_with_a_meaning_comes_before_words_which_are_only_quoted(code:
     assert (verdict.next, verdict.certainty, verdict.evidence_text) == (without.next, without.certainty, words)
 
 
-@pytest.mark.parametrize("words", [CHAT, "bye"])
-def test_a_server_that_goes_away_is_believed_before_its_words(words: str) -> None:
-    verdict = opened(message(words, 89.7, FEED)).verdict(loss(90, code=1001, reason=""))
-    assert f"“{words}”, 0.3 s before; usually the server, or a proxy before it, is shutting down" in verdict.cause
+CHECK_RULES = "check the credentials, the limits of the service and the last messages sent"
+
+
+@pytest.mark.parametrize(
+    ("words", "rule", "step"),
+    [
+        (
+            '{"type":"error","message":"Rate limit exceeded"}',
+            "the server limits how much or how often, and the limit was reached",
+            "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+        ),
+        (CHAT, "a credential is no longer valid: its time is over, or it was revoked", "renew the token"),
+    ],
+)
+def test_words_name_the_rule_of_which_a_policy_violation_only_says_that_it_was_broken(
+    words: str, rule: str, step: str
+) -> None:
+    ended = loss(90, code=1008, reason="")
+    verdict = opened(message(words, 89.9, FEED)).verdict(ended)
+    assert verdict.cause == (
+        f"closed by peer: 1008 policy violation; last words of the peer: “{words}”, 0.1 s before; possibly {rule}; "
+        "1008 usually means: a rule of the server was broken"
+    )
+    assert verdict.next.startswith(step)
+    assert verdict.next.endswith(f"; if that is not it: {CHECK_RULES}")
+    assert verdict.certainty == "inferred"
+
+
+def test_a_login_that_the_protocol_saw_refused_names_the_rule_that_was_broken() -> None:
+    verdict = opened(refused_login(89.9)).verdict(loss(90, code=1008, reason=""))
+    assert verdict == Verdict(
+        "peer",
+        "1008 policy violation",
+        "closed by peer: 1008 policy violation; last words of the peer: “bad key”, 0.1 s before; the server refused "
+        "the login",
+        "check the credentials and what they are allowed to do",
+        (3,),
+        "bad key",
+        "stated",
+    )
+
+
+def test_a_server_that_goes_away_is_believed_before_words_that_say_nothing() -> None:
+    verdict = opened(message("bye", 89.7, FEED)).verdict(loss(90, code=1001, reason=""))
+    assert "“bye”, 0.3 s before; usually the server, or a proxy before it, is shutting down" in verdict.cause
     assert verdict.next.endswith("; the last words of the peer may say why")
+
+
+def test_an_error_just_before_a_server_goes_away_possibly_tells_what_to_do() -> None:
+    words = '{"type":"error","code":429,"message":"Too many requests"}'
+    verdict = opened(message(words, 89.9, FEED)).verdict(loss(90, code=1001, reason=""))
+    assert f"“{words}”, 0.1 s before; possibly the server limits how much or how often" in verdict.cause
+    assert "; 1001 usually means: the server, or a proxy before it, is shutting down" in verdict.cause
+    assert verdict.next.startswith("send and subscribe less at a time")
+    assert "; if that is not it: nothing to do if it is rare" in verdict.next
+    assert verdict.certainty == "inferred"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "meaning", "step"),
+    [
+        (
+            1008,
+            "Anti-cheat violation",
+            "1008 usually means: a rule of the server was broken",
+            "; check the last messages sent",
+        ),
+        (4000, "Lobby closed by host", "the code is the service's own", ""),
+        (
+            1000,
+            "Match finished",
+            "1000 usually means: the server considers the conversation done",
+            "; if it comes regularly, ask whether the server limits the life of connections",
+        ),
+        (
+            1013,
+            "Shard is hot, retry in 5s",
+            "1013 usually means: the server is overloaded and sheds connections",
+            "; dial less often: raise reconnect.initial, and open fewer connections",
+        ),
+    ],
+)
+def test_a_reason_that_is_not_understood_comes_first_and_is_to_be_looked_up(
+    code: int, reason: str, meaning: str, step: str
+) -> None:
+    wait = "wait 5s before dialling again; " if "5s" in reason else ""
+    assert alone(loss(code=code, reason=reason)) == Verdict(
+        "peer",
+        f"{code} {code_meaning(code)}",
+        f"“{reason}”, {code} by peer; what the reason says comes first; {meaning}",
+        f"{wait}look up this reason and the code in the documentation of the service{step}",
+        certainty="inferred",
+    )
+
+
+def test_words_that_are_understood_tell_more_than_a_reason_that_is_not() -> None:
+    verdict = opened(message(CHAT, 89.9, FEED)).verdict(loss(90, code=4000, reason="Lobby closed"))
+    assert verdict.cause == (
+        f"“Lobby closed”, 4000 by peer; last words of the peer: “{CHAT}”, 0.1 s before; what the reason says comes "
+        "first; possibly a credential is no longer valid: its time is over, or it was revoked"
+    )
+    assert verdict.next.startswith("look up this reason and the code in the documentation of the service; renew the")
+
+
+def test_an_error_that_the_protocol_read_and_after_which_the_peer_went_on_sending_is_no_last_word() -> None:
+    said = event("error.occurred", 88.6, FEED, direction="in", error_type="refused", error="Too many requests")
+    verdict = opened(said, message('{"t":1}', 89.9, FEED)).verdict(loss(90, code=1000, reason=""))
+    assert verdict.cause == (
+        "closed by peer: 1000 normal closure; an error of the peer 1.4 s before: “Too many requests”; it went on "
+        f"sending after it; {advice_on_code(1000, '').cause}"
+    )
+    # A farewell belongs to the error before it
+    bye = opened(said, message('{"type":"close"}', 89.9, FEED)).verdict(loss(90, code=1000, reason=""))
+    assert "; last words of the peer: “Too many requests”, 1.4 s before; the server limits" in bye.cause
 
 
 @pytest.mark.parametrize("code", [1000, 1005, 1011, 4001])
@@ -483,10 +601,6 @@ def test_words_of_the_peer_come_before_a_standstill_of_ours() -> None:
     assert f"“{CHAT}”, 0.1 s before; possibly " in verdict.cause
 
 
-def refused_login(after_s: float, error: str = "bad key") -> Event:
-    return event("auth.failed", after_s, FEED, direction="in", error_type="refused", error=error)
-
-
 def test_v1_a_refused_login_whose_text_is_not_understood_is_a_refused_login() -> None:
     verdict = opened(refused_login(89.9)).verdict(loss(90, code=1000, reason=""))
     assert verdict.cause.endswith("; last words of the peer: “bad key”, 0.1 s before; the server refused the login")
@@ -566,3 +680,73 @@ def test_w4_a_connection_that_graphql_refused_is_a_refused_login() -> None:
     verdict = opened(message(said, 89.9, FEED), failed).verdict(loss(90, code=1011, reason=""))
     assert f"“{said}”, 0.1 s before; the server refused the login" in verdict.cause
     assert (verdict.next, verdict.certainty) == ("check the credentials and what they are allowed to do", "stated")
+
+
+HEDGE = re.compile(r"\b(?:usually|possibly|likely|may|looks like)\b", re.IGNORECASE)
+QUOTED = re.compile("“[^”]*”")
+REASONS = (
+    "", "Normal closure", "token expired", "rate limit exceeded", "idle timeout", "timeout", "keepalive ping timeout",
+    "maintenance window", "Match finished", "Anti-cheat violation", "may be idle, likely", "session timeout",
+)  # fmt: skip
+WORDS = (None, CHAT, "bye", '{"type":"error","message":"Too many requests"}', '{"px":1}')
+ENDS = tuple(
+    (code, error_type, reason)
+    for code, error_type in (
+        *((code, "") for code in (1000, 1001, 1002, 1005, 1008, 1011, 1012, 1013, 1014, 3000, 3008, 3999, 4000, 4401)),
+        (None, "eof"),
+        (None, "reset"),
+        (None, "tls"),
+        (None, "tcp_timeout"),
+    )
+    for reason in (REASONS if code is not None and code != 1005 else ("",))
+)
+# Seconds of each session, age of the last frame in, age of the last frame out, number of sessions, standstill
+HISTORIES = (
+    (90.0, 0.3, 5.0, 1, 0.0),
+    (90.0, 60.0, 60.0, 1, 0.0),
+    (90.0, 60.0, 60.0, 4, 0.0),
+    (0.4, 0.1, 0.2, 4, 0.0),
+    (70.0, 0.3, 0.2, 4, 0.0),
+    (90.0, 41.0, 41.0, 1, 40_000.0),
+)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+@pytest.mark.parametrize(("code", "error_type", "reason"), ENDS)
+def test_no_verdict_overclaims(
+    code: int | None, error_type: str, reason: str, history: tuple[float, float, float, int, float]
+) -> None:
+    open_s, in_s, out_s, times, stood_still_ms = history
+    ages = {"attempt": 1, "open": True, "last_in_ms": in_s * 1000, "last_out_ms": out_s * 1000}
+    own = {"suspended_ms": stood_still_ms, "resumed_ms": 900.0} if stood_still_ms else {}
+    by, error = ("network", "it broke") if code is None else ("peer", "")
+    says: dict[str, Any] = {"code": code, "by": by, "reason": reason, "error_type": error_type, "error": error}
+    for words in WORDS:
+        harness, verdict = VerdictHarness(), None
+        for n in range(times):
+            ended_s = n * 1000 + open_s
+            said = () if words is None else (message(words, ended_s - min(in_s, 0.1), FEED),)
+            end = loss(ended_s, FEED, open_s=open_s, meta={**ages, **own}, **says)
+            verdict = harness.verdict(dialled(n * 1000, FEED), usable(n * 1000, FEED), *said, end)
+        assert verdict is not None
+        cause, step = (QUOTED.sub("", text) for text in (verdict.cause, verdict.next))
+        assert verdict.certainty != "stated" or not HEDGE.search(cause)
+        if any(f"{number} of the last" in cause or f"the last {number}" in cause for number in range(2, 9)):
+            assert "nothing to do if it is rare" not in step
+        if in_s < 1:
+            assert "idle" not in f"{cause}; {step}"
+        if reason:
+            assert verdict.cause.startswith(f"“{reason}”, {code} by peer; ")
+
+
+def test_two_connections_that_fell_silent_know_of_each_other_however_they_ended() -> None:
+    harness = VerdictHarness()
+    for name in ("a", FEED):
+        harness.judge(dialled(0, name), usable(1, name))
+    ages = {"attempt": 1, "open": True, "last_in_ms": 25_000.0, "last_out_ms": 20_000.0}
+    ours = msgspec.structs.replace(silent(25_000.0), mono_ns=event(after_s=99.6).mono_ns)
+    harness.judge(msgspec.structs.replace(ours, source=dialled(0, "a").source))
+    cut = harness.verdict(broken("eof", after_s=100, meta=ages))
+    assert "; another connection to this host fell silent as well and ended within 2 s" in cut.cause
+    assert "possibly the way to this host failed, or the host itself" in cut.cause
+    assert "compare with connections to other hosts: if these stayed, more likely it was this server or" in cut.next
