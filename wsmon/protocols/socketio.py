@@ -191,7 +191,14 @@ def _connect_error(packet: SocketIoPacket, state: SocketIoState) -> tuple[Happen
     auth, subscribe = state.authenticating.end(namespace), state.connecting.end(namespace)
     if subscribe is None:
         return (Happening("error.occurred", topic=namespace, error_type="refused", error=error),)
-    return (failed(auth, "refused", error) if auth else ()) + failed(subscribe, "refused", error)
+    if auth:
+        refused = failed(auth, "refused", error)
+    elif namespace == MAIN_NAMESPACE:
+        # The connection itself, so that credentials are missing, or it is not wanted
+        refused = (Happening("auth.failed", topic=namespace, status="error", error_type="refused", error=error),)
+    else:
+        refused = ()
+    return refused + failed(subscribe, "refused", error)
 
 
 def _disconnect(direction: Direction, namespace: str, state: SocketIoState) -> tuple[Happening, ...]:

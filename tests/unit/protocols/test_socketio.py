@@ -177,10 +177,19 @@ def test_a_refusal_that_repeats_a_credential_is_told_without_it() -> None:
     assert [happening.error for happening in decoded.happenings] == ["[FILTERED] is unknown"] * 2
 
 
-def test_a_connect_without_credentials_is_refused_without_authentication() -> None:
+def test_w4_a_refused_connect_of_the_main_namespace_is_a_refused_login_without_credentials_too() -> None:
     state = SocketIoState()
     read(state, "out", b"40")
-    assert read(state, "in", b"44").happenings == (subscribe("end", error="refused without a message"),)
+    refused = Happening(
+        "auth.failed", topic="/", status="error", error_type="refused", error="refused without a message"
+    )
+    assert read(state, "in", b"44").happenings == (refused, subscribe("end", error="refused without a message"))
+
+
+def test_a_refused_connect_of_another_namespace_without_credentials_is_a_refused_subscription() -> None:
+    state = SocketIoState()
+    read(state, "out", b"40/admin,")
+    assert read(state, "in", b'44/admin,{"message":"no"}').happenings == (subscribe("end", "/admin", "no"),)
 
 
 def test_a_connect_without_an_answer_is_overdue() -> None:
