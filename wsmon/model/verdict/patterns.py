@@ -213,8 +213,10 @@ def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd], protocol: str) 
         return _token(token)
     if lifetime is not None:
         return _lifetime(lifetime)
-    quiet_out = _cluster(now, ends, _unheard_s)
-    return None if quiet_out is None else _unheard(quiet_out)
+    if (quiet_out := _cluster(now, ends, _unheard_s)) is not None:
+        return _unheard(quiet_out)
+    quiet_in = _cluster(now, ends, _unsaid_s)
+    return None if quiet_in is None else _unsaid(quiet_in)
 
 
 def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern:
@@ -239,6 +241,16 @@ def _unheard(cluster: _Cluster) -> Pattern:
         f"{cluster.came} after the last frame that we sent",
         "possibly the server waits for a message of ours, such as a heartbeat of its own kind",
         "look up which heartbeat the service documents and how often, and send it with heartbeat.send",
+        _ids(cluster.ends),
+        "timer",
+    )
+
+
+def _unsaid(cluster: _Cluster) -> Pattern:
+    return Pattern(
+        f"{cluster.came} after the last frame of the server, while we went on sending",
+        "possibly a limit on the silence of the server: of a proxy before it, such as nginx, or of its own",
+        "set ping.interval lower, so that the server is heard from: its pongs count; ask its operator for the limit",
         _ids(cluster.ends),
         "timer",
     )
@@ -303,6 +315,13 @@ def _unheard_s(end: ConnectionEnd) -> float | None:
     if end.since_out_s is None or end.since_in_s is None or end.since_in_s > end.since_out_s / 2:
         return None
     return end.since_out_s
+
+
+def _unsaid_s(end: ConnectionEnd) -> float | None:
+    """Return for how long the peer had been silent while we went on sending; None where we were silent, too."""
+    if end.since_out_s is None or end.since_in_s is None or end.since_out_s > end.since_in_s / 2:
+        return None
+    return end.since_in_s
 
 
 def _cluster(

@@ -77,6 +77,15 @@ def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
     assert "heartbeat.send" in verdict.next
 
 
+def test_a_peer_that_was_silent_while_we_went_on_sending_may_have_a_limit_on_that() -> None:
+    verdict = last(*(session(n * 1000, 100 + n * 37, out_s=0.3, in_s=60.0) for n in range(4)))
+    assert verdict.cause == (
+        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame of the server, while we went on "
+        "sending: possibly a limit on the silence of the server: of a proxy before it, such as nginx, or of its own"
+    )
+    assert verdict.next.startswith("set ping.interval lower, so that the server is heard from: its pongs count")
+
+
 @pytest.mark.parametrize("silences", [(5.0, 5.4, 5.8), (60.0, 64.0, 68.0)])
 def test_v6_silences_that_spread_are_no_timer(silences: tuple[float, ...]) -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=s, in_s=s) for n, s in enumerate(silences)))
