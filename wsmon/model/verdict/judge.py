@@ -112,7 +112,10 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
 
 
 # Words of a guess, and what the peer said, which may hold any word
-_HEDGE: Final = re.compile(r"\b(?:usually|possibly|likely|may|often|looks? like|some servers)\b", re.IGNORECASE)
+# "How often" is none
+_HEDGE: Final = re.compile(
+    r"\b(?:usually|possibly|likely|may|(?<!how )often|looks? like|some servers)\b", re.IGNORECASE
+)
 _QUOTED: Final = re.compile("“[^”]*”")
 
 

@@ -150,8 +150,17 @@ def _stated_wait_ns(reason: str) -> int | None:
 
 
 def _since_resumed_ns(event: Event) -> int | None:
-    """Return how long before the end a standstill was over; None where that was not measured."""
-    return _age_ns(event, "resumed_ms")
+    """Return how long before the end a standstill was over; None where that is not known.
+
+    Recordings from before it was measured bound it: nothing was heard since.
+    """
+    measured_ns = _age_ns(event, "resumed_ms")
+    heard_ns = _age_ns(event, "last_in_ms")
+    if measured_ns is not None or heard_ns is None:
+        return measured_ns
+    since_ns = heard_ns - suspended_ns(event)
+    # The clock of the frames stands still while the machine sleeps: longer than the silence, it was asleep
+    return since_ns if since_ns >= 0 else None
 
 
 def _silent_ns(event: Event) -> int:

@@ -338,6 +338,17 @@ def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard
         assert verdict.next.startswith(FIND_OUT)
 
 
+@pytest.mark.parametrize(("last_in_ms", "when"), [(8_000.0, "just before"), (3_000.0, "after the last message of the")])
+def test_a_standstill_whose_end_was_not_measured_is_bounded_by_what_was_heard(last_in_ms: float, when: str) -> None:
+    ended = broken("eof", meta={"attempt": 1, "open": True, "suspended_ms": 6_000.0, "last_in_ms": last_in_ms})
+    assert f"; {when}" in alone(ended).cause
+    assert ("possibly gave up on it" in alone(ended).cause) is (when == "just before")
+
+
+def test_a_limit_that_the_peer_names_is_stated() -> None:
+    assert alone(loss(code=4008, reason="Rate limited")).certainty == "stated"
+
+
 def test_a_standstill_that_was_over_long_before_is_a_mere_fact() -> None:
     fact = "wsmon itself stood still for 6.0 s and answered nothing"
     for resumed_ms, when in {41_000.0: "until 41 s before", 5_000.0: "just before"}.items():
