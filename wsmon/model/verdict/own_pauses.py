@@ -159,8 +159,10 @@ def _since_resumed_ns(event: Event) -> int | None:
     if measured_ns is not None or heard_ns is None:
         return measured_ns
     since_ns = heard_ns - suspended_ns(event)
-    # The clock of the frames stands still while the machine sleeps: longer than the silence, it was asleep
-    return since_ns if since_ns >= 0 else None
+    if since_ns >= 0:
+        return since_ns
+    # Longer than the silence: the peer was read right after it, or the machine slept, whose clock stood still as well
+    return heard_ns if heard_ns <= _RECENT_NS else None
 
 
 def _silent_ns(event: Event) -> int:

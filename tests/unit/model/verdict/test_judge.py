@@ -338,7 +338,9 @@ def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard
         assert verdict.next.startswith(FIND_OUT)
 
 
-@pytest.mark.parametrize(("last_in_ms", "when"), [(8_000.0, "just before"), (3_000.0, "after the last message of the")])
+@pytest.mark.parametrize(
+    ("last_in_ms", "when"), [(8_000.0, "just before"), (50.0, "just before"), (5_500.0, "after the last")]
+)
 def test_a_standstill_whose_end_was_not_measured_is_bounded_by_what_was_heard(last_in_ms: float, when: str) -> None:
     ended = broken("eof", meta={"attempt": 1, "open": True, "suspended_ms": 6_000.0, "last_in_ms": last_in_ms})
     assert f"; {when}" in alone(ended).cause
