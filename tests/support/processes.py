@@ -70,8 +70,8 @@ class Home:
 
     def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
         self.folder = folder
+        # Short: a folder too long for a socket's path would be left for one that the recorders of other tests share
         self.runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsmon-")))
-        # short: a folder too long for a socket's path would fall back to one that other tests' recorders share
         self._stack = stack
 
     @property
@@ -84,6 +84,7 @@ class Home:
             "XDG_STATE_HOME": str(self.folder / "state"),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "XDG_RUNTIME_DIR": str(self.runtime),
+            "TMPDIR": str(self.runtime),
         }
 
     def write(self, text: str, name: str = "wsmon.toml") -> Path:

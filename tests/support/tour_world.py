@@ -77,25 +77,26 @@ def servers() -> Iterator[Mapping[str, str]]:
         thread.join(LIMIT_S)
 
 
-def environment(home: Path) -> dict[str, str]:
-    """A user who has never run wsmon."""
-    (home / "run").mkdir(mode=0o700)
-    return {
-        "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
-        "XDG_RUNTIME_DIR": str(home / "run"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "LANG": "C.UTF-8",
-    }
-
-
 @contextmanager
-def no_recorder_left(environ: dict[str, str]) -> Iterator[None]:
-    """Whatever happens inside, no recorder of it survives."""
-    try:
-        yield
-    finally:
-        subprocess.run([WSMON, "stop", "--all"], env=environ, check=True, stderr=subprocess.DEVNULL)
+def user_of(home: Path) -> Iterator[dict[str, str]]:
+    """The environment of a user who has never run wsmon; whatever happens inside, no recorder of it survives.
+
+    The folder of the sockets is elsewhere: with the long name of a test in its path, it would be left for the one in
+    /tmp, which all have in common.
+    """
+    with tempfile.TemporaryDirectory(prefix="wsmon-") as runtime:
+        environ = {
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_RUNTIME_DIR": runtime,
+            "TMPDIR": runtime,
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "LANG": "C.UTF-8",
+        }
+        try:
+            yield environ
+        finally:
+            subprocess.run([WSMON, "stop", "--all"], env=environ, check=True, stderr=subprocess.DEVNULL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,6 @@ def world() -> Iterator[World]:
     """While the servers run; no recorder is left behind."""
     with tempfile.TemporaryDirectory(prefix="wsmon-tour-") as folder, servers() as urls:
         home = Path(folder)
-        environ = environment(home)
         (home / "wsmon.toml").write_text(CONFIGURATION.format(**urls))
-        with no_recorder_left(environ):
+        with user_of(home) as environ:
             yield World(home, environ)

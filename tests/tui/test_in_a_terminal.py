@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.processes import WSMON, stored
 from tests.support.tmux_terminal import DEADLINE_S, POLL_S, TmuxTerminal
-from tests.support.tour_world import environment, no_recorder_left
+from tests.support.tour_world import user_of
 from wsmon.control.lock import beside, holder
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
@@ -24,8 +24,7 @@ pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
 @contextmanager
 def demonstration(home: Path) -> Iterator[tuple[TmuxTerminal, Path]]:
     """A demonstration on the screen, and its store."""
-    environ = environment(home)
-    with no_recorder_left(environ), TmuxTerminal(f"wsmon-{home.name[-24:]}", 80, 24, environ, home) as terminal:
+    with user_of(home) as environ, TmuxTerminal(f"wsmon-{home.name[-24:]}", 80, 24, environ, home) as terminal:
         terminal.run(WSMON, "demo")
         terminal.until(r"binary +open")
         (store,) = home.glob("state/wsmon/demo-*/store.db")
@@ -139,8 +138,9 @@ def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_is_none_gets_an_answer(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [WSMON, "wss://example.invalid/"], env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
+    with user_of(tmp_path) as environ:
+        done = subprocess.run(
+            [WSMON, "wss://example.invalid/"], env=environ, capture_output=True, text=True, check=False
+        )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("wsmon: the screen needs a terminal")

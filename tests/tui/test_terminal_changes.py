@@ -18,7 +18,7 @@ from tests.support.pty_screen import PtyScreen
 from tests.support.recordings import Recording
 from tests.support.terminal_emulator import TerminalEmulator
 from tests.support.tmux_terminal import TmuxTerminal
-from tests.support.tour_world import environment
+from tests.support.tour_world import user_of
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
 
@@ -47,8 +47,8 @@ def store(tmp_path: Path) -> Path:
 @contextmanager
 def opened(store: Path, columns: int, rows: int, *options: str, before: str = "true") -> Iterator[TmuxTerminal]:
     """The store on a screen of that size."""
-    environ = environment(store.parent)
-    with TmuxTerminal(f"wsmon-{store.parent.name[-24:]}", columns, rows, environ, store.parent) as terminal:
+    home = store.parent
+    with user_of(home) as environ, TmuxTerminal(f"wsmon-{home.name[-24:]}", columns, rows, environ, home) as terminal:
         terminal.type(f"{before}\n")
         terminal.run(WSMON, "open", store, *options)
         yield terminal
@@ -150,7 +150,8 @@ def test_ascii_can_be_asked_for(store: Path) -> None:
 
 def test_a_slow_terminal_gets_answers_before_everything_is_painted(store: Path) -> None:
     """It reads 16 KB a second and answers questions when it comes to them; keys do not queue up behind paints."""
-    with PtyScreen(store, {**os.environ, **environment(store.parent)}, TerminalEmulator(120, 40), 16_000) as screen:
+    shown = TerminalEmulator(120, 40)
+    with user_of(store.parent) as environ, PtyScreen(store, {**os.environ, **environ}, shown, 16_000) as screen:
         screen.until("4 Log .*100 events")
         for key, shows in (
             (b"1", "━ 1 Connections"),

@@ -148,18 +148,21 @@ def runtime_dir(environ: Mapping[str, str], uid: int) -> Path:
 def runtime_dirs(environ: Mapping[str, str], uid: int) -> tuple[Path, ...]:
     """Return the folders in which recorders of this user may have their sockets; new ones have theirs in the first.
 
-    They are ``$XDG_RUNTIME_DIR/wsmon``, a folder of the user's own in a temporary one, and one in the state folder,
+    They are ``$XDG_RUNTIME_DIR/wsmon``, a folder of the user's own in the temporary one, and one in the state folder,
     where another user has taken the name in the temporary one, or can write there. Folders in which the path of a
-    socket would be too long are left out.
+    socket would be too long are left out; ``/tmp`` takes the place of such a temporary one.
     """
     chosen = [xdg] if (xdg := _xdg(environ, "XDG_RUNTIME_DIR")) else []
-    temporary = environ.get("TMPDIR") or tempfile.gettempdir()
-    shared = [Path(temporary) / f"wsmon-{uid}", Path("/tmp") / f"wsmon-{uid}"]  # noqa: S108 - checked below
+    temporary = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"wsmon-{uid}"
+    shared = temporary if _is_short(temporary) else Path("/tmp") / f"wsmon-{uid}"  # noqa: S108 - checked below
     private = state_dir(environ) / "run"
-    candidates = [*chosen, *(folder for folder in shared if not _is_taken(folder, uid)), private]
-    short = [folder for folder in candidates if len(os.fsencode(folder)) + _SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES]
+    candidates = [*chosen, *([] if _is_taken(shared, uid) else [shared]), private]
     # The last one is refused by ``socket_path``, which says why
-    return tuple(dict.fromkeys(short)) or (candidates[-1],)
+    return tuple(dict.fromkeys(filter(_is_short, candidates))) or (candidates[-1],)
+
+
+def _is_short(folder: Path) -> bool:
+    return len(os.fsencode(folder)) + _SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES
 
 
 def _is_taken(folder: Path, uid: int) -> bool:
