@@ -19,7 +19,7 @@ VERSION = 1
 # Of the file: its longest part is a search, which is typed by hand
 LIMIT_BYTES = 64 * 1024
 # A search may name what other users must not see
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+FILE_MODE = 0o600
 # What a viewer that is killed may lose
 PERIOD_S = 5.0
 
