@@ -41,7 +41,10 @@ def record(
     from wsmon.cli.stores import resolve
     from wsmon.cli.terminal import ask_header_values
 
-    with readiness(ready_fd) as ready, StderrLog(is_quiet=quiet or ready_fd is not None) as log:
+    with (
+        readiness(ready_fd) as ready,
+        StderrLog(is_quiet=quiet or ready_fd is not None, has_libraries=not quiet) as log,
+    ):
         handed = receive_handed(handed_fd) if handed_fd is not None else None
         if handed is None:
             request = ask_header_values(Request(names, headers, subscribe, subprotocols, store))

@@ -53,10 +53,11 @@ class StderrLog(logging.Handler):
     While it is entered, it prints warnings of the program's own loggers as well.
     """
 
-    def __init__(self, *, is_quiet: bool, fd: int = STDERR_FD) -> None:
-        """``is_quiet``: warnings and errors only."""
+    def __init__(self, *, is_quiet: bool, fd: int = STDERR_FD, has_libraries: bool = True) -> None:
+        """``is_quiet``: warnings and errors only; without ``has_libraries``, none that a library reports."""
         super().__init__(logging.WARNING)
         self._is_quiet = is_quiet
+        self._has_libraries = has_libraries
         self._fd = fd
         self._repeats = RepeatLimit()
         # The file that the lines end up in, where that is a file of the recorder's own.
@@ -101,6 +102,8 @@ class StderrLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning or an error of the program, with its traceback where it has one."""
+        if not self._has_libraries and not _is_own(record):
+            return
         text = self._repeats.admit(record, self.format)
         for line in text.splitlines():
             self._put(sanitize(line, LINE_CHARS))
@@ -153,7 +156,7 @@ class RepeatLimit:
 
     def admit(self, record: logging.LogRecord, text_of: Callable[[logging.LogRecord], str]) -> str:
         """Return the text of a record, empty where it is left out."""
-        if record.name.partition(".")[0] == "wsmon":
+        if _is_own(record):
             return text_of(record)
         key = (record.name, str(record.msg).partition("\n")[0][:LINE_CHARS])
         passed_s, left_out = self._seen.get(key, (-self._repeat_s, 0))
@@ -165,6 +168,11 @@ class RepeatLimit:
         self._seen[key] = (record.created, 0)
         text = text_of(record)
         return f"{text}\n({left_out:,} more of {key[1]!r} left out)" if left_out else text
+
+
+def _is_own(record: logging.LogRecord) -> bool:
+    """Whether wsmon itself reports this, and no library."""
+    return record.name.partition(".")[0] == "wsmon"
 
 
 def _sentence(event: Event) -> str:

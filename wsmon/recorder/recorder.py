@@ -7,6 +7,7 @@ commits it, monitoring sends what is left, the control server closes, and the lo
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import random
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 import wsmon
 from wsmon.bus import Bus
@@ -55,6 +57,7 @@ from wsmon.store.writer import Writer
 SWITCH_INTERVAL_S = 0.0005
 # Interval at which viewers and the file of the store are checked
 POLL_S = 1.0
+OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
 _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -112,6 +115,7 @@ class _Recording:
         self._opened: tuple[int, int] | None = None
         self._stopping = stopping
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_loop_fault)
         self._clock = clock = SystemClock()
         self._hung_up = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
@@ -332,6 +336,16 @@ class _Recording:
     def _on_notable(self, events: Sequence[Event]) -> None:
         """Called on the writer thread."""
         self._loop.call_soon_threadsafe(self._alerts.take, events)
+
+    def _on_loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report what asyncio would print: a client that could not be let in, or a fault of a task that none awaits."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
+            self._guard.failed("server", WsmonError(f"it cannot let a client in: {error.strerror}"))
+        elif isinstance(error, Exception):
+            self._guard.failed("asyncio", error)
+        else:
+            loop.default_exception_handler(context)
 
     def _on_failure(self, error: BaseException) -> None:
         """End the recording, because its writer failed. Called on the writer thread."""

@@ -52,6 +52,16 @@ def test_the_quiet_one_tells_warnings_only() -> None:
     assert read_all(reading) == ["failed"]
 
 
+def test_libraries_can_be_left_out() -> None:
+    reading, writing = os.pipe()
+    with StderrLog(is_quiet=True, fd=writing, has_libraries=False) as log:
+        log.print_line("first")
+        logging.getLogger("asyncio").error("socket.accept() out of system resource")
+        logging.getLogger("wsmon.anything").error("failed")
+    os.close(writing)
+    assert read_all(reading) == ["failed"]
+
+
 def test_who_does_not_read_is_waited_for_by_nobody_and_told_how_much_is_left_out() -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
