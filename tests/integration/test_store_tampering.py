@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.peers import Peers, script
-from tests.support.processes import POLL_S, Home, Recorder, stored
+from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from wsmon.control.losses import read_note
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 
@@ -132,3 +133,31 @@ async def _until_told(recorder: Recorder) -> tuple[Event, ...]:
         with suppress(StoreError):
             return await recorder.until_stored(1, "self.store.tampered")
         await asyncio.sleep(POLL_S)
+
+
+async def test_s3_where_no_new_store_can_be_begun_the_recorder_ends_and_says_why(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(STEADY))
+    # A file system takes this name, and none that is longer by what a store set aside is called
+    store = home.folder / f"{'s' * 230}.db"
+    async with asyncio.TaskGroup() as group:
+        recording = group.create_task(home.run("record", server.url, "--store", store))
+        async with asyncio.timeout(DEADLINE_S):
+            while not _messages(store):
+                await asyncio.sleep(POLL_S)
+        truncate(store)
+    code, _, said = recording.result()
+    assert (code, "Traceback" in said) == (1, False)
+    (last,) = [line for line in said.splitlines() if line.startswith("wsmon: recording ended: ")]
+    assert "events were not kept: " in last
+    assert "and no new one could be begun: " in last
+    assert "File name too long" in last
+    note = read_note(store, None)
+    assert note is not None
+    assert note.count > 0
+
+
+def _messages(store: Path) -> int:
+    """How many are stored; 0 where there is no store yet."""
+    with suppress(StoreError):
+        return len(numbers(stored(store)))
+    return 0
