@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -135,6 +136,21 @@ def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:
         terminal.until(r"the recorder ended: `wsmon open ")
         assert holder(store) is None
         assert stored(store)[-1].name == "self.run.ended"
+
+
+def test_s1_what_a_full_disk_lost_is_said_when_the_screen_stops_the_recorder(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        held = holder(store)
+        assert held is not None
+        limit = max(each.stat().st_size for each in (store, store.with_name("store.db-wal")))
+        resource.prlimit(held.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        terminal.until(r"the store .* failed|disk")
+        terminal.press("q")
+        terminal.until(r"(?i)stop")
+        terminal.press("s")
+        terminal.until(r"wsmon: [\d,]+ events were not kept: ")
+        terminal.type("echo the code is $?\n")
+        terminal.until(r"\nthe code is 1")
 
 
 def test_a_terminal_that_is_none_gets_an_answer(tmp_path: Path) -> None:

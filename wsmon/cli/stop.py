@@ -47,10 +47,16 @@ def stop(store: str | None, everything: bool) -> int:
     for info in found:
         lost = end_recorder(info, state_dir(os.environ))
         say(f"stopped the recorder of {info.store} (pid {info.pid})")
-        if lost is not None:
-            code = EXIT_FAILED
-            say(f"wsmon: {lost.count:,} events were not kept: {lost.reason}")
+        code = max(code, say_losses(lost))
     return code
+
+
+def say_losses(lost: LossNote | None) -> int:
+    """Say what a recorder that ended could not keep, and return the exit code for it."""
+    if lost is None:
+        return EXIT_OK
+    say(f"wsmon: {lost.count:,} events were not kept: {lost.reason}")
+    return EXIT_FAILED
 
 
 def end_recorder(info: LockInfo, state_folder: Path | None = None) -> LossNote | None:
@@ -61,14 +67,20 @@ def end_recorder(info: LockInfo, state_folder: Path | None = None) -> LossNote |
     """
     from wsmon.cli.stores import greeting
     from wsmon.control.client import command_once
-    from wsmon.control.lock import holder
-    from wsmon.control.losses import read_note
 
     try:
         asyncio.run(command_once(Path(info.socket), greeting(), "stop"))
     except (OSError, WsmonError):
         # The recorder is older, newer or stuck: all of them understand a signal.
         _terminate(info)
+    return await_end(info, state_folder)
+
+
+def await_end(info: LockInfo, state_folder: Path | None) -> LossNote | None:
+    """Wait until a recorder that was told to end has ended; result and error are those of ``end_recorder``."""
+    from wsmon.control.lock import holder
+    from wsmon.control.losses import read_note
+
     clock = SystemClock()
     deadline_ns = clock.mono_ns() + STOP_S * SECOND_NS
     while holder(Path(info.store)) is not None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsmon.cli.params import ScreenWishes
+from wsmon.cli.stop import await_end, say_losses
 from wsmon.cli.stores import Target, greeting, open_view, socket_of
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
@@ -18,7 +19,7 @@ from wsmon.config.load import Loaded, load
 from wsmon.config.locate import config_dir, screen_path, state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.client import RecorderClient
-from wsmon.control.lock import LockInfo, holder
+from wsmon.control.lock import LockInfo, holder, read_lock
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
 from wsmon.store.notes import NotesFile, notes_path
@@ -60,10 +61,19 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
     if app.unkept:
         say(app.unkept)
     if outcome == "stopped":
-        say(f"the recorder ended: `wsmon open {store}` shows what it recorded")
-    elif (held := holder(store)) is not None:
+        return _stopped(store, state_dir(environ))
+    if (held := holder(store)) is not None:
         say(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it")
     return 0
+
+
+def _stopped(store: Path, state_folder: Path) -> int:
+    """Wait for the end of the recorder that the screen has stopped, and say what it kept; return the exit code."""
+    # Its lock names it also when it has ended
+    info = read_lock(store)
+    lost = await_end(info, state_folder) if info is not None else None
+    say(f"the recorder ended: `wsmon open {store}` shows what it recorded")
+    return say_losses(lost)
 
 
 def _identity(held: LockInfo | None, store: Path) -> str:

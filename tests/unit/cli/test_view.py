@@ -14,7 +14,8 @@ from wsmon.cli import view
 from wsmon.cli.params import ScreenWishes
 from wsmon.config.load import Loaded, load
 from wsmon.control.client import RecorderClient
-from wsmon.control.lock import LockInfo
+from wsmon.control.lock import LockInfo, StoreLock
+from wsmon.control.losses import LossNote, keep_note
 from wsmon.tui.options import AppOptions
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
@@ -100,3 +101,18 @@ def test_a_configuration_that_the_recorder_does_not_run_is_told(tmp_path: Path) 
     path.unlink()
     told.append(changes())
     assert told == ["", "a.toml has changed", "", "a.toml cannot be read: No such file or directory"]
+
+
+def test_s1_what_a_recorder_that_the_screen_stopped_did_not_keep_is_said_and_in_the_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `stop` does: of the recorder that ended, not of one before it."""
+    store = tmp_path / "store.db"
+    info = LockInfo(4711, "0.1.0", 1, 1, "orders.toml", str(store), "", 0, "")
+    StoreLock(store, info).release()
+    ended = f"the recorder ended: `wsmon open {store}` shows what it recorded\n"
+    keep_note(LossNote(str(store), 7, 0, 4710, "another one"), None)
+    assert (view._stopped(store, tmp_path), capsys.readouterr().err) == (0, ended)
+    keep_note(LossNote(str(store), 2_261, 0, 4711, "the disk is full"), None)
+    code, said = view._stopped(store, tmp_path), capsys.readouterr().err
+    assert (code, said) == (1, f"{ended}wsmon: 2,268 events were not kept: the disk is full\n")
