@@ -133,3 +133,20 @@ def test_a_period_is_a_closed_range_of_ids(tmp_path: Path) -> None:
         view.close()
     assert counts == [3, 2, 1]
     assert empty[0] > empty[1]
+
+
+def test_d11_a_found_configuration_is_checked_at_every_reload_and_a_named_one_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wsmon.toml"
+    path.write_text('[[connection]]\nname = "a"\nurl = "ws://h"\n')
+    path.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    folders = {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_RUNTIME_DIR": str(tmp_path)}
+    found, named = resolve(Request(()), folders), resolve(Request(("wsmon.toml",)), folders)
+    path.chmod(0o666)
+    assert found.reload is not None
+    assert named.reload is not None
+    with pytest.raises(ConfigError, match="can be written by every user"):
+        found.reload()
+    assert [one.name for one in named.reload().configuration.connections] == ["a"]
