@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 import pyarrow as pa
@@ -223,7 +222,7 @@ class _Partitions:
 
     def _new_path(self, connection: str) -> Path:
         day = datetime.fromtimestamp(self._day * DAY_NS // SECOND_NS, UTC).date().isoformat()
-        name = quote(connection, safe="") if connection else NO_CONNECTION
+        name = connection or NO_CONNECTION
         folder = self._folder / f"day={day}" / f"connection={name}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"part-{sum(1 for _ in folder.iterdir())}.parquet"

@@ -100,19 +100,19 @@ def test_a_folder_has_a_file_for_each_day_and_connection(tmp_path: Path) -> None
     events = [
         event("self.run.started", connection=""),
         message("a", 1, "nova"),
-        message("b", 2, "odd/=name"),
+        message("b", 2, "odd.-_name"),
         message("c", day_s, "nova"),
         # The clock was set back
         message("d", 3, "nova"),
     ]
-    store = recorded(tmp_path / "store.db", events, "nova", "odd/=name", end_s=2 * day_s)
+    store = recorded(tmp_path / "store.db", events, "nova", "odd.-_name", end_s=2 * day_s)
     report = exported(store, tmp_path / "out", is_folder=True)
     files = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.parquet"))
     assert files == [
         "day=2026-01-10/connection=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
         "day=2026-01-10/connection=nova/part-0.parquet",
         "day=2026-01-10/connection=nova/part-1.parquet",
-        "day=2026-01-10/connection=odd%2F%3Dname/part-0.parquet",
+        "day=2026-01-10/connection=odd.-_name/part-0.parquet",
         "day=2026-01-11/connection=nova/part-0.parquet",
     ]
     assert (report.written, report.size_bytes) == (
@@ -124,7 +124,7 @@ def test_a_folder_has_a_file_for_each_day_and_connection(tmp_path: Path) -> None
     assert sorted(found) == [
         (1, None, "2026-01-10", None),
         (2, "nova", "2026-01-10", "a"),
-        (3, "odd/=name", "2026-01-10", "b"),
+        (3, "odd.-_name", "2026-01-10", "b"),
         (4, "nova", "2026-01-11", "c"),
         (5, "nova", "2026-01-10", "d"),
     ]
