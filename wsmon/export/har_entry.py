@@ -16,8 +16,7 @@ from ipaddress import ip_address
 from typing import cast
 from urllib.parse import quote, urlsplit
 
-from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, connection_name
-from wsmon.export.import_time import shown, wall_ns
+from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, connection_name, shown, wall_ns
 from wsmon.model.events import CloseBy, Direction, Opcode
 from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS

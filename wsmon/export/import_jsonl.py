@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from wsmon.export.import_session import Fault, Incoming, Line, connection_name
-from wsmon.export.import_time import json_wall_ns
+from wsmon.export.import_session import Fault, Incoming, Line, connection_name, json_wall_ns
 from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
 from wsmon.model.statuses import Status
 from wsmon.model.units import MS_NS

@@ -18,8 +18,18 @@ from typing import Annotated, Literal, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, Incoming, Line, in_order, opening, session_source
-from wsmon.export.import_time import json_wall_ns, shown, wall_ns
+from wsmon.export.import_session import (
+    MAX_CLOSE_CODE,
+    Fault,
+    Incoming,
+    Line,
+    in_order,
+    json_wall_ns,
+    opening,
+    session_source,
+    shown,
+    wall_ns,
+)
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import MASKED_UNREAD, Redactor
 from wsmon.model.statuses import Status

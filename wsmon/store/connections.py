@@ -22,7 +22,7 @@ from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
-from wsmon.store.rows import Count, Id, Ns, StatusCode, checked
+from wsmon.store.validation import Count, Id, Ns, StatusCode, checked
 
 # Of a connection that is in no configuration, only in events
 _UNCONFIGURED = StoredSpec()

@@ -28,8 +28,8 @@ from wsmon.store.schema import (
     META_STORE_ID,
     SCHEMA_VERSION,
 )
-from wsmon.store.schema_check import check_schema
 from wsmon.store.sessions import close_cut_off
+from wsmon.store.validation import check_schema
 from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600

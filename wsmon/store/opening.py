@@ -27,9 +27,8 @@ from wsmon.ports import PagesCopied
 from wsmon.store.codec import SqlValue
 from wsmon.store.connections import check_names
 from wsmon.store.database import file_system_fault, mark_cut_off, primary_code, store_error, transaction
-from wsmon.store.rows import Id, Ns, Second, checked
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
-from wsmon.store.schema_check import check_schema
+from wsmon.store.validation import Id, Ns, Second, check_schema, checked
 from wsmon.store.views import create_views, drop_views
 
 # In WAL mode a reader waits only while another connection recovers the log

@@ -15,12 +15,12 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.codec import CONNECTION_GROUP, EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
-from wsmon.store.rows import Id, Ns, checked, checked_events
 from wsmon.store.search.block_filter import ANY_BLOCK, BlockFilter
 from wsmon.store.search.functions import QueryFunctions
 from wsmon.store.search.plan import SourceSearch, compile_block_filter
 from wsmon.store.search.skip_index import SkipIndex
 from wsmon.store.search.sql import Condition, compile_query
+from wsmon.store.validation import Id, Ns, checked, checked_events
 
 # Parameters of one statement
 IDS_AT_ONCE = 500

@@ -16,7 +16,7 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
-from wsmon.store.rows import Id, Ns, checked
+from wsmon.store.validation import Id, Ns, checked
 
 # Streams in memory; beyond, those of ended sessions are dropped
 HELD_STREAMS = 4_096

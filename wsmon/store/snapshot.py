@@ -18,10 +18,10 @@ from wsmon.ports import Clock
 from wsmon.store.codec import STATUS_OF
 from wsmon.store.connections import spec_of
 from wsmon.store.opening import log_of
-from wsmon.store.rows import Count, Id, Ns, Second, StatusCode, checked
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import Coverage
 from wsmon.store.timeline import ClockReading, clock_turns, run_spans
+from wsmon.store.validation import Count, Id, Ns, Second, StatusCode, checked
 
 # Whole seconds over which rates are means: long enough to be steady, short enough to follow changes
 RATE_WINDOW_S = 5

@@ -37,9 +37,9 @@ from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
-from wsmon.store.rows import Count, Flag, Id, Ns, Second, StatusCode, checked
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
+from wsmon.store.validation import Count, Flag, Id, Ns, Second, StatusCode, checked
 
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0

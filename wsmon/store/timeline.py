@@ -15,7 +15,7 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
 from wsmon.model.uptime import RunPeriod, StatusChange
 from wsmon.store.codec import CONNECTION_GROUP, FIRST_INDEXED_NAME, NAME_CODES, STATUS_CODES, STATUS_OF
-from wsmon.store.rows import Count, Flag, Id, Ns, StatusCode, checked
+from wsmon.store.validation import Count, Flag, Id, Ns, StatusCode, checked
 
 _RUNS = """
 SELECT run.id, run.started_ns, run.started_mono_ns, run.ended_ns, newest.ts_ns, newest.mono_ns

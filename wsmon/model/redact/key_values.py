@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from wsmon.model.redact.budget import StepBudget
-from wsmon.model.redact.masking import ByteRange
+from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.msgpack_values import msgpack_value
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range

@@ -10,8 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from wsmon.model.redact.budget import StepBudget
-from wsmon.model.redact.masking import MASK_BYTES, ByteRange
+from wsmon.model.redact.masking import MASK_BYTES, ByteRange, StepBudget
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.strings import JsonStrings
 

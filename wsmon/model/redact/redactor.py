@@ -11,9 +11,8 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from wsmon.errors import UsageError
 from wsmon.model.redact import values
-from wsmon.model.redact.budget import StepBudget
 from wsmon.model.redact.key_values import credential_ranges
-from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
+from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, CODE_AFTER, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
 from wsmon.model.redact.shapes import shape_ranges
 from wsmon.model.redact.siblings import login_ranges

@@ -7,8 +7,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 
-from wsmon.model.redact.budget import StepBudget
-from wsmon.model.redact.masking import ByteRange
+from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.strings import JsonStrings
 
 # Steps of a match (budget.py)

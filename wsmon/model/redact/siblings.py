@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wsmon.model.redact.budget import StepBudget
-from wsmon.model.redact.masking import ByteRange
+from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, value_range
 from wsmon.model.redact.strings import JsonStrings

@@ -10,8 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from wsmon.model.redact.budget import StepBudget
-from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
+from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import is_credential_query
 from wsmon.model.redact.strings import JsonStrings
 

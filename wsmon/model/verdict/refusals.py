@@ -13,7 +13,7 @@ from wsmon.model.http import RETRY_AFTER_LIMIT_S, asked_retry_s, response_header
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
-from wsmon.model.verdict.gateways import gateway_answer
+from wsmon.model.verdict.programs import gateway_answer
 from wsmon.model.verdict.response_clues import (
     SUBPROTOCOL,
     ResponseReading,

@@ -17,7 +17,6 @@ from struct import pack, unpack
 import msgspec
 
 from wsmon.store.database import transaction
-from wsmon.store.rows import Id, Ns, checked
 from wsmon.store.schema import META_OLDEST_ID
 from wsmon.store.search.block_filter import (
     BLOCKS,
@@ -31,6 +30,7 @@ from wsmon.store.search.block_filter import (
     text_marks,
     tokens_of,
 )
+from wsmon.store.validation import Id, Ns, checked
 
 # A block has fewer events where they have many tokens: with most of the marks, it would pass every search
 BLOCK_EVENTS = 256

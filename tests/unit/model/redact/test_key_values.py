@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from wsmon.model.redact.budget import StepBudget
 from wsmon.model.redact.key_values import credential_ranges
-from wsmon.model.redact.masking import mask_ranges
+from wsmon.model.redact.masking import StepBudget, mask_ranges
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.strings import JsonStrings
 

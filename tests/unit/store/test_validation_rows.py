@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.builders import message
 from wsmon.store.codec import EVENT_COLUMNS, SqlValue, event_row
-from wsmon.store.rows import Count, Id, Ns, checked, checked_events
+from wsmon.store.validation import Count, Id, Ns, checked, checked_events
 
 
 def row(**changes: SqlValue) -> tuple[SqlValue, ...]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.export.import_time import LATEST_NS, json_wall_ns, wall_ns
+from wsmon.export.import_session import LATEST_NS, json_wall_ns, wall_ns
 
 AT = 1_764_403_201_123_456_789
 

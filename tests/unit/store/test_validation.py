@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from wsmon.errors import StoreError
-from wsmon.store import schema_check
+from wsmon.store import validation
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import migrate
 from wsmon.store.schema import CREATED_BY, SCHEMA_VERSION
-from wsmon.store.schema_check import check_schema
+from wsmon.store.validation import check_schema
 from wsmon.store.views import EXPORT_SCHEMA, create_views
 
 PATH = Path("/s")
@@ -88,7 +88,7 @@ def test_blanks_comments_and_quotes_make_no_difference_and_texts_do(
     store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = "CREATE VIEW v AS SELECT 'a  b' AS x -- the only one\nFROM event"
-    monkeypatch.setattr(schema_check, "EXPORT_SCHEMA", {"v": ours})
+    monkeypatch.setattr(validation, "EXPORT_SCHEMA", {"v": ours})
     store.execute("CREATE VIEW \"v\" AS  SELECT 'a  b' AS [x] FROM event")
     check_schema(store, PATH, SCHEMA_VERSION)
     for other in ("SELECT 'a b' AS x FROM event", "SELECT 'a  b' AS x FROM 'event'"):

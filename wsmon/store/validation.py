@@ -1,20 +1,29 @@
-"""Schema check: compare the schema of a store with the one that wsmon makes, since a store may come from any source.
+"""Validation of a store that is read, since it may come from any source: its schema, and the rows of each query.
 
 Triggers and views run with whatever reads or writes a table, and a view in the place of a table answers anything. So a
 store has the tables and indexes of its version and nothing else, but for what exported copies have beside them
 (``views.EXPORT_SCHEMA``), with exactly those texts.
+
+SQLite keeps any value in any column. A row that the recorder cannot have written raises ``msgspec.ValidationError``,
+which ``ReadTransaction`` turns into a ``StoreError``.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
+from types import GenericAlias
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from wsmon.errors import StoreError
+from wsmon.store.codec import CLOSE_BY_CODES, NAMES, OPCODES, STATUS_OF
 from wsmon.store.schema import CREATED_BY
 from wsmon.store.views import EXPORT_SCHEMA
 
@@ -85,3 +94,57 @@ def _tokens(sql: str) -> tuple[str, ...]:
     """Split a statement into tokens, without blanks, comments and quotes: versions of SQLite write it differently."""
     found = (token.translate(_QUOTES) for token in _TOKEN.findall(sql))
     return tuple(token for token in found if token.strip() and not token.startswith(("--", "/*")))
+
+
+# Sums and differences of two such values fit into 64 bits
+_LIMIT = 2**62 - 1
+Id = Annotated[int, Meta(ge=0, le=_LIMIT)]
+Count = Annotated[int, Meta(ge=0, le=_LIMIT)]
+# Nanoseconds of a clock, or of a duration
+Ns = Annotated[int, Meta(ge=-_LIMIT, le=_LIMIT)]
+# Unix time; the year 2242
+Second = Annotated[int, Meta(ge=-(2**33), le=2**33)]
+Flag = Annotated[int, Meta(ge=0, le=1)]
+StatusCode = Annotated[int, Meta(ge=min(filter(None, STATUS_OF)), le=max(filter(None, STATUS_OF)))]
+_CloseBy = Annotated[int, Meta(ge=1, le=max(filter(None, CLOSE_BY_CODES.values())))]
+_CloseCode = Annotated[int, Meta(ge=0, le=65_535)]
+
+# A closed set that is made of a table
+_literal: Any = Literal
+
+# A row of codec.SELECT_EVENTS; its payload, which may be a text or bytes, is checked apart
+_EVENT = GenericAlias(
+    tuple,
+    (
+        *(Id, Ns, Ns, Id),
+        _literal[tuple(NAMES)],
+        Annotated[int, Meta(ge=0, le=255)],
+        _literal[tuple(OPCODES)],
+        *(Count | None, Count | None),
+        *(str | None, str | None, str | None),
+        Ns | None,
+        int | str | None,
+        *(StatusCode | None, StatusCode | None),
+        _CloseCode | None,
+        _CloseBy | None,
+        *(str | None, str | None, str | None),
+        *(str | None, str | None),
+        *(str | None, str | None),
+        Any,
+    ),
+)
+
+
+def checked(rows: Iterable[Any], kind: Any) -> list[Any]:
+    """Return rows as tuples of a kind, such as ``tuple[Id, str]``; raises ``msgspec.ValidationError``."""
+    found: list[Any] = msgspec.convert(list(rows), GenericAlias(list, (kind,)), builtin_types=(bytes,))
+    return found
+
+
+def checked_events(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows of ``codec.SELECT_EVENTS``; raises ``msgspec.ValidationError``."""
+    found = checked(rows, _EVENT)
+    for row in found:
+        if not isinstance(row[-1], str | bytes | None):
+            raise msgspec.ValidationError(f"the payload of event {row[0]} is a number")
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import refused
-from wsmon.model.verdict.gateways import GatewayAnswer, gateway_answer
+from wsmon.model.verdict.programs import GatewayAnswer, gateway_answer
 from wsmon.model.verdict.response_text import response_text
 
 
