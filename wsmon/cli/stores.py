@@ -13,8 +13,7 @@ import wsmon
 from wsmon.cli.params import Request, split_header
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
-from wsmon.config.adhoc import from_urls
-from wsmon.config.load import STDIN, Loaded, load, load_stream
+from wsmon.config.load import STDIN, Loaded, from_urls, load, load_stream
 from wsmon.config.locate import (
     cache_dir,
     check_found,

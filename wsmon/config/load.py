@@ -1,8 +1,9 @@
-"""Load a configuration file: the frozen specs that it means, or all of its problems, each with its line."""
+"""Load a configuration, from a file or URLs of the command line: frozen specs, or all problems with their lines."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -10,15 +11,17 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
+from urllib.parse import urlsplit
 
 import tomli
 
+from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.rules import RULES
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
-from wsmon.config.specs import Configuration, ConnectionSpec
+from wsmon.config.specs import DEFAULT_PORTS, Configuration, ConnectionSpec
 from wsmon.config.table_reader import SHORT_SECRET_CHARS, TableEntries, TableReader, TableValues, unknown_table
 from wsmon.errors import ConfigError, Problem
 from wsmon.model.redact.masking import Sensitive, mask_secrets
@@ -31,6 +34,9 @@ _NEEDED = tuple(key.path for key in CONNECTION if key.needed)
 STDIN = "-"
 STDIN_NAME = "standard input"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# In problems of a configuration made of URLs, instead of the name of a file
+SOURCE = "command line"
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +261,58 @@ def _arguments(values: Mapping[str, object], keys: Mapping[str, ConfigKey]) -> d
 def pairs(table: object) -> tuple[tuple[str, Any], ...]:
     """Return the entries of a table, in their order."""
     return tuple(table.entries.values()) if isinstance(table, TableEntries) else ()
+
+
+def from_urls(
+    urls: Iterable[str],
+    headers: Iterable[tuple[str, str]] = (),
+    subscribe: Iterable[str] = (),
+    subprotocols: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Configuration:
+    """Return a configuration with a connection for each URL, named after its host, all else by default.
+
+    References in URLs and headers are looked up in ``environ``. The digest is that of the content, so equal command
+    lines have equal digests. Raises ``ConfigError``; its problems have no line.
+    """
+    reader = TableReader(ReferenceSources(environ or {}, Path.cwd()))
+    asked: dict[str, object] = {"headers": _table(headers, reader), "subscribe": list(subscribe)}
+    # Only where there are some: command lines without them keep their digest, and so their store
+    if offered := list(subprotocols):
+        asked["subprotocols"] = offered
+    taken: set[str] = set()
+    connections = [{"name": _unique(_name(url), taken), "url": url, **asked} for url in urls]
+    content = json.dumps(connections, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    configuration = read_document({"connection": connections}, reader, None, digest)
+    return finish(configuration, reader, SOURCE, None).configuration
+
+
+def _table(headers: Iterable[tuple[str, str]], reader: TableReader) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for name, value in headers:
+        if name in table:
+            reader.fault(("headers", name), FaultError("is there twice"))
+        table[name] = value
+    return table
+
+
+def _name(url: str) -> str:
+    """A valid name for a connection to ``url``: its host, and the port where it is not the scheme's default."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "connection"
+    if port is not None and port != DEFAULT_PORTS.get(parts.scheme):
+        host = f"{host}-{port}"
+    return _NOT_IN_A_NAME.sub("-", host).strip("-.")[:MAX_NAME_CHARS] or "connection"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name[: MAX_NAME_CHARS - 1 - len(str(number))]}-{number}"
+    taken.add(candidate)
+    return candidate

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.users import STRANGER, give_away, needs_root
-from wsmon.config.adhoc import from_urls
-from wsmon.config.load import load
+from wsmon.config.load import from_urls, load
 from wsmon.config.locate import (
     MAX_SOCKET_PATH_BYTES,
     config_dir,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.config.adhoc import from_urls
+from wsmon.config.load import from_urls
 from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import ConfigError
 from wsmon.model.redact.masking import Sensitive
