@@ -44,6 +44,11 @@ def test_a_process_that_goes_on_is_told_to_the_driver_which_has_a_loop_a_termina
     assert "self._key_thread.join()" in inspect.getsource(LinuxDriver.disable_input)
 
 
+def test_the_thread_that_writes_gets_the_file_of_the_driver_which_may_be_another_by_then() -> None:
+    assert "self._file = " in inspect.getsource(LinuxDriver.__init__)
+    assert "WriterThread(self._file)" in inspect.getsource(LinuxDriver.start_application_mode)
+
+
 def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
     app: App[None] = App()
     assert (driver.backlog(app), driver.write(app, "\a")) == (0, False)

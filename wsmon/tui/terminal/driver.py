@@ -7,14 +7,15 @@ as it is; after an unknown sequence all cells count as unknown.
 
 from __future__ import annotations
 
+import errno
 import re
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from queue import Queue
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from rich.cells import cell_len
 from textual.app import App
@@ -201,18 +202,54 @@ def backlog(app: App[Any]) -> int:
     return queue.qsize() if isinstance(queue, Queue) else 0
 
 
+class TerminalFile:
+    """The file of a terminal, which may go away: what is written to it then is dropped.
+
+    Textual's thread that writes would end with the error, and the app wait for ever for a place in its queue.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write text, if there is still a terminal."""
+        with self._while_it_is_there():
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Send what was written, if there is still a terminal."""
+        with self._while_it_is_there():
+            self._file.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file.fileno()
+
+    @contextmanager
+    def _while_it_is_there(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # How Linux says that the terminal was hung up; SIGHUP ends the app
+            if error.errno != errno.EIO:
+                raise
+
+
 def buffered(driver: type[Driver]) -> type[Driver]:
     """Derive a driver that sends only what the terminal does not show yet.
 
     It also survives a SIGSTOP that it did not send itself: Textual would start again without having stopped, with two
     threads that read keys, and leave the terminal raw. It continues on the event loop, not in the signal handler, which
     may interrupt a write. And a terminal that goes away sends SIGCONT with its SIGHUP: where that arrives while the app
-    exits, the driver does not start again, or its new thread would read the end of the input for ever.
+    exits, the driver does not start again, or its new thread would read the end of the input for ever. What is written
+    to a terminal that went away is dropped, see ``TerminalFile``.
     """
 
     class BufferedDriver(driver):  # type: ignore[misc, valid-type]  # Textual chooses the driver at run time
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            if (file := getattr(self, "_file", None)) is not None:
+                self._file = TerminalFile(file)
             self.screen_buffer = ScreenBuffer()
             self._has_terminal = False
             self._is_suspending = False

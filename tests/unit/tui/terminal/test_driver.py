@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from threading import Thread
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from textual.message import Message
 
 from tests.support.terminal_emulator import TerminalEmulator
 from tests.support.thoroughness import times
-from wsmon.tui.terminal.driver import QUESTION, ScreenBuffer, buffered
+from wsmon.tui.terminal.driver import QUESTION, ScreenBuffer, TerminalFile, buffered
 
 # Wider than all that is written in a row: Textual writes nothing past the edge
 COLUMNS, ROWS = 300, 4
@@ -215,3 +216,29 @@ async def test_only_what_differs_is_written_until_all_is_forgotten(driver: Base)
     cast("Any", driver).screen_buffer.forget()
     driver.write(frame)
     assert driver.done == ["\x1b[1;1Habc\x1b[1;1H", "\x1b[1;1Habc\x1b[1;1H"]
+
+
+def test_what_is_written_to_a_terminal_that_was_hung_up_is_dropped() -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as file:
+        terminal = TerminalFile(file)
+        assert terminal.fileno() == theirs
+        terminal.write("seen")
+        terminal.flush()
+        assert os.read(ours, 100) == b"seen"
+        os.close(ours)
+        terminal.write("dropped")
+        terminal.flush()
+        # What Python still holds of it would fail again when the file is closed
+        os.dup2(null := os.open(os.devnull, os.O_RDWR), theirs)
+        os.close(null)
+
+
+def test_other_failures_of_a_terminal_are_errors() -> None:
+    with Path("/dev/full").open("w") as file:
+        terminal = TerminalFile(file)
+        terminal.write("x")
+        with pytest.raises(OSError, match="No space left"):
+            terminal.flush()
+        os.dup2(null := os.open(os.devnull, os.O_RDWR), file.fileno())
+        os.close(null)
