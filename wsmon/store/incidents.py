@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -28,6 +29,7 @@ _ERROR_TYPE = DIMENSIONS["error_type"]
 _RTT = METRICS["rtt"]
 _PROCESS = METRICS["process"]
 _Key = TypeVar("_Key")
+_LOG = logging.getLogger("wsmon.store")
 
 
 class DetectorRunner:
@@ -165,7 +167,11 @@ class VerdictRunner:
         if event.size is not None:
             return event
         if record.name not in self._histories:
-            self._read_back(record)
+            try:
+                self._read_back(record)
+            except sqlite3.Error as error:
+                # Earlier runs only add to verdicts: a disk that fails a read must not end the recording
+                _LOG.warning("verdicts on %s leave out earlier runs, which could not be read: %s", record.name, error)
         if event.to_status is None or event.verdict is not None:
             return event
         verdict = judge(event, self._histories.of(record.name), stream.last_messages)

@@ -184,7 +184,8 @@ class PruneSchedule:
     def slice(self) -> tuple[Event, ...]:
         """Remove one slice where one is due; returns the event about it where that is due.
 
-        Raises ``StoreError`` where the disk accepts nothing: then nothing was removed.
+        Raises ``StoreError`` or ``sqlite3.Error`` where the disk accepts nothing, or a read fails: then nothing was
+        removed.
         """
         now_ns = self._clock.mono_ns()
         if now_ns - self._sliced_mono_ns < GAP_S * SECOND_NS:

@@ -346,7 +346,7 @@ class Writer:
             return
         try:
             pruned = self._pruning.slice()
-        except StoreError as error:
+        except (StoreError, sqlite3.Error) as error:
             # The next slice tries again; commits handle a full disk themselves
             self._warning = str(error)
             return
