@@ -14,7 +14,14 @@ be_steady()
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ("tests.support.node_peers", "tests.support.peers", "tests.support.processes", "tests.support.users")
+pytest_plugins = (
+    "tests.support.children",
+    "tests.support.network",
+    "tests.support.node_peers",
+    "tests.support.peers",
+    "tests.support.processes",
+    "tests.support.users",
+)
 
 
 def pytest_xdist_auto_num_workers() -> int | None:

@@ -1,8 +1,11 @@
-"""A recorder that dies without warning loses next to nothing, and nothing that was acknowledged."""
+"""A recorder that is killed, or whose machine loses its power, loses next to nothing and nothing acknowledged."""
 
 from __future__ import annotations
 
+import asyncio
 import random
+import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -15,13 +18,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import FLOOD, is_whole, newest_id, numbers, until_grown
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
 from tests.support.stores import stored
+from tests.support.thoroughness import times
+from wsmon.model.events import Event
 from wsmon.store.codec import SqlValue
 from wsmon.store.database import open_for_writing
 from wsmon.store.schema import META_ROLLED_S
 
 CHILD = Path(__file__).with_name("recording_child.py")
-KILLS = 10
+KILLS = times(5)
+KILLS_OF_A_BUSY_RECORDER = times(3)
 DEADLINE_S = 20.0
 # issue: at most the last 100 ms are missing
 TYPICAL_LOSS_MS = 100.0
@@ -68,7 +77,7 @@ def newest_event(path: Path) -> tuple[int, int]:
         return int(last_id), int(newest_ns)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 + 20 * KILLS)
 def test_a_killed_recorder_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     roll = random.Random(20_260_110)
@@ -108,3 +117,69 @@ def check_rollups(path: Path) -> None:
     assert messages("level = 1") == events
     for level in (60, 3600):
         assert messages("level = ? OR (level = 1 AND bucket >= ?)", level, rolled_s) == events
+
+
+@pytest.mark.timeout(120 + 60 * KILLS_OF_A_BUSY_RECORDER)
+async def test_killed_again_and_again_under_load_it_leaves_a_whole_store(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(FLOOD))
+    store = home.folder / "recording" / "store.db"
+    roll = random.Random(KILLS_OF_A_BUSY_RECORDER)
+    before: tuple[Event, ...] = ()
+    for _ in range(KILLS_OF_A_BUSY_RECORDER):
+        if len(before) > 200_000:
+            # Each kill reads everything that is stored
+            await asyncio.to_thread(shutil.rmtree, store.parent)
+            before = ()
+        recorder = await home.record(server.url, store=store)
+        await until_grown(store, len(before) + roll.randint(1, 6_000))
+        recorder.signal(signal.SIGKILL)
+        await recorder.ended()
+        events = is_whole(store)
+        assert events[: len(before)] == before
+        before = events
+    for received in numbers(before).values():
+        assert received == list(range(1, len(received) + 1))
+
+
+@pytest.mark.timeout(180)
+async def test_a_power_cut_leaves_a_whole_store_that_the_next_recorder_takes(
+    home: Home, peers: Peers, tmp_path: Path
+) -> None:
+    """What a disk has of a store at a moment: the file, and the write-ahead log as far as it was written."""
+    server = await peers.start(script(FLOOD))
+    recorder = await home.record(server.url)
+    await until_grown(recorder.store, 2_000)
+    recorder.signal(signal.SIGSTOP)
+    newest = newest_id(recorder.store)
+    copies = tmp_path / "disk"
+    copies.mkdir()
+    for name in ("store.db", "store.db-wal"):
+        await asyncio.to_thread(shutil.copyfile, recorder.store.with_name(name), copies / name)
+    recorder.signal(signal.SIGKILL)
+    await recorder.ended()
+    log_bytes = (copies / "store.db-wal").stat().st_size
+    roll = random.Random(times(1))
+    # Cut anywhere: SQLite ends the log at its last whole transaction
+    cuts = [log_bytes, *(roll.randint(0, log_bytes) for _ in range(times(8)))]
+    found = [await asyncio.to_thread(after_power_cut, copies, tmp_path / "cut", cut) for cut in cuts]
+    # Or the transaction that it was stopped in: written, and not announced to readers yet
+    assert found[0] >= newest
+    assert all(last_id <= found[0] for last_id in found)
+    again = await home.record(server.url, store=tmp_path / "cut" / "store.db")
+    await until_grown(again.store, found[-1] + 100)
+    again.signal(signal.SIGTERM)
+    assert await again.ended() == 0
+    is_whole(again.store)
+
+
+def after_power_cut(disk: Path, folder: Path, log_bytes: int) -> int:
+    """The newest id of a store whose log ends after so many bytes; it opens, is whole, and has every id before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(disk, folder)
+    with (folder / "store.db-wal").open("r+b") as log:
+        log.truncate(log_bytes)
+    database = open_for_writing(folder / "store.db")
+    last_id = database.last_id
+    database.close()
+    assert [event.id for event in is_whole(folder / "store.db")] == list(range(1, last_id + 1))
+    return last_id

@@ -11,118 +11,28 @@ import resource
 import shutil
 import signal
 import socket
-import sqlite3
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from tests.support.faults import (
+    BIG,
+    FLOOD,
+    STEADY,
+    Viewer,
+    accounted,
+    configuration,
+    fill_disk,
+    free_disk,
+    is_whole,
+    numbers,
+    shed,
+    until_accounted,
+    until_grown,
+)
 from tests.support.peers import Peers, script
-from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from tests.support.processes import DEADLINE_S, Home, Recorder
 from wsmon.cli.stores import greeting, socket_of
-from wsmon.control.client import RecorderClient
 from wsmon.control.messages import Command, encode
-from wsmon.demo.server import ScenarioServer
-from wsmon.model.events import Event
-from wsmon.model.snapshot import Health
-
-# As fast as the client reads
-FLOOD = """
-[[step]]
-do = "send"
-size = "200B"
-text = '{"seq":$seq,"pad":"$pad"}'
-rate = 0
-"""
-STEADY = FLOOD.replace("rate = 0", "rate = 500")
-BIG = """
-[[step]]
-do = "send"
-rate = 200
-size = "256KiB"
-text = '{"seq":$seq,"pad":"$pad"}'
-"""
-
-
-def configuration(servers: Mapping[str, ScenarioServer], defaults: str = "") -> str:
-    """A connection to each server."""
-    entries = (f'[[connection]]\nname = "{name}"\nurl = "{server.url}"\n' for name, server in servers.items())
-    return f"[defaults]\n{defaults}\n{''.join(entries)}"
-
-
-def is_whole(store: Path) -> tuple[Event, ...]:
-    """The events of a store, after a look at it: sound, ids without a gap, each session's messages 1, 2, 3 …"""
-    with sqlite3.connect(store) as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    events = stored(store)
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
-    return events
-
-
-def numbers(events: Iterable[Event]) -> dict[str, list[int]]:
-    """The numbers that the servers gave the messages, by session."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for event in events:
-        if event.name == "message.received":
-            assert event.payload is not None
-            found[event.source.connection_id].append(int(event.payload.partition(b",")[0].partition(b":")[2]))
-    return found
-
-
-def shed(events: Iterable[Event]) -> Counter[tuple[str, str]]:
-    """What the store says was not kept, by connection and kind."""
-    found: Counter[tuple[str, str]] = Counter()
-    for event in events:
-        if event.name == "self.shed":
-            assert event.meta is not None
-            assert isinstance(event.meta["events"], int)
-            assert isinstance(event.meta["name"], str)
-            found[event.source.connection, event.meta["name"]] += event.meta["events"]
-    return found
-
-
-def accounted(events: tuple[Event, ...]) -> Counter[str]:
-    """The messages received that the store holds, or says were not kept, by connection."""
-    found = Counter(event.source.connection for event in events if event.name == "message.received")
-    for (connection, name), count in shed(events).items():
-        found[connection] += count if name == "message.received" else 0
-    return found
-
-
-def fill_disk(recorder: Recorder) -> None:
-    """No file of the recorder grows any more, as on a full disk."""
-    log = recorder.store.with_name(f"{recorder.store.name}-wal")
-    limit = max(log.stat().st_size, recorder.store.stat().st_size)
-    resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-
-
-def free_disk(recorder: Recorder) -> None:
-    """There is room again."""
-    resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
-class Viewer:
-    """The control connection of a screen."""
-
-    def __init__(self, home: Home, recorder: Recorder) -> None:
-        self._client = RecorderClient(socket_of(recorder.store, home.environ), greeting())
-        self._changed = asyncio.Event()
-        # leave() awaits it.
-        self._task = asyncio.create_task(self._client.run(self._changed.set), name="viewer")  # noqa: TID251
-
-    async def until(self, condition: Callable[[Health], bool]) -> Health:
-        """The first sample for which the condition holds."""
-        async with asyncio.timeout(DEADLINE_S):
-            while (health := self._client.health) is None or not condition(health):
-                self._changed.clear()
-                await self._changed.wait()
-        return health
-
-    async def leave(self) -> None:
-        """Hang up."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
 
 
 async def test_on_a_full_disk_received_is_stored_plus_shed(home: Home, peers: Peers) -> None:
@@ -135,9 +45,7 @@ async def test_on_a_full_disk_received_is_stored_plus_shed(home: Home, peers: Pe
     assert "failed" in health.warning
     free_disk(recorder)
     await viewer.until(lambda health: not health.warning)
-    async with asyncio.timeout(DEADLINE_S):
-        while accounted(stored(recorder.store)).total() < 800:
-            await asyncio.sleep(POLL_S)
+    await until_accounted(recorder, 800)
     await viewer.leave()
     recorder.signal(signal.SIGTERM)
     assert await recorder.ended() == 0
@@ -218,35 +126,6 @@ async def test_a_recorder_that_was_held_goes_on_where_it_was(home: Home, peers: 
     assert received == list(range(1, len(received) + 1))
 
 
-async def test_killed_again_and_again_under_load_it_leaves_a_whole_store(home: Home, peers: Peers) -> None:
-    server = await peers.start(script(FLOOD))
-    store = home.folder / "recording" / "store.db"
-    before: tuple[Event, ...] = ()
-    for _ in range(3):
-        recorder = await home.record(server.url, store=store)
-        await _until_grown(store, 5_000 + len(before))
-        recorder.signal(signal.SIGKILL)
-        await recorder.ended()
-        events = is_whole(store)
-        assert events[: len(before)] == before
-        before = events
-    for received in numbers(before).values():
-        assert received == list(range(1, len(received) + 1))
-
-
-async def _until_grown(store: Path, events: int) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while _newest_id(store) < events:
-            await asyncio.sleep(POLL_S)
-
-
-def _newest_id(store: Path) -> int:
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
-        (newest,) = database.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
-    database.close()
-    return int(newest)
-
-
 def _running_s(pid: int) -> float:
     """Seconds of a processor that a process has taken so far."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
@@ -262,7 +141,7 @@ def _ended_children_s() -> float:
 async def test_fifty_peers_that_flood_delay_no_end(home: Home, peers: Peers) -> None:
     servers = {f"c{number}": await peers.start(script(FLOOD)) for number in range(50)}
     recorder = await home.record(home.write(configuration(servers)))
-    await _until_grown(recorder.store, 5_000)
+    await until_grown(recorder.store, 5_000)
     others_s = _ended_children_s()
     before_s = _running_s(recorder.pid)
     recorder.signal(signal.SIGTERM)

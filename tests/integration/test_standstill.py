@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import CLOSE, PING, PONG, TEXT, accept, close_frame, frame, raw_server, read_frame
+from tests.support.faulty_libc import FaultyLibc
 from tests.support.processes import POLL_S, Home, Recorder, stored
-from tests.support.slow_disk import COMPILER, SlowDisk
 from wsmon.model.events import Event
 
 # How long a recorder is stopped, and its store locked
@@ -157,15 +157,13 @@ async def test_d1_a_locked_store_opens_no_stall_and_runs_no_alert_command(home: 
     assert not alerted.exists()
 
 
-@pytest.mark.skipif(COMPILER is None, reason="no C compiler to make a slow disk with")
 @pytest.mark.parametrize(("delay_ms", "syncs", "per_s"), [(20, 60, 300), (4_000, 3, 1_500)])
 async def test_d1_a_disk_that_syncs_slowly_opens_no_stall_and_runs_no_alert_command(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delay_ms: int, syncs: int, per_s: int
 ) -> None:
     alerted = tmp_path / "alerted"
-    disk = SlowDisk(tmp_path)
-    for name, value in disk.environ.items():
-        monkeypatch.setenv(name, value)
+    libc = FaultyLibc(tmp_path)
+    libc.use(monkeypatch)
     async with raw_server(Feed(0.1, burst=per_s // 10)) as port:
         recorder = await home.record(
             home.write(
@@ -174,11 +172,11 @@ async def test_d1_a_disk_that_syncs_slowly_opens_no_stall_and_runs_no_alert_comm
             )
         )
         await until(recorder, 30, "message.received")
-        disk.set_delay(delay_ms)
+        libc.delay_syncs(delay_ms)
         async with asyncio.timeout(60):
-            while disk.delayed < syncs:
+            while libc.syncs_delayed < syncs:
                 await asyncio.sleep(POLL_S)
-        disk.set_delay(0)
+        libc.delay_syncs(0)
         # What waited is stored and judged
         await until(recorder, 600, "message.received", stored(recorder.store)[-1].id)
         recorder.signal(signal.SIGTERM)

@@ -37,7 +37,7 @@ class Running:
         self.database: Database = open_for_writing(path)
         self.database.begin_run(run_start())
         self.writer = Writer(
-            self.database, self.bus, self.clock, self._on_commit, self.failures.append, on_notable=on_notable
+            self.database, self.bus, self.clock, self._on_commit, self._on_failure, on_notable=on_notable
         )
 
     def emit(self, *events: Event) -> None:
@@ -48,6 +48,11 @@ class Running:
         """Until this id is committed."""
         with self._committed:
             assert self._committed.wait_for(lambda: self._last_id >= last_id, DEADLINE_S), self.failures
+
+    def wait_for_end_or(self, last_id: int) -> None:
+        """Until this id is committed, or a failure has ended the writer."""
+        with self._committed:
+            assert self._committed.wait_for(lambda: self._last_id >= last_id or bool(self.failures), DEADLINE_S)
 
     def let_time_pass(self, last_id: int) -> None:
         """Until this id is committed; a second of the clock for each look."""
@@ -73,6 +78,11 @@ class Running:
 
     def connection(self, columns: str) -> list[tuple[SqlValue, ...]]:
         return stored(self.path, f"SELECT {columns} FROM connection ORDER BY position")
+
+    def _on_failure(self, error: BaseException) -> None:
+        with self._committed:
+            self.failures.append(error)
+            self._committed.notify_all()
 
     def _on_commit(self, last_id: int) -> None:
         with self._committed:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from threading import Thread
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import pytest
