@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -165,7 +164,7 @@ def test_open_folders_and_sockets_fail(doctor: Doctor, store: Path, runtime: Pat
     assert (found["permissions"], found["socket"], doctor.code) == ("fail", "fail", 1)
 
 
-def test_what_the_machine_says_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_machine_says_is_read(tmp_path: Path) -> None:
     parts = tmp_path / "etc/systemd/logind.conf.d"
     parts.mkdir(parents=True)
     (parts.parent / "logind.conf").write_text("KillUserProcesses=no\n")
@@ -177,6 +176,33 @@ def test_what_the_machine_says_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "var/lib/systemd/linger/ada").touch()
     assert is_lingering("ada", tmp_path) is True
     assert is_clock_synchronised() in (True, False, None)
-    answer = subprocess.CompletedProcess([], 0, "external\n", "")
-    monkeypatch.setattr("wsmon.cli.doctor_examination.subprocess.run", lambda *_args, **_named: answer)
-    assert terminal_facts({"TMUX": "/tmp/x,1,0"}).tmux == {"set-clipboard": "external", "allow-passthrough": "external"}
+
+
+def tmux(folder: Path, script: str) -> dict[str, str]:
+    """The environment of a terminal inside a tmux that is this script."""
+    program = folder / "tmux"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return {"TMUX": "/tmp/x,1,0", "PATH": str(folder), "OF_THE_USER": "yes"}
+
+
+def test_tmux_is_asked_for_each_option_by_its_name_in_the_users_environment(tmp_path: Path) -> None:
+    environ = tmux(
+        tmp_path,
+        '[ "$OF_THE_USER" = yes ] || exit 1\n'
+        'case "$*" in\n'
+        '"show-options -gv set-clipboard") echo external ;;\n'
+        '"show-options -gv allow-passthrough") echo on ;;\n'
+        "*) exit 1 ;;\n"
+        "esac",
+    )
+    assert terminal_facts(environ).tmux == {"set-clipboard": "external", "allow-passthrough": "on"}
+
+
+@pytest.mark.parametrize("script", ["echo wrong; exit 1", "exec no-such-program"])
+def test_a_tmux_that_does_not_answer_has_no_options(tmp_path: Path, script: str) -> None:
+    assert terminal_facts(tmux(tmp_path, script)).tmux == {}
+
+
+def test_a_missing_tmux_has_no_options(tmp_path: Path) -> None:
+    assert terminal_facts({"TMUX": "/tmp/x,1,0", "PATH": str(tmp_path)}).tmux == {}

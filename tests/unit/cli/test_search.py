@@ -156,6 +156,30 @@ def test_a_terminal_gets_the_first_hundred_cut_to_its_width(tmp_path: Path) -> N
     assert note == "the first 100; --limit shows more"
 
 
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        (True, True, "the first 3; --limit shows more\n"),
+        (True, False, ""),
+        (False, True, ""),
+        (False, False, ""),
+    ],
+)
+def test_remarks_are_for_people_who_see_both_streams(
+    store: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stdout: bool,
+    stderr: bool,
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: stdout)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: stderr)
+    assert run(["search", "--store", store, "--limit", "3"]) == 0
+    # What is drawn over while it searches, and erased again
+    assert re.sub(r"\r[^\n]*\x1b\[K", "", capsys.readouterr().err) == said
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
+from tests.support.engines import NEVER_AGAIN, against, meta_of
 from wsmon.config.specs import CaptureSpec, ConnectionSpec, RedactSpec
 from wsmon.engine.connection import Redactors, describe_changes, keeps_session
 from wsmon.model.redact.masking import Sensitive
@@ -66,3 +68,16 @@ def test_connections_that_mask_the_same_share_a_redactor() -> None:
     assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=False) is not first
     redactors.forget()
     assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is not first
+
+
+async def test_the_next_attempt_is_told_with_its_delay_and_time() -> None:
+    async def refuse(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        """Hang up at once."""
+
+    async with against(refuse) as engine:
+        told = meta_of(await engine.sink.wait("connection.reconnect.attempt"))
+        delay_ns = round(NEVER_AGAIN.initial_s * 1_000_000_000)
+        assert told["delay_ms"] == delay_ns / 1_000_000
+        # From a moment before the event
+        attempt = engine.sink.named("connection.reconnect.attempt")[0]
+        assert 0 <= attempt.ts_ns + delay_ns - told["next_attempt_ns"] < 1_000_000_000

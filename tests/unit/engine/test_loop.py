@@ -64,3 +64,14 @@ def test_on_a_foreign_loop_only_the_upgrade_is_known() -> None:
     phases = Phases(clock, secure=True, tunnel=False)
     timed(clock, phases, "connected", "upgraded")
     assert phases.milliseconds() == {"upgrade_ms": 1.0}
+
+
+def test_the_upgrade_is_reached_when_it_begins_and_stays_reached() -> None:
+    clock = Steps()
+    phases = Phases(clock, secure=False, tunnel=False)
+    timed(clock, phases, "begin tcp", "tcp_opened")
+    assert not phases.has_reached_upgrade
+    timed(clock, phases, "connected")
+    assert phases.has_reached_upgrade
+    timed(clock, phases, "upgraded")
+    assert phases.has_reached_upgrade

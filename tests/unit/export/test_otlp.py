@@ -18,9 +18,10 @@ from tests.support.builders import MONO_0_NS, T0_NS, TRACE, event, pong, source,
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
-from wsmon.export.otlp import any_value, span_id, trace_id
+from wsmon.export.otlp import any_value, metric_records, span_id, trace_id
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event, Source
+from wsmon.model.metrics import DistributionPoint, MetricFamily
 from wsmon.model.spans import derived_id
 from wsmon.store.reader import Reader
 
@@ -269,3 +270,19 @@ def test_ids_of_messages_without_session_are_absent(tmp_path: Path) -> None:
     lone = msgspec.structs.replace(pong(1), source=source(session=""))
     (record,) = logs(recorded(tmp_path / "store.db", [lone]))
     assert (record.trace_id.hex(), record.span_id) == (TRACE, b"")
+
+
+def test_a_histogram_has_its_bounds_and_one_bucket_more_and_a_summary_has_neither() -> None:
+    histogram = DistributionPoint((("connection", "a"),), 6, 1.5, (0.1, 0.5), (3, 2, 1))
+    summary = DistributionPoint((), 6, 1.5)
+    families = (
+        MetricFamily("wsmon.connect.duration", "histogram", "Time to connect", (histogram,), "seconds"),
+        MetricFamily("wsmon.process.duration", "summary", "Time to answer", (summary,), "seconds"),
+        MetricFamily("wsmon.nothing", "histogram", "No series", ()),
+    )
+    first, second = (json.loads(record) for record in metric_records(families, T0_NS, T0_NS + 1))
+    (point,) = first["histogram"]["dataPoints"]
+    assert (point["explicitBounds"], point["bucketCounts"]) == ([0.1, 0.5], ["3", "2", "1"])
+    assert (first["name"], first["unit"], point["count"], point["sum"]) == ("wsmon.connect.duration", "s", "6", 1.5)
+    (point,) = second["summary"]["dataPoints"]
+    assert point.keys() == {"attributes", "startTimeUnixNano", "timeUnixNano", "count", "sum"}

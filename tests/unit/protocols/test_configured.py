@@ -139,6 +139,15 @@ def test_a_grant_is_renewed_once_at_80_percent_of_its_life() -> None:
     assert session.configured.due(161 * S) == (b"again",)
 
 
+def test_a_login_whose_text_is_that_of_a_renewal_is_a_login() -> None:
+    session = Session(auth=AuthTexts(send=b"let me in", success=b"welcome", refresh=b"let me in", expires_in_s=100.0))
+    assert session.told("out", b"let me in") == [("auth.started", "")]
+    assert session.told("in", b"welcome") == [("auth.completed", "")]
+    assert session.configured.due(80 * S) == (b"let me in",)
+    session.now_ns = 80 * S
+    assert session.told("out", b"let me in") == [("auth.refresh.started", "")]
+
+
 def test_a_grant_that_the_protocol_has_read_counts_too() -> None:
     session = Session(auth=LOGIN)
     begun = Decoded("auth", happenings=(Happening("auth.started", "auth", "start", "1"),))

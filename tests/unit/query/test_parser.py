@@ -81,6 +81,7 @@ def test_groups_and_alternatives(text: str, terms: tuple[Term, ...]) -> None:
     ("text", "term"),
     [
         ("connection:orders", FieldTerm("connection", (Exact("orders"),))),
+        ("connection:a->b", FieldTerm("connection", (Exact("a->b"),))),
         ("conn:binance-*,kraken", FieldTerm("connection", (Glob("binance-*"), Exact("kraken")))),
         ('connection:"a*b","c d"', FieldTerm("connection", (Exact("a*b"), Exact("c d")))),
         ("CONN:x", FieldTerm("connection", (Exact("x"),))),

@@ -20,6 +20,12 @@ def test_every_kind_has_one_detector() -> None:
     assert [type(detector) for detector in all_detectors()] == list(DETECTORS)
 
 
+def test_those_that_judge_traffic_are_given_it() -> None:
+    assert {type(detector).__name__ for detector in all_detectors() if detector.reads_traffic} == {
+        "ErrorsDetector", "SequenceDetector", "SlowDetector", "StallDetector", "TypesDetector",
+    }  # fmt: skip
+
+
 def test_the_kinds_are_those_of_the_contract() -> None:
     assert {kind.name for kind in INCIDENT_KINDS} == {
         "stall", "storm", "gap", "duplicate", "reorder", "slow", "errors", "retries_exhausted", "auth", "subscription",

@@ -34,6 +34,13 @@ def test_a_session_that_lasts_sees_its_certificate_expire() -> None:
     assert harness.check_until(15 * day_s, 15 * day_s) == []
 
 
+def test_a_certificate_has_expired_from_its_last_moment_on() -> None:
+    harness = DetectorHarness(CertificateDetector())
+    harness.see(opened(0, expires="2026-01-10T14:02:24Z"))
+    (found,) = harness.check(0)
+    assert found.reason == "the peer's certificate expired on 2026-01-10T14:02:24Z"
+
+
 def test_a_peer_that_is_not_verified_has_no_date() -> None:
     harness = DetectorHarness(CertificateDetector())
     harness.see(opened(0), opened(1, expires="soon"), event("connection.open", 2, NAME, meta={}))

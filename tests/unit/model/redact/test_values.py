@@ -41,3 +41,8 @@ def test_a_redactor_adds_its_names_and_secrets() -> None:
         redactor.url("ws://h/s3cr3t-path?room=a&key=b&token=c")
         == "ws://h/[FILTERED]?room=[FILTERED]&key=b&token=[FILTERED]"
     )
+
+
+def test_a_secret_of_eight_characters_is_masked_and_a_shorter_one_is_not() -> None:
+    assert Redactor(secrets=["abcdefgh"]).url("ws://h/abcdefgh") == "ws://h/[FILTERED]"
+    assert Redactor(secrets=["abcdefg"]).url("ws://h/abcdefg") == "ws://h/abcdefg"

@@ -158,6 +158,24 @@ async def test_the_focused_event_keeps_its_row_while_old_ones_are_pruned() -> No
         assert (log.pane.current_id, log.cursor_row, log.app.lines()) == (focused, before, lines)
 
 
+async def test_the_first_line_is_drawn_anew_when_the_events_before_it_are_pruned() -> None:
+    """It showed the time since the event above it, which is gone."""
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.restyle(replace(log.pane.lines.style, time_mode="delta"))
+        await pilot.press("g")
+        await pilot.pause()
+        second = log.app.lines()[1]
+        log.pane.set_bounds(log.view.prune(2))
+        await pilot.pause()
+
+        first = log.app.lines()[0]
+        assert log.pane.current_id == 2
+        assert ('"q":1}' in first, '"q":1}' in second) == (True, True)
+        assert first.split()[0] != second.split()[0]
+
+
 async def test_when_the_focused_event_is_pruned_the_oldest_one_kept_takes_its_place() -> None:
     log = Log(trades(500))
     async with log.run() as pilot:
@@ -489,6 +507,18 @@ async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so()
         await pilot.pause()
 
         assert log.pane.status.startswith("/(a|aa)+$/ takes longer than 20 ms for one event")
+        assert all("aaa" in line for line in log.app.lines()[:5])
+
+
+async def test_a_highlight_that_takes_too_long_says_so_and_the_lines_are_drawn_without_it() -> None:
+    """Only the highlighting is slow: no search has said so before."""
+    log = Log([message("a" * 400 + "!") for _ in range(5)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.lines.highlight(Query((Regex("(a|aa)+$"),), "slow"))
+        log.pane.refresh()
+        await until(pilot, lambda: log.pane.status.startswith("/(a|aa)+$/ takes longer than 20 ms for one event"))
+
         assert all("aaa" in line for line in log.app.lines()[:5])
 
 
