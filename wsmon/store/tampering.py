@@ -45,7 +45,30 @@ class StoreWatch:
         """
         store, log = _state(self._path), _state(self._log)
         before = self._store_state
-        if store is None or before is None or store.inode != before.inode or (store, log) == (before, self._log_state):
+        if (store, log) == (before, self._log_state):
+            return ""
+        if taken := self.loss():
+            return taken
+        if store is None or before is None or store.inode != before.inode:
+            return ""
+        version = self._data_version()
+        if version is None:
+            # A disk that fails tells nothing of other programs: the next look decides
+            return ""
+        if version != self._version:
+            self.settle()
+            return ""
+        is_store = (store.size_bytes, store.changed_ns) != (before.size_bytes, before.changed_ns)
+        return "was overwritten by another program" if is_store else "has a write-ahead log that was overwritten"
+
+    def loss(self) -> str:
+        """Return what another program has taken from the files, as ``change`` does.
+
+        This can be told also after a write of the recorder's own that failed, and left new bytes in the log.
+        """
+        store, log = _state(self._path), _state(self._log)
+        before = self._store_state
+        if store is None or before is None or store.inode != before.inode:
             return ""
         if store.size_bytes < before.size_bytes:
             return f"was truncated from {before.size_bytes:,} to {store.size_bytes:,} bytes by another program"
@@ -56,15 +79,14 @@ class StoreWatch:
                 f"has a write-ahead log that was truncated from {self._log_state.size_bytes:,} to "
                 f"{log.size_bytes:,} bytes by another program"
             )
-        if self._data_version() != self._version:
-            self.settle()
-            return ""
-        is_store = (store.size_bytes, store.changed_ns) != (before.size_bytes, before.changed_ns)
-        return "was overwritten by another program" if is_store else "has a write-ahead log that was overwritten"
+        return ""
 
-    def _data_version(self) -> int:
-        """A number that changes when another connection of SQLite commits."""
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+    def _data_version(self) -> int | None:
+        """A number that changes when another connection of SQLite commits; None where the disk does not tell."""
+        try:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return None
         return int(version)
 
 

@@ -285,7 +285,8 @@ class Writer:
             return ""
         if primary_code(error) in _DAMAGE and not file_system_fault(self._database.path):
             return f"does not hold what was written to it ({error})"
-        return "" if primary_code(error) == sqlite3.SQLITE_BUSY else self._watch.change()
+        # Not `change`: a write of ours that failed half way has changed the log, too
+        return "" if primary_code(error) == sqlite3.SQLITE_BUSY else self._watch.loss()
 
     def _begin_anew(self, changed: str) -> None:
         """Set the store aside that another program changed, and go on in a new one; raises ``StoreError``."""

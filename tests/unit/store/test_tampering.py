@@ -67,6 +67,26 @@ def test_s3_what_another_program_does_is_said(
     assert sentence in watch.change()
 
 
+def test_a_write_of_ours_that_failed_half_way_is_no_loss_and_one_behind_it_is_told(
+    running: Recording, watch: StoreWatch
+) -> None:
+    """As after EIO of a sync: the log has pages of a transaction that is not there."""
+    with log_of(running.path).open("ab") as log:
+        log.write(b"\xff" * 8_192)
+    os.utime(log_of(running.path), ns=(0, 1))
+    assert watch.loss() == ""
+    os.truncate(log_of(running.path), 32)
+    assert "has a write-ahead log that was truncated from " in watch.loss()
+
+
+def test_a_disk_that_cannot_be_read_tells_nothing_of_other_programs(running: Recording, watch: StoreWatch) -> None:
+    running.database.connection.close()
+    flip(running.path)
+    assert watch.change() == ""
+    watch.settle()
+    assert watch.change() == ""
+
+
 def test_another_program_that_writes_through_sqlite_damages_nothing(running: Recording, watch: StoreWatch) -> None:
     with closing(sqlite3.connect(running.path)) as other, other:
         other.execute("INSERT INTO meta VALUES ('theirs', 1)")
