@@ -30,7 +30,7 @@ from tests.support.faults import (
     until_grown,
 )
 from tests.support.peers import Peers, script
-from tests.support.processes import DEADLINE_S, Home, Recorder
+from tests.support.processes import DEADLINE_S, Home, Recorder, stored
 from wsmon.cli.stores import greeting, socket_of
 from wsmon.control.messages import Command, encode
 
