@@ -11,6 +11,8 @@ import random
 import signal
 import struct
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from tests.support.pty_screen import PtyScreen
 from tests.support.recordings import Recording
 from tests.support.terminal_emulator import TerminalEmulator
 from tests.support.thoroughness import times
-from tests.support.tour_world import environment
+from tests.support.tour_world import user_of
 
 RESIZES = times(60)
 # As fast as the screen writes
@@ -37,9 +39,14 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def opened(store: Path) -> PtyScreen:
+@contextmanager
+def opened(store: Path) -> Iterator[PtyScreen]:
     """The store on a screen."""
-    return PtyScreen(store, {**os.environ, **environment(store.parent)}, TerminalEmulator(120, 40), FAST)
+    with (
+        user_of(store.parent) as environ,
+        PtyScreen(store, {**os.environ, **environ}, TerminalEmulator(120, 40), FAST) as screen,
+    ):
+        yield screen
 
 
 @pytest.mark.timeout(90 + RESIZES // 10)
