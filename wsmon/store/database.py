@@ -302,6 +302,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
         raise StoreError(
             f"the store {path} lies where SQLite cannot keep a write-ahead log", "use a local file system: --store"
         )
+    if not application_id:
+        # Before any table: a store whose making was cut off is finished by the next recorder
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if 0 < found <= SCHEMA_VERSION:
         check_schema(connection, path, found)
     if found < version:

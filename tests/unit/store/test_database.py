@@ -250,3 +250,20 @@ def test_sqlite_utils_is_loaded_only_to_make_or_migrate(path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_store_whose_making_was_cut_off_is_finished_by_the_next_recorder(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+
+    def cut_off(connection: sqlite3.Connection) -> None:
+        # The first table of all
+        connection.execute(
+            "CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)"
+        )
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_for_writing(path, migrate=cut_off)
+    database = open_for_writing(path)
+    assert database.last_id == 0
+    database.close()
