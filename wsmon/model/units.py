@@ -78,6 +78,17 @@ def duration(nanoseconds: int) -> str:
     return _coarse(int(seconds))
 
 
+def full_duration(nanoseconds: int) -> str:
+    """Format a duration in a sentence that reasons about it: ``0.4 s``, ``95 s``, ``2m05s``, ``5m``, ``2h14m``."""
+    seconds = max(0, nanoseconds) // SECOND_NS
+    if not 10 <= seconds < HOUR_S:
+        return duration(nanoseconds)
+    if seconds < 2 * MINUTE_S:
+        return f"{seconds} s"
+    minutes, rest = divmod(seconds, MINUTE_S)
+    return f"{minutes}m{rest:02}s" if rest else f"{minutes}m"
+
+
 def age(nanoseconds: int) -> str:
     """Format the time since an event, with tenths up to a minute: ``0.0 s``, ``12.4 s``, ``5m``."""
     seconds = max(0, nanoseconds) / SECOND_NS

@@ -401,7 +401,7 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
         return Advice("nothing ever arrived after the handshake", step)
     silent_ns = round(last_in_ms * MS_NS)
     waited_ns = missed.lasted_ns if missed is not None else 0
-    when = f"{fmt.duration(silent_ns)} before the end" if silent_ns >= SECOND_NS // 10 else "until the end"
+    when = f"{fmt.full_duration(silent_ns)} before the end" if silent_ns >= SECOND_NS // 10 else "until the end"
     if not waited_ns and silent_ns < _SILENT_NS:
         return Advice(f"data still arrived {when}, and not what the heartbeat waited for", step)
     if silent_ns < _ALIVE * waited_ns:
@@ -413,10 +413,10 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
         return Advice(
             f"{alive} pings in time", "raise ping.timeout; if the server never answers pings, set ping.interval = 0"
         )
-    observed = f"nothing at all arrived for {fmt.duration(silent_ns)}"
+    observed = f"nothing at all arrived for {fmt.full_duration(silent_ns)}"
     if silent_ns < waited_ns - _ON_ITS_WAY_NS:
-        after = fmt.duration(waited_ns - silent_ns)
-        observed = f"the last data arrived {after} after our ping, and nothing for {fmt.duration(silent_ns)} since"
+        after = fmt.full_duration(waited_ns - silent_ns)
+        observed = f"the last data arrived {after} after our ping, and nothing for {fmt.full_duration(silent_ns)} since"
     if has_answers:
         return Advice(f"{observed}: likely the network went silent, or the server hangs", _NETWORK_STEP)
     answer = "no heartbeat was answered" if is_protocol else "no pong came"

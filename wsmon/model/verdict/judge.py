@@ -387,7 +387,7 @@ def _quote(words: _Words | None) -> str:
         return ""
     if words.said.before_ns <= WINDOW_NS or words.said.is_announcement:
         return words.said.quote
-    return f"a login was refused {fmt.duration(words.said.before_ns)} before: “{_short(words.said.text)}”"
+    return f"a login was refused {fmt.full_duration(words.said.before_ns)} before: “{_short(words.said.text)}”"
 
 
 def _silence(event: Event, history: History) -> str:
@@ -395,7 +395,7 @@ def _silence(event: Event, history: History) -> str:
     idle_s = history.end_of(event).idle_s
     if idle_s is None or idle_s < IDLE_S or suspended_ns(event):
         return ""
-    lasted = fmt.duration(round(idle_s * SECOND_NS))
+    lasted = fmt.full_duration(round(idle_s * SECOND_NS))
     return f"nothing went in either direction for {lasted} before: possibly an idle timeout"
 
 

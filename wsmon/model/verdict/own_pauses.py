@@ -78,7 +78,7 @@ def _standstill(event: Event) -> OwnPause | None:
     if not lasted_ns or _is_of_the_peer(event, lasted_ns):
         return None
     since_ns = _since_resumed_ns(event)
-    fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.duration(lasted_ns)} and answered nothing"
+    fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.full_duration(lasted_ns)} and answered nothing"
     if since_ns is None or since_ns > _REMOTE_NS or not _may_follow(event, lasted_ns):
         # A reason of the peer needs no fact beside it that explains nothing
         return None if event.reason and event.close_by == "peer" else OwnPause(fact, "")
@@ -92,7 +92,7 @@ def _slow_store(event: Event, history: History) -> OwnPause | None:
     if not _may_follow(event, pause.lasted_ns):
         return None
     ago = _ago(event.mono_ns - pause.mono_ns)
-    fact = f"{ago}, wsmon itself did not read for {fmt.duration(pause.lasted_ns)}, its store was too slow"
+    fact = f"{ago}, wsmon itself did not read for {fmt.full_duration(pause.lasted_ns)}, its store was too slow"
     is_told = reason_kind(event.reason) in _TOLD_KINDS
     evidence = (pause.id,) if pause.id else ()
     return OwnPause(f"{fact}{_inference(event)}", _STORE_STEP, is_foremost=is_told, evidence=evidence)
@@ -180,8 +180,8 @@ def _until(since_ns: int | None) -> str:
     """Return when a standstill was over, as the beginning of a clause."""
     if since_ns is None:
         return "after the last message of the peer"
-    return "just before" if since_ns <= _RECENT_NS else f"until {fmt.duration(since_ns)} before"
+    return "just before" if since_ns <= _RECENT_NS else f"until {fmt.full_duration(since_ns)} before"
 
 
 def _ago(since_ns: int) -> str:
-    return "just before" if since_ns < SECOND_NS // 10 else f"{fmt.duration(since_ns)} before"
+    return "just before" if since_ns < SECOND_NS // 10 else f"{fmt.full_duration(since_ns)} before"

@@ -360,4 +360,4 @@ def _time(median_s: float, deviation_s: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 600 else fmt.duration(round(seconds) * SECOND_NS)
+    return f"{seconds:.1f} s" if seconds < 600 else fmt.full_duration(round(seconds) * SECOND_NS)

@@ -295,4 +295,4 @@ def _wait(event: Event) -> str:
         return ""
     wait_s = round(min(asked_s, RETRY_AFTER_LIMIT_S))
     how = "its longest, of what" if asked_s > RETRY_AFTER_LIMIT_S else "as"
-    return f"wsmon waits {fmt.duration(wait_s * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
+    return f"wsmon waits {fmt.full_duration(wait_s * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "

@@ -55,7 +55,7 @@ def find_silence(event: Event, history: History) -> LongSilence | None:
         return None
     beat = HEARTBEATS.get(history.protocol)
     missed = "" if beat is None else f", or {beat.name} that was missed"
-    lasted = fmt.duration(round(idle_s * SECOND_NS))
+    lasted = fmt.full_duration(round(idle_s * SECOND_NS))
     return LongSilence(
         f"nothing went in either direction for {lasted} before: possibly an idle timeout{missed}",
         f"in case it was the silence: {keep_alive(history.protocol, idle_s)}",

@@ -324,7 +324,7 @@ def test_a_standstill_explains_nothing_that_the_peer_explains_otherwise(
     assert alone(after_standstill(ended, suspended_ms)) == alone(ended)
 
 
-@pytest.mark.parametrize(("lasted_s", "said"), [(119, "1m"), (300, "5m"), (3_600, "1h00m"), (28_800, "8h00m")])
+@pytest.mark.parametrize(("lasted_s", "said"), [(119, "119 s"), (300, "5m"), (3_600, "1h00m"), (28_800, "8h00m")])
 @pytest.mark.parametrize("reason", ["", "Connection timed out"])
 def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard(
     lasted_s: float, said: str, reason: str
@@ -356,7 +356,7 @@ def test_a_standstill_that_was_over_long_before_is_a_mere_fact() -> None:
     for resumed_ms, when in {41_000.0: "until 41 s before", 5_000.0: "just before"}.items():
         assert f"; {when}, {fact}: the other" in alone(after_standstill(broken("eof"), resumed_ms=resumed_ms)).cause
     long_ago = alone(after_standstill(broken("eof"), resumed_ms=125_000.0))
-    assert long_ago.cause.endswith(f"; until 2m before, {fact}")
+    assert long_ago.cause.endswith(f"; until 2m05s before, {fact}")
     assert FIND_OUT not in long_ago.next
 
 
@@ -574,7 +574,7 @@ def test_a_timeout_of_the_peer_after_a_silence_is_possibly_an_idle_timeout(reaso
     quiet = loss(90, code=1000, reason=reason, open_s=90, meta=ages)
     verdict = opened(message("Error: password wrong", 89.7, FEED)).verdict(quiet)
     assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; last words of the peer: “Error: password wrong”, ")
-    assert verdict.cause.endswith("; nothing went in either direction for 1m before: possibly an idle timeout")
+    assert verdict.cause.endswith("; nothing went in either direction for 60 s before: possibly an idle timeout")
     busy = alone(loss(90, code=1000, reason=reason, open_s=90))
     assert "idle" not in busy.cause.partition("; ")[2].rpartition("; ")[2]
 

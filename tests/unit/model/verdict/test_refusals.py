@@ -48,7 +48,7 @@ def test_a_refused_upgrade(status: int, words: str) -> None:
     ("asked", "told"),
     [
         (" 120 ", "wsmon waits 2m, as the server asks (Retry-After: 120); "),
-        ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 1m, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
+        ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 60 s, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
         ("99999999999999", "wsmon waits 1h00m, its longest, of what the server asks (Retry-After: 99999999999999); "),
         ("soon", ""),
         ("0", ""),
