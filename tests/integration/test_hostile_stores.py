@@ -10,8 +10,9 @@ import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,12 @@ from tests.support.recordings import Recording
 from tests.support.session_events import FIRST, of, story
 from wsmon.cli.main import run
 from wsmon.clock import SystemClock
+from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.errors import StoreError, WsmonError
 from wsmon.export.formats import FORMATS
+from wsmon.model.redact.masking import Sensitive
+from wsmon.recorder.recorder import record
+from wsmon.recorder.run import RecorderOptions
 from wsmon.store.database import open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.search import skip_index
@@ -31,6 +36,8 @@ from wsmon.store.search.skip_index import SearchIndexer
 
 MUTATIONS = int(os.environ.get("WSMON_MUTATIONS", "200"))
 LANES = 8
+# Every so many of them is recorded into
+RECORDED = 4
 # Of all reading commands on one store, which take a second on an idle machine
 LIMIT_S = 60
 
@@ -150,6 +157,34 @@ def test_no_mutation_of_a_store_makes_a_reading_command_hang_or_fail_without_a_s
         shutil.rmtree(folder)
 
 
+@asynccontextmanager
+async def of_both() -> AsyncIterator[Configuration]:
+    """The connections that the store knows, so that what it says of them is read; nothing listens there."""
+    url = Sensitive("ws://127.0.0.1:1")
+    yield Configuration(None, "digest", tuple(ConnectionSpec(name, url) for name in ("nova", "b")))
+
+
+@pytest.mark.timeout(120 + MUTATIONS)
+def test_no_mutation_of_a_store_makes_a_recorder_hang_or_end_without_a_sentence(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A traceback would be an exception here, or in the log of the thread that writes."""
+    interval_s = sys.getswitchinterval()
+    monkeypatch.setattr("wsmon.recorder.recorder.POLL_S", 0.01)
+    for seed in range(0, MUTATIONS, RECORDED):
+        folder = tmp_path / str(seed)
+        folder.mkdir(mode=0o700)
+        path = folder / "store.db"
+        shutil.copyfile(store, path)
+        done = f"{seed}: {mutate(path, seed)}"
+        options = RecorderOptions(of_both, path, folder / "s.sock", "test", limit_s=0.1, state_folder=folder)
+        with in_time(done), suppress(WsmonError):
+            record(options, lambda _info: None)
+        assert [entry.exc_text or entry.exc_info for entry in caplog.records if entry.exc_info] == [], done
+        shutil.rmtree(folder)
+    sys.setswitchinterval(interval_s)
+
+
 def changed(store: Path, folder: Path, script: str) -> Path:
     path = folder / "store.db"
     shutil.copyfile(store, path)
@@ -177,6 +212,29 @@ def test_a_schema_that_wsmon_does_not_make_is_refused_by_readers_and_recorders(
     with pytest.raises(StoreError) as refused:
         opened(path)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "UPDATE rollup SET messages_in = x'00'",
+        "UPDATE rollup SET messages_in = 4611686018427387905",
+        "UPDATE meta SET value = 'x' WHERE key = 'rolled_s'",
+        "DELETE FROM meta WHERE key = 'last_id'",
+        "UPDATE search_segment SET last_id = 'null'",
+        "UPDATE connection SET spec = '{\"url\":0}'",
+        "UPDATE event SET ts_ns = 'x'",
+    ],
+)
+def test_what_no_recorder_writes_is_refused_by_a_recorder_with_a_sentence(
+    store: Path, tmp_path: Path, script: str
+) -> None:
+    tmp_path.chmod(0o700)
+    path = changed(store, tmp_path, script)
+    with pytest.raises(WsmonError) as refused:
+        record(RecorderOptions(of_both, path, tmp_path / "s.sock", "test", limit_s=2.0), lambda _info: None)
+    assert "has a value that no recorder writes" in str(refused.value)
+    assert "record into another one with --store" in str(refused.value)
 
 
 def test_ids_that_the_file_cannot_hold_are_refused(store: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.connections import spec_of
 from wsmon.store.sessions import SourceStream
+from wsmon.store.validation import Count, Id, Ns, Second, checked
 
 _RECEIVED, _SENT, _COUNTED_SECOND = (NAME_CODES[name] for name in ("message.received", "message.sent", BATCH_PROCESSED))
 
@@ -109,6 +111,8 @@ class CountedSeconds:
 # Seconds before the newest message in which their events are looked for: one is written within two seconds after its
 # own, and a slow commit delays the counters as well
 RECENT_S = 10
+# Events that are read at once
+PAGE = 200
 
 _SESSIONS = """
 SELECT connection.id, connection.name, connection.spec, session.trace_id, session.connection_id
@@ -124,6 +128,9 @@ _NEWEST_EVENTS = """
 SELECT event.ts_ns, event.name, event.size, event.error_type, event.meta, source.connection
 FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
 """
+
+
+_NEWEST_ROW = tuple[Ns, int, Count | None, str | None, str | None, Id]
 
 
 class LostSecond(NamedTuple):
@@ -154,14 +161,15 @@ def lost_seconds(connection: sqlite3.Connection, run: int) -> Iterator[LostSecon
     They are in the rollups up to the newest commit, while the rows that stand for them come a second later: what is
     lost is the difference.
     """
-    sessions = connection.execute(_SESSIONS, (run,)).fetchall()
+    sessions = checked(connection.execute(_SESSIONS, (run,)), tuple[Id, str, str, str, str])
     counted: dict[int, dict[int, Counts]] = {}
     sources: dict[int, Source] = {}
     for number, name, column, trace_id, connection_id in sessions:
         spec = spec_of(column)
         if not PROFILES[spec.profile].keeps_messages:
             recent = {"connection": number, "recent": RECENT_S}
-            counted[number] = {second: Counts(*counts) for second, *counts in connection.execute(_COUNTED, recent)}
+            rows = checked(connection.execute(_COUNTED, recent), tuple[Second, Count, Count, Count, Count])
+            counted[number] = {second: Counts(*counts) for second, *counts in rows}
             sources[number] = Source(name, spec.group, trace_id, connection_id)
     seconds = [second for of in counted.values() for second in of]
     stored = _stored(connection, min(seconds)) if seconds else {}
@@ -176,11 +184,13 @@ def lost_seconds(connection: sqlite3.Connection, run: int) -> Iterator[LostSecon
 def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
     """Count the messages since a second that rows stand for, by connection and second."""
     found: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
-    for ts_ns, name, size, error_type, meta, of in connection.execute(_NEWEST_EVENTS):
+    cursor = connection.execute(_NEWEST_EVENTS)
+    pages = iter(lambda: checked(cursor.fetchmany(PAGE), _NEWEST_ROW), [])
+    for ts_ns, name, size, error_type, meta, of in chain.from_iterable(pages):
         if ts_ns < since_s * SECOND_NS:
             break
         if name == _COUNTED_SECOND:
-            said = msgspec.json.decode(meta, type=_Meta)
+            said = msgspec.json.decode(meta or "", type=_Meta)
             found[of, said.since_ns // SECOND_NS].update(
                 received=said.received.count,
                 received_bytes=said.received.total_size,

@@ -29,7 +29,7 @@ from wsmon.store.schema import (
     SCHEMA_VERSION,
 )
 from wsmon.store.sessions import close_cut_off
-from wsmon.store.validation import check_schema
+from wsmon.store.validation import BAD_VALUES, Id, Ns, bad_value, check_schema, checked, meta_value
 from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600
@@ -101,8 +101,7 @@ class Database:
     @property
     def last_id(self) -> int:
         """The newest id that was ever assigned and committed."""
-        (last_id,) = self.connection.execute("SELECT value FROM meta WHERE key = ?", (META_LAST_ID,)).fetchone()
-        return int(last_id)
+        return meta_value(self.connection, META_LAST_ID)
 
     def continue_after(self, last_id: int) -> None:
         """Assign ids from the next one on: an earlier file, which was set aside, has those up to ``last_id``."""
@@ -120,11 +119,11 @@ class Database:
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
             self.interrupted_incidents = tuple(
-                InterruptedIncident(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall()
+                InterruptedIncident(*row) for row in checked(connection.execute(_OPEN_INCIDENTS), tuple[Id, str, str])
             )
             self.lost_seconds = tuple(
                 second
-                for (cut_off,) in connection.execute("SELECT id FROM run WHERE end IS NULL").fetchall()
+                for (cut_off,) in checked(connection.execute("SELECT id FROM run WHERE end IS NULL"), tuple[Id])
                 for second in lost_seconds(connection, cut_off)
             )
             mark_cut_off(connection)
@@ -187,15 +186,10 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
         _prepare(connection, path, version, migrate)
         check_names(connection, path)
         (store_id,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_STORE_ID,)).fetchone()
-    except sqlite3.Error as error:
+    except BaseException as error:
         connection.close()
-        raise store_error(error, path) from error
-    # The text of a schema, in a store of another source
-    except UnicodeDecodeError as error:
-        connection.close()
-        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
-    except BaseException:
-        connection.close()
+        if (cause := refusal(error, path)) is not None:
+            raise cause from error
         raise
     return Database(path, connection, str(store_id))
 
@@ -204,14 +198,29 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
     """Run the block in one transaction; where SQLite fails, roll back and raise ``StoreError``."""
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield connection
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise store_error(error, path) from error
+        with refusing(path):
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def refusal(error: BaseException, path: Path) -> StoreError | None:
+    """Return what SQLite, or a value that no recorder writes, means for users; ``None`` for other errors."""
+    if isinstance(error, sqlite3.Error):
+        return store_error(error, path)
+    return bad_value(error, path, "record into another one with --store") if isinstance(error, BAD_VALUES) else None
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Raise ``StoreError`` where the block fails for what is in the store."""
+    try:
+        yield
+    except (sqlite3.Error, *BAD_VALUES) as error:
+        raise refusal(error, path) or error from error
 
 
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
@@ -334,12 +343,10 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
 
 def mark_cut_off(connection: sqlite3.Connection) -> None:
     """End runs without an end, their sessions and incidents, at the time of the newest event."""
-    cut_off = connection.execute("SELECT id, started_ns FROM run WHERE end IS NULL").fetchall()
+    cut_off = checked(connection.execute("SELECT id, started_ns FROM run WHERE end IS NULL"), tuple[Id, Ns])
     for run, started_ns in cut_off:
-        (ended_ns,) = connection.execute(
-            "SELECT coalesce(max(ts_ns), ?) FROM event WHERE id = (SELECT value FROM meta WHERE key = ?)",
-            (started_ns, META_LAST_ID),
-        ).fetchone()
+        newest = "SELECT coalesce(max(ts_ns), ?) FROM event WHERE id = (SELECT value FROM meta WHERE key = ?)"
+        ((ended_ns,),) = checked(connection.execute(newest, (started_ns, META_LAST_ID)), tuple[Ns])
         ended_ns = max(started_ns, ended_ns)
         close_cut_off(connection, run)
         connection.execute("UPDATE run SET ended_ns = ?, end = 'abrupt' WHERE id = ?", (ended_ns, run))

@@ -23,6 +23,7 @@ from wsmon.store.lifecycle import ERRORS, MESSAGES_IN, MESSAGES_OUT
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sessions import SourceStream
+from wsmon.store.validation import Id, checked, checked_events
 
 _TYPE = DIMENSIONS["type"]
 _ERROR_TYPE = DIMENSIONS["error_type"]
@@ -190,12 +191,13 @@ class VerdictRunner:
     def _read_back(self, record: ConnectionRecord) -> None:
         """Read the history of a connection that earlier runs recorded."""
         self._histories.of(record.name)
-        newest: list[_Transition] = self._connection.execute(_NEWEST, (record.id, READ_BACK)).fetchall()
+        newest: list[_Transition] = checked(
+            self._connection.execute(_NEWEST, (record.id, READ_BACK)), tuple[Id, Id, int, int, int]
+        )
         source = Source(record.name)
         for event_id in sorted(self._history_ids(newest)):
-            row = self._connection.execute(_EVENT, (event_id,)).fetchone()
             # It may be pruned
-            if row is not None:
+            for row in checked_events(self._connection.execute(_EVENT, (event_id,)).fetchall()):
                 self._histories.observe(event_of(row, {row[3]: source}))
 
     def _history_ids(self, newest: Sequence[_Transition]) -> Iterable[int]:

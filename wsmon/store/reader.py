@@ -11,8 +11,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
-
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.snapshot import SearchProgress, SessionRange, Snapshot, StoreBounds
@@ -29,6 +27,7 @@ from wsmon.store.sessions import session_lives, session_spans, trace_spans
 from wsmon.store.snapshot import StoreExtent, snapshot
 from wsmon.store.statistics import covering_buckets, density, statistics, trend
 from wsmon.store.timeline import LaneScope, clock_turns, lane_titles, lanes, problems_near
+from wsmon.store.validation import BAD_VALUES, bad_value
 
 
 class ReadTransaction:
@@ -64,11 +63,8 @@ class ReadTransaction:
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
                 raise InterruptedError("the read was interrupted") from error
             raise read_error(error, self._store.path) from error
-        # A number of SQLite that overflows, a text of JSON that is nested too deeply
-        except (msgspec.DecodeError, OverflowError, RecursionError, UnicodeDecodeError) as error:
-            raise StoreError(
-                f"the store {self._store.path} has a value that no recorder writes ({error})", "it was left as it is"
-            ) from error
+        except BAD_VALUES as error:
+            raise bad_value(error, self._store.path, "it was left as it is") from error
         finally:
             self._end_transaction()
 

@@ -23,6 +23,7 @@ from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
 from wsmon.store.search.skip_index import forget_segments
+from wsmon.store.validation import Second, checked, meta_value
 
 # Target duration of a slice: well below the 50 ms that a commit may wait
 SLICE_NS = 20_000_000
@@ -107,7 +108,8 @@ class Retention:
         rolled_s = self._meta(META_ROLLED_S)
         for level, age_s in ROLLUP_AGE_S.items():
             end = min(now_s, rolled_s) - age_s
-            (first,) = self._connection.execute("SELECT min(bucket) FROM rollup WHERE level = ?", (level,)).fetchone()
+            oldest = self._connection.execute("SELECT min(bucket) FROM rollup WHERE level = ?", (level,))
+            ((first,),) = checked(oldest, tuple[Second | None])
             if first is None or first >= end:
                 continue
             end = min(end, first + ROLLUP_SLICE * level)
@@ -154,8 +156,7 @@ class Retention:
             self._slice = min(LARGEST_SLICE_EVENTS, self._slice * 2)
 
     def _meta(self, key: str) -> int:
-        (value,) = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return int(value)
+        return meta_value(self._connection, key)
 
 
 # Between two slices: nine tenths of the time are left to events

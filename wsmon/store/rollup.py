@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from types import GenericAlias
 from typing import Any
 
 from wsmon.model.histogram import merge
@@ -19,6 +20,7 @@ from wsmon.model.metrics import ConnectionTotals, Distribution
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, storable, unpack
 from wsmon.store.connections import ConnectionRecord
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
+from wsmon.store.validation import Count, Id, Second, checked, meta_value
 
 # Of a key
 KEY_CHARS = 120
@@ -258,6 +260,12 @@ _METRIC = MultiRowInsert(
 )
 
 _REMOVE = "DELETE FROM rollup_dim WHERE level = ? AND bucket = ? AND connection = ? AND dimension = ? AND key = ?"
+_PLACE = (Id, Second, Id)
+_ROWS = {
+    "rollup": GenericAlias(tuple, (*_PLACE, *(Count for _ in COUNTERS))),
+    "rollup_dim": GenericAlias(tuple, (*_PLACE, Id, str, Count)),
+    "rollup_metric": GenericAlias(tuple, (*_PLACE, Id, Count, Count, Count, bytes)),
+}
 _WHERE_ONE = "WHERE level = ? AND bucket = ? AND connection = ?"
 _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
 
@@ -268,7 +276,7 @@ class Rollups:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         # The longer buckets are complete up to this second
-        (self.rolled_s,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_ROLLED_S,)).fetchone()
+        self.rolled_s = meta_value(connection, META_ROLLED_S)
         self._held: dict[_Key, Bucket] = {}
         # Since the last commit, in their order: second, connection, what happened
         self._uncommitted: list[tuple[int, int, Bucket]] = []
@@ -392,15 +400,14 @@ class Rollups:
         """Load buckets of the store into memory."""
 
         def rows(table: str) -> Iterator[tuple[Bucket, tuple[Any, ...]]]:
-            for level, second, connection_id, *rest in self._connection.execute(
-                f"SELECT * FROM {table} {where}", parameters
-            ):
+            found = self._connection.execute(f"SELECT * FROM {table} {where}", parameters)
+            for level, second, connection_id, *rest in checked(found, _ROWS[table]):
                 yield self._held.setdefault((level, second, connection_id), Bucket()), tuple(rest)
 
         for bucket, counters in rows("rollup"):
             bucket.counters = list(counters)
         for bucket, (dimension, key, n) in rows("rollup_dim"):
-            bucket.dims[dimension, str(key)] = n
+            bucket.dims[dimension, key] = n
             bucket.keys[dimension] += key != OTHER
         for bucket, (metric, count, total, greatest, hist) in rows("rollup_metric"):
             bucket.sums[metric] = (count, total, greatest)

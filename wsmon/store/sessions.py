@@ -147,7 +147,8 @@ class SourceRows:
         self._connection = connection
         self._run = run
         self._connections = connections
-        (self._next_id,) = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM source").fetchone()
+        newest = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM source")
+        ((self._next_id,),) = checked(newest, tuple[Id])
         # By connection, trace and session
         self._streams: dict[tuple[str, str, str], SourceStream] = {}
         self._new_sources: list[SqlValue] = []
@@ -286,6 +287,9 @@ ORDER BY id
 """
 
 
+_BEGUN_ROW = tuple[int, Ns, Ns, str | None, str | None, str, str | None]
+
+
 class SpanRows:
     """The span rows since the last commit; a span is written with the event that ended it."""
 
@@ -334,20 +338,20 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
     They end with the last event of their session, since their real end is unknown.
     """
     rows: list[SqlValue] = []
-    for source, connection_id, name, started_ns, first_id, last_id in connection.execute(_OPEN_SESSIONS, (run,)):
-        last = connection.execute(_MOMENT, (last_id,)).fetchone()
-        if last is None:
+    sessions = checked(connection.execute(_OPEN_SESSIONS, (run,)), tuple[Id, str, str, Ns, Id, Id])
+    for source, connection_id, name, started_ns, first_id, last_id in sessions:
+        last = checked(connection.execute(_MOMENT, (last_id,)), tuple[Ns, Ns])
+        if not last:
             # Pruned, and its spans with it
             continue
-        ended = Instant(*last)
-        first = connection.execute(_MOMENT, (first_id,)).fetchone()
-        began = Instant(started_ns, ended.mono_ns - (ended.ts_ns - started_ns)) if first is None else Instant(*first)
+        ended = Instant(*last[0])
+        first = checked(connection.execute(_MOMENT, (first_id,)), tuple[Ns, Ns])
+        began = Instant(*first[0]) if first else Instant(started_ns, ended.mono_ns - (ended.ts_ns - started_ns))
         error = "the recorder was cut off"
         took_ns = ended.mono_ns - began.mono_ns
         spans = [session_span(connection_id, name, began, took_ns, "error", CUT_OFF, error)]
-        for code, ts_ns, mono_ns, label, ref, span_id, parent_id in connection.execute(
-            _BEGUN, (first_id, last_id, source, source)
-        ).fetchall():
+        begun = connection.execute(_BEGUN, (first_id, last_id, source, source))
+        for code, ts_ns, mono_ns, label, ref, span_id, parent_id in checked(begun, _BEGUN_ROW):
             operation = BEGINS[NAMES[code]]
             spans.append(
                 Span(

@@ -5,7 +5,7 @@ store has the tables and indexes of its version and nothing else, but for what e
 (``views.EXPORT_SCHEMA``), with exactly those texts.
 
 SQLite keeps any value in any column. A row that the recorder cannot have written raises ``msgspec.ValidationError``,
-which ``ReadTransaction`` turns into a ``StoreError``.
+which readers and the writer turn into a ``StoreError`` (``bad_value``).
 """
 
 from __future__ import annotations
@@ -133,6 +133,24 @@ _EVENT = GenericAlias(
         Any,
     ),
 )
+
+
+# Also a number of SQLite that overflows, and a text of JSON that is nested too deeply
+BAD_VALUES = (msgspec.DecodeError, OverflowError, RecursionError, UnicodeDecodeError)
+
+
+def bad_value(error: BaseException, path: Path, hint: str) -> StoreError:
+    """Make the error, for users, of one of ``BAD_VALUES`` that a store raised."""
+    return StoreError(f"the store {path} has a value that no recorder writes ({error})", hint)
+
+
+def meta_value(connection: sqlite3.Connection, key: str) -> int:
+    """Return a number of the table ``meta``; raises ``msgspec.ValidationError`` where it is none, or missing."""
+    rows = checked(connection.execute("SELECT value FROM meta WHERE key = ?", (key,)), tuple[Id])
+    if not rows:
+        raise msgspec.ValidationError(f"meta has no {key}")
+    value: int = rows[0][0]
+    return value
 
 
 def checked(rows: Iterable[Any], kind: Any) -> list[Any]:

@@ -23,7 +23,7 @@ from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
-from wsmon.store.database import Database, file_system_fault, primary_code, store_error
+from wsmon.store.database import Database, file_system_fault, primary_code, refusal, refusing, store_error
 from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
 from wsmon.store.search.skip_index import SearchIndexer
@@ -101,14 +101,15 @@ class Writer:
         self._on_failure = on_failure
         self._on_notable = on_notable
         found_by = all_detectors() if detectors is None else detectors
-        self._fold = Fold(database.connection, database.run, self.committed_id, found_by)
+        with refusing(database.path):
+            self._fold = Fold(database.connection, database.run, self.committed_id, found_by)
+            self._indexer = SearchIndexer(database.connection, database.path)
         self._detected_mono_ns = 0
         # Monotonic time by which detectors judge: everything that arrived before it has been folded
         self._complete_until_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._pruning = PruneSchedule(self._retention, clock)
-        self._indexer = SearchIndexer(database.connection, database.path)
         # Configurations that were reloaded since the last batch, oldest first; filled by any thread
         self._configurations: deque[tuple[tuple[ConnectionSpec, ...], Thresholds]] = deque()
         self._renew = renew
@@ -188,7 +189,7 @@ class Writer:
             self._database.close()
         except Exception as error:  # noqa: BLE001 - the border of the thread: its owner gets every failure
             self._database.connection.close()
-            self._on_failure(error)
+            self._on_failure(refusal(error, self._database.path) or error)
 
     def _record(self, batch: Batch) -> None:
         """Fold a batch, run the detectors, commit."""

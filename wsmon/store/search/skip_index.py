@@ -30,7 +30,7 @@ from wsmon.store.search.block_filter import (
     text_marks,
     tokens_of,
 )
-from wsmon.store.validation import Id, Ns, checked
+from wsmon.store.validation import Id, Ns, checked, meta_value
 
 # A block has fewer events where they have many tokens: with most of the marks, it would pass every search
 BLOCK_EVENTS = 256
@@ -48,14 +48,13 @@ SELECT id, ts_ns, source, name, coalesce(CAST(payload AS BLOB), x''),
 FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
 """
 _INDEXED_TO = "SELECT coalesce(max(last_id), 0) FROM search_segment"
-_OLDEST_ID = "SELECT value FROM meta WHERE key = ?"
 _FIRST_KEPT = "SELECT coalesce(min(first_id), ?) FROM search_segment WHERE last_id >= ?"
 _INSERT_SEGMENT = """
 INSERT INTO search_segment (first_id, last_id, first_ns, last_ns, starts) VALUES (?, ?, ?, ?, ?)
 """
 _INSERT_PAGE = "INSERT INTO search_page (id, masks) VALUES (?, ?)"
 
-_Row = tuple[int, int, int, int, bytes, bytes]
+_Row = tuple[Id, Ns, Id, int, bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -78,8 +77,8 @@ class SearchIndexer:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        (self._next_id,) = connection.execute(_INDEXED_TO).fetchone()
-        self._next_id += 1
+        ((indexed_id,),) = checked(connection.execute(_INDEXED_TO), tuple[Id])
+        self._next_id = indexed_id + 1
         self._segment = _SegmentBuilder()
 
     def index(self, last_id: int, is_over: Callable[[], bool]) -> bool:
@@ -90,8 +89,7 @@ class SearchIndexer:
         while True:
             if len(self._segment.starts) == BLOCKS:
                 self._write()
-            (oldest_id,) = self._connection.execute(_OLDEST_ID, (META_OLDEST_ID,)).fetchone()
-            self._next_id = max(self._next_id, oldest_id)
+            self._next_id = max(self._next_id, meta_value(self._connection, META_OLDEST_ID))
             if self._next_id + BLOCK_EVENTS - 1 > last_id:
                 return False
             if not self._add_block(last_id):
@@ -146,10 +144,10 @@ class SearchIndexer:
                 rows.append(row)
                 size_bytes += len(row[4])
                 if len(rows) >= STEP_EVENTS or size_bytes >= STEP_BYTES:
-                    yield rows
+                    yield checked(rows, _Row)
                     rows, size_bytes = [], 0
             if rows:
-                yield rows
+                yield checked(rows, _Row)
         finally:
             cursor.close()
 
@@ -170,7 +168,7 @@ class SearchIndexer:
 
 def forget_segments(connection: sqlite3.Connection, oldest_id: int) -> None:
     """Delete the segments all of whose events are older than an id, within the caller's transaction."""
-    (first_kept,) = connection.execute(_FIRST_KEPT, (oldest_id, oldest_id)).fetchone()
+    ((first_kept,),) = checked(connection.execute(_FIRST_KEPT, (oldest_id, oldest_id)), tuple[Id])
     connection.execute("DELETE FROM search_segment WHERE first_id < ?", (first_kept,))
     connection.execute("DELETE FROM search_page WHERE id < ?", (first_kept * PAGES,))
 
