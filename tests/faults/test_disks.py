@@ -49,6 +49,7 @@ def remount(disk: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
 
 
+@pytest.mark.timeout(200)
 async def test_a_file_system_that_is_full_and_freed_loses_only_what_it_says(
     home: Home, peers: Peers, small_disk: Path
 ) -> None:

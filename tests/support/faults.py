@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from tests.support.processes import POLL_S, Home, Recorder, stored
 from wsmon.cli.stores import greeting, socket_of
 from wsmon.control.client import RecorderClient
 from wsmon.demo.server import ScenarioServer
@@ -127,7 +127,7 @@ class Viewer:
 
     async def until(self, condition: Callable[[Health], bool]) -> Health:
         """The first sample for which the condition holds."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(LONG_S):
             while (health := self._client.health) is None or not condition(health):
                 self._changed.clear()
                 await self._changed.wait()
