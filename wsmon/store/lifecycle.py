@@ -330,5 +330,5 @@ def _number(event: Event, key: str) -> int | None:
 
 
 def _whole(value: Json) -> int | None:
-    """A number that the store can add to others; an import may bring any."""
-    return value if isinstance(value, int) and abs(value) < _GREATEST else None
+    """A number that the store can add to its counts; an import may bring any."""
+    return value if isinstance(value, int) and 0 <= value < _GREATEST else None

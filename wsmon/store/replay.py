@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 import wsmon
+from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.model.units import SECOND_NS
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
@@ -18,6 +19,7 @@ from wsmon.store.fold import Fold
 from wsmon.store.opening import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, StoreOrigin
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.validation import BAD_VALUES
 
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"
@@ -134,11 +136,19 @@ class Replay:
 
 @contextmanager
 def replaying(path: Path, origin: StoreOrigin = UNKNOWN) -> Iterator[Replay]:
-    """A store to fill in the block, complete at its end; the file is unusable where the block fails."""
+    """A store to fill in the block, complete at its end; the file is unusable where the block fails.
+
+    Raises ``StoreError`` for events with counts that no recorder writes: they are read back from the new store.
+    """
     replay = Replay(path, origin)
     try:
         yield replay
         replay.finish()
+    except BAD_VALUES as error:
+        replay.abandon()
+        raise StoreError(
+            f"the events have a value that no recorder writes ({error})", "no store was made of them"
+        ) from error
     except BaseException:
         replay.abandon()
         raise

@@ -45,6 +45,14 @@ def test_what_happened_is_counted_anew(tmp_path: Path) -> None:
     assert stored(path, "SELECT open_ns, ended_ns FROM session") == [(at_ns(1), at_ns(3))]
 
 
+def test_counts_below_zero_in_events_are_not_counted(tmp_path: Path) -> None:
+    """What is counted is read back at the next run, and no recorder writes such counts."""
+    shed = event("self.shed", 1, NAME, meta={"name": "message.received", "events": -1, "size_bytes": -(2**62)})
+    with replaying(tmp_path / "store.db") as replay:
+        replay.write([with_id(dialled(0, NAME), 1), with_id(shed, 2), with_id(dialled(2, NAME), 3, run=2)])
+    assert stored(tmp_path / "store.db", "SELECT n FROM rollup_dim WHERE n <= 0") == []
+
+
 def test_connections_are_named_as_their_events_tell_them(tmp_path: Path) -> None:
     first = with_id(dialled(0, NAME), 1)
     source = msgspec.structs.replace(first.source, group="markets")
