@@ -61,7 +61,7 @@ _CODE = re.compile(rb"(?<![A-Za-z0-9_.-])code(?=\\*[\"']|=|%)")
 # A status or a close code
 _SMALL_NUMBER = re.compile(rb"[0-9]{1,4}")
 
-# Steps (budget.py) of a word that is no key of a credential, of one that is
+# Steps of a word that is no key of a credential, of one that is
 _WORD_STEPS = 1
 _VALUE_STEPS = 8
 

@@ -40,7 +40,7 @@ _EVIDENCE = re.compile(rb"null|true|false|none|nil|undefined", re.IGNORECASE)
 _LONGEST_EVIDENCE = len(b"undefined")
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*+")
 
-# Steps (budget.py) of a string in a list or an object that is a value; a run of brackets takes one
+# Steps of a string in a list or an object that is a value; a run of brackets takes one
 _STRING_STEPS = 4
 _QUOTES = (b'"', b"'")
 

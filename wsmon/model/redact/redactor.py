@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import regex
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
@@ -86,7 +86,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*[ \t]+")
 # How long a pattern of the user may take: as long as all other redaction
 _PATTERN_LIMIT_S = 0.005
 _PATTERN_LIMIT_S_PER_BYTE = 50e-9
-# Steps of a match of one (budget.py)
+# A message is searched for keys in pieces of this size
+_PIECE_BYTES = 16 * 1024
+# Escapes of characters that one step reads
+_ESCAPES_PER_STEP = 2
+# Steps of a match of a pattern
 _MATCH_STEPS = 2
 
 
@@ -125,9 +129,14 @@ class Redactor:
         # Bytes of each needle before and behind the word
         self._surplus = tuple(short.get(needle, (0, 0)) for needle in needles)
         self._find_keys = _searcher(needles).find_matches_as_indexes
+        self._longest_key = max(map(len, needles))
         added = {needle for needle in key_needles if not any(mark in needle for mark in MARKS)}
         escaped = {json.dumps(needle.decode())[1:-1].lower().encode() for needle in added}
-        self._find_any = _searcher(_shortest({*MARKS, *added, *escaped, *self._values.needles})).find_matches_as_indexes
+        marks = _shortest({*MARKS, *added, *escaped, *self._values.needles})
+        self._find_any = _searcher(marks).find_matches_as_indexes
+        self._longest_mark = max(map(len, marks))
+        # Whether no key and no secret has other characters
+        self._is_ascii = all(needle.isascii() for needle in {*key_needles, *self._values.needles})
         # Of the last message that was changed: whether a part of it was not read, and masked
         self.is_over_budget = False
 
@@ -138,7 +147,7 @@ class Redactor:
         more steps than ``StepBudget`` has, the rest of it is masked, and where a pattern takes too long, all of it;
         ``is_over_budget`` says so of the last message that was changed.
         """
-        if not self._find_any(payload.lower()) and not self._patterns:
+        if not self._is_suspicious(payload.lower()) and not self._patterns:
             return payload, False
         self.is_over_budget = False
         masked = payload
@@ -206,7 +215,9 @@ class Redactor:
         return MASK.join(self._any_secret.sub(MASK, piece) for piece in text.split(MASK))
 
     def _ranges(self, payload: bytes, budget: StepBudget) -> Iterator[ByteRange]:
-        unescaped = UnescapedText(payload)
+        unescaped = UnescapedText(payload, _ESCAPES_PER_STEP * budget.left, is_ascii=self._is_ascii)
+        if unescaped.unread_at is not None:
+            yield budget.rest(unescaped.unread_at, payload)
         text = unescaped.text
         lowered = text.lower()
         strings = JsonStrings()
@@ -225,10 +236,16 @@ class Redactor:
                     ByteRange(unescaped.original(start), unescaped.original(end), mask) for start, end, mask in ranges
                 )
 
+    def _is_suspicious(self, lowered: bytes) -> bool:
+        """Whether a message may have something to mask."""
+        if len(lowered) <= _PIECE_BYTES:
+            return bool(self._find_any(lowered))
+        return any(True for _ in found_in_pieces(self._find_any, lowered, self._longest_mark))
+
     def _hits(self, lowered: bytes) -> Iterator[tuple[int, int]]:
         """Yield where the words of credential keys stand, without what surrounds a short one."""
         surplus = self._surplus
-        for needle, start, end in self._find_keys(lowered):
+        for needle, start, end in found_in_pieces(self._find_keys, lowered, self._longest_key):
             before, behind = surplus[needle]
             yield start + before, end - behind
 
@@ -298,6 +315,27 @@ def _shortest(needles: set[bytes]) -> tuple[bytes, ...]:
     return tuple(
         sorted(needle for needle in needles if not any(other != needle and other in needle for other in needles))
     )
+
+
+def found_in_pieces(
+    find: Callable[[bytes], list[tuple[int, int, int]]], text: bytes, longest: int, piece_bytes: int = _PIECE_BYTES
+) -> Iterator[tuple[int, int, int]]:
+    """Yield what ``find`` returns for a text: needle, start and end, found a piece at a time.
+
+    ``find`` makes a list of all matches, hundreds of thousands in the worst message, of which the first may be enough.
+    ``longest`` is the length of the longest needle.
+    """
+    at = 0
+    while at < len(text):
+        piece = text[at : at + piece_bytes + longest - 1] if at or len(text) > piece_bytes else text
+        begun_at = at
+        at += piece_bytes
+        for needle, start, end in find(piece):
+            # One that begins in the next piece is found there
+            if start >= piece_bytes and piece is not text:
+                break
+            yield needle, begun_at + start, begun_at + end
+            at = max(at, begun_at + end)
 
 
 def _searcher(needles: tuple[bytes, ...]) -> BytesAhoCorasick:

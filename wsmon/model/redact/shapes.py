@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.strings import JsonStrings
 
-# Steps of a match (budget.py)
+# Steps of a match
 _SHAPE_STEPS = 2
 
 _BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)

@@ -35,7 +35,7 @@ _TEXT = re.compile(rb"\"((?:[^\"\\]++|\\.)++)\"", re.DOTALL)
 # In lower case; a message that authenticates contains one of them
 _LOGIN_MARKS = (b"auth", b"login", b"logon", b"signin")
 
-# Steps of such a member (budget.py)
+# Steps of such a member
 _STEPS = 8
 
 

@@ -66,6 +66,8 @@ def _is_escaped(text: bytes, low: int, at: int) -> bool:
 
 
 _ESCAPE = re.compile(rb"((?<!\\)\\++u[0-9a-fA-F]{4})")
+# Built-in keys have no other characters; texts in other scripts are often escaped as a whole
+_ASCII_ESCAPE = re.compile(rb"((?<!\\)\\++u00[2-7][0-9a-fA-F])")
 # An escape within an escaped escape (\u005cu0074) is visible after the next pass; more levels do not occur
 _PASSES = 3
 # Longer ones have more backslashes than nesting gives them, and are not kept in the cache
@@ -77,16 +79,20 @@ class UnescapedText:
     r"""A message without its ``\uXXXX`` escapes: ``original(i)`` is the offset in the message of ``text[i]``.
 
     ``"\u0074oken"`` is the key ``token``, and serialisers that avoid quotes nest JSON as ``{\u0022token\u0022: …}``:
-    keys are searched for in the unescaped text, masks are applied to the original.
+    keys are searched for in the unescaped text, masks are applied to the original. Past ``most`` escapes the rest stays
+    as it is, and ``unread_at`` is the offset in the message from which it does; ``is_ascii`` leaves out escapes of
+    other characters than those of ASCII.
     """
 
-    __slots__ = ("_maps", "text")
+    __slots__ = ("_maps", "text", "unread_at")
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, most: int = 0, *, is_ascii: bool = False) -> None:
         self.text = message
+        self.unread_at: int | None = None
         self._maps: list[tuple[list[int], list[int]]] = []
+        escape = _ASCII_ESCAPE if is_ascii else _ESCAPE
         for _ in range(_PASSES):
-            if b"\\u" not in self.text or not self._unescape():
+            if b"\\u" not in self.text or not self._unescape(escape, most) or self.unread_at is not None:
                 break
 
     @property
@@ -102,10 +108,12 @@ class UnescapedText:
             at = origins[piece] + (0 if is_escape else at - starts[piece])
         return at
 
-    def _unescape(self) -> bool:
+    def _unescape(self, escape: re.Pattern[bytes], most: int) -> bool:
         """Run one pass; return whether the text changed. Pieces alternate: verbatim, escape, verbatim, …"""
-        pieces = _ESCAPE.split(self.text)
+        pieces = escape.split(self.text, maxsplit=most)
         escapes = pieces[1::2]
+        if most and len(escapes) == most and escape.search(pieces[-1]):
+            self.unread_at = self.original(len(self.text) - len(pieces[-1]))
         plain = [_cached_plain(each) if len(each) <= _CACHED_ESCAPE_BYTES else _plain(each) for each in escapes]
         if plain == escapes:
             return False

@@ -31,7 +31,7 @@ _BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for co
 # Levels of JSON within JSON, as deep as messages nest it
 _LEVELS = 4
 
-# Steps (budget.py) of a secret, and of a URL or a parameter
+# Steps of a secret, and of a URL or a parameter
 _SECRET_STEPS = 4
 _URL_STEPS = 3
 

@@ -28,6 +28,19 @@ def test_offsets_in_the_text_lead_back_to_the_message() -> None:
     assert (unescaped.is_original, UnescapedText(b"plain").is_original) == (False, True)
 
 
+def test_escapes_past_the_most_stay_and_the_first_of_them_is_named() -> None:
+    message = rb'{"\u0061":"\u0062\u0063\u0064"}'
+    unescaped = UnescapedText(message, 2)
+    assert (unescaped.text, unescaped.unread_at) == (rb'{"a":"b\u0063\u0064"}', message.index(rb"\u0063"))
+    assert (UnescapedText(message, 4).unread_at, UnescapedText(message).unread_at) == (None, None)
+
+
+def test_escapes_of_other_scripts_are_left_out_where_asked() -> None:
+    message = rb"\u4e2d\u0061\u00e4\u005c\u0062"
+    assert UnescapedText(message, is_ascii=True).text == rb"\u4e2da\u00e4\\b"
+    assert UnescapedText(message).text == "中aä\\\\b".encode()
+
+
 def test_the_string_around_an_offset_ends_at_its_own_quote() -> None:
     text = rb'{"a":"x\"y","b":1,"c":"open'
     ends = [JsonStrings().end_around(text, at) for at in range(len(text) + 1)]
