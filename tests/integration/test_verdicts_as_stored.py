@@ -143,7 +143,7 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
 
 
 REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
-    200: ('Content-Type = "text/html"', "OK", "a web page answered instead of the service", "open the URL with https"),
+    200: ('Content-Type = "text/html"', "OK", "a web page answered instead of the service", "check host and path"),
     400: ("", "Bad Request", "does not accept the request as an upgrade", "compare URL, Host, Origin"),
     401: ('WWW-Authenticate = "Bearer"', "Unauthorized", "wants credentials that it did not get", "check the cred"),
     403: ("", "Forbidden", "the server does not allow this", "check what the credentials are allowed to do"),
@@ -172,7 +172,7 @@ BROKEN: Mapping[str, tuple[str, Told]] = {
     "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "look in the log")),
     "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "look in the log")),
     "freeze": (PINGS, Told("heartbeat", GAVE_UP, "possibly the server answers no pings", "check whether the server")),
-    "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "the server is alive", "raise ping")),
+    "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "data still arrived", "raise ping")),
     "invalid_utf8": ("", Told("us", "1007 invalid UTF-8, sent by us", "text that is not valid UTF-8", "report it")),
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
     "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),

@@ -65,7 +65,13 @@ PROXY_CLUES: Final = (
         ("407", "authenticat", "credential"),
         Advice("the proxy wants credentials", "put the credentials of the proxy into its URL"),
     ),
-    Clue(("403", "not allowed"), Advice("the proxy does not allow this host", "ask who runs the proxy")),
+    Clue(
+        ("403", "not allowed"),
+        Advice(
+            "the proxy does not allow this: possibly the host, the port, or this client",
+            "ask who runs the proxy; many proxies let only port 443 through",
+        ),
+    ),
     Clue(
         ("503",),
         Advice(
@@ -405,13 +411,16 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
     if not waited_ns and silent_ns < _SILENT_NS:
         return Advice(f"data still arrived {when}, and not what the heartbeat waited for", step)
     if silent_ns < _ALIVE * waited_ns:
-        alive = f"data still arrived {when}: the server is alive, and does not answer"
+        behind = "or the answer waits behind the data"
         if is_protocol:
-            return Advice(f"{alive} the heartbeat in time", step)
+            observed = f"data still arrived {when}, and no answer to the heartbeat came in time"
+            return Advice(f"{observed}: possibly the server does not answer it, {behind}", step)
+        observed = f"data still arrived {when}, and no pong came in time"
         if has_answers:
-            return Advice(f"{alive} pings in time", "raise ping.timeout")
+            return Advice(f"{observed}: possibly the server answers late, {behind}", "raise ping.timeout")
         return Advice(
-            f"{alive} pings in time", "raise ping.timeout; if the server never answers pings, set ping.interval = 0"
+            f"{observed}: possibly the server does not answer pings, {behind}",
+            "raise ping.timeout; if the server never answers pings, set ping.interval = 0",
         )
     observed = f"nothing at all arrived for {fmt.full_duration(silent_ns)}"
     if silent_ns < waited_ns - _ON_ITS_WAY_NS:

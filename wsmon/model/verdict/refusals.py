@@ -41,11 +41,16 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
         "check the account at the service: its plan and its payments",
     ),
     403: Advice(
-        "the server does not allow this: rights, Origin, address or country, or a firewall in front of it",
-        "check what the credentials are allowed to do, the Origin header, and whether this address may connect",
+        "the server does not allow this: possibly rights, Origin, address or country, a firewall in front of "
+        "it, or host and path of the URL",
+        "check what the credentials are allowed to do, the Origin header, host and path of the URL, and whether this "
+        "address may connect",
     ),
     404: Advice("there is nothing at this path", "check the path of the URL, and which host serves it"),
-    405: Advice("this path is no WebSocket endpoint", "check the path of the URL"),
+    405: Advice(
+        "this path does not take GET, with which an upgrade begins: likely it is no WebSocket endpoint",
+        "check the path of the URL",
+    ),
     407: Advice("a proxy wants credentials", "put the credentials of the proxy into its URL"),
     408: Advice(
         "the server waited too long for the request",
@@ -61,12 +66,13 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
         "check the host of the URL and the Host header",
     ),
     426: Advice(
-        "the server wants another version of the protocol, or something on the way removed the Upgrade header",
+        "possibly the server wants another version of the protocol, or something on the way removed the Upgrade header",
         "check the proxies on the way, the Upgrade and Sec-WebSocket-Version headers of the answer, and the path",
     ),
     429: Advice(
-        "the server limits how often one may connect, and the limit was reached",
-        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        "the server limits how often one may connect, or how many connections there may be, and the limit was reached",
+        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "credentials",
     ),
     451: Advice("the server may not serve this address for legal reasons", "ask the operator of the service"),
     500: Advice("the server met an error of its own", "report it to the operator of the server, with the time"),
@@ -75,7 +81,9 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
         "a gateway before the server got no proper answer from it: likely it is down, restarts, or took too long",
         _OVERLOAD,
     ),
-    503: Advice("the server is overloaded or under maintenance", _OVERLOAD),
+    503: Advice(
+        "the server cannot serve at the moment: possibly it is restarting, overloaded or under maintenance", _OVERLOAD
+    ),
     504: Advice("a gateway before the server waited for it in vain", _OVERLOAD),
     511: Advice(
         "the network here wants a login before it lets anything through",
@@ -84,11 +92,13 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
 }
 
 _WEB_PAGE = Advice(
-    "a web page answered instead of the service: the login page of a network, or a web server at this address",
-    "open the URL with https:// in a browser on this machine, and log in or correct the host and the path",
+    "a web page answered instead of the service: possibly host or path are wrong, a proxy or CDN before the "
+    "server does not pass on Upgrade, or, mostly without TLS, it is the login page of a network",
+    "check host and path of the URL, and whether the proxy before the server passes on Upgrade and Connection; open "
+    "the URL in a browser on this machine (https:// for wss://) to see the page",
 )
 _LOGIN_PAGE = Advice(
-    "a login page answered instead of the service: the service wants a login first, or the network here does",
+    "a login page answered instead of the service: possibly the service wants a login first, or the network here does",
     "send the credentials as the service documents (headers, URL); if the page is that of the network, log in with a "
     "browser on this machine",
 )
@@ -117,11 +127,12 @@ REDIRECT_CLUES: Final = (
     ),
 )
 _NO_ENDPOINT = Advice(
-    "an ordinary HTTP server answered: this is not a WebSocket endpoint",
-    "check host and path of the URL",
+    "an ordinary HTTP answer came instead of an upgrade: possibly this is not a WebSocket endpoint, or a "
+    "proxy before it does not pass on Upgrade",
+    "check host and path of the URL, and whether the proxy before the server passes on Upgrade and Connection",
 )
 _REDIRECT = Advice(
-    "the service has moved, or sends those who are not logged in to another page",
+    "possibly the service has moved, or sends those who are not logged in to another page",
     "use that address as the URL, if it is known and trusted, or allow it with redirects",
 )
 _REDIRECT_WITHOUT_LOCATION = Advice(
@@ -217,19 +228,17 @@ def _beside_status(advice: Advice, usual: Advice, status: int) -> Advice:
 def _statement(event: Event, text: ResponseText, status: int) -> tuple[str, ResponseReading | None]:
     """Return the text of a response to quote, and its meaning where that is clear.
 
-    Without one, the reason phrase and the challenge are read: the sentence has both anyway.
+    Where it has none that is clear, the reason phrase and the challenge are read: the sentence has both anyway.
     """
     for part in text.parts if status >= 300 or text.kind != "page" else ():
         # Only the beginning is quoted
         if len(part) <= QUOTE_LIMIT and (reading := read_response(part, status, is_error_member=text.kind == "json")):
             return (part if text.kind == "page" else text.words), reading
-    if text.words:
-        return text.words, None
     phrase = _own_phrase(event)
     if phrase and not repeats_status(phrase, status) and (reading := read_response(phrase, status)):
-        return "", reading
+        return text.words, reading
     described = _DESCRIPTION.search(_challenge(event))
-    return "", read_response(described[1], status) if described is not None else None
+    return text.words, read_response(described[1], status) if described is not None else None
 
 
 # RFC 6750, section 3

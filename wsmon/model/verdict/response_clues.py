@@ -143,7 +143,7 @@ _BE: Final = r"(?: is| are| was| were| has| have| had)?(?: been)?(?: already)?"
 _KIND: Final = (
     "(?:(?:access|auth|authentication|authorization|bearer|session|api|jwt|id|refresh|security|login|user|client|"
     "o ?auth2?|"
-    "provided|supplied|given|specified|valid|your|the|required|app|application|account|service|stream|connection|"
+    "provided|supplied|given|specified|incoming|presented|current|valid|your|the|required|app|application|account|service|stream|connection|"
     "web ?socket) )*"
 )
 _SECRET: Final = (
@@ -166,6 +166,14 @@ _ATTEMPTS: Final = (
 _CONNECTIONS: Final = (
     r"(?:(?:open|concurrent|simultaneous|active|parallel|new|total|web ?socket|ws|client|tcp|stream|user) )*"
     r"(?:connections?|sessions?|sockets?|clients?|streams?)"
+)
+_COUNT: Final = r"(?:\d{1,7}|one|two|three|four|five|ten)"
+# A number of a limit, as "(10)", "of 10", "10/10"
+_NUMBER: Final = r"(?: (?:of |is |: ?)?[(\[]?\d{1,7}(?: ?(?:/|of) ?\d{1,7})?[)\]]?)?"
+_CONNECTION_LIMIT: Final = Advice(
+    "a limit on connections was reached, perhaps of all clients together",
+    "open fewer connections, look for other clients with these credentials or from this address, and compare with "
+    "the limits of the service",
 )
 
 RESPONSE_CLUES: Final = (
@@ -192,20 +200,23 @@ RESPONSE_CLUES: Final = (
         (400, 401, 403, 423, 429, 451),
     ),
     _clue(
-        f"too many {_CONNECTIONS}|(?:max(?:imum)?|limit|maximum number|"
-        f"max number)(?: of)?(?: allowed)? {_CONNECTIONS}(?: limit| count)?{_BE} (?:exceeded|reached|hit)|"
-        rf"{_CONNECTIONS} (?:limit|count|quota)(?: for \S+)?{_BE} (?:exceeded|reached|hit|full)|(?:exceeded|"
-        f"reached) (?:max(?:imum)? )?{_CONNECTIONS}(?: limit)?",
-        "a limit on connections was reached, perhaps of all clients together",
-        "open fewer connections, look for other clients with these credentials or from this address, and compare with "
-        "the limits of the service",
+        f"too many {_CONNECTIONS}{_NUMBER}|(?:max(?:imum)?|limit|maximum number|"
+        f"max number)(?: of)?(?: {_COUNT})?(?: allowed)? {_CONNECTIONS}(?: limit| count)?{_NUMBER}{_BE} "
+        f"(?:exceeded|reached|hit){_NUMBER}|"
+        rf"{_CONNECTIONS} (?:limit|count|quota)(?: for \S+)?{_NUMBER}{_BE} (?:exceeded|reached|hit|full){_NUMBER}|"
+        f"(?:exceeded|exceeds|reached|hit|over|above) (?:the |your |our )?(?:max(?:imum)?(?: number)?|limit|number)?"
+        f"(?: of)?(?: allowed)?(?: {_COUNT})? ?{_CONNECTIONS}(?: limit| quota| count)?{_NUMBER}|"
+        f"(?:only|at most|no more than|up to|maximum|max) {_COUNT} {_CONNECTIONS}(?: is| are)?(?: allowed| permitted)?|"
+        f"{_COUNT} {_CONNECTIONS} (?:is|are)? ?already (?:open|connected|active|in use)|"
+        f"(?:you )?already (?:have |has )?{_COUNT} (?:open |active )?{_CONNECTIONS}",
+        _CONNECTION_LIMIT.cause,
+        _CONNECTION_LIMIT.next,
         (400, 403, 409, 429, 503),
     ),
     _clue(
         rf"{_CONNECTIONS} limit|max(?:imum)? {_CONNECTIONS}|limit of {_CONNECTIONS}",
         "it is about a limit on connections",
-        "open fewer connections, look for other clients with these credentials or from this address, and compare with "
-        "the limits of the service",
+        _CONNECTION_LIMIT.next,
         (400, 403, 409, 429, 503),
         is_name=True,
     ),
@@ -366,7 +377,10 @@ RESPONSE_CLUES: Final = (
         "(?:(?:down|closed|offline|unavailable) (?:for|due to) |under(?:going)? |in )?(?:(?:scheduled|planned|"
         "system|server|service|site|routine|ongoing) )*maintenance(?: mode| in progress| window)?|"
         "(?:we are |we're |site is |service is |server is |system is |currently )+(?:(?:down|closed|offline|"
-        "unavailable) for |under(?:going)? |in )(?:(?:scheduled|planned) )?maintenance(?: mode)?",
+        "unavailable) for |under(?:going)? |in )(?:(?:scheduled|planned) )?maintenance(?: mode)?"
+        "|(?:[a-z]+ ){1,4}(?:is|are) (?:(?:currently|temporarily|now) )?(?:(?:down|closed|offline|unavailable|halted) "
+        "(?:for|due to) |under(?:going)? |in )(?:(?:scheduled|planned|routine|emergency|system) )*maintenance"
+        "(?: mode)?",
         "the server is under maintenance",
         "nothing to do before it ends; if it lasts, ask the operator of the server",
         (500, 502, 503, 504),

@@ -55,8 +55,20 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
         (19_999.0, f"nothing at all arrived for 19 s, {NO_PONG}"),
         (18_500.0, f"nothing at all arrived for 18 s, {NO_PONG}"),
         (12_000.0, f"the last data arrived 8.0 s after our ping, and nothing for 12 s since, {NO_PONG}"),
-        (200.0, "data still arrived 0.2 s before the end: the server is alive, and does not answer pings in time"),
-        (50.0, "data still arrived until the end: the server is alive, and does not answer pings in time"),
+        (
+            200.0,
+            (
+                "data still arrived 0.2 s before the end, and no pong came in time: possibly the server "
+                "does not answer pings, or the answer waits behind the data"
+            ),
+        ),
+        (
+            50.0,
+            (
+                "data still arrived until the end, and no pong came in time: possibly the server "
+                "does not answer pings, or the answer waits behind the data"
+            ),
+        ),
         (None, "nothing ever arrived after the handshake"),
     ],
 )
@@ -161,7 +173,7 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         ("tcp_unreachable", "unreachable: No route to host (10.0.0.1:80)", "no way to that address"),
         ("tcp_timeout", "no TCP connection to x:80 within 10 s", "drops the packets"),
         ("proxy", "the proxy refused: 407 Proxy Authentication Required", "the proxy wants credentials"),
-        ("proxy", "the proxy refused: 403 Forbidden", "does not allow this host"),
+        ("proxy", "the proxy refused: 403 Forbidden", "possibly the host, the port, or this client"),
         ("proxy", "the proxy refused: 502 Bad Gateway", "could not reach the server"),
         ("proxy", "the proxy refused: 503 Service Unavailable", "the server, or is overloaded itself"),
         ("proxy", "cannot reach the proxy: connection refused", "the proxy is down"),

@@ -74,7 +74,9 @@ def test_a_web_page_instead_of_an_upgrade_is_a_captive_portal(meta: dict[str, ob
 
 def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
     verdict = alone(refused(status=None, error_type="redirect_refused", error="redirected to https://else.test/"))
-    assert verdict.cause.startswith("redirected to https://else.test/; the body says “no key”; the service has moved")
+    assert verdict.cause.startswith(
+        "redirected to https://else.test/; the body says “no key”; possibly the service has moved"
+    )
     assert verdict.next.startswith("use that address as the URL")
 
 
@@ -140,9 +142,9 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “your plan has expired”; possibly this is about the plan or the "
-                "payment of the account, not about the connection; HTTP 503 itself means: the server "
-                "is overloaded or under maintenance"
+                "the body says “your plan has expired”; possibly this is about the plan or the payment of the "
+                "account, not about the connection; HTTP 503 itself means: the server cannot serve at the "
+                "moment: possibly it is restarting, overloaded or under maintenance"
             ),
             (
                 "check the account at the service: its plan, the term of that, and its payments; if "
@@ -228,10 +230,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "this is an error page of nginx; the server does not allow this: rights, Origin, "
-                "address or country, or a firewall in front of it"
+                "this is an error page of nginx; the server does not allow this: possibly rights, Origin, "
+                "address or country, a firewall in front of it, or host and path of the URL"
             ),
-            ("check what the credentials are allowed to do, the Origin header, and whether this address may connect"),
+            (
+                "check what the credentials are allowed to do, the Origin header, host and path of the URL, and "
+                "whether this address may connect"
+            ),
         ),
         (
             400,
@@ -332,13 +337,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare")),
             "stated",
             (
-                "the body says “nope”; the answer came through Cloudflare (Server: cloudflare); HTTP "
-                "403 usually means: the server does not allow this: rights, Origin, address or "
-                "country, or a firewall in front of it"
+                "the body says “nope”; the answer came through Cloudflare (Server: cloudflare); HTTP 403 "
+                "usually means: the server does not allow this: possibly rights, Origin, address or country, a "
+                "firewall in front of it, or host and path of the URL"
             ),
             (
-                "check what the credentials are allowed to do, the Origin header, and whether this "
-                "address may connect; what the answer says comes first"
+                "check what the credentials are allowed to do, the Origin header, host and path of the URL, "
+                "and whether this address may connect; what the answer says comes first"
             ),
         ),
         (
@@ -448,10 +453,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "",
             (("Retry-After", "3600"),),
             "stated",
-            "the server limits how often one may connect, and the limit was reached",
             (
-                "wsmon waits 1h00m, as the server asks (Retry-After: 3600); dial less often: raise reconnect.initial, "
-                "and open fewer connections at a time"
+                "the server limits how often one may connect, or how many connections there may be, and the limit "
+                "was reached"
+            ),
+            (
+                "wsmon waits 1h00m, as the server asks (Retry-After: 3600); dial less often: raise "
+                "reconnect.initial; open fewer connections, and look for other clients with these credentials"
             ),
         ),
         (
@@ -490,8 +498,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "Microsoft-HTTPAPI/2.0")),
             "stated",
             (
-                "the answer came through HTTP.sys of Windows (Server: Microsoft-HTTPAPI/2.0); the "
-                "server is overloaded or under maintenance"
+                "the answer came through HTTP.sys of Windows (Server: Microsoft-HTTPAPI/2.0); the server "
+                "cannot serve at the moment: possibly it is restarting, overloaded or under maintenance"
             ),
             "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
         ),
@@ -529,7 +537,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "the page says “Sign in - Corp”; a login page answered instead of the service: the "
+                "the page says “Sign in - Corp”; a login page answered instead of the service: possibly the "
                 "service wants a login first, or the network here does"
             ),
             (
@@ -566,8 +574,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Authentication service unavailable”; HTTP 503 usually means: the "
-                "server is overloaded or under maintenance"
+                "the body says “Authentication service unavailable”; HTTP 503 usually means: the server cannot "
+                "serve at the moment: possibly it is restarting, overloaded or under maintenance"
             ),
             (
                 "nothing to do if it is rare; if it lasts, ask the operator of the server whether it "

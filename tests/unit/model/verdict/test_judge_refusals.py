@@ -1,0 +1,118 @@
+"""Whole verdicts on refused upgrades: what the answer states, and lists of possibilities that nobody stated."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import refused
+from tests.support.verdicts import alone
+from wsmon.model.events import Verdict
+
+LIMIT = "a limit on connections was reached, perhaps of all clients together"
+OPEN_FEWER = (
+    "open fewer connections, look for other clients with these credentials or from this address, and compare with the "
+    "limits of the service"
+)
+EXPIRED = "a credential that the request carries is no longer valid: its time is over, or it was revoked"
+
+
+def answer(status: int, body: str = "", *headers: tuple[str, str]) -> Verdict:
+    """The verdict on an upgrade that was refused so."""
+    sent = [list(each) for each in headers]
+    meta = {"attempt": 2, "open": False, "body": body, "response_headers": sent, "offered_subprotocols": ["x"]}
+    return alone(refused(status=status, meta=meta))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Maximum concurrent connections (10) exceeded for this API key", "Connection limit of 5 exceeded",
+     "You have exceeded the maximum of 10 concurrent connections", "connection limit (5/5) reached for key abc",
+     "only 3 concurrent connections are allowed per account", "You already have 5 open connections"],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_on_connections_with_its_number_is_none_on_frequency(status: int, text: str) -> None:
+    verdict = answer(status, text)
+    said = f"the server answered HTTP {status}; the body says “{text}”; {LIMIT}"
+    assert (verdict.cause, verdict.next, verdict.certainty) == (said, OPEN_FEWER, "stated")
+
+
+def test_429_alone_is_about_frequency_or_number() -> None:
+    verdict = answer(429)
+    assert verdict.cause == (
+        "the server answered HTTP 429; the server limits how often one may connect, or how many connections there may "
+        "be, and the limit was reached"
+    )
+    assert verdict.next == (
+        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "credentials"
+    )
+
+
+def test_a_body_that_is_not_understood_hides_no_challenge_that_is() -> None:
+    challenge = 'Bearer error="invalid_token", error_description="The access token expired"'
+    verdict = answer(401, '{"message":"T-4711 outdated"}', ("WWW-Authenticate", challenge))
+    assert verdict.cause == (
+        "the server answered HTTP 401; the body says “T-4711 outdated”; it asks for credentials (WWW-Authenticate: "
+        f"{challenge}); {EXPIRED}"
+    )
+    assert (verdict.next, verdict.certainty) == ("renew what the answer names, and check how long it lives", "stated")
+
+
+def test_a_challenge_that_is_not_understood_hides_no_body_that_is() -> None:
+    verdict = answer(401, '{"message":"The incoming token has expired"}', ("WWW-Authenticate", 'Bearer realm="x"'))
+    assert verdict.cause.endswith(f"; {EXPIRED}")
+    assert verdict.certainty == "stated"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exchange is under maintenance", "The matching engine is currently down for scheduled maintenance",
+     "trading is halted for maintenance", "We are under maintenance"],
+)  # fmt: skip
+def test_maintenance_of_any_subject_is_stated(text: str) -> None:
+    verdict = answer(503, f'{{"error":"{text}"}}')
+    assert verdict.cause == f"the server answered HTTP 503; the body says “{text}”; the server is under maintenance"
+    assert verdict.next == "nothing to do before it ends; if it lasts, ask the operator of the server"
+    assert verdict.certainty == "stated"
+
+
+@pytest.mark.parametrize("text", ["the database is under maintenance", "the exchange is no longer under maintenance"])
+def test_maintenance_of_something_else_or_over_is_not(text: str) -> None:
+    assert answer(503, text).certainty == "inferred"
+
+
+def test_a_page_of_an_application_is_a_list_of_possibilities() -> None:
+    verdict = answer(
+        200, '<!doctype html><html><body><div id="root"></div></body></html>', ("Content-Type", "text/html")
+    )
+    assert verdict.cause == (
+        "the server answered HTTP 200; a web page answered instead of the service: possibly host or path are wrong, a "
+        "proxy or CDN before the server does not pass on Upgrade, or, mostly without TLS, it is the login page of a "
+        "network"
+    )
+    assert verdict.next == (
+        "check host and path of the URL, and whether the proxy before the server passes on Upgrade and "
+        "Connection; open the URL in a browser on this machine (https:// for wss://) to see the page"
+    )
+    assert verdict.certainty == "inferred"
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 405, 426, 503])
+def test_nobody_states_what_a_bare_status_leaves_open(status: int) -> None:
+    headers = [("Location", "https://else.test/x")] if status == 302 else []
+    assert answer(status, "", *headers).certainty == "inferred"
+
+
+def test_a_gateway_of_aws_that_names_itself_is_told() -> None:
+    headers = (("x-amzn-ErrorType", "ForbiddenException"), ("Content-Type", "application/json"))
+    verdict = answer(403, '{"message":"Forbidden"}', *headers)
+    assert verdict.cause == (
+        "the server answered HTTP 403; AWS (API Gateway, or a service like it) itself answered (X-Amzn-Errortype: "
+        "ForbiddenException); the server does not allow this: possibly rights, Origin, address or country, a firewall "
+        "in front of it, or host and path of the URL"
+    )
+    assert verdict.next == (
+        "check what the credentials are allowed to do, the Origin header, host and path of the URL, and whether this "
+        "address may connect"
+    )
+    assert verdict.certainty == "inferred"
