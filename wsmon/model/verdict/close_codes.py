@@ -10,6 +10,7 @@ from wsmon.model.verdict.reason_grammar import (
     Reading,
     ReasonKind,
     asked_wait,
+    mentioned_kind,
     names_program_heartbeat,
     read_reason,
 )
@@ -336,6 +337,14 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "the server names an error of its own",
         "report it to the operator of the server: the time, the reason, the last messages sent",
     ),
+    ReasonKind.BEHIND: Advice(
+        "what is behind the server, or behind a gateway before it, failed: the reason names that",
+        "report it to the operator of the server, with the reason and the time: the fault is behind the gateway",
+    ),
+    ReasonKind.ANNOUNCED: Advice(
+        "the server ends connections by a schedule of its own, or ended this one on purpose",
+        "nothing to do if the end is announced or known: a reconnect is expected",
+    ),
     ReasonKind.DATA_ENDS: Advice(
         "the server has sent all data that it had for this connection",
         "nothing to do if the data is complete; if it should go on, ask the operator of the server",
@@ -352,10 +361,18 @@ _FAMILIES: Final[Mapping[int, frozenset[ReasonKind]]] = {
     1007: frozenset({ReasonKind.BAD_MESSAGE}),
     1009: frozenset({ReasonKind.TOO_BIG}),
     1010: frozenset({ReasonKind.UNSUPPORTED}),
-    1011: frozenset({ReasonKind.SERVER_ERROR, ReasonKind.PONG}),
+    1011: frozenset({ReasonKind.SERVER_ERROR, ReasonKind.PONG, ReasonKind.BEHIND}),
     1012: frozenset({ReasonKind.RESTART}),
-    1013: frozenset({ReasonKind.RATE, ReasonKind.CONNECTIONS, ReasonKind.RESTART, ReasonKind.UNAVAILABLE}),
-    1014: frozenset(),
+    1013: frozenset(
+        {
+            ReasonKind.RATE,
+            ReasonKind.CONNECTIONS,
+            ReasonKind.RESTART,
+            ReasonKind.UNAVAILABLE,
+            ReasonKind.BEHIND,
+        }
+    ),
+    1014: frozenset({ReasonKind.BEHIND}),
     3000: _LOGIN_KINDS | {ReasonKind.LATE_LOGIN},
     3003: _LOGIN_KINDS,
     3008: frozenset(
@@ -388,6 +405,17 @@ def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
         f"possibly {advice.cause}; {code} itself means an error of the server",
         f"{advice.next}; if that is not it: {usual.next}",
     )
+
+
+# With these a text whose words alone tell something may be about anything; other codes have a meaning of their own
+_OPEN_CODES: Final = frozenset({1000, 1001, 1005, 1008, 1011, 1013})
+
+
+def advice_on_mention(text: str, code: int | None = None) -> Advice | None:
+    """Return the advice on what a text possibly says by its words alone; ``None`` where they tell nothing."""
+    is_open = code is None or code in _OPEN_CODES or code >= 4000
+    kind = mentioned_kind(text) if is_open else None
+    return None if kind is None else _REASON_ADVICE[kind]
 
 
 def strains_code(text: str, code: int | None) -> bool:

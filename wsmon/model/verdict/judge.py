@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+import msgspec
+
 from wsmon.model import units as fmt
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
@@ -21,6 +23,7 @@ from wsmon.model.verdict.close_codes import (
     CODE_ADVICE,
     Advice,
     advice_on_code,
+    advice_on_mention,
     advice_on_reason,
     advice_on_words,
     code_meaning,
@@ -34,6 +37,7 @@ from wsmon.model.verdict.last_words import (
     WINDOW_NS,
     LastMessages,
     LastWords,
+    is_heartbeat,
     read_last_words,
     unanswered_ping,
     went_on,
@@ -41,7 +45,7 @@ from wsmon.model.verdict.last_words import (
 from wsmon.model.verdict.own_pauses import OwnPause, find_own_pause
 from wsmon.model.verdict.patterns import IDLE_CODES, Pattern, find_pattern
 from wsmon.model.verdict.programs import EndKind, habit
-from wsmon.model.verdict.reason_grammar import ReasonKind, asked_wait, reason_kind
+from wsmon.model.verdict.reason_grammar import ReasonKind, asked_wait, is_about_heartbeat, reason_kind
 from wsmon.model.verdict.refusals import explain_refusal
 from wsmon.model.verdict.silences import find_silence, is_busy
 
@@ -100,6 +104,7 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
         return None
     words = None
     if event.from_status == OPEN:
+        event = _with_fitting_meaning(event, history)
         words = _last_words(event, history, said)
         found = _explain_end(event, history, said, words)
         found = _with_own_pause(event, found, find_own_pause(event, history), words)
@@ -108,7 +113,9 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     evidence = _merge(found.evidence, _evidence(event, history))
     sentence = "; ".join(filter(None, (fact(event), found.words, found.advice.cause, found.hint)))
     text = found.text if words is None else words.said.text
-    return Verdict(_by(event), _code(event), sentence, found.advice.next, evidence, text, _certainty(found))
+    return Verdict(
+        _by(event, history, words), _code(event), sentence, found.advice.next, evidence, text, _certainty(found)
+    )
 
 
 # Words of a guess, and what the peer said, which may hold any word
@@ -200,8 +207,8 @@ def _explain_end(event: Event, history: History, said: LastMessages | None, word
         return found if pattern is None else _possibly(found, pattern)
     if event.close_by == "peer" and event.close_code is not None:
         if not says_nothing(event.reason, event.close_code):
-            return _by_reason(event, history, said, words, pattern)
-        return _by_code(event, history, said, words, pattern)
+            return _after_login(event, history, _by_reason(event, history, said, words, pattern))
+        return _after_login(event, history, _by_code(event, history, said, words, pattern))
     if event.error_type not in CUTS:
         # The path, this machine or an alert of TLS: words before it are no cause
         return _Explanation(advice_on_loss(event, history), "observed", _quote(words))
@@ -217,8 +224,10 @@ def _by_reason(
     advice = advice_on_reason(event.reason, event.close_code)
     if advice is None:
         advice = _advice_on_code(event)
-        if _is_guess(advice.cause) or _is_unknown(event):
-            return _by_unread_reason(event, advice, words, pattern)
+        missed = _unanswered(event, history, said) if is_about_heartbeat(event.reason) else None
+        told = advice_on_mention(event.reason, event.close_code)
+        if _is_guess(advice.cause) or _is_unknown(event) or missed is not None or told is not None:
+            return _by_unread_reason(event, advice, words, pattern, missed)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
     certainty: Certainty = "inferred" if strains_code(event.reason, event.close_code) else "stated"
@@ -241,18 +250,24 @@ _LOOK_UP: Final = "look up this reason and the code in the documentation of the 
 _USUAL_PREFIX: Final = "usually "
 
 
-def _by_unread_reason(event: Event, advice: Advice, words: _Words | None, pattern: Pattern | None) -> _Explanation:
+def _by_unread_reason(
+    event: Event, advice: Advice, words: _Words | None, pattern: Pattern | None, missed: _Explanation | None
+) -> _Explanation:
     """Explain an end by a reason that is not understood, beside a code that says little: the reason is to be looked up.
 
-    Words that are understood, or else the code, tell possibly; ``advice`` is that on the code.
+    Words that are understood, those that the reason mentions, or else the code, tell possibly; ``advice`` is that on
+    the code, ``missed`` a heartbeat of the peer that was not answered, where the reason is about one.
     """
     code = event.close_code
-    told = _told_by(words)
+    told = _told_by(words) or advice_on_mention(event.reason, code)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
     wait = asked_wait(event.reason)
     first = f"wait {wait} before dialling again; {_LOOK_UP}" if wait else _LOOK_UP
-    if told is not None:
+    if missed is not None:
+        evidence = _merge(missed.evidence, evidence)
+        advice = Advice(f"{_UNREAD}; {missed.advice.cause}", f"{missed.advice.next}; if that is not it: {first}")
+    elif told is not None:
         advice = Advice(f"{_UNREAD}; possibly {told.cause}", f"{first}; {told.next}")
     elif code is not None and (usual := CODE_ADVICE.get(code)) is not None:
         # What a broken rule may be is a list of guesses, and the reason names the rule
@@ -264,6 +279,52 @@ def _by_unread_reason(event: Event, advice: Advice, words: _Words | None, patter
     found = _Explanation(advice, "inferred", quote, evidence)
     is_rejected = pattern is not None and pattern.kind == "rejections" and _is_unknown(event)
     return _possibly(found, pattern) if pattern is not None and is_rejected else _beside(found, pattern)
+
+
+# A login that was accepted longer ago than this may have run out since
+_LOGIN_AGES_NS: Final = 60 * SECOND_NS
+_LOGIN_CODES_ALONE: Final = (3000, 3003)
+_RENEW: Final = "renew the token, and check how long it lives"
+_RIGHTS: Final = "check what these credentials are allowed to do"
+
+
+def _after_login(event: Event, history: History, found: _Explanation) -> _Explanation:
+    """Add to a refusal of credentials what happened to the login before: it was accepted, or none was seen."""
+    meaning = _protocol_meaning(event)
+    name, _, occasion = meaning.partition(": ")
+    text = name if says_nothing(event.reason, event.close_code) else event.reason
+    kind = reason_kind(text) if text else None
+    is_by_code = not text and event.close_code in _LOGIN_CODES_ALONE
+    if not is_by_code and kind not in (ReasonKind.CREDENTIALS, ReasonKind.TOKEN):
+        return found
+    advice = found.advice
+    if history.login is None or history.refusal is not None:
+        if not occasion or meaning in advice.cause:
+            return found
+        cause = f"{advice.cause}; in this protocol {event.close_code} means: {occasion}"
+        step = f"{advice.next}; check what was sent before the server acknowledged the connection"
+        return replace(found, advice=Advice(cause, step))
+    age_ns = event.mono_ns - history.login.mono_ns
+    accepted = f"{fmt.duration(age_ns)} before, the server had accepted the login"
+    if age_ns >= _LOGIN_AGES_NS:
+        why_now = "possibly the credential expired or was revoked since, or it lacks a right for what was asked last"
+        advice = Advice(f"{advice.cause}; {accepted}: {why_now}", f"{_RENEW}; {_RIGHTS}")
+    else:
+        why_now = "possibly these credentials lack a right for what was asked since"
+        advice = Advice(f"{advice.cause}; {accepted}: {why_now}", f"{_RIGHTS}; {_RENEW}")
+    evidence = (history.login.id,) if history.login.id else ()
+    return replace(found, advice=advice, evidence=_merge(found.evidence, evidence))
+
+
+def _with_fitting_meaning(event: Event, history: History) -> Event:
+    """Return the event with what its code means in the protocol, without an occasion that an accepted login excludes.
+
+    Occasions, which follow a colon (``unauthorized: subscribed before …``), are those of before a login.
+    """
+    name, colon, _ = _protocol_meaning(event).partition(": ")
+    if not colon or history.login is None:
+        return event
+    return msgspec.structs.replace(event, meta={**(event.meta or {}), "code_meaning": name})
 
 
 def _told_by(words: _Words | None, code: int | None = None) -> Advice | None:
@@ -376,7 +437,8 @@ def _with_own_pause(event: Event, found: _Explanation, pause: OwnPause | None, w
 
 def _with_words(advice: Advice, words: _Words | None) -> Advice:
     """Add to a next step that words which are only quoted may say more."""
-    if words is None or words.said.before_ns > WINDOW_NS or not words.said.is_last:
+    said = None if words is None else words.said
+    if said is None or said.before_ns > WINDOW_NS or not said.is_last or said.is_answer:
         return advice
     return Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
 
@@ -416,6 +478,12 @@ _UNCLEAR_WORDS: Final = Advice(
 )
 
 
+_ANNOUNCED_END: Final = Advice(
+    "possibly the server ended the connection as it had announced",
+    "nothing to do if it is rare: a reconnect is expected",
+)
+
+
 def _is_unknown(event: Event) -> bool:
     """Return whether the peer closed with a code that neither wsmon nor the protocol of the session knows."""
     code = event.close_code
@@ -432,6 +500,11 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
     if said.closing is not None and (advice is None or said.closing.is_certain):
         certainty: Certainty = "stated" if said.closing.is_certain else "inferred"
         return _Explanation(advice or said.closing.advice, certainty, _quote(words), said.evidence)
+    if advice is None and said.is_announcement:
+        return _Explanation(_ANNOUNCED_END, "inferred", _quote(words), said.evidence)
+    if advice is None and (told := advice_on_mention(said.meaning)) is not None:
+        step = f"{told.next}; if that is not it, {_UNCLEAR_WORDS.next}"
+        return _Explanation(Advice(f"possibly {told.cause}", step), "inferred", _quote(words), said.evidence)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
     has_frame = event.close_by == "peer" or words.is_final
@@ -463,7 +536,7 @@ def _last_words(event: Event, history: History, said: LastMessages | None) -> _W
         answer = history.answer
         # An error that answers one request is no word about the connection
         if answer is not None and event.mono_ns - answer.mono_ns == words.before_ns:
-            words = replace(words, is_refusal=False)
+            words = replace(words, is_refusal=False, is_answer=True)
         return _Words(words, is_read=False)
     is_login = complaint == history.refusal
     is_final = complaint.type in FINAL_TYPES
@@ -493,7 +566,7 @@ def _is_heartbeat(event: Event, history: History, words: LastWords) -> bool:
     """Return whether a message is a heartbeat of the peer, which says nothing about the end."""
     ping = history.unanswered
     is_read = ping is not None and event.mono_ns - ping.mono_ns == words.before_ns
-    return is_read or words.text.strip().lower() in ("ping", "pong")
+    return is_read or is_heartbeat(words.text)
 
 
 def _complaint(event: Event, history: History) -> Precursor | None:
@@ -593,9 +666,20 @@ def _merge(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _by(event: Event) -> CloseBy:
-    """Return the side that ended it; a loss that no side announced is the network's."""
-    return event.close_by or "network"
+def _by(event: Event, history: History, words: _Words | None) -> CloseBy:
+    """Return the side that ended it; a loss that no side announced is the network's.
+
+    The last message of a protocol that closes by one is the announcement of the peer, with or without a close frame.
+    """
+    by = event.close_by or "network"
+    if by != "network" or event.error_type not in CUTS or words is None:
+        return by
+    said = words.said
+    is_certain = said.closing is not None and said.closing.is_certain
+    # STOMP 1.2, ERROR: the server must close the connection just after it
+    is_stomp = history.protocol == "stomp" and said.text.startswith("ERROR")
+    is_close = words.is_final or is_certain or is_stomp
+    return "peer" if is_close and said.is_refusal and said.before_ns <= WINDOW_NS else by
 
 
 def _code(event: Event) -> str:

@@ -93,6 +93,8 @@ class LastWords:
     """Whether the peer said nothing after it but farewells; an error after which it goes on sending explains no end."""
     is_announcement: bool = False
     """Whether it announced the end for a later time."""
+    is_answer: bool = False
+    """Whether it answers one request, so that it does not tell why the connection ended."""
     closing: Closing | None = None
     """Where it is the message with which its protocol closes a connection."""
 
@@ -103,6 +105,8 @@ class LastWords:
         ago = f"{self.before_ns / SECOND_NS:.1f} s before"
         if self.is_announcement:
             return f"announced {ago}: “{shown}”"
+        if self.is_answer:
+            return f"the last message of the peer answers a request: “{shown}”, {ago}"
         if not self.is_last:
             return f"an error of the peer {ago}: “{shown}”; it went on sending after it"
         return f"last words of the peer: “{shown}”, {ago}"
@@ -120,7 +124,10 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     soon = [
         message
         for message in (said.newest, said.before)
-        if message is not None and message.text and 0 <= end.mono_ns - message.mono_ns <= WINDOW_NS
+        if message is not None
+        and message.text
+        and not is_heartbeat(message.text)
+        and 0 <= end.mono_ns - message.mono_ns <= WINDOW_NS
     ]
     refusals = [(each, meaning) for each in soon if (meaning := refusal(each.text, is_cut=each.is_cut))]
     # An error that says why comes before a farewell that does not
@@ -136,6 +143,41 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
     if not soon or _is_feed(said):
         return None
     return _words(soon[0], end, "")
+
+
+# Kinds of messages that are heartbeats, or answers to one
+_HEARTBEAT_KINDS: Final = frozenset(
+    {"heartbeat", "heart beat", "hb", "ping", "pong", "keepalive", "keep alive", "ka", "heartbeat ack",
+     "heartbeatack", "pingpong"}
+)  # fmt: skip
+# Of Engine.IO, SockJS, STOMP and others, and in plain words
+_HEARTBEAT_TEXT: Final = re.compile(
+    r"(?:ping|pong|heart-?beat|keep-?alive|hb|[23]|h|~h~\d+|primus::p[io]ng::\d*)", re.IGNORECASE
+)
+
+
+def is_heartbeat(text: str) -> bool:
+    """Return whether a message is, by its form, a heartbeat or the answer to one, which says nothing about an end."""
+    shown = text.strip(_ENDS)
+    if not shown or _HEARTBEAT_TEXT.fullmatch(shown):
+        return True
+    content = _json(shown) if shown[:1] == "{" else None
+    if not isinstance(content, dict):
+        return False
+    fields = _lowered(content)
+    is_bare = len(fields) == 1 and fields[0][0] in _HEARTBEAT_KINDS
+    return is_bare or not _kinds(fields).isdisjoint(_HEARTBEAT_KINDS)
+
+
+def is_answer(text: str) -> bool:
+    """Return whether a message answers one request: JSON with the id of one, and what came of it."""
+    shown = text.strip(_ENDS)
+    content = _json(shown) if shown[:1] == "{" else None
+    if not isinstance(content, dict):
+        return False
+    fields = _lowered(content)
+    has_id = any(name in _ID_KEYS and value not in (None, 0, "") for name, value in fields)
+    return has_id and any(name in _OUTCOME_KEYS for name, _ in fields)
 
 
 def went_on(said: LastMessages, end: Event, before_ns: int) -> bool:
@@ -178,7 +220,9 @@ def _words(message: PeerMessage, end: Event, meaning: str) -> LastWords:
     shown = message.text.strip(_ENDS)
     before_ns = end.mono_ns - message.mono_ns
     closing = _closing(shown, message.type) if meaning else None
-    return LastWords(sanitize(shown, TEXT_LIMIT), before_ns, bool(meaning), meaning, closing=closing)
+    is_reply = not meaning and is_answer(shown)
+    text = sanitize(shown, TEXT_LIMIT)
+    return LastWords(text, before_ns, bool(meaning), meaning, closing=closing, is_answer=is_reply)
 
 
 # NUL ends a STOMP frame, RS a message of SignalR
@@ -293,6 +337,28 @@ _ENVELOPE_KEYS: Final = (
     )
 )  # fmt: skip
 _ID_KEYS: Final = frozenset({"id", "req_id", "reqid", "request_id", "requestid", "ref"})
+# What came of a request, in its answer
+_OUTCOME_KEYS: Final = frozenset({"result", "error", "success", "status", "errors"})
+# Who speaks in a message; what it says is then the text of a person
+_SPEAKER_KEYS: Final = frozenset(
+    {
+        "user",
+        "from",
+        "sender",
+        "author",
+        "nick",
+        "name",
+        "username",
+        "user_id",
+        "userid",
+        "by",
+        "display_name",
+        "player",
+    }
+)
+_TO_YOU: Final = re.compile(
+    r"you(?:'ve|’ve| have| were| are| has)?\b|your (?:session|connection|account)\b", re.IGNORECASE
+)
 # Discord: reconnect, invalid session
 _DISCORD_OPS: Final[Mapping[int, str]] = {7: "reconnect requested", 9: "invalid session"}
 _DISCORD_KEYS: Final = frozenset({"op", "d", "s", "t"})
@@ -359,10 +425,23 @@ def _closing(shown: str, message_type: str) -> Closing | None:
 # Farewells that some services send a while before they close
 _WARNING_KINDS: Final = frozenset({"disconnect", "server shutdown", "server restart"})
 _IN_A_WHILE: Final = re.compile(r"\bin (\d{1,4}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.IGNORECASE)
+# An end that is told for this connection, its user or the server, whatever else the text says
+_TOLD_END: Final = re.compile(
+    r"\b(?:(?:this|your|the|all|every) (?:[a-z]+ )?(?:sessions?|connections?|sockets?|websockets?|streams?|clients?)|"
+    r"you) "
+    r"(?:will|is going to|are going to|is about to|are about to) (?:soon |shortly |now )?"
+    r"(?:be (?:closed|terminated|disconnected|dropped|reset|ended|logged out|cut)|close|end|expire|terminate)\b|"
+    r"\b(?:server|gateway|node|service|broker|exchange|system) (?:will|is going to|is about to) "
+    r"(?:soon |shortly |now )?"
+    r"(?:be (?:restarted|stopped|shut down|rebooted)|restart|shut down|stop|reboot|go down)\b",
+    re.IGNORECASE,
+)
+_ANNOUNCING: Final = frozenset({ReasonKind.RESTART, ReasonKind.ANNOUNCED, ReasonKind.LIFETIME})
 _UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
 # A part of each announcement: a look at each message has to be cheap
 _MAY_ANNOUNCE: Final = re.compile(
-    r"[Mm]aintenance|[Uu]pgrade|[Rr]estart|[Rr]eboot|[Ss]hut|[Dd]isconnect|[Dd]eploy|[Dd]raining|[Ss]topp|[Gg]oing|[Cc]los"
+    r"[Mm]aintenance|[Uu]pgrade|[Rr]estart|[Rr]eboot|[Ss]hut|[Dd]isconnect|[Dd]eploy|[Dd]raining|[Ss]topp|[Gg]oing|"
+    r"[Cc]los|[Tt]erminat|[Rr]eset|[Dd]ropped|[Ll]ogged out|[Rr]ollover|[Ee]xpire"
 )
 
 
@@ -381,7 +460,7 @@ def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:
         lines = _texts_for_people(content)
     else:
         lines = [shown] if len(shown) <= _PROSE_LIMIT else []
-    found = [line for line in lines if reason_kind(line) is ReasonKind.RESTART]
+    found = [line for line in lines if reason_kind(line) in _ANNOUNCING or _TOLD_END.search(line)]
     spans = [int(number) * _UNITS_NS[unit[0].lower()] for line in found for number, unit in _IN_A_WHILE.findall(line)]
     # A timer of the peer may be late
     within_ns = max(spans) + ANNOUNCED_NS // 2 if spans else ANNOUNCED_NS
@@ -422,7 +501,18 @@ def _of_object(content: Mapping[str, Any]) -> str:
     op = content.get("op")
     if isinstance(op, int) and content.keys() <= _DISCORD_KEYS:
         return _DISCORD_OPS.get(op, "") if content.get("d", "") in (None, False, True) else ""
-    return _lines(content, "error") if _is_about_us(content) and _is_refusal(content) else ""
+    if _is_about_us(content) and _is_refusal(content):
+        return _lines(content, "error")
+    return _told_to_you(content)
+
+
+def _told_to_you(content: Mapping[str, Any]) -> str:
+    """Return a text that addresses this client and is understood, in a message of any kind that names no speaker."""
+    fields = _lowered(content)
+    if any(name in _SPEAKER_KEYS for name, _ in fields):
+        return ""
+    texts = [value for name, value in fields if name in _TEXT_KEYS and isinstance(value, str)]
+    return "\n".join(text for text in texts if _TO_YOU.match(text.strip()) and advice_on_reason(text))
 
 
 def _is_signalr_close(content: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from wsmon.model.events import Event
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import says_nothing
 from wsmon.model.verdict.history import CUTS, History, Precursor, suspended_ns
-from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
+from wsmon.model.verdict.reason_grammar import ReasonKind, is_about_heartbeat, reason_kind
 
 # Default of ping.timeout: a peer waits about as long for an answer, and hardly longer
 USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
@@ -80,9 +80,21 @@ def _standstill(event: Event) -> OwnPause | None:
     since_ns = _since_resumed_ns(event)
     fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.full_duration(lasted_ns)} and answered nothing"
     if since_ns is None or since_ns > _REMOTE_NS or not _may_follow(event, lasted_ns):
-        # A reason of the peer needs no fact beside it that explains nothing
-        return None if event.reason and event.close_by == "peer" else OwnPause(fact, "")
+        return None if _is_explained(event, since_ns) else OwnPause(fact, "")
     return OwnPause(f"{fact}{_inference(event)}", _STANDSTILL_STEP, is_foremost=True)
+
+
+def _is_explained(event: Event, since_ns: int | None) -> bool:
+    """Return whether a reason of the peer needs no standstill beside it that explains nothing.
+
+    One that is a timeout, or is not understood, does where the standstill was just before.
+    """
+    if not event.reason or event.close_by != "peer":
+        return False
+    is_remote = since_ns is None or since_ns > _REMOTE_NS
+    kind = reason_kind(event.reason)
+    is_told = kind is not None and kind not in _TOLD_KINDS | _VAGUE_KINDS
+    return is_remote or is_told or says_nothing(event.reason, event.close_code)
 
 
 def _slow_store(event: Event, history: History) -> OwnPause | None:
@@ -123,7 +135,7 @@ def _may_follow(event: Event, lasted_ns: int) -> bool:
     kind = reason_kind(event.reason)
     if kind in _SILENT_KINDS and lasted_ns < _SHARE * _silent_ns(event):
         return False
-    if kind not in _TOLD_KINDS | _VAGUE_KINDS | _SILENT_KINDS:
+    if kind not in _TOLD_KINDS | _VAGUE_KINDS | _SILENT_KINDS and not is_about_heartbeat(event.reason):
         return False
     stated_ns = _stated_wait_ns(event.reason)
     return stated_ns is None or lasted_ns >= _SHARE * stated_ns

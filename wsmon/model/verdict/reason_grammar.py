@@ -44,6 +44,8 @@ class ReasonKind(StrEnum):
     UNAVAILABLE = "unavailable"
     SERVER_ERROR = "server_error"
     DATA_ENDS = "data_ends"
+    BEHIND = "behind"
+    ANNOUNCED = "announced"
 
 
 class Reading(NamedTuple):
@@ -114,9 +116,11 @@ def _common(kinds: list[ReasonKind]) -> ReasonKind | None:
 
 
 # "authentication failed: token expired": the second clause says more
-_VAGUE: Final = frozenset({ReasonKind.CREDENTIALS, ReasonKind.TIMEOUT})
+_VAGUE: Final = frozenset({ReasonKind.CREDENTIALS, ReasonKind.TIMEOUT, ReasonKind.ANNOUNCED})
 
 _QUOTED: Final = re.compile(r"(?<!\w)(?:'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”|‘[^’]*’)(?!\w)")
+# A number in brackets inside a statement: "connections (10) exceeded"
+_INNER_NUMBER: Final = re.compile(r"\s*\(\d[^()]{0,30}\)(?=\s+\w)")
 _ALL_QUOTED: Final = re.compile(r"^(['\"])([^'\"]*)\1$")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CONTRACTIONS: Final = (
@@ -150,7 +154,7 @@ def _clauses(text: str) -> list[str]:
     """Return the clauses of a text, in lower case, as words with one space between them."""
     # NATS puts all of its text in quotes
     plain = _ALL_QUOTED.sub(r"\2", text.strip())
-    plain = _QUOTED.sub(" quoted ", plain)
+    plain = _INNER_NUMBER.sub("", _QUOTED.sub(" quoted ", plain))
     if " " not in plain:
         plain = _CAMEL.sub(" ", plain).replace("-", " ")
     lower = _IRC_LINK.sub(r"closing link: \1", plain.lower())
@@ -178,6 +182,41 @@ _PROGRAM_TEXTS: Final[Mapping[str, ReasonKind]] = {
 }
 
 
+# Words of a text that is not understood as a whole; they tell a possibility, and none where one of these turns them
+_TURNING: Final = re.compile(
+    r"n(?:'|’)t\b|\b(?:not|no|never|without|unless|until|after|before|your|margin)\b", re.IGNORECASE
+)
+_MENTIONS: Final[Mapping[ReasonKind, re.Pattern[str]]] = {
+    ReasonKind.BEHIND: re.compile(r"\b(?:upstream|back[ -]?end|origin server|bad gateway)\b", re.IGNORECASE),
+    ReasonKind.BANNED: re.compile(r"\b(?:moderators?|moderation|kicked|banned|expelled|ejected)\b", re.IGNORECASE),
+    ReasonKind.RESTART: re.compile(
+        r"\b(?:maintenance|shutting down|shut ?down|restart(?:s|ed|ing)?|reboot(?:ed|ing)?|redeploy(?:ed|ing|ment)?|"
+        r"deployment|draining|going down)\b",
+        re.IGNORECASE,
+    ),
+}
+_HEARTBEAT: Final = re.compile(
+    r"\b(?:pings?|pongs?|heart[ _-]?beats?|keep[ _-]?alives?|unresponsive|not responding)\b", re.IGNORECASE
+)
+_HEARTBEAT_KINDS: Final = frozenset({ReasonKind.PONG, ReasonKind.HEARTBEAT, ReasonKind.STALE})
+
+
+def mentioned_kind(text: str) -> ReasonKind | None:
+    """Return what a text that is not understood possibly says, by its words; ``None`` where these tell nothing."""
+    if len(text) > _LONGEST or _TURNING.search(text):
+        return None
+    kinds = [kind for kind, pattern in _MENTIONS.items() if pattern.search(text)]
+    return kinds[0] if kinds else None
+
+
+def is_about_heartbeat(text: str) -> bool:
+    """Return whether a text says, or at least mentions, that a ping, a pong or a heartbeat was missed."""
+    kind = reason_kind(text)
+    return kind in _HEARTBEAT_KINDS or (
+        kind is None and _HEARTBEAT.search(text) is not None and mentioned_kind(text) is not ReasonKind.BEHIND
+    )
+
+
 def names_program_heartbeat(text: str) -> bool:
     """Return whether a text is, word for word, what a known program says of a ping that was not answered."""
     return _PROGRAM_TEXTS.get(" ".join(_clauses(text))) in (ReasonKind.PONG, ReasonKind.STALE)
@@ -190,14 +229,17 @@ _SPAN: Final = rf"(?:\d[\d.]*{_UNIT}|\d[\d.]* {_UNIT}|a few {_UNIT}|a minute|an 
 _LONG: Final = rf"(?:too long|a long time|{_SPAN})"
 _IS: Final = r"(?:is |are |was |were |has |have |had |been |being |got |will be )*"
 _DET: Final = r"(?:the |this |your |our |an? )?"
-_SERVER: Final = rf"{_DET}(?:(?:websocket|ws|api) )?(?:server|service|node|gateway|instance|system)"
+_SERVER: Final = (
+    rf"{_DET}(?:(?:websocket|ws|api|chat|game|trading|matching|market) )?(?:server|service|node|gateway|instance|"
+    r"system|broker|exchange|platform|cluster|site|venue|engine|application|worker|endpoint)"
+)
 _LINK: Final = rf"{_DET}(?:(?:websocket|ws|client|tcp|socket|user) )?(?:connection|session|socket|websocket|client)"
 _MINE: Final = r"(?:(?:your|this|the|same|single|one|an?) )*"
 _WHOM: Final = (
     rf"(?: (?:for|from|by|per|on|with) {_MINE}(?:ip|ip address|address|user|account|apikey|key|client|token|host|"
-    rf"connection|channel)(?: quoted| {_N})?)?"
+    r"connection|channel)(?: quoted| [\w.]*\d[\w.]*)?)?"
 )
-_PER: Final = rf"(?: (?:in|within|per|for|over) (?:the last |{_SPAN}|{_UNIT}|too long| )*)?"
+_PER: Final = rf"(?: (?:in|within|per|for|over|after|during) (?:(?:the )?last |{_SPAN}|{_UNIT}|too long| )*)?"
 _DONE: Final = r"(?:reached|exceeded|hit|violated|exhausted)"
 _SAID: Final = r"(?: (?:received|sent|seen|provided|supplied|given|found|specified|offered|requested))?"
 _LOGIN_WORDS: Final = (
@@ -226,6 +268,10 @@ _LOGIN_FROM: Final = (
     r"(?:from |on |at |in |with )?(?:elsewhere|(?:an? |the )?(?:another|other|different|new|second) "
     r"(?:device|location|client|browser|tab|window|session|place|connection|computer|machine|ip))"
 )
+_BEHIND: Final = (
+    rf"{_DET}(?:(?:remote|internal) )?(?:upstream|backend|back end|origin|downstream)"
+    r"(?: (?:server|service|host|connection|websocket|socket|peer|application|app|node|api))*"
+)
 _NEWER: Final = r"(?:an? )?(?:new|newer|another|other|second)"
 
 _BAN_UNTIL: Final = rf"(?:{_US} {_IS})?{_BAN_VERB} until(?: {_N})+"
@@ -247,7 +293,7 @@ _NEUTRAL: Final = re.compile(
     r"(?: by (?:the )?(?:server|peer|remote host))?|"
     rf"(?:closing|terminating|dropping|disconnecting|rejecting)(?: {_LINK}| you)?|"
     r"(?:stopping|closing|ending) the stream|"
-    r"the (?:websocket )?(?:connection|session)|"
+    r"the (?:websocket )?(?:connection|session)|(?:session|connection|request|trace)(?: id)?|ref|reference|id|"
     rf"(?:(?:we|it) will be |will be |expected )?back (?:at|by|on|in) "
     rf"(?:{_SPAN}|{_N}(?: {_N})*(?: (?:utc|gmt|am|pm|z))?)|"
     rf"{_BAN_UNTIL}|"
@@ -321,7 +367,14 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         rf"(?:timeout|timed out|missed|missing|not received|not received in time)(?: from client)?{_PER}",
         r"(?:no|missed|missing) (?:pong|pongs|ping response|ping reply|answer to ping|response to ping)"
         rf"(?: received)?(?: from client| in time)?{_PER}",
-        rf"client (?:did|does) not (?:respond|reply|answer) (?:to )?{_DET}(?:ping|pings)(?: in time)?",
+        rf"(?:(?:client|peer|you) )?(?:did|does|do|has|have) not (?:respond|reply|answer|responded|replied|answered)"
+        rf"(?: to| with)? {_DET}(?:(?:last|server|websocket) )?(?:ping|pong)s?(?: frames?| messages?| requests?)?"
+        rf"(?: in time)?{_PER}",
+        rf"(?:(?:client|peer|you) )?failed to (?:respond|reply|answer)(?: to| with)? {_DET}(?:ping|pong)s?(?: in time)?"
+        rf"{_PER}",
+        rf"{_DET}(?:ping|pong)s? {_IS}not (?:answered|acknowledged|returned|received|responded to)(?: in time)?{_PER}",
+        rf"no (?:pong|response|reply|answer)(?: frames?| messages?)? {_IS}(?:received|seen|came)"
+        rf"(?: (?:to|for) {_DET}pings?)?(?: from (?:the )?client| from you)?{_PER}",
         # Pusher, 4201
         r"(?:a )?ping was sent to (?:the )?client|but no (?:reply|response|answer) was received|"
         r"see ping and pong messages",
@@ -333,7 +386,9 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         rf"(?:no|missed|missing) (?:heartbeats?|keepalives?|pings?|heartbeat (?:ack|response|reply))(?: received)?"
         rf"(?: from client| from you| in time)?{_PER}",
         rf"(?:client|you)? ?missed (?:too many|{_N}) (?:{_PING})s?",
-        rf"client (?:did|does) not (?:send|answer) {_DET}(?:heartbeat|keepalive|ping)s?(?: in time)?",
+        rf"client (?:did|does) not (?:send|answer) {_DET}(?:heartbeat|keepalive|ping)s?(?: in time)?{_PER}",
+        rf"{_DET}{_PING} (?:check|test|probe)s? {_IS}(?:expired|failed|timeout|timed out|missed|not passed|overdue)"
+        rf"{_PER}",
     ),
     ReasonKind.IDLE: _pattern(
         r"(?:(?:connection|session|client|websocket|socket|user|stream|the|your) )*"
@@ -390,6 +445,8 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         rf"(?:you {_IS})?kicked(?: by {_DET}{_OFFICE})?|administrative action",
         rf"(?:(?:{_LINK}|you) {_IS})?(?:disconnected|terminated|closed|kicked) by {_DET}"
         r"(?:admin|administrator|operator|moderator|administrative action)",
+        rf"you {_IS}(?:removed|kicked|kicked out|banned|expelled|ejected|muted)(?: from {_DET}(?:room|channel|chat|"
+        rf"group|lobby|game|match|server|session|stream))?(?: by {_DET}{_OFFICE})?",
     ),
     ReasonKind.TOKEN: _pattern(
         rf"(?:invalid|bad|wrong|missing|no|incorrect|malformed) {_LOGIN_WORDS}(?:token|jwt)"
@@ -461,6 +518,27 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
     ReasonKind.SERVER_ERROR: _pattern(
         r"(?:an? )?(?:(?:internal|unexpected|unknown|unhandled|server|fatal) )+(?:error|exception|failure|fault)"
         r"(?: occurred| on the server)?|something went wrong|too many open files|out of memory",
+    ),
+    ReasonKind.BEHIND: _pattern(
+        rf"{_BEHIND} {_IS}(?:(?:unexpectedly|abruptly) )?(?:closed|disconnected|unavailable|not available|unreachable|"
+        r"not reachable|down|gone|gone away|went away|lost|reset|terminated|dropped|failed|timeout|timed out|error|"
+        r"failure|not responding|refused|broken|crashed|restarting|hung up|aborted)"
+        rf"(?: {_DET}connection)?(?: unexpectedly| abruptly)?{_PER}",
+        rf"(?:lost|no|losing) connection (?:to|with) {_BEHIND}",
+        rf"{_DET}(?:connection|connect|connecting) (?:to|with|from) {_BEHIND} {_IS}(?:lost|failed|closed|reset|refused|"
+        r"timed out|timeout|dropped|broken|error|terminated|interrupted)",
+        rf"(?:could not|can not|failed to|unable to) (?:connect to|reach|contact|read from|write to) {_BEHIND}",
+        rf"error (?:connecting to|from|in|communicating with|reading from|while connecting to) {_BEHIND}",
+        rf"no (?:healthy|available|live) {_BEHIND}s?|bad gateway|gateway (?:timeout|error)",
+        # Envoy
+        r"upstream connect error or disconnect reset before headers|(?:retried and the latest )?reset reason|"
+        r"transport failure reason|(?:remote |local )?connection (?:termination|failure)|(?:remote|local) reset",
+    ),
+    ReasonKind.ANNOUNCED: _pattern(
+        rf"(?:{_LINK}|you) (?:will|is going to|are going to|is about to) (?:soon |shortly )?be "
+        rf"(?:closed|terminated|dropped|disconnected|reset|ended|logged out)(?: (?:in|after) {_SPAN}| soon| shortly)?",
+        rf"(?:daily|nightly|weekly|scheduled|planned|periodic|routine) (?:session |connection )?"
+        rf"(?:reset|rollover|disconnect|disconnection|reconnect)(?: in {_SPAN})?",
     ),
     ReasonKind.DATA_ENDS: _pattern(
         r"(?:the )?end of (?:the )?(?:data|stream|feed)|no more data",

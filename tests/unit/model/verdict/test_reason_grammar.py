@@ -109,6 +109,15 @@ READ = {
         "Service temporarily unavailable", "server busy", "Over capacity", "overloaded", "server is overloaded",
     ),
     ReasonKind.SERVER_ERROR: ("Internal server error", "Too many open files", "Unknown error.", "unexpected error"),
+    ReasonKind.BEHIND: (
+        "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+        "upstream connection closed", "Lost connection to backend", "failed to connect to upstream server",
+        "no healthy upstream", "Bad Gateway", "the backend is unavailable", "origin server closed the connection",
+    ),
+    ReasonKind.ANNOUNCED: (
+        "Daily reset: this session will be terminated in 5 s, please reconnect",
+        "you will be disconnected in 10 seconds",
+    ),
     ReasonKind.DATA_ENDS: ("stopping the stream: end of data", "end of stream"),
 }  # fmt: skip
 
