@@ -529,7 +529,8 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         r"timed out|timeout|dropped|broken|error|terminated|interrupted)",
         rf"(?:could not|can not|failed to|unable to) (?:connect to|reach|contact|read from|write to) {_BEHIND}",
         rf"error (?:connecting to|from|in|communicating with|reading from|while connecting to) {_BEHIND}",
-        rf"no (?:healthy|available|live) {_BEHIND}s?|bad gateway|gateway (?:timeout|error)",
+        rf"no (?:(?:healthy|available|live) )?{_BEHIND}s?"
+        rf"(?: (?:is |are )?(?:available|healthy|reachable|alive))?|bad gateway|gateway (?:timeout|error)",
         # Envoy
         r"upstream connect error or disconnect reset before headers|(?:retried and the latest )?reset reason|"
         r"transport failure reason|(?:remote |local )?connection (?:termination|failure)|(?:remote|local) reset",

@@ -206,7 +206,8 @@ RESPONSE_CLUES: Final = (
         f"too many {_CONNECTIONS}{_NUMBER}|(?:max(?:imum)?|limit|maximum number|"
         f"max number)(?: of)?(?: {_COUNT})?(?: allowed)? {_CONNECTIONS}(?: limit| count)?{_NUMBER}{_BE} "
         f"(?:exceeded|reached|hit){_NUMBER}|"
-        rf"{_CONNECTIONS} (?:limit|count|quota)(?: for \S+)?{_NUMBER}{_BE} (?:exceeded|reached|hit|full){_NUMBER}|"
+        rf"{_CONNECTIONS} (?:limit|count|quota)(?: for \S+)?{_NUMBER}{_BE} (?:exceeded|reached|hit|full){_NUMBER}"
+        rf"(?: ?[:,] ?{_NUMBER} ?(?:{_CONNECTIONS}.*|\d.*))?|"
         f"(?:exceeded|exceeds|reached|hit|over|above) (?:the |your |our )?(?:max(?:imum)?(?: number)?|limit|number)?"
         f"(?: of)?(?: allowed)?(?: {_COUNT})? ?{_CONNECTIONS}(?: limit| quota| count)?{_NUMBER}|"
         f"(?:only|at most|no more than|up to|maximum|max) {_COUNT} {_CONNECTIONS}(?: is| are)?(?: allowed| permitted)?|"
@@ -383,7 +384,9 @@ RESPONSE_CLUES: Final = (
         "unavailable) for |under(?:going)? |in )(?:(?:scheduled|planned) )?maintenance(?: mode)?"
         "|(?:[a-z]+ ){1,4}(?:is|are) (?:(?:currently|temporarily|now) )?(?:(?:down|closed|offline|unavailable|halted) "
         "(?:for|due to) |under(?:going)? |in )(?:(?:scheduled|planned|routine|emergency|system) )*maintenance"
-        "(?: mode)?",
+        "(?: mode)?(?:,? back .*)?|"
+        "(?:[a-z]+ ){0,3}(?:upgrade|maintenance) (?:is )?(?:in progress|ongoing|under way)"
+        "(?:,? back .*)?",
         "the server is under maintenance",
         "nothing to do before it ends; if it lasts, ask the operator of the server",
         (500, 502, 503, 504),

@@ -27,7 +27,8 @@ def answer(status: int, body: str = "", *headers: tuple[str, str]) -> Verdict:
     "text",
     ["Maximum concurrent connections (10) exceeded for this API key", "Connection limit of 5 exceeded",
      "You have exceeded the maximum of 10 concurrent connections", "connection limit (5/5) reached for key abc",
-     "only 3 concurrent connections are allowed per account", "You already have 5 open connections"],
+     "only 3 concurrent connections are allowed per account", "You already have 5 open connections",
+     "Connection quota exceeded: 20/20 connections for key k_91f", "Session limit reached: 3 of 3"],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_on_connections_with_its_number_is_none_on_frequency(status: int, text: str) -> None:
@@ -67,7 +68,8 @@ def test_a_challenge_that_is_not_understood_hides_no_body_that_is() -> None:
 @pytest.mark.parametrize(
     "text",
     ["exchange is under maintenance", "The matching engine is currently down for scheduled maintenance",
-     "trading is halted for maintenance", "We are under maintenance"],
+     "trading is halted for maintenance",
+     "Matching engine upgrade in progress, back at 04:00 UTC", "We are under maintenance"],
 )  # fmt: skip
 def test_maintenance_of_any_subject_is_stated(text: str) -> None:
     verdict = answer(503, f'{{"error":"{text}"}}')

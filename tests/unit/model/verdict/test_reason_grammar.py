@@ -112,7 +112,8 @@ READ = {
     ReasonKind.BEHIND: (
         "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
         "upstream connection closed", "Lost connection to backend", "failed to connect to upstream server",
-        "no healthy upstream", "Bad Gateway", "the backend is unavailable", "origin server closed the connection",
+        "no healthy upstream", "No upstream available, retry in 5s",
+        "Bad Gateway", "the backend is unavailable", "origin server closed the connection",
     ),
     ReasonKind.ANNOUNCED: (
         "Daily reset: this session will be terminated in 5 s, please reconnect",
