@@ -177,7 +177,9 @@ def is_answer(text: str) -> bool:
         return False
     fields = _lowered(content)
     has_id = any(name in _ID_KEYS and value not in (None, 0, "") for name, value in fields)
-    return has_id and any(name in _OUTCOME_KEYS for name, _ in fields)
+    # An event about something that has an id names its kind
+    has_kind = any(name in _KIND_KEYS for name, _ in fields)
+    return has_id and not has_kind and any(name in _OUTCOME_KEYS for name, _ in fields)
 
 
 def went_on(said: LastMessages, end: Event, before_ns: int) -> bool:
@@ -338,7 +340,7 @@ _ENVELOPE_KEYS: Final = (
 )  # fmt: skip
 _ID_KEYS: Final = frozenset({"id", "req_id", "reqid", "request_id", "requestid", "ref"})
 # What came of a request, in its answer
-_OUTCOME_KEYS: Final = frozenset({"result", "error", "success", "status", "errors"})
+_OUTCOME_KEYS: Final = frozenset({"result", "error", "errors"})
 # Who speaks in a message; what it says is then the text of a person
 _SPEAKER_KEYS: Final = frozenset(
     {

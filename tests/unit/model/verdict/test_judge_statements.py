@@ -170,6 +170,12 @@ def test_an_answer_to_a_request_is_no_last_word(answer: str) -> None:
     assert "may say why" not in verdict.next
 
 
+@pytest.mark.parametrize("text", ['{"id":7,"status":"filled"}', '{"type":"match","id":7,"result":"win"}'])
+def test_an_event_about_something_with_an_id_answers_no_request(text: str) -> None:
+    verdict = opened(said(text, 49.6)).verdict(loss(50, FEED, code=1011, reason=""))
+    assert f"last words of the peer: “{text}”, 0.4 s before" in verdict.cause
+
+
 def test_a_message_to_us_by_a_moderator_comes_first() -> None:
     text = '{"type":"user_removed","reason":"You have been removed from this room by a moderator","room":"general"}'
     verdict = opened(said(text, 99.5)).verdict(loss(100, FEED, code=1000, reason=""))
