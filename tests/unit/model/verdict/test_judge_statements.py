@@ -45,9 +45,9 @@ def with_meta(ended: Event, **meta: object) -> Event:
 def test_a_refusal_long_after_an_accepted_login_possibly_means_that_it_ran_out(reason: str) -> None:
     harness = opened(event("auth.completed", 0.5, FEED, direction="in"))
     verdict = harness.verdict(with_meta(loss(900.5, FEED, code=4401, reason=reason), code_meaning=EARLY))
-    accepted = "15m00s before, the server had accepted the login"
+    accepted = "15m before, the server had accepted the login"
     assert verdict.code == "4401 unauthorized"
-    assert verdict.cause.replace("15m before", "15m00s before").endswith(
+    assert verdict.cause.endswith(
         f"; {accepted}: possibly the credential expired or was revoked since, or it lacks a right for what was asked "
         "last"
     )
