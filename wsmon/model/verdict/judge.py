@@ -305,7 +305,7 @@ def _after_login(event: Event, history: History, found: _Explanation) -> _Explan
         step = f"{advice.next}; check what was sent before the server acknowledged the connection"
         return replace(found, advice=Advice(cause, step))
     age_ns = event.mono_ns - history.login.mono_ns
-    accepted = f"{fmt.duration(age_ns)} before, the server had accepted the login"
+    accepted = f"{fmt.full_duration(age_ns)} before, the server had accepted the login"
     if age_ns >= _LOGIN_AGES_NS:
         why_now = "possibly the credential expired or was revoked since, or it lacks a right for what was asked last"
         advice = Advice(f"{advice.cause}; {accepted}: {why_now}", f"{_RENEW}; {_RIGHTS}")
