@@ -30,7 +30,7 @@ from wsmon.query.ast import (
 from wsmon.query.fields import FIELDS, Field
 
 EVENTS = 40
-CONNECTIONS = ("a", "A.b", "ab_c", "x%y", "kraken-book")
+CONNECTIONS = ("a", "A.b", "ab_c", "x_y", "kraken-book")
 BYTES = b"aAbB%_\\\x00\xc3\xa9\xc3\x89\xff\xef\xbf\xbd\xe9 *?["
 CHARS = "aAbB%_\\\x00éÉ�\udcff\ud800 *?[İK"
 LONG = "x" * 30_000

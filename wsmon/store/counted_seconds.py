@@ -130,7 +130,8 @@ FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
 """
 
 
-_NEWEST_ROW = tuple[Ns, int, Count | None, str | None, str | None, Id]
+# The connection is NULL for what is about the recorder itself
+_NEWEST_ROW = tuple[Ns, int, Count | None, str | None, str | None, Id | None]
 
 
 class LostSecond(NamedTuple):
