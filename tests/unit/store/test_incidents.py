@@ -71,9 +71,9 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
         "refusal",
         "HTTP 429 Too Many Requests",
         "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server limits how often one "
-        "may connect, and the limit was reached",
-        "dial less often: raise reconnect.initial, and open fewer connections at a time; what the answer says comes "
-        "first",
+        "may connect, or how many connections there may be, and the limit was reached",
+        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "credentials; what the answer says comes first",
         evidence_text="no key",
         certainty="inferred",
     )

@@ -86,7 +86,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "look at the last frames sent, and test without the proxies on the way: some alter frames",
     ),
     1003: Advice(
-        "the server does not take this kind of message, usually binary instead of text or the reverse",
+        "the server does not take this kind of message, such as binary instead of text or the reverse",
         "look at the opcode of the last message sent",
     ),
     1004: _MISUSED,

@@ -263,14 +263,15 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
 _LOG: Final = "look in the log of the server at this time"
 _CUTS: Final = {
     "eof": Advice(
-        "the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is killed "
-        "looks like this too, and many servers and proxies end so at a deploy, an idle limit, a missed pong or an "
-        "error of the application",
+        "often the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is "
+        "killed looks like this too, and many servers and proxies end so at a deploy, an idle limit, a missed pong or "
+        "an error of the application, among other occasions",
         f"{_LOG}; if it comes after a silence, set ping.interval lower",
     ),
     "reset": Advice(
-        "the server crashed or was killed, or a firewall or load balancer on the way dropped the connection; some "
-        "servers reset it for a missed pong (Daphne) or a message that is too big (autobahn, Deno)",
+        "often the server crashed or was killed, or a firewall or load balancer on the way dropped the connection; a "
+        "server in good health may reset one, too: some do for a missed pong (Daphne) or a message that is too big "
+        "(autobahn, Deno)",
         f"{_LOG}; if it comes after a silence, set ping.interval lower",
     ),
     "tls": Advice(

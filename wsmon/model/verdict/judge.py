@@ -57,6 +57,8 @@ VAGUE_CODES: Final = (1000, 1005)
 # Codes with a meaning of their own that servers send for more than that
 GOING_AWAY: Final = 1001
 WEAK_CODES: Final = (GOING_AWAY, 1011)
+# Codes that a close frame must never have, so that they mean nothing in one
+NEVER_SENT: Final = (1004, 1006, 1015)
 # A rule was broken, which the words before may name
 RULE_BROKEN: Final = 1008
 # Codes that a refused login has
@@ -395,16 +397,24 @@ def _by_observation(
 def _named_by_words(event: Event, found: _Explanation, words: _Words | None) -> _Explanation:
     """Let words name what a code says in general, such as the rule that was broken.
 
-    Certain only where the protocol read them as the last word, and the code is one of a refusal.
+    Certain only where the protocol read them as the last word, and the code is one of a refusal. A code with a narrow
+    meaning, which they agree with, is the cause; where they say otherwise they come first, since some servers send one
+    code after every error (Spring 1002 after an ERROR of STOMP).
     """
     code = event.close_code
-    told = _told_by(words, None if code == GOING_AWAY else code)
-    if words is None or told is None or not _is_guess(found.advice.cause):
+    told = _told_by(words)
+    if words is None or told is None:
         return found
-    if words.is_read and words.said.before_ns <= WINDOW_NS and code != GOING_AWAY:
+    is_fitting = code not in (GOING_AWAY, *NEVER_SENT) and _told_by(words, code) is not None
+    if is_fitting and not _is_guess(found.advice.cause):
+        return found
+    if is_fitting and words.is_read and words.said.before_ns <= WINDOW_NS:
         return replace(found, advice=told)
-    usual = found.advice.cause.partition(":")[0] if code == RULE_BROKEN else found.advice.cause
-    cause = f"possibly {told.cause}; {code} usually means: {usual.removeprefix(_USUAL_PREFIX)}"
+    is_known = code in CODE_ADVICE and code not in NEVER_SENT
+    usual = CODE_ADVICE[code].cause if code is not None and is_known else found.advice.cause
+    usual = usual.partition(":")[0] if code == RULE_BROKEN else usual
+    means = f"{code} usually means: " if is_known else ""
+    cause = f"possibly {told.cause}; {means}{usual.removeprefix(_USUAL_PREFIX)}"
     advice = Advice(cause, f"{told.next}; if that is not it: {found.advice.next}")
     return replace(found, advice=advice, certainty="inferred")
 

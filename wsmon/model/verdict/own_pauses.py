@@ -79,9 +79,20 @@ def _standstill(event: Event) -> OwnPause | None:
         return None
     since_ns = _since_resumed_ns(event)
     fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.full_duration(lasted_ns)} and answered nothing"
-    if since_ns is None or since_ns > _REMOTE_NS or not _may_follow(event, lasted_ns):
+    if since_ns is None or since_ns > _REMOTE_NS or _went_on(event, since_ns) or not _may_follow(event, lasted_ns):
         return None if _is_explained(event, since_ns) else OwnPause(fact, "")
     return OwnPause(f"{fact}{_inference(event)}", _STANDSTILL_STEP, is_foremost=True)
+
+
+def _went_on(event: Event, since_ns: int) -> bool:
+    """Return whether the peer sent frames after a standstill was over, which it has not ended the connection for.
+
+    What is read right after it came before that, and lay in a buffer. A peer that says what it missed tells more.
+    """
+    if event.close_by == "peer" and reason_kind(event.reason) in _TOLD_KINDS | _SILENT_KINDS:
+        return False
+    heard_ns = _age_ns(event, "last_in_ms")
+    return heard_ns is not None and since_ns - heard_ns > _RECENT_NS
 
 
 def _is_explained(event: Event, since_ns: int | None) -> bool:

@@ -232,14 +232,17 @@ _CLOUDFLARE_DOWN: Final = {
 }
 
 _UNSEEN: Final = "so that the service never saw it"
-# What a status means that a program before the service gave by itself
+_NOBODY_TOOK_IT: Final = (
+    "no server behind it took the request, it is overloaded itself, or it is set to answer so, as for maintenance"
+)
+# What a status likely means that a program before the service gave by itself
 _OWN_STATUS: Final[Mapping[int, tuple[str, str]]] = {
-    403: (f"a rule there refused the request, {_UNSEEN}", "rules"),
-    406: (f"a rule there refused the request, {_UNSEEN}", "rules"),
-    429: (f"a limit there on requests or connections was reached, {_UNSEEN}", "limit"),
-    502: ("it got no proper answer from the server behind it", "down"),
-    503: ("no server behind it took the request, or it is overloaded itself", "down"),
-    504: ("the server behind it did not answer in time", "down"),
+    403: (f"likely a rule there refused the request, {_UNSEEN}", "rules"),
+    406: (f"likely a rule there refused the request, {_UNSEEN}", "rules"),
+    429: (f"likely a limit there on requests or connections was reached, {_UNSEEN}", "limit"),
+    502: ("likely it got no proper answer from the server behind it", "down"),
+    503: (f"likely {_NOBODY_TOOK_IT}", "down"),
+    504: ("likely the server behind it did not answer in time", "down"),
 }
 
 _SQUID: Final = "Squid"

@@ -40,9 +40,9 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
     assert alone(broken("eof", "the TCP connection ended without a close frame")) == Verdict(
         "network",
         "no close frame",
-        "no close frame: connection lost (1006); the server or something on the way (a load balancer, NAT, VPN) cut "
-        "the connection; a process that is killed looks like this too, and many servers and proxies end so at a "
-        "deploy, a missed pong or an error of the application",
+        "no close frame: connection lost (1006); often the server or something on the way (a load balancer, NAT, VPN) "
+        "cut the connection; a process that is killed looks like this too, and many servers and proxies end so at a "
+        "deploy, a missed pong or an error of the application, among other occasions",
         "look in the log of the server at this time",
         certainty="inferred",
     )

@@ -13,6 +13,9 @@ OPEN_FEWER = (
     "open fewer connections, look for other clients with these credentials or from this address, and compare with the "
     "limits of the service"
 )
+NOBODY_TOOK_IT = (
+    "no server behind it took the request, it is overloaded itself, or it is set to answer so, as for maintenance"
+)
 EXPIRED = "a credential that the request carries is no longer valid: its time is over, or it was revoked"
 
 
@@ -118,3 +121,25 @@ def test_a_gateway_of_aws_that_names_itself_is_told() -> None:
         "address may connect"
     )
     assert verdict.certainty == "inferred"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "step"),
+    [
+        (
+            503,
+            f"likely {NOBODY_TOOK_IT}",
+            "check whether the server behind it runs, or ask the operator of the service",
+        ),
+        (
+            403,
+            "likely a rule there refused the request, so that the service never saw it",
+            "ask the operator of the service about the rules there",
+        ),
+    ],
+)
+def test_what_a_status_of_a_gateway_means_is_likely_and_stated_by_nobody(status: int, cause: str, step: str) -> None:
+    verdict = answer(status, "", ("Server", "awselb/2.0"))
+    itself = "the AWS load balancer (ALB) itself answered (Server: awselb/2.0)"
+    assert verdict.cause == f"the server answered HTTP {status}; {itself}; {cause}"
+    assert (verdict.next, verdict.certainty) == (step, "inferred")

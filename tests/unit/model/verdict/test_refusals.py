@@ -289,8 +289,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "awselb/2.0")),
             "stated",
             (
-                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); no server behind it took the "
-                "request, or it is overloaded itself"
+                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); likely no server behind it took the "
+                "request, it is overloaded itself, or it is set to answer so, as for maintenance"
             ),
             "check whether the server behind it runs, or ask the operator of the service",
         ),
@@ -358,7 +358,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the page says “503 Backend fetch failed”; Varnish itself answered (Server: "
-                "Varnish); no server behind it took the request, or it is overloaded itself"
+                "Varnish); likely no server behind it took the request, it is overloaded itself, or it is set to "
+                "answer so, as for maintenance"
             ),
             "check whether the server behind it runs, or ask the operator of the service",
         ),
@@ -388,8 +389,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "awselb/2.0")),
             "stated",
             (
-                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); a rule there refused the request, "
-                "so that the service never saw it"
+                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); likely a rule there refused the "
+                "request, so that the service never saw it"
             ),
             "ask the operator of the service about the rules there",
         ),
@@ -402,8 +403,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "AkamaiGHost")),
             "stated",
             (
-                "the page says “Access Denied”; Akamai itself answered (Server: AkamaiGHost); a rule there refused the "
-                "request, so that the service never saw it"
+                "the page says “Access Denied”; Akamai itself answered (Server: AkamaiGHost); likely a rule there "
+                "refused the request, so that the service never saw it"
             ),
             "ask the operator of the service about the rules there, and name the reference 18.abc",
         ),
