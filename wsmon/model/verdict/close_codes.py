@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from wsmon.model.verdict.reason_grammar import (
     Reading,
     ReasonKind,
+    asked_until,
     asked_wait,
     mentioned_kind,
     names_program_heartbeat,
@@ -211,8 +212,25 @@ def advice_on_code(code: int | None, meaning: str, reason: str = "") -> Advice:
     advice = _advice_on_code(code, meaning, "" if is_mute else "this reason and ")
     if is_mute and code is not None:
         advice = _MUTE_ADVICE.get(code, advice)
-    wait = asked_wait(reason)
-    return Advice(advice.cause, f"wait {wait} before dialling again; {advice.next}") if wait else advice
+    delay = asked_delay(reason)
+    return Advice(advice.cause, f"{delay}; {without(advice.next, RARE)}") if delay else advice
+
+
+# A step that fits no end which comes again and again, and none for which the peer asks for more
+RARE: Final = "nothing to do if it is rare"
+
+
+def without(step: str, clause: str) -> str:
+    """Return a next step without one of its clauses."""
+    return "; ".join(part for part in step.split("; ") if not part.endswith(clause))
+
+
+def asked_delay(text: str) -> str:
+    """Return when to dial again, as a step, where a text asks to wait or bars this client for a while; else empty."""
+    if until := asked_until(text):
+        return f"do not dial before {until}"
+    wait = asked_wait(text)
+    return f"wait {wait} before dialling again" if wait else ""
 
 
 def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
@@ -243,6 +261,8 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "the server does not accept the subprotocol that was offered, or that none was",
         'put the one that the service documents into subprotocols, as in subprotocols = ["graphql-transport-ws"]',
     ),
+    ReasonKind.NO_BINARY: Advice("the server takes no binary messages there", "send text instead of binary messages"),
+    ReasonKind.NO_TEXT: Advice("the server takes no text messages there", "send binary instead of text messages"),
     ReasonKind.BAD_MESSAGE: Advice(
         "the server could not take a message of ours: its form or its content",
         "look at the last messages sent, and compare them with what the service documents",
@@ -309,6 +329,10 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "a credential is no longer valid: its time is over, or it was revoked",
         "renew the token, and check how long it lives",
     ),
+    ReasonKind.CERTIFICATE: Advice(
+        "the certificate of this client is no longer valid: its time is over, or it was revoked",
+        "ask the operator of the service for a new certificate, and set tls.cert and tls.key to it",
+    ),
     ReasonKind.SESSION_OVER: Advice(
         "the login or session at the server is no longer valid",
         "log in again: renew the token or the session, and dial with the new one",
@@ -353,11 +377,18 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
 
 # The kinds that a code leaves room for, where it has a narrow meaning of its own; a reason of another kind is quoted
 _LOGIN_KINDS: Final = frozenset(
-    {ReasonKind.TOKEN, ReasonKind.EXPIRED, ReasonKind.SESSION_OVER, ReasonKind.CREDENTIALS, ReasonKind.BANNED}
+    {
+        ReasonKind.TOKEN,
+        ReasonKind.EXPIRED,
+        ReasonKind.CERTIFICATE,
+        ReasonKind.SESSION_OVER,
+        ReasonKind.CREDENTIALS,
+        ReasonKind.BANNED,
+    }
 )
 _FAMILIES: Final[Mapping[int, frozenset[ReasonKind]]] = {
-    1002: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.TOO_BIG}),
-    1003: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.UNSUPPORTED}),
+    1002: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.TOO_BIG, ReasonKind.NO_BINARY, ReasonKind.NO_TEXT}),
+    1003: frozenset({ReasonKind.BAD_MESSAGE, ReasonKind.UNSUPPORTED, ReasonKind.NO_BINARY, ReasonKind.NO_TEXT}),
     1007: frozenset({ReasonKind.BAD_MESSAGE}),
     1009: frozenset({ReasonKind.TOO_BIG}),
     1010: frozenset({ReasonKind.UNSUPPORTED}),
@@ -395,9 +426,9 @@ def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
     if reading is None or (not _fits(reading, text, code) and code not in _GENERAL_CODES):
         return None
     advice = _REASON_ADVICE[reading.kind]
-    if reading.wait:
+    if delay := asked_delay(text):
         step = "ask the operator of the service why" if reading.kind is ReasonKind.BANNED else advice.next
-        advice = Advice(advice.cause, f"wait {reading.wait} before dialling again; {step}")
+        advice = Advice(advice.cause, f"{delay}; {without(step, RARE)}")
     if code is None or _fits(reading, text, code):
         return advice
     usual = CODE_ADVICE[code]

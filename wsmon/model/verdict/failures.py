@@ -21,15 +21,15 @@ DNS_CLUES: Final = (
     Clue(
         ("(refused)",),
         Advice(
-            "the name server answers, and refuses: it does not serve this machine, or not this name",
+            "the name server answers, and refuses: possibly it does not serve this machine, or not this name",
             "check which name servers this machine uses, and whether it may ask them from this network",
         ),
     ),
     Clue(
         ("(servfail)",),
         Advice(
-            "the name server answers, and could not find out: a server behind it is down, or the DNS of the domain is "
-            "broken",
+            "the name server answers, and could not find out: likely a server behind it is down, or the DNS of the "
+            "domain is broken",
             "ask another name server for the host; if it fails, too, report it to the operator of the domain",
         ),
     ),
@@ -43,7 +43,7 @@ DNS_CLUES: Final = (
     Clue(
         ("no answer from dns", "no name server", "temporary failure", "timed out", "try again"),
         Advice(
-            "no name server answered: the network here is down, or its DNS is",
+            "no name server answered: likely the network here is down, or its DNS is",
             "check the network of this machine and its name servers",
         ),
     ),
@@ -96,7 +96,7 @@ PROXY_CLUES: Final = (
     ),
 )
 _PROXY = Advice(
-    "what listens there hung up on us, or is no proxy of this kind",
+    "likely what listens there hung up on us, or is no proxy of this kind",
     "check address and scheme of the proxy, and try without it",
 )
 
@@ -104,7 +104,7 @@ _OPEN_CLUES: Final = (
     Clue(
         ("tls handshake",),
         Advice(
-            "the port is open, and whoever listens there does not begin TLS: overloaded, or no TLS port",
+            "the port is open, and whoever listens there does not begin TLS: possibly overloaded, or no TLS port",
             "check the port; if it is right, the server is overloaded or something on the way holds the data back",
         ),
     ),
@@ -118,12 +118,14 @@ _OPEN_CLUES: Final = (
     Clue(
         ("answer to the upgrade",),
         Advice(
-            "the server took the connection and did not answer: it is overloaded, hangs, or is no HTTP server",
+            "the server took the connection and did not answer: possibly it is overloaded, hangs, or is no HTTP server",
             "check the port, and ask the operator of the server; raise open_timeout if it is known to be slow",
         ),
     ),
 )
-_OPEN = Advice("the way there, or the server, is too slow", "check the network; raise open_timeout if that is expected")
+_OPEN = Advice(
+    "likely the way there, or the server, is too slow", "check the network; raise open_timeout if that is expected"
+)
 
 _HANDSHAKE_CLUES: Final = (
     Clue(("no usable url",), Advice("the URL cannot be used", "correct the URL")),
@@ -144,7 +146,7 @@ _HANDSHAKE_CLUES: Final = (
     Clue(
         ("the answer to the upgrade has no status line",),
         Advice(
-            "a page came without the head of an HTTP response: a faulty server, or a device on the way",
+            "a page came without the head of an HTTP response: possibly a faulty server, or a device on the way",
             "check host and port of the URL, and compare with another network",
         ),
     ),
@@ -182,7 +184,7 @@ _HANDSHAKE_CLUES: Final = (
     ),
 )
 _HANDSHAKE = Advice(
-    "the answer breaks the rules of the upgrade: a cache or a proxy on the way, or a faulty server",
+    "the answer breaks the rules of the upgrade: possibly a cache or a proxy on the way, or a faulty server",
     "try from another network; if it stays, report it to the operator of the server with the response headers",
 )
 
@@ -192,15 +194,15 @@ _DIAL_ADVICE: Final = {
         "raise the limit on open files (ulimit -n, LimitNOFILE= of a systemd unit), or record fewer connections",
     ),
     "tcp_refused": Advice(
-        "nothing listens on that port, or a firewall rejects us",
+        "likely nothing listens on that port, or a firewall rejects us",
         "check host and port of the URL, and whether the server runs",
     ),
     "tcp_unreachable": Advice(
-        "there is no way to that address from here: the network is down, or a route or firewall is in the way",
+        "there is no way to that address from here: likely the network is down, or a route or firewall is in the way",
         "check the network of this machine, its VPN and its routes",
     ),
     "tcp_timeout": Advice(
-        "nobody answered: a firewall drops the packets, or the host is down",
+        "nobody answered: likely a firewall drops the packets, or the host is down",
         "check host and port of the URL, and firewalls here and there; compare with another network",
     ),
     "reset": Advice(
@@ -275,15 +277,15 @@ _CUTS: Final = {
         f"{_LOG}; if it comes after a silence, set ping.interval lower",
     ),
     "tls": Advice(
-        "the encrypted stream broke: something on the way altered it or cut it",
+        "the encrypted stream broke: likely something on the way altered it or cut it",
         "compare with another network, and look for devices that read TLS",
     ),
     "tcp_timeout": Advice(
-        "the other side stopped answering: the path or the host is dead",
+        "the other side stopped answering: likely the path or the host is dead",
         "check the network between here and there",
     ),
     "tcp_unreachable": Advice(
-        "the way to the server is gone: the network here changed, sleeps or is down",
+        "the way to the server is gone: likely the network here changed, sleeps or is down",
         "check the network of this machine: Wi-Fi, VPN, routes",
     ),
 }

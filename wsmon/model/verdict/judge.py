@@ -21,14 +21,17 @@ from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import (
     ANSWERS_STEP,
     CODE_ADVICE,
+    RARE,
     Advice,
     advice_on_code,
     advice_on_mention,
     advice_on_reason,
     advice_on_words,
+    asked_delay,
     code_meaning,
     says_nothing,
     strains_code,
+    without,
 )
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
 from wsmon.model.verdict.history import CUTS, IDLE_S, History, Precursor, suspended_ns
@@ -45,7 +48,7 @@ from wsmon.model.verdict.last_words import (
 from wsmon.model.verdict.own_pauses import OwnPause, find_own_pause
 from wsmon.model.verdict.patterns import IDLE_CODES, Pattern, find_pattern
 from wsmon.model.verdict.programs import EndKind, habit
-from wsmon.model.verdict.reason_grammar import ReasonKind, asked_wait, is_about_heartbeat, reason_kind
+from wsmon.model.verdict.reason_grammar import ReasonKind, asked_address, is_about_heartbeat, reason_kind
 from wsmon.model.verdict.refusals import explain_refusal
 from wsmon.model.verdict.silences import find_silence, is_busy
 
@@ -63,9 +66,6 @@ NEVER_SENT: Final = (1004, 1006, 1015)
 RULE_BROKEN: Final = 1008
 # Codes that a refused login has
 LOGIN_CODES: Final = (RULE_BROKEN, GOING_AWAY, 3000, 3003)
-
-# A step that fits no end which comes again and again
-RARE: Final = "nothing to do if it is rare"
 
 # Messages after which the protocol lets the server close without another word: MQTT 5.0, sections 3.2.2.2 and 3.14.4
 FINAL_TYPES: Final = ("CONNACK", "DISCONNECT")
@@ -264,16 +264,17 @@ def _by_unread_reason(
     told = _told_by(words) or advice_on_mention(event.reason, code)
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
-    wait = asked_wait(event.reason)
-    first = f"wait {wait} before dialling again; {_LOOK_UP}" if wait else _LOOK_UP
+    address = asked_address(event.reason)
+    move = f"do what the reason asks: connect to {address}, if that is trusted" if address else ""
+    first = "; ".join(filter(None, (asked_delay(event.reason), move, _LOOK_UP)))
     if missed is not None:
         evidence = _merge(missed.evidence, evidence)
         advice = Advice(f"{_UNREAD}; {missed.advice.cause}", f"{missed.advice.next}; if that is not it: {first}")
     elif told is not None:
-        advice = Advice(f"{_UNREAD}; possibly {told.cause}", f"{first}; {told.next}")
+        advice = Advice(f"{_UNREAD}; possibly {told.cause}", f"{first}; {without(told.next, RARE)}")
     elif code is not None and (usual := CODE_ADVICE.get(code)) is not None:
         # What a broken rule may be is a list of guesses, and the reason names the rule
-        step = "check the last messages sent" if code == RULE_BROKEN else _without(usual.next, RARE)
+        step = "check the last messages sent" if code == RULE_BROKEN else without(usual.next, RARE)
         meaning = usual.cause.partition(":")[0] if code == RULE_BROKEN else usual.cause.removeprefix(_USUAL_PREFIX)
         advice = Advice(f"{_UNREAD}; {code} usually means: {meaning}", f"{first}; {step}")
     else:
@@ -513,7 +514,7 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
     if advice is None and said.is_announcement:
         return _Explanation(_ANNOUNCED_END, "inferred", _quote(words), said.evidence)
     if advice is None and (told := advice_on_mention(said.meaning)) is not None:
-        step = f"{told.next}; if that is not it, {_UNCLEAR_WORDS.next}"
+        step = f"{without(told.next, RARE)}; if that is not it, {_UNCLEAR_WORDS.next}"
         return _Explanation(Advice(f"possibly {told.cause}", step), "inferred", _quote(words), said.evidence)
     if advice is None:
         return _Explanation(_UNCLEAR_WORDS, "inferred", _quote(words), said.evidence)
@@ -622,14 +623,9 @@ def _beside(found: _Explanation, pattern: Pattern | None) -> _Explanation:
     advice = found.advice
     # What comes again and again is not rare: the step of the pattern leads
     if RARE in advice.next:
-        rest = _without(advice.next, RARE)
+        rest = without(advice.next, RARE)
         advice = Advice(advice.cause, "; ".join(filter(None, (pattern.next, rest))))
     return replace(found, advice=advice, hint=hint, evidence=_merge(pattern.evidence, found.evidence))
-
-
-def _without(step: str, clause: str) -> str:
-    """Return a next step without one of its clauses."""
-    return "; ".join(part for part in step.split("; ") if not part.endswith(clause))
 
 
 def _possibly(found: _Explanation, pattern: Pattern) -> _Explanation:

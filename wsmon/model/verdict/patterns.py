@@ -179,7 +179,7 @@ def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
     kind = "losses" if now.open_s is not None else "attempts"
     return Pattern(
         f"{_share(len(limited), len(ends), kind)} named a limit",
-        "more is sent, or dialled, than the service allows",
+        "likely more is sent, or dialled, than the service allows",
         "open fewer connections, send and subscribe less at a time, and raise reconnect.initial",
         _ids(limited),
         "limit",

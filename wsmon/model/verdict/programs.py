@@ -215,6 +215,8 @@ _CLOUDFLARE_STATUS: Final = {
 }
 _CLOUDFLARE: Final = "Cloudflare"
 _BANNED: Final = "the address of this machine is banned there"
+_CLOUDFLARE_LIMIT: Final = 1015
+_DIAL_LESS: Final = "dial less often: raise reconnect.initial, and open fewer connections at a time"
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
 _CLOUDFLARE_CODES: Final = {
     1006: _BANNED,
@@ -222,7 +224,7 @@ _CLOUDFLARE_CODES: Final = {
     1008: _BANNED,
     1009: "the country of this machine's address is barred there",
     1010: "it takes this client for a bot, by its signature",
-    1015: "a limit there on requests was reached",
+    _CLOUDFLARE_LIMIT: "a limit there on requests was reached",
     1020: "a firewall rule there refused the request",
     1106: _BANNED,
 }
@@ -354,7 +356,7 @@ def _advice(event: Event, own: _Evidence, known: _KnownText | None) -> Advice | 
     cause, kind = _OWN_STATUS[event.status]
     steps = {
         "rules": f"ask the operator of the service about the rules there{_reference(event)}",
-        "limit": "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        "limit": _DIAL_LESS,
         "down": _DOWN,
     }
     return Advice(cause, steps[kind])
@@ -370,6 +372,8 @@ def _of_cloudflare(event: Event) -> Advice | None:
     code = int(found[1]) if found is not None else 0
     if code in _CLOUDFLARE_CODES:
         step = f"ask the operator of the service to let this client pass{_reference(event)}"
+        if code == _CLOUDFLARE_LIMIT:
+            step = f"{_DIAL_LESS}; if it stays, {step}"
         return Advice(f"{_CLOUDFLARE_CODES[code]}, {_UNSEEN}", step)
     down = _CLOUDFLARE_DOWN.get(code)
     if down is None and isinstance(event.status, int):

@@ -19,6 +19,8 @@ class ReasonKind(StrEnum):
 
     INIT_TWICE = "init_twice"
     SUBPROTOCOL = "subprotocol"
+    NO_BINARY = "no_binary"
+    NO_TEXT = "no_text"
     BAD_MESSAGE = "bad_message"
     TOO_BIG = "too_big"
     UNSUPPORTED = "unsupported"
@@ -36,6 +38,7 @@ class ReasonKind(StrEnum):
     BANNED = "banned"
     TOKEN = "token"  # noqa: S105  # the name of a kind
     EXPIRED = "expired"
+    CERTIFICATE = "certificate"
     SESSION_OVER = "session_over"
     CREDENTIALS = "credentials"
     RESTART = "restart"
@@ -92,6 +95,18 @@ def asked_wait(text: str) -> str:
         return ""
     waits = filter(None, map(_WAITS.fullmatch, _clauses(text)))
     return next((each for waiting in waits for each in waiting.groups() if each), "")
+
+
+def asked_until(text: str) -> str:
+    """Return the time until which a text bars this client, as it has it, whatever else it says; empty without one."""
+    found = _BARRED_UNTIL.search(text[:_LONGEST])
+    return "" if found is None else found[1].rstrip(".,;:-")
+
+
+def asked_address(text: str) -> str:
+    """Return the address that a text asks to connect to instead; empty where it names none."""
+    found = _OTHER_ADDRESS.search(text[:_LONGEST])
+    return "" if found is None else found[1].rstrip(".,;:!?)\"'”")
 
 
 def reason_kind(text: str) -> ReasonKind | None:
@@ -272,9 +287,18 @@ _BEHIND: Final = (
     rf"{_DET}(?:(?:remote|internal) )?(?:upstream|backend|back end|origin|downstream)"
     r"(?: (?:server|service|host|connection|websocket|socket|peer|application|app|node|api))*"
 )
+_LOGON: Final = r"(?:connection|session|client|login|logon|log on|one)"
+_DATA: Final = r"(?:frames?|messages?|data|payloads?)"
+_HERE: Final = rf"(?: (?:here|(?:on|by|in|at|for) {_DET}(?:channel|server|endpoint|service|connection|stream|api)))?"
 _NEWER: Final = r"(?:an? )?(?:new|newer|another|other|second)"
 
-_BAN_UNTIL: Final = rf"(?:{_US} {_IS})?{_BAN_VERB} until(?: {_N})+"
+_BAN_UNTIL: Final = rf"(?:{_US} {_IS})?{_BAN_VERB} until(?: {_N})+(?: (?:utc|gmt|am|pm|z|cet|est|pst))?"
+_BARRED_UNTIL: Final = re.compile(
+    rf"\b{_BAN_VERB} until (\d[\w:.+/-]*(?: (?:\d[\w:.+/-]*|(?:utc|gmt|am|pm|z|cet|est|pst)\b))*)", re.IGNORECASE
+)
+_OTHER_ADDRESS: Final = re.compile(
+    r"\b(?:re-?connect|connect|re-?dial|dial|move|switch|use|go)\b[^.;!?]{0,40}?\b(wss?://\S{1,200})", re.IGNORECASE
+)
 _BAN: Final = re.compile(rf"{_US} {_IS}{_BAN_VERB} for {_SPAN}|{_BAN_VERB} for {_SPAN}|{_BAN_UNTIL}")
 # Clauses that ask to wait, with the time as their group
 _WAITS: Final = re.compile(
@@ -296,7 +320,9 @@ _NEUTRAL: Final = re.compile(
     r"the (?:websocket )?(?:connection|session)|(?:session|connection|request|trace)(?: id)?|ref|reference|id|"
     rf"(?:(?:we|it) will be |will be |expected )?back (?:at|by|on|in) "
     rf"(?:{_SPAN}|{_N}(?: {_N})*(?: (?:utc|gmt|am|pm|z))?)|"
-    rf"{_BAN_UNTIL}|"
+    rf"{_BAN_UNTIL}|you (?:have )?sent (?:{_N} )?(?:messages|requests|commands|orders){_PER}|"
+    r"upgrade (?:your (?:plan|subscription|account) )?(?:for|to) (?:unlimited|longer|more)"
+    r"(?: (?:streaming|connections|sessions|streams|access|time|usage))?|"
     rf"you {_IS}disconnected|(?:client event|request) {_IS}rejected"
 )
 
@@ -312,6 +338,16 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         r"negotiated)|unsupported|unacceptable|mismatch|required|missing)",
         rf"(?:no|missing|invalid|unknown|unsupported|unacceptable|wrong|bad) (?:websocket )?subprotocols?"
         rf"(?: quoted)?{_SAID}",
+    ),
+    ReasonKind.NO_BINARY: _pattern(
+        rf"binary {_DATA} {_IS}(?:not (?:supported|allowed|accepted|permitted)|unsupported|forbidden){_HERE}",
+        rf"(?:unsupported|unexpected) binary {_DATA}{_SAID}{_HERE}|"
+        rf"only text {_DATA} {_IS}(?:supported|allowed|accepted|permitted){_HERE}",
+    ),
+    ReasonKind.NO_TEXT: _pattern(
+        rf"text {_DATA} {_IS}(?:not (?:supported|allowed|accepted|permitted)|unsupported|forbidden){_HERE}",
+        rf"(?:unsupported|unexpected) text {_DATA}{_SAID}{_HERE}|"
+        rf"only binary {_DATA} {_IS}(?:supported|allowed|accepted|permitted){_HERE}",
     ),
     ReasonKind.BAD_MESSAGE: _pattern(
         rf"(?:invalid|malformed|bad|unparsable|unparseable|unknown|unexpected|unrecogni[sz]ed|illegal|incorrect) "
@@ -409,6 +445,9 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         rf"{_DET}(?:connection|websocket|stream) (?:duration|lifetime|age)(?: limit)?(?: of {_SPAN})? {_IS}"
         rf"(?:{_DONE}|expired|over)",
         rf"(?:max|maximum) (?:age|lifetime|duration)(?: of {_SPAN})?(?: {_IS}{_DONE})?",
+        rf"{_DET}(?:(?:free|paid|basic|trial|current|starter|pro|demo) )?(?:plan|tier|subscription|account|licen[cs]e) "
+        rf"{_IS}(?:allows?|permits?|includes?|limited to) (?:up to |only )?{_SPAN} (?:per|for each|for a) "
+        r"(?:connection|session|stream)",
         rf"{_SPAN} (?:(?:connection|session) )?(?:connection|session|lifetime) limit {_IS}{_DONE}",
         rf"{_LINK} {_IS}(?:exceeded|reached|exceeds) {_DET}(?:max|maximum)(?: allowed)? "
         rf"(?:(?:connection|session) )?(?:duration|lifetime|age|time)(?: limit)?(?: of {_SPAN})?",
@@ -460,6 +499,10 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         r"(?:auth|authentication|authorization) expired",
         rf"expired {_LOGIN_WORDS}(?:token|jwt|credentials?|listen key|listenkey|apikey)",
     ),
+    ReasonKind.CERTIFICATE: _pattern(
+        rf"(?:your|(?:(?:the|your|this) )?(?:(?:tls|ssl|x.?509) )?(?:device|client|user))"
+        rf"(?: (?:tls|ssl|x.?509))?(?: certificate| cert) {_IS}(?:revoked|expired)(?: by {_DET}{_OFFICE})?",
+    ),
     ReasonKind.CREDENTIALS: _pattern(
         r"unauthori[sz]ed|not authori[sz]ed|unauthenticated|forbidden|(?:access|permission) (?:denied|refused)|"
         r"access refused for user(?: quoted)?|(?:(?:connection|client|you) )?(?:is |are )?(?:unauthori[sz]ed|"
@@ -502,6 +545,10 @@ _GRAMMAR: Final[Mapping[ReasonKind, str]] = {
         rf"(?:new |duplicate )?(?:login|connection|session) {_LOGIN_FROM}",
         rf"(?:(?:connection|session|client|you|your (?:connection|session)) )?{_IS}(?:replaced|superseded|taken over|"
         rf"displaced)(?: by {_NEWER} (?:connection|session|client|login|one))?",
+        rf"{_DET}(?:(?:order entry|trading|market data|fix|user|client|streaming|game|chat) )+(?:connection|session) "
+        rf"{_IS}(?:replaced|superseded|taken over|displaced)(?: by {_NEWER} {_LOGON})?(?: (?:from|at) \S+)?",
+        rf"(?:(?:connection|session|client|you|your (?:connection|session)) )?{_IS}(?:replaced|superseded|taken over|"
+        rf"displaced) by {_NEWER} {_LOGON}(?: (?:from|at) \S+)?",
         r"duplicate (?:connection|session|login|client|client id)(?: detected)?",
         rf"{_NEWER} (?:connection|session|login|client|device) {_IS}"
         r"(?:opened|established|detected|connected|logged in|took over|started) "

@@ -28,7 +28,7 @@ _OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the s
 
 STATUS_ADVICE: Final[Mapping[int, Advice]] = {
     304: Advice(
-        "a cache answered instead of the server: an upgrade is never “not modified”",
+        "likely a cache answered instead of the server: an upgrade is never “not modified”",
         "test without the proxies and caches on the way",
     ),
     400: Advice(

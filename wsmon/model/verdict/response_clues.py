@@ -348,6 +348,17 @@ RESPONSE_CLUES: Final = (
         (400, 401, 403, 429),
     ),
     _clue(
+        f"{_KIND}(?:(?:api |access )?keys?|tokens?|credentials?|accounts?){_BE} (?:restricted|limited|bound|locked|"
+        r"tied) to (?:(?:specific|certain|other|the|an?|allowed|trusted|white ?listed) )*(?:ip(?: address(?:es)?)?|"
+        r"address(?:es)?)? ?[\d.:a-f/, ]*|"
+        f"{_KIND}(?:(?:api |access )?keys?|tokens?|credentials?){_BE} not (?:valid|allowed|permitted) (?:from|for) "
+        r"(?:this |your )?(?:ip(?: address)?|address).*|(?:key|token|api key) ip mismatch",
+        "the credential holds only for other addresses than the one that this machine has for the server",
+        "find out from which public address this machine dials (VPN, proxy), and compare it with the addresses that "
+        "the key is allowed from",
+        (400, 401, 403),
+    ),
+    _clue(
         "(?:(?:missing|unknown|unsupported|invalid|no|bad|unacceptable|wrong)(?: or (?:missing|unknown|"
         "unsupported|invalid))?) (?:requested )?(?:web ?socket )?(?:sub ?protocols?|"
         "sec web ?socket protocol(?: header)?)|"

@@ -11,10 +11,13 @@ from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
 _CLOCK = "renew the certificate; if it is valid elsewhere, check the clock of this machine"
 
 CERTIFICATE_CLUES: Final = (
-    Clue(("has expired",), Advice("the certificate of the server has expired, or the clock here is wrong", _CLOCK)),
+    Clue(
+        ("has expired",),
+        Advice("the certificate of the server has expired, or possibly the clock here is wrong", _CLOCK),
+    ),
     Clue(
         ("not yet valid",),
-        Advice("the certificate of the server is not valid yet, or the clock here is wrong", _CLOCK),
+        Advice("the certificate of the server is not valid yet, or possibly the clock here is wrong", _CLOCK),
     ),
     Clue(
         ("mismatch",),
@@ -26,7 +29,7 @@ CERTIFICATE_CLUES: Final = (
     Clue(
         ("self-signed certificate in certificate chain", "self signed certificate in certificate chain"),
         Advice(
-            "the certificate comes from an unknown authority: a company's own, or a proxy that reads TLS",
+            "the certificate comes from an unknown authority: often a company's own, or a proxy that reads TLS",
             "put the certificate of that authority into tls.ca, if it is trusted",
         ),
     ),
@@ -40,7 +43,7 @@ CERTIFICATE_CLUES: Final = (
     Clue(
         ("unable to get local issuer", "unable to get issuer", "unable to verify the first"),
         Advice(
-            "the authority behind the certificate is not known here, or the server leaves out an intermediate one",
+            "the authority behind the certificate is not known here, or possibly the server leaves out one between",
             "have the server send its whole chain, or put the certificate of the authority into tls.ca",
         ),
     ),

@@ -143,3 +143,27 @@ def test_what_a_status_of_a_gateway_means_is_likely_and_stated_by_nobody(status:
     itself = "the AWS load balancer (ALB) itself answered (Server: awselb/2.0)"
     assert verdict.cause == f"the server answered HTTP {status}; {itself}; {cause}"
     assert (verdict.next, verdict.certainty) == (step, "inferred")
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_of_cloudflare_is_met_by_dialling_less(status: int) -> None:
+    verdict = answer(status, "error code: 1015", ("Server", "cloudflare"), ("CF-RAY", "8a1-FRA"))
+    assert verdict.cause.endswith("; a limit there on requests was reached, so that the service never saw it")
+    assert verdict.next == (
+        "dial less often: raise reconnect.initial, and open fewer connections at a time; if it stays, ask the operator "
+        "of the service to let this client pass, and name CF-RAY 8a1-FRA"
+    )
+
+
+def test_a_key_for_other_addresses_is_no_wrong_key() -> None:
+    text = "API key is restricted to 203.0.113.0/24"
+    verdict = answer(401, f'{{"code":"key_ip_mismatch","message":"{text}"}}', ("Content-Type", "application/json"))
+    assert verdict.cause == (
+        f"the server answered HTTP 401; the body says “{text}”; the credential holds only for other addresses than the "
+        "one that this machine has for the server"
+    )
+    assert verdict.next == (
+        "find out from which public address this machine dials (VPN, proxy), and compare it with the addresses that "
+        "the key is allowed from"
+    )
+    assert verdict.certainty == "stated"

@@ -205,3 +205,77 @@ def test_words_of_a_shutdown_in_a_reason_that_is_not_understood_come_first(reaso
         "maintenance"
     )
     assert verdict.certainty == "inferred"
+
+
+SEND_LESS = "send and subscribe less at a time, open fewer connections, and compare with the limits of the service"
+LIMITED = "the server limits how much or how often, and the limit was reached"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "cause", "step"),
+    [
+        (
+            1008,
+            "Order entry session superseded by newer logon from 10.2.1.9",
+            "a newer connection with the same identity took the place of this one",
+            "look for a second client with these credentials, and give each its own",
+        ),
+        (
+            1008,
+            "Device certificate revoked by administrator",
+            "the certificate of this client is no longer valid: its time is over, or it was revoked",
+            "ask the operator of the service for a new certificate, and set tls.cert and tls.key to it",
+        ),
+        (
+            1003,
+            "Binary frames are not supported on this channel",
+            "the server takes no binary messages there",
+            "send text instead of binary messages",
+        ),
+        (
+            4003,
+            "Free plan allows 2 hours per connection. Upgrade for unlimited streaming.",
+            "the server limits the lifetime of connections, and the limit was reached",
+            "nothing to do if the limit is known: expect the loss, or reconnect before it",
+        ),
+        (
+            4429,
+            "You sent 130 messages in 60s, slow down. Banned until 14:30 UTC",
+            LIMITED,
+            f"do not dial before 14:30 UTC; {SEND_LESS}",
+        ),
+    ],
+)
+def test_a_plain_reason_is_stated_and_has_the_step_that_fits_it(code: int, reason: str, cause: str, step: str) -> None:
+    verdict = alone(loss(code=code, reason=reason))
+    assert verdict.cause == f"“{reason}”, {code} by peer; {cause}"
+    assert (verdict.next, verdict.certainty) == (step, "stated")
+
+
+LOOK_UP = "look up this reason and the code in the documentation of the service"
+
+
+def test_a_reason_that_asks_for_another_address_is_not_nothing_to_do() -> None:
+    reason = "Shard 7 draining: reconnect to wss://eu2.example.net within 30 seconds"
+    verdict = alone(loss(code=1013, reason=reason))
+    assert verdict.cause == (
+        f"“{reason}”, 1013 by peer; what the reason says comes first; possibly the server is restarting or under "
+        "maintenance"
+    )
+    assert verdict.next == (
+        f"do what the reason asks: connect to wss://eu2.example.net, if that is trusted; {LOOK_UP}; if it comes often, "
+        "ask the operator of the server about its deployments"
+    )
+
+
+@pytest.mark.parametrize("until", ["14:30 UTC", "2026-12-01T08:00:00Z", "1770000000"])
+def test_a_ban_within_a_reason_that_is_not_understood_says_when_to_dial_again(until: str) -> None:
+    verdict = alone(loss(code=4321, reason=f"Flux score 9 of 5; blocked until {until}."))
+    assert verdict.next == f"do not dial before {until}; {LOOK_UP}"
+
+
+def test_a_restart_that_names_a_time_asks_for_more_than_nothing() -> None:
+    verdict = alone(loss(code=1012, reason="Server is restarting, reconnect in 5s"))
+    assert verdict.next == (
+        "wait 5s before dialling again; if it comes often, ask the operator of the server about its deployments"
+    )

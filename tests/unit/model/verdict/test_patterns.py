@@ -176,8 +176,8 @@ def test_faults_of_the_way_are_no_rejections() -> None:
     broken: dict[str, Any] = {"error_type": "tls", "error": "TLS failed: decryption failed or bad record mac"}
     verdict = last(*(session(n * 10, 0.2 + n, **broken) for n in range(4)))
     assert verdict.cause == (
-        "TLS failed: decryption failed or bad record mac; the encrypted stream broke: something on the way altered it "
-        "or cut it"
+        "TLS failed: decryption failed or bad record mac; the encrypted stream broke: likely something on the way "
+        "altered it or cut it"
     )
 
 

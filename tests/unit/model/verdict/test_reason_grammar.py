@@ -22,6 +22,14 @@ READ = {
         "message size 70000 exceeds limit 65536", "max payload exceeded",
         "Maximum payload violation",
     ),
+    ReasonKind.NO_BINARY: (
+        "Binary frames are not supported on this channel", "binary messages not allowed", "unexpected binary frame",
+        "Only text messages are accepted.",
+    ),
+    ReasonKind.NO_TEXT: ("Text frames are not supported", "unsupported text message", "only binary frames allowed"),
+    ReasonKind.CERTIFICATE: (
+        "Device certificate revoked by administrator", "client certificate expired", "Your certificate is revoked.",
+    ),
     ReasonKind.UNSUPPORTED: (
         "Unsupported protocol version", "Requested protocol 'x' is not available.", "Invalid API version.",
         "No protocol version supplied", "API version 3 is no longer supported", "not supported",

@@ -14,7 +14,7 @@ from wsmon.model.verdict.response_clues import (
 LOCKOUT, LOCKED, BARRED, CONNECTIONS, NAMED_LIMIT, RATE, QUOTA, PLAN, CLOCK, SIGNED, EXPIRED, AWS, MISSING, INVALID = (
     clue.advice.cause for clue in RESPONSE_CLUES[:14]
 )
-TAKEN, RIGHTS, ORIGIN, ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (
+TAKEN, RIGHTS, ORIGIN, ADDRESS, KEY_ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (
     clue.advice.cause for clue in RESPONSE_CLUES[14:]
 )
 
@@ -26,6 +26,9 @@ TAKEN, RIGHTS, ORIGIN, ADDRESS, SUBPROTOCOL, TLS, UPGRADE, MAINTENANCE = (
         ("Timestamp for this request was 1000ms ahead of the server's time.", 400, CLOCK),
         ("Missing Authentication Token", 403, AWS),
         ("device already connected", 409, TAKEN),
+        ("API key is restricted to 203.0.113.0/24", 401, KEY_ADDRESS),
+        ("This token is limited to IP addresses 10.1.0.7, 10.1.0.8", 403, KEY_ADDRESS),
+        ("Your API key is not allowed from this IP address", 403, KEY_ADDRESS),
         ("Client ID already in use", 403, TAKEN),
         ("too many failed logins", 401, LOCKOUT),
         ("Unauthorized: too many failed login attempts for user bob", 401, LOCKOUT),
