@@ -126,7 +126,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1014: Advice(
         "a gateway before the server got a bad answer from it",
-        "report it to the operator of the server: the fault is behind the gateway",
+        "report it to the operator of the server: the fault is likely behind the gateway",
     ),
     1015: _MISUSED,
     3000: Advice(
@@ -319,7 +319,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ),
     ReasonKind.BANNED: Advice(
         "the operator of the service, or a rule of it, closed this connection or account on purpose",
-        "ask the operator of the service why; dialling again does not help before that",
+        "ask the operator of the service why; dialling again hardly helps before that",
     ),
     ReasonKind.TOKEN: Advice(
         "the server does not accept the token",
@@ -363,7 +363,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ),
     ReasonKind.BEHIND: Advice(
         "what is behind the server, or behind a gateway before it, failed: the reason names that",
-        "report it to the operator of the server, with the reason and the time: the fault is behind the gateway",
+        "report it to the operator of the server, with the reason and the time",
     ),
     ReasonKind.ANNOUNCED: Advice(
         "the server ends connections by a schedule of its own, or ended this one on purpose",

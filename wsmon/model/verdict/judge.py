@@ -404,6 +404,12 @@ def _named_by_words(event: Event, found: _Explanation, words: _Words | None) -> 
     """
     code = event.close_code
     told = _told_by(words)
+    if words is not None and told is None and words.is_read and words.said.is_refusal and code != GOING_AWAY:
+        # The protocol read an error that wsmon does not understand
+        usual = found.advice.cause.removeprefix(_USUAL_PREFIX)
+        cause = f"what the peer said comes first; {code} usually means: {usual}"
+        step = f"{_UNCLEAR_WORDS.next}; if that is not it: {found.advice.next}"
+        return replace(found, advice=Advice(cause, step), certainty="inferred")
     if words is None or told is None:
         return found
     is_fitting = code not in (GOING_AWAY, *NEVER_SENT) and _told_by(words, code) is not None

@@ -114,10 +114,13 @@ def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | N
     is_whole_host = len(alike) == len(recent) and not host.open - {source.connection}
     if not alike or not (len(alike) + 1 >= MIN_ENDS or is_whole_host):
         return None
+    # A close frame comes from the server, or a proxy before it, and not from the network
+    is_closed = event.close_by == "peer" and event.close_code is not None
+    place = "at the server" if is_closed else "(server or network)"
     return Pattern(
         f"{_others(alike)} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
-        f"possibly a shared cause (server or network){', or the same idle timer' if this.is_idle else ''}",
-        _OTHER_HOSTS,
+        f"possibly a shared cause {place}{', or the same idle timer' if this.is_idle else ''}",
+        "ask the operator of the server what happened at this time" if is_closed else _OTHER_HOSTS,
         tuple(loss.id for loss in alike if loss.id),
         "together",
     )

@@ -366,7 +366,7 @@ def _of_cloudflare(event: Event) -> Advice | None:
     if _header(event, "cf-mitigated: challenge"):
         return Advice(
             "it wants a test that only a browser passes, before it lets anything through",
-            "ask the operator of the service to let this client pass; dialling again does not help before that",
+            "ask the operator of the service to let this client pass; dialling again hardly helps before that",
         )
     found = _CLOUDFLARE_PAGE_CODE.search(response_body(event))
     code = int(found[1]) if found is not None else 0

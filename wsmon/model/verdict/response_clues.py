@@ -191,7 +191,7 @@ RESPONSE_CLUES: Final = (
     _clue(
         rf"(?:user|account|login){_BE}(?: temporarily| currently)? locked(?: out)?|(?:account|user) locked",
         "the account is locked",
-        "find out why and for how long at the service; dialling again does not help before that, and may extend it",
+        "find out why and for how long at the service; dialling again hardly helps before that, and may extend it",
         (400, 401, 403, 423, 429),
     ),
     _clue(
@@ -199,7 +199,7 @@ RESPONSE_CLUES: Final = (
         " permanently| currently)?"
         r"(?: been)? (?:banned|suspended|blocked|disabled|deactivated|black ?listed|deny ?listed)",
         "the operator of the service, or a rule of it, bars this account or address",
-        "ask the operator of the service why, and for how long; dialling again does not help before that",
+        "ask the operator of the service why, and for how long; dialling again hardly helps before that",
         (400, 401, 403, 423, 429, 451),
     ),
     _clue(

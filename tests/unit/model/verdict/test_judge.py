@@ -434,6 +434,22 @@ def test_words_that_are_understood_come_before_a_code_with_another_meaning(code:
     assert verdict.certainty == "inferred"
 
 
+def test_an_error_of_the_protocol_that_is_not_understood_comes_before_a_code_with_one_meaning() -> None:
+    text = "Access refused for user 'feed' on queue /queue/orders"
+    frame = f"ERROR\nmessage:{text}\n\n\0"
+    read = event("error.occurred", 90, FEED, direction="in", type="ERROR", error_type="peer_error", error=text)
+    verdict = opened(message(frame, 90, FEED), read).verdict(loss(90.05, code=1002, reason=""))
+    assert verdict.cause.endswith(
+        "; what the peer said comes first; 1002 usually means: the server read something from us that the protocol "
+        "does not allow"
+    )
+    assert verdict.next == (
+        "look this message up in the documentation of the service, and check what was sent before it; if that is not "
+        "it: look at the last frames sent, and test without the proxies on the way: some alter frames"
+    )
+    assert (verdict.by, verdict.certainty) == ("peer", "inferred")
+
+
 @pytest.mark.parametrize("is_read", [True, False])
 def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_its_words(is_read: bool) -> None:
     text = "Session expired, please log in again"

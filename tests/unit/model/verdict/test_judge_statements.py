@@ -15,7 +15,7 @@ EARLY = "unauthorized: subscribed before the connection was acknowledged"
 KNOWN = "the server knows who we are, and does not allow this"
 NOT_ACCEPTED = "the server does not accept who we are, or does not allow this"
 BEHIND = "what is behind the server, or behind a gateway before it, failed: the reason names that"
-BEHIND_STEP = "report it to the operator of the server, with the reason and the time: the fault is behind the gateway"
+BEHIND_STEP = "report it to the operator of the server, with the reason and the time"
 STOOD_STILL = "just before, wsmon itself stood still for 40 s and answered nothing"
 FIND_OUT = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
 BARRED = "possibly the operator of the service, or a rule of it, closed this connection or account on purpose"
@@ -182,7 +182,7 @@ def test_a_message_to_us_by_a_moderator_comes_first() -> None:
     assert verdict.cause == (
         f"closed by peer: 1000 normal closure; last words of the peer: “{text}”, 0.5 s before; {BARRED}"
     )
-    assert verdict.next == "ask the operator of the service why; dialling again does not help before that"
+    assert verdict.next == "ask the operator of the service why; dialling again hardly helps before that"
 
 
 def test_what_a_person_writes_in_a_chat_is_not_said_to_us() -> None:

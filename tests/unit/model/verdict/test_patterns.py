@@ -249,11 +249,10 @@ def test_connections_to_one_host_that_break_together() -> None:
         "closed by peer: 1001 going away; usually the server, or a proxy before it, is shutting down"
     )
     assert verdict.cause.endswith(
-        "; 2 other connections to this host ended in the same way within 2 s: "
-        "possibly a shared cause (server or network)"
+        "; 2 other connections to this host ended in the same way within 2 s: possibly a shared cause at the server"
     )
     assert verdict.next == (
-        "compare with connections to other hosts: if these stayed, more likely it was this server or the way to it; if "
+        "ask the operator of the server what happened at this time; if "
         "it comes often, ask the operator of the server about restarts and rebalancing"
     )
 

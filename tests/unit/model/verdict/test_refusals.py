@@ -307,7 +307,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "challenge); it wants a test that only a browser passes, before it lets anything "
                 "through"
             ),
-            ("ask the operator of the service to let this client pass; dialling again does not help before that"),
+            ("ask the operator of the service to let this client pass; dialling again hardly helps before that"),
         ),
         (
             522,
@@ -616,7 +616,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "the body says “Account suspended”; the operator of the service, or a rule of it, "
                 "bars this account or address"
             ),
-            ("ask the operator of the service why, and for how long; dialling again does not help before that"),
+            ("ask the operator of the service why, and for how long; dialling again hardly helps before that"),
         ),
         (
             402,
