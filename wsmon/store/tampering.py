@@ -30,11 +30,17 @@ class StoreWatch:
         self._path = path
         self._log = path.with_name(f"{path.name}-wal")
         self._connection = connection
+        self._store_state, self._log_state = _state(path), _state(self._log)
         self.settle()
 
     def settle(self) -> None:
-        """Take the present state for that of the recorder's own last write."""
-        self._store_state, self._log_state = _state(self._path), _state(self._log)
+        """Take the present state for that of the recorder's own last write.
+
+        Another file under the store's name, such as that of the next recorder, is never taken for the store.
+        """
+        store, before = _state(self._path), self._store_state
+        if store is not None and before is not None and store.inode == before.inode:
+            self._store_state, self._log_state = store, _state(self._log)
         self._version = self._data_version()
 
     def change(self) -> str:

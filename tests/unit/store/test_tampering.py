@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -105,6 +106,15 @@ def test_a_file_that_is_gone_or_another_one_is_left_to_the_recorder(running: Rec
     assert watch.change() == ""
     running.path.write_bytes(b"x")
     assert watch.change() == ""
+
+
+def test_the_store_of_the_next_recorder_is_not_taken_for_ours(running: Recording, watch: StoreWatch) -> None:
+    other = running.path.with_name("other.db")
+    shutil.copyfile(running.path, other)
+    other.replace(running.path)
+    watch.settle()
+    flip(running.path)
+    assert (watch.change(), watch.loss()) == ("", "")
 
 
 def test_a_store_is_set_aside_with_its_log_and_never_over_another(tmp_path: Path) -> None:
