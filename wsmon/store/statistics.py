@@ -356,8 +356,8 @@ def _sizes(counts: Mapping[int, int]) -> dict[int, int]:
 
 _BUCKETS = """
 SELECT bucket, sum(messages_in + messages_out), sum(errors) FROM rollup
-WHERE level = ?1 AND bucket >= ?2 AND bucket < ?3
-AND (?4 IS NULL OR connection IN (SELECT id FROM connection WHERE name IN (SELECT value FROM json_each(?4))))
+WHERE level = :level AND bucket >= :from_s AND bucket < :to_s
+AND (:names IS NULL OR connection IN (SELECT id FROM connection WHERE name IN (SELECT value FROM json_each(:names))))
 GROUP BY bucket
 """
 
@@ -380,7 +380,7 @@ def density(
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
     cover = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
     for level, from_s, to_s in cover.parts:
-        rows = connection.execute(_BUCKETS, (level, from_s, to_s, names))
+        rows = connection.execute(_BUCKETS, {"level": level, "from_s": from_s, "to_s": to_s, "names": names})
         for bucket, n_messages, n_errors in checked(rows, tuple[Second, Count, Count]):
             start_ns = bucket * SECOND_NS - since_ns
             span = (start_ns / bucket_ns, (start_ns + level * SECOND_NS) / bucket_ns)
