@@ -96,7 +96,7 @@ CODES: Mapping[int | None, tuple[str, str]] = {
     1009: ("a message of ours is larger than the server takes", "send smaller messages"),
     1010: ("an extension that is needed was not negotiated", "compare the extensions"),
     1011: ("the server met an error of its own", "report it to the operator of the server"),
-    1012: ("the server is restarting", "nothing to do if it is rare"),
+    1012: ("the server says that it restarts", "nothing to do if it is rare"),
     1013: ("the server is overloaded and sheds connections", "dial less often"),
     1014: ("a gateway before the server got a bad answer from it", "report it to the operator of the server"),
     3000: ("the server does not accept who we are", "check the credentials"),

@@ -117,7 +117,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "report it to the operator of the server: the time, the reason, the last messages sent",
     ),
     1012: Advice(
-        "the server is restarting",
+        "the server says that it restarts",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
     ),
     1013: Advice(

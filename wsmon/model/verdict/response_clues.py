@@ -374,8 +374,9 @@ RESPONSE_CLUES: Final = (
         "combination of host and port requires tls|"
         "you're speaking plain http to an ssl enabled server port|"
         "you re speaking plain http to an ssl enabled server port",
-        "the port expects TLS, and the URL asks for a plain connection",
-        "check whether the URL should begin with wss://",
+        "what answered expects TLS, and the request came to it without",
+        "check whether the URL should begin with wss://; where it does, a proxy before the server likely passes the "
+        "request on in plain: tell its operator",
         (400, 403, 497),
     ),
     _clue(

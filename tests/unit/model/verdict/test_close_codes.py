@@ -30,7 +30,7 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
         (1009, "message too big", "a message of ours is larger"),
         (1010, "extension missing", "an extension that is needed"),
         (1011, "internal error", "met an error of its own"),
-        (1012, "service restart", "is restarting"),
+        (1012, "service restart", "says that it restarts"),
         (1013, "try again later", "is overloaded"),
         (1014, "bad gateway", "a gateway before the server"),
         (1015, "TLS failure", "must never be sent"),

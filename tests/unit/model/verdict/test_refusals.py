@@ -249,9 +249,12 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the page says “400 The plain HTTP request was sent to HTTPS port”; this is an error "
-                "page of nginx; the port expects TLS, and the URL asks for a plain connection"
+                "page of nginx; what answered expects TLS, and the request came to it without"
             ),
-            "check whether the URL should begin with wss://",
+            (
+                "check whether the URL should begin with wss://; where it does, a proxy before the server likely "
+                "passes the request on in plain: tell its operator"
+            ),
         ),
         (
             503,
