@@ -54,7 +54,7 @@ CODE_MEANINGS: Final = {
     1004: "reserved code",
     1005: "no code given",
     1006: "no close frame",
-    1007: "invalid UTF-8",
+    1007: "invalid payload data",
     1008: "policy violation",
     1009: "message too big",
     1010: "extension missing",
@@ -97,8 +97,8 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1006: _MISUSED,
     1007: Advice(
-        "the server found text in a message of ours that is not valid UTF-8",
-        "look at the last text messages sent",
+        "the server found data in a message of ours that does not fit its type, such as text that is not valid UTF-8",
+        "look at the last messages sent: their encoding, and what the service documents",
     ),
     1008: Advice(
         "a rule of the server was broken: usually credentials, a limit on rate or number, or a request not allowed",

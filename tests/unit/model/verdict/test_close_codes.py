@@ -25,7 +25,7 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
         (1004, "reserved code", "must never be sent"),
         (1005, "no code given", "closed without saying why"),
         (1006, "no close frame", "must never be sent"),
-        (1007, "invalid UTF-8", "text in a message of ours that is not valid UTF-8"),
+        (1007, "invalid payload data", "data in a message of ours that does not fit its type, such as text"),
         (1008, "policy violation", "a rule of the server was broken"),
         (1009, "message too big", "a message of ours is larger"),
         (1010, "extension missing", "an extension that is needed"),
