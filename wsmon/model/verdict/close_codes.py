@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wsmon.model.verdict.reason_grammar import (
-    Reading,
     ReasonKind,
     asked_until,
     asked_wait,
     mentioned_kind,
     names_program_heartbeat,
-    read_reason,
+    reason_kind,
 )
 
 
@@ -422,14 +421,14 @@ def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
     ``code`` is that of the close frame with the reason; ``None`` for a text that is not in one. Of a reason that
     ``strains_code`` it is a possibility, with the meaning of the code beside it.
     """
-    reading = read_reason(text)
-    if reading is None or (not _fits(reading, text, code) and code not in _GENERAL_CODES):
+    kind = reason_kind(text)
+    if kind is None or (not _fits(kind, text, code) and code not in _GENERAL_CODES):
         return None
-    advice = _REASON_ADVICE[reading.kind]
+    advice = _REASON_ADVICE[kind]
     if delay := asked_delay(text):
-        step = "ask the operator of the service why" if reading.kind is ReasonKind.BANNED else advice.next
+        step = "ask the operator of the service why" if kind is ReasonKind.BANNED else advice.next
         advice = Advice(advice.cause, f"{delay}; {without(step, RARE)}")
-    if code is None or _fits(reading, text, code):
+    if code is None or _fits(kind, text, code):
         return advice
     usual = CODE_ADVICE[code]
     return Advice(
@@ -454,14 +453,14 @@ def strains_code(text: str, code: int | None) -> bool:
 
     What it says is then a possibility, and no statement.
     """
-    reading = read_reason(text)
-    return reading is not None and code in _GENERAL_CODES and not _fits(reading, text, code)
+    kind = reason_kind(text)
+    return kind is not None and code in _GENERAL_CODES and not _fits(kind, text, code)
 
 
-def _fits(reading: Reading, text: str, code: int | None) -> bool:
+def _fits(kind: ReasonKind, text: str, code: int | None) -> bool:
     family = None if code is None else _FAMILIES.get(code)
     # Some programs send a code of errors for a ping that was not answered
-    return family is None or reading.kind in family or names_program_heartbeat(text)
+    return family is None or kind in family or names_program_heartbeat(text)
 
 
 def advice_on_words(meaning: str) -> Advice | None:
@@ -471,10 +470,8 @@ def advice_on_words(meaning: str) -> Advice | None:
 
 def names_limit(text: str, code: int | None = None) -> bool:
     """Return whether a reason says that a limit on rate or number was reached."""
-    reading = read_reason(text)
     return (
-        reading is not None
-        and reading.kind in (ReasonKind.RATE, ReasonKind.CONNECTIONS)
+        reason_kind(text) in (ReasonKind.RATE, ReasonKind.CONNECTIONS)
         and advice_on_reason(text, code) is not None
         and not strains_code(text, code)
     )
