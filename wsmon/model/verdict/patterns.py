@@ -222,6 +222,10 @@ def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd], protocol: str) 
     return None if quiet_in is None else _unsaid(quiet_in)
 
 
+def _of_timer(cluster: _Cluster, observed: str, inference: str, step: str) -> Pattern:
+    return Pattern(observed, inference, step, _ids(cluster.ends), "timer")
+
+
 def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern:
     is_mute = all(end.since_out_s is None and end.since_in_s is None for end in cluster.ends)
     since = "after opening, without a frame since" if is_mute else "after the last frame in either direction"
@@ -230,52 +234,47 @@ def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern
         doubt = "; if that changes nothing, it is possibly a limit on the lifetime of connections"
     beat = HEARTBEATS.get(protocol)
     missed = "" if beat is None else f"{beat.name} that was missed, or "
-    return Pattern(
+    return _of_timer(
+        cluster,
         f"{cluster.came} {since}",
         f"possibly {missed}an idle timeout on the network path or at the server",
         f"{keep_alive(protocol, cluster.median_s)}{doubt}",
-        _ids(cluster.ends),
-        "timer",
     )
 
 
 def _unheard(cluster: _Cluster) -> Pattern:
-    return Pattern(
+    return _of_timer(
+        cluster,
         f"{cluster.came} after the last frame that we sent",
         "possibly the server waits for a message of ours, such as a heartbeat of its own kind",
         "look up which heartbeat the service documents and how often, and send it with heartbeat.send",
-        _ids(cluster.ends),
-        "timer",
     )
 
 
 def _unsaid(cluster: _Cluster) -> Pattern:
-    return Pattern(
+    return _of_timer(
+        cluster,
         f"{cluster.came} after the last frame of the server, while we went on sending",
         "possibly a limit on the silence of the server: of a proxy before it, such as nginx, or of its own",
         "set ping.interval lower, so that the server is heard from: its pongs count; ask its operator for the limit",
-        _ids(cluster.ends),
-        "timer",
     )
 
 
 def _token(cluster: _Cluster) -> Pattern:
-    return Pattern(
+    return _of_timer(
+        cluster,
         f"{cluster.came} after the login",
         "possibly what it granted runs out then",
         f"renew the login or the token earlier than {_span(cluster.median_s)} after it was given",
-        _ids(cluster.ends),
-        "timer",
     )
 
 
 def _lifetime(cluster: _Cluster) -> Pattern:
-    return Pattern(
+    return _of_timer(
+        cluster,
         f"{cluster.came} after opening",
         "possibly a limit on the lifetime of connections, at the server or something before it",
         "ask the operator of the server for the limit; until then expect the loss, or reconnect before it",
-        _ids(cluster.ends),
-        "timer",
     )
 
 
