@@ -17,39 +17,13 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
+from tests.support.taps import FakeTransport
 from tests.support.thoroughness import times
 from wsmon.engine.tap import DataOpcode, Tap
 from wsmon.model.events import Opcode as OpcodeName
 
 LIMIT_BYTES = 70_000
 Told: TypeAlias = tuple[object, ...]
-
-
-class FakeTransport(asyncio.Transport):
-    """Takes what is written, remembers whether it was ended."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.is_aborted = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        del high, low
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        return
-
-    def abort(self) -> None:
-        self.is_aborted = True
 
 
 class Notes:
@@ -78,6 +52,10 @@ class Notes:
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
         self.told.append((opcode, payload, fragments))
         self.wire_bytes += wire_size
+
+    def on_messages(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
+        self.told += [(opcode, payload, 1) for payload in payloads]
+        self.wire_bytes += sum(wire_sizes)
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         self.told.append(("ping", payload))

@@ -134,6 +134,11 @@ class FramePath:
                 return
         self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments)
 
+    def on_messages(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
+        """Emit incoming messages that arrived together."""
+        for payload, wire_size in zip(payloads, wire_sizes, strict=True):
+            self.on_message(opcode, payload, wire_size, 1)
+
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         """Emit a ping of the peer; the library answers it."""
         self._emit_frame("heartbeat.received", "in", "ping", payload, wire_size)

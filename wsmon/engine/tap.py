@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -65,6 +66,11 @@ DataOpcode = Literal["text", "binary"]
 
 # First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
+# The first two bytes of the same frames but for the length: below 126 it is added, 126 says that 16 bits with it follow
+_SHORT_HEADS: dict[DataOpcode, int] = {"text": 0x8100, "binary": 0x8200}
+_MEDIUM = 126
+# The first two bytes of a frame, and the next two
+_unpack_head = struct.Struct(">HH").unpack_from
 _OPCODES = frozenset(Opcode)
 # How an HTTP response begins; as a frame it would have a reserved bit set and be a close frame in fragments
 _HTTP = b"HTTP/"
@@ -107,7 +113,8 @@ class ConnectionListener(Protocol):
 class FrameListener(Protocol):
     """Receives every frame, in the order of the bytes. All calls are synchronous.
 
-    Sizes are in bytes; ``wire_size`` is the size on the wire, with frame headers and after compression.
+    Sizes are in bytes; ``wire_size`` is the size on the wire, with frame headers and after compression. What a listener
+    does to the connection while messages are reported to it does not keep the rest of them from being reported.
     """
 
     def on_chunk(self) -> None:
@@ -119,7 +126,14 @@ class FrameListener(Protocol):
         ...
 
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
-        """A whole message came in; text is valid UTF-8."""
+        """A whole message came in, in fragments or with no other message beside it; text is valid UTF-8."""
+        ...
+
+    def on_messages(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
+        """Several whole messages came in together, each in one fragment; text is valid UTF-8.
+
+        The lists are as long as each other, and the listener may keep them.
+        """
         ...
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
@@ -434,6 +448,9 @@ class Tap(ClientConnection):
             if opcode is not None and length <= limit_bytes and not parts:
                 if stop <= end:
                     payload = data[body:stop]
+                    if stop < end:
+                        at = self._scan_run(data, stop, opcode, [payload], [stop - at])
+                        continue
                     if payload.isascii() or opcode == "binary" or self._is_utf8(payload):
                         on_message(opcode, payload, stop - at, 1)
                     at = stop
@@ -442,6 +459,45 @@ class Tap(ClientConnection):
                     break
             at = self._hand_over(data, at, stop)
         self._tail = data[at:] if self._is_scanning else b""
+
+    def _scan_run(self, data: bytes, at: int, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> int:
+        """Add the whole messages of this kind that follow, report all; return where the next frame begins.
+
+        A frame with a length of 64 bits, and one of fewer than 4 bytes at the end, are left to the caller.
+        """
+        limit_bytes = self._limit_bytes
+        unpack_head, add_payload, add_size = _unpack_head, payloads.append, wire_sizes.append
+        short = _SHORT_HEADS[opcode]
+        medium = short + _MEDIUM
+        end = len(data)
+        last = end - 4
+        while at <= last:
+            head, length = unpack_head(data, at)
+            if head == medium:
+                body = at + 4
+            elif short <= head < medium:
+                length = head - short
+                body = at + 2
+            else:
+                break
+            stop = body + length
+            if stop > end or length > limit_bytes:
+                break
+            add_payload(data[body:stop])
+            add_size(stop - at)
+            at = stop
+        self._report_run(opcode, payloads, wire_sizes)
+        return at
+
+    def _report_run(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
+        """Report whole messages together, as far as they are valid UTF-8 where they are text."""
+        valid = len(payloads) if opcode == "binary" else _count_utf8(payloads)
+        if valid == 1:
+            self._frames.on_message(opcode, payloads[0], wire_sizes[0], 1)
+        elif valid:
+            self._frames.on_messages(opcode, payloads[:valid], wire_sizes[:valid])
+        if valid < len(payloads):
+            self._is_utf8(payloads[valid])
 
     def _hand_over(self, data: bytes, at: int, stop: int) -> int:
         """Give the library one frame, or as much of it as has arrived; return where the next one begins."""
@@ -561,6 +617,22 @@ class Tap(ClientConnection):
             self._abort_timer.cancel()
         if not self.connection_lost_waiter.done():
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
+
+
+def _count_utf8(payloads: list[bytes]) -> int:
+    """Return how many texts, from the first one on, are valid UTF-8."""
+    # No character can reach across the separator: a text is valid in the joined ones where it is by itself
+    joined = b"\n".join(payloads)
+    try:
+        if not joined.isascii():
+            joined.decode()
+    except UnicodeDecodeError:
+        for number, payload in enumerate(payloads):
+            try:
+                payload.decode()
+            except UnicodeDecodeError:
+                return number
+    return len(payloads)
 
 
 def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exception:
