@@ -22,6 +22,7 @@ from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
+from wsmon.store.bucket import BYTES_IN, BYTES_OUT, EVENTS, MESSAGES_IN, MESSAGES_OUT, WIRE_IN, WIRE_OUT, Bucket
 from wsmon.store.codec import (
     EVENT_COLUMNS,
     FLAG_IN,
@@ -39,17 +40,8 @@ from wsmon.store.codec import (
 from wsmon.store.connections import Connections
 from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecond
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
-from wsmon.store.lifecycle import (
-    BYTES_IN,
-    BYTES_OUT,
-    EVENTS,
-    MESSAGES_IN,
-    MESSAGES_OUT,
-    WIRE_IN,
-    WIRE_OUT,
-    Lifecycle,
-)
-from wsmon.store.rollup import Bucket, Rollups
+from wsmon.store.lifecycle import Lifecycle
+from wsmon.store.rollup import Rollups
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sessions import SourceRows, SourceStream
 

@@ -17,10 +17,9 @@ from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge
 from wsmon.model.verdict.history import MAX_ENDS
 from wsmon.ports import CountingDetector, Detector
+from wsmon.store.bucket import ERRORS, MESSAGES_IN, MESSAGES_OUT, Bucket
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
 from wsmon.store.connections import ConnectionRecord
-from wsmon.store.lifecycle import ERRORS, MESSAGES_IN, MESSAGES_OUT
-from wsmon.store.rollup import Bucket
 from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sessions import SourceStream
 from wsmon.store.validation import Id, checked, checked_events

@@ -15,17 +15,27 @@ from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
+from wsmon.store.bucket import (
+    ATTEMPTS,
+    BYTES_IN,
+    BYTES_OUT,
+    ERRORS,
+    FAILURES,
+    LOSSES,
+    MESSAGES_IN,
+    MESSAGES_OUT,
+    MISSED,
+    OPENS,
+    PINGS,
+    PONGS,
+    WIRE_IN,
+    WIRE_OUT,
+    Bucket,
+)
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, MultiRowInsert, SqlValue, storable
 from wsmon.store.connections import ConnectionRecord, Connections, SubscriptionRows
-from wsmon.store.rollup import Bucket
-from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
+from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sessions import SourceRows, SourceStream, SpanRows
-
-EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
-ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)
-assert COUNTERS[EVENTS] == "events"
-assert COUNTERS[WIRE_OUT] == "wire_out"
-assert COUNTERS[MISSED] == "missed"
 
 # A session that was open for this long ends the outage before it; one that is rejected sooner belongs to it
 RECOVERED_NS: Final = 30_000_000_000

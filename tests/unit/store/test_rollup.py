@@ -10,9 +10,10 @@ import pytest
 from tests.support.builders import T0_NS, event, loss, message, ping, pong, usable
 from tests.support.stores import Recording, recording
 from wsmon.model.histogram import bucket_index
+from wsmon.store.bucket import Bucket
 from wsmon.store.codec import SqlValue, unpack
-from wsmon.store.rollup import KEY_CHARS, Bucket, Rollups
-from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension
+from wsmon.store.rollup import Rollups
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER
 
 T0_S = T0_NS // 1_000_000_000
 # The buckets around the first second
@@ -184,41 +185,6 @@ def test_a_transaction_that_is_repeated_counts_once(run: Recording) -> None:
     run.database.connection.execute("ROLLBACK")
     run.write()
     assert messages_in(run) == [(1, T0_S, 2)]
-
-
-def test_message_types_past_the_hundredth_are_counted_as_other() -> None:
-    bucket = Bucket()
-    for number in range(MOST_KEYS + 5):
-        bucket.count(DIMENSIONS["type"], f"type-{number}")
-    bucket.count(DIMENSIONS["type"], "type-0", 2)
-    bucket.count(DIMENSIONS["error_type"], "dns")
-    kept = {key: n for (_, key), n in bucket.dims.items() if key in ("type-0", "type-99", "type-100", "other", "dns")}
-    assert kept == {"type-0": 3, "type-99": 1, "other": 5, "dns": 1}
-
-
-@pytest.mark.parametrize("dimension", [*DIMENSIONS])
-def test_d16_every_dimension_keeps_a_hundred_keys_and_other(dimension: Dimension) -> None:
-    bucket, number = Bucket(), DIMENSIONS[dimension]
-    for each in range(10 * MOST_KEYS):
-        bucket.count(number, f"key-{each}")
-    assert len(bucket.dims) == MOST_KEYS + 1
-    assert bucket.dims[number, OTHER] == 9 * MOST_KEYS
-    bucket.count(number, "x" * 10_000, 3)
-    assert max(len(key) for _, key in bucket.dims) == KEY_CHARS
-    assert sum(bucket.dims.values()) == 10 * MOST_KEYS + 3
-
-
-def test_d16_a_flood_of_names_keeps_none_out_that_comes_often() -> None:
-    hour, error_type = Bucket(), DIMENSIONS["error_type"]
-    for second in range(50):
-        delta = Bucket()
-        for each in range(2 * MOST_KEYS):
-            delta.count(error_type, f"junk-{second}-{each}")
-        if second:
-            delta.count(error_type, "timeout", 5)
-        hour.add(delta)
-    assert (hour.dims[error_type, "timeout"], len(hour.dims)) == (49 * 5, MOST_KEYS + 1)
-    assert sum(hour.dims.values()) == 50 * 2 * MOST_KEYS + 49 * 5
 
 
 def test_d16_a_key_that_made_room_has_no_row_any_more_also_after_a_restart(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.support.builders import dialled, event, loss, message, pong, refused, usable
 from tests.support.stores import Recording, spec
 from wsmon.model.metrics import ConnectionTotals, cut
-from wsmon.store.rollup import KEY_CHARS, Bucket, Totals
+from wsmon.store.bucket import KEY_CHARS, Bucket
+from wsmon.store.rollup import Totals
 from wsmon.store.schema import LEVELS, MOST_KEYS, OTHER
 
 FEED = "binance-spot"

@@ -1,0 +1,127 @@
+"""Bucket: what happened on one connection in one second, minute, ten minutes or hour, in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from wsmon.model.histogram import merge
+from wsmon.store.codec import storable
+from wsmon.store.schema import COUNTERS, DIMENSIONS, MOST_KEYS, OTHER
+
+EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
+ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)
+assert COUNTERS[EVENTS] == "events"
+assert COUNTERS[WIRE_OUT] == "wire_out"
+assert COUNTERS[MISSED] == "missed"
+
+# Of a key
+KEY_CHARS = 120
+# Keys for monitoring systems alone, in one second of a connection
+MOST_MONITORED = 400
+
+TYPE = DIMENSIONS["type"]
+
+
+class Bucket:
+    """What happened on one connection in one second, minute or hour."""
+
+    __slots__ = (
+        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "keys", "least", "monitored",
+        "removed_dims", "sums",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.counters = [0] * len(COUNTERS)
+        # By dimension and key
+        self.dims: dict[tuple[int, str], int] = {}
+        # Number of keys by dimension, without "other"
+        self.keys: Counter[int] = Counter()
+        # A count that none of the keys of a full dimension is below
+        self.least: dict[int, int] = {}
+        # Counts by bucket of the histogram, by metric
+        self.hists: dict[int, dict[int, int]] = {}
+        # Count, sum and greatest value, by metric
+        self.sums: dict[int, tuple[int, int, int]] = {}
+        self.changed_dims: set[tuple[int, str]] = set()
+        self.removed_dims: set[tuple[int, str]] = set()
+        self.changed_metrics: set[int] = set()
+        # For monitoring systems alone, and in no row: counts by dimension and key
+        self.monitored: dict[tuple[str, str], int] = {}
+        # And how many values lie above the bound within a bucket of the histogram, by metric and bucket
+        self.above: dict[tuple[int, int], int] = {}
+
+    def count(self, dimension: int, key: str, n: int = 1) -> None:
+        """Count a key of a dimension: a peer may choose it, so the ``MOST_KEYS`` most frequent are kept."""
+        place = (dimension, storable(key[:KEY_CHARS]))
+        if place not in self.dims and place[1] != OTHER:
+            if self.keys[dimension] >= MOST_KEYS and not self._make_room(dimension, n):
+                place = (dimension, OTHER)
+            else:
+                self.keys[dimension] += 1
+        self._add(place, n)
+
+    def _add(self, place: tuple[int, str], n: int) -> None:
+        self.dims[place] = self.dims.get(place, 0) + n
+        self.changed_dims.add(place)
+        self.removed_dims.discard(place)
+
+    def _make_room(self, dimension: int, n: int) -> bool:
+        """Move the rarest key of a full dimension to "other" where it is rarer than ``n``; return whether it was.
+
+        So names that a peer sends once do not keep those out that come often.
+        """
+        if n <= self.least.get(dimension, 0):
+            return False
+        counts = ((count, place) for place, count in self.dims.items() if place[0] == dimension and place[1] != OTHER)
+        least, rarest = min(counts)
+        self.least[dimension] = least
+        if n <= least:
+            return False
+        del self.dims[rarest]
+        self.keys[dimension] -= 1
+        self._add((dimension, OTHER), least)
+        self.changed_dims.discard(rarest)
+        self.removed_dims.add(rarest)
+        return True
+
+    def count_types(self, kinds: Iterable[str], way: str) -> None:
+        """Count types of messages; their direction is a dimension for monitoring systems alone."""
+        for kind, count in Counter(kinds).items():
+            self.count(TYPE, kind, count)
+            self.count_monitored(way, kind, count)
+
+    def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
+        """Add values of a metric: their histogram, number, sum and greatest."""
+        merge(self.hists.setdefault(metric, {}), counts)
+        before = self.sums.get(metric, (0, 0, 0))
+        self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
+        self.changed_metrics.add(metric)
+
+    def count_monitored(self, dimension: str, key: str, n: int = 1) -> None:
+        """Count a key for monitoring systems alone."""
+        place = (dimension, storable(key))
+        if place not in self.monitored and len(self.monitored) >= MOST_MONITORED:
+            place = (dimension, OTHER)
+        self.monitored[place] = self.monitored.get(place, 0) + n
+
+    def add_monitored(self, other: Bucket) -> None:
+        """Add what another bucket of one second has for monitoring systems alone; longer buckets have nothing of it."""
+        for (dimension, key), n in other.monitored.items():
+            self.count_monitored(dimension, key, n)
+        for place, n in other.above.items():
+            self.above[place] = self.above.get(place, 0) + n
+
+    def add(self, other: Bucket) -> None:
+        """Add everything of another bucket that becomes rows."""
+        self.counters = [mine + theirs for mine, theirs in zip(self.counters, other.counters, strict=True)]
+        for (dimension, key), n in other.dims.items():
+            self.count(dimension, key, n)
+        for metric, counts in other.hists.items():
+            self.measure(metric, counts, *other.sums[metric])
+
+    def forget_changes(self) -> None:
+        """Forget which keys and metrics changed: they are committed."""
+        self.changed_dims.clear()
+        self.removed_dims.clear()
+        self.changed_metrics.clear()
