@@ -14,7 +14,7 @@ from wsmon.cli.terminal import print_json
 from wsmon.errors import UsageError
 
 if TYPE_CHECKING:
-    from wsmon.model.detectors.base import IncidentKind, Thresholds
+    from wsmon.model.incident_kinds import IncidentKind, Thresholds
 
 SCHEMA = "wsmon.detectors/1"
 # Column of the comments behind the settings
@@ -31,7 +31,7 @@ def detectors(config: Path | None, *, as_json: bool) -> None:
     where there is none.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.model.detectors import INCIDENT_KINDS
+    from wsmon.model.incident_kinds import INCIDENT_KINDS
 
     configured = _configured(config)
     if as_json:
@@ -49,7 +49,7 @@ def _configured(config: Path | None) -> Thresholds:
     """Return the thresholds that a configuration sets; raises ``ConfigError`` where it has errors."""
     from wsmon.config.load import load
     from wsmon.config.locate import find_config
-    from wsmon.model.detectors.base import NO_THRESHOLDS
+    from wsmon.model.incident_kinds import NO_THRESHOLDS
 
     try:
         path = find_config(config, os.environ, Path.cwd())

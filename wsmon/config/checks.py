@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from wsmon.config.kinds import FaultError
 from wsmon.errors import QueryError, UsageError
-from wsmon.model.detectors import INCIDENT_KINDS
+from wsmon.model.incident_kinds import INCIDENT_KINDS
 from wsmon.model.json_path import compile_path
 from wsmon.model.measures import RANGE
 from wsmon.model.redact import compile_pattern

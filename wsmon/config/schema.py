@@ -31,8 +31,7 @@ from wsmon.config.kinds import (
     TextKind,
 )
 from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
-from wsmon.model.detectors import INCIDENT_KINDS
-from wsmon.model.detectors.base import ThresholdUnit
+from wsmon.model.incident_kinds import INCIDENT_KINDS, ThresholdUnit
 from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
+from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 

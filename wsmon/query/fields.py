@@ -11,8 +11,8 @@ from typing import Literal, get_args
 import msgspec
 
 from wsmon.errors import QueryError
-from wsmon.model.detectors import INCIDENT_KINDS
 from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict
+from wsmon.model.incident_kinds import INCIDENT_KINDS
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from wsmon.errors import QueryError, WsmonError
-from wsmon.model.detectors.base import rule_kind
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
+from wsmon.model.incident_kinds import rule_kind
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
 from wsmon.query.parser import ReferenceTime, parse

@@ -15,9 +15,9 @@ from itertools import compress
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import bucket_index
+from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS

@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.detectors.base import Expectation, NumberedMessage, Thresholds, Traffic
+from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
+from wsmon.model.incident_kinds import Thresholds
 from wsmon.model.measures import sequence_numbers
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge

@@ -18,8 +18,8 @@ from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors import all_detectors
-from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
 from wsmon.model.events import RECORDER, Event, Meta, Source
+from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector

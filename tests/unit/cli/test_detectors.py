@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.cli.main import run
-from wsmon.model.detectors import INCIDENT_KINDS
+from wsmon.model.incident_kinds import INCIDENT_KINDS
 
 CONFIG = """\
 [wsmon]

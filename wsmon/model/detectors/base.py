@@ -6,95 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal, NamedTuple, NewType, TypeAlias
+from typing import ClassVar, Final, NamedTuple
 
 from wsmon.model.events import RECORDER, Event, EventName, Json, Meta, Source
+from wsmon.model.incident_kinds import NO_THRESHOLDS, IncidentKind, Thresholds
 from wsmon.model.measures import NumberMark
-from wsmon.model.units import MS_NS, SECOND_NS, format_duration
+from wsmon.model.units import MS_NS, SECOND_NS
 
 # The recorder stood still; not an event of a connection
 SUSPENDED: Final[EventName] = "self.suspended"
-
-
-# What a threshold is: a number of things, a duration in seconds, a share 0…1, a multiple
-ThresholdUnit = Literal["count", "seconds", "share", "times"]
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """A number that a detector compares with, and that ``detectors.KIND.NAME`` of the configuration replaces."""
-
-    name: str
-    default: float
-    """In ``unit``."""
-    unit: ThresholdUnit
-    doc: str
-    """What it is, in one line for users."""
-    below: str = ""
-    """The threshold of the same kind that it must be less than: an incident would flap; empty = none."""
-
-    def written(self, value: float) -> str:
-        """Return a value of it as the configuration writes it: ``5``, ``1m``, ``0.01``."""
-        return format_duration(value) if self.unit == "seconds" else f"{value:g}"
-
-    def shown(self, value: float) -> str:
-        """Return a value of it as a sentence has it: ``5``, ``1m``, ``1 %``."""
-        return f"{value * 100:g} %" if self.unit == "share" else self.written(value)
-
-
-# By kind of incident and name of the threshold: those that the configuration sets
-Thresholds: TypeAlias = Mapping[str, Mapping[str, float]]
-NO_THRESHOLDS: Final[Thresholds] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentKind:
-    """One kind of incident, as events, configuration, queries and documentation name it."""
-
-    name: str
-    """``type`` of its events, a value of the ``silence`` key, a label value in metrics."""
-    avoided_by: str = ""
-    """The setting of a connection that avoids such incidents, beside ``silence``; empty = none does."""
-    query_flag: str = ""
-    """Its name behind ``is:`` in a query; empty = only ``type:`` finds it."""
-    opens_when: str = ""
-    """When it opens, for users; ``{name}`` stands for a threshold."""
-    thresholds: tuple[Threshold, ...] = ()
-    """The numbers that its detector compares with."""
-
-    @property
-    def silence(self) -> str:
-        """What the user can configure against such incidents: ``a longer expect_every or silence = ["stall"]``."""
-        return f'{self.avoided_by}{self.avoided_by and " or "}silence = ["{self.name}"]'
-
-    def default(self, name: str) -> float:
-        """Return the default of a threshold, in its unit."""
-        return next(each.default for each in self.thresholds if each.name == name)
-
-    def in_force(self, configured: Thresholds) -> Mapping[str, float]:
-        """Return the value of each threshold: the configured one, else the default."""
-        own = configured.get(self.name, {})
-        return {each.name: own.get(each.name, each.default) for each in self.thresholds}
-
-    def describe(self, configured: Thresholds) -> str:
-        """Return the sentence when it opens, with the thresholds in force."""
-        values = self.in_force(configured)
-        return self.opens_when.format_map({each.name: each.shown(values[each.name]) for each in self.thresholds})
-
-
-# Kind of the incidents that a rule of the user opens: ``rule:NAME``
-RuleKind = NewType("RuleKind", str)
-_RULE_PREFIX: Final = "rule:"
-
-
-def rule_kind(name: str) -> RuleKind:
-    """Return the kind of the incidents that the rule ``name`` opens."""
-    return RuleKind(f"{_RULE_PREFIX}{name}")
-
-
-def is_rule(kind: str) -> bool:
-    """Return whether a rule of the user opens incidents of this kind."""
-    return kind.startswith(_RULE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +216,6 @@ class IncidentDetector:
         self.incidents = Incidents(self.kind.name, self.kind.silence)
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
-
-    @classmethod
-    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
-        """Return the kinds of incidents that this detector opens."""
-        return (cls.kind,)
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Replace the connections and what is asked of them; incidents of connections that are not watched end."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, counted
+from wsmon.model.detectors.base import IncidentDetector, counted
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.http import response_header
+from wsmon.model.incident_kinds import CERTIFICATE, PEER_CHANGED
 from wsmon.model.units import DAY_NS, SECOND_NS
 
 # Known values of one trait: machines behind one name may differ, and each is reported once
@@ -32,10 +33,7 @@ class _PeerTraits:
 class PeerDetector(IncidentDetector):
     """Opens ``peer_changed`` for a value not seen before in this run, and closes it at the next tick."""
 
-    kind = IncidentKind(
-        "peer_changed",
-        opens_when="the certificate, the subprotocol or the Server header of the peer is not one seen before",
-    )
+    kind = PEER_CHANGED
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,14 +100,7 @@ class _Certificate:
 class CertificateDetector(IncidentDetector):
     """Opens ``certificate`` some time before the peer's certificate expires; a renewed certificate ends it."""
 
-    kind = IncidentKind(
-        "certificate",
-        opens_when="the certificate of the peer expires within {before}, or has expired",
-        thresholds=(
-            # Automatic renewal happens 30 days before a certificate expires
-            Threshold("before", 14 * 86_400, "seconds", "time before the end of the certificate at which it opens"),
-        ),
-    )
+    kind = CERTIFICATE
 
     def __init__(self) -> None:
         super().__init__()

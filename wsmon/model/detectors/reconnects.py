@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, counted, seconds
 from wsmon.model.events import Event, Source
+from wsmon.model.incident_kinds import AUTH, RETRIES_EXHAUSTED, STORM
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import SECOND_NS
@@ -41,19 +42,7 @@ class _Dials:
 class StormDetector(IncidentDetector):
     """Opens ``storm`` at five dials in 60 s, accepted or not; a session that holds or rare dials end it."""
 
-    kind = IncidentKind(
-        "storm",
-        "a longer reconnect.initial",
-        query_flag="storm",
-        opens_when="the connection was dialled {opens} times within {within}",
-        thresholds=(
-            # A backoff from 1 s reaches the fifth dial after 15 s; a loss and two attempts stay below
-            Threshold("opens", 5, "count", "attempts within this time that open it"),
-            Threshold("within", 60, "seconds", "the time in which attempts are counted"),
-            # The pace of the longest default delay, 30 s
-            Threshold("closes", 2, "count", "attempts within this time that end it", below="opens"),
-        ),
-    )
+    kind = STORM
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,11 +112,7 @@ REFUSED: Final = frozenset({401, 403})
 class RetriesDetector(IncidentDetector):
     """Opens ``retries_exhausted`` when a connection enters ``error``; a new dial ends it."""
 
-    kind = IncidentKind(
-        "retries_exhausted",
-        "reconnect.max_attempts = 0",
-        opens_when="the connection is not dialled again: no attempt is left, or none can succeed",
-    )
+    kind = RETRIES_EXHAUSTED
 
     def _on_event(self, event: Event) -> None:
         connection = event.source.connection
@@ -143,7 +128,7 @@ class RetriesDetector(IncidentDetector):
 class AuthDetector(IncidentDetector):
     """Opens ``auth`` at a login that failed or an upgrade refused with 401 or 403; a login that succeeds ends it."""
 
-    kind = IncidentKind("auth", opens_when="a login failed, or the upgrade was refused with 401 or 403")
+    kind = AUTH
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,18 +6,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import (
-    SUSPENDED,
-    Expectation,
-    IncidentDetector,
-    IncidentKind,
-    Threshold,
-    Traffic,
-    asleep_ns,
-    counted,
-    seconds,
-)
+from wsmon.model.detectors.base import SUSPENDED, Expectation, IncidentDetector, Traffic, asleep_ns, counted, seconds
 from wsmon.model.events import RECORDER, Event
+from wsmon.model.incident_kinds import BACKPRESSURE, SHED
 from wsmon.model.units import MS_NS, SECOND_NS
 
 
@@ -32,15 +23,7 @@ class _Pauses:
 class BackpressureDetector(IncidentDetector):
     """Opens ``backpressure`` when reading was paused repeatedly; some time without a pause ends it."""
 
-    kind = IncidentKind(
-        "backpressure",
-        opens_when="the store was too slow {opens} times within {within}, so that reading paused",
-        thresholds=(
-            Threshold("opens", 3, "count", "pauses within this time that open it"),
-            Threshold("within", 60, "seconds", "the time in which pauses are counted; as long without one ends it"),
-            Threshold("total", 5, "seconds", "two pauses open it when together they are this long"),
-        ),
-    )
+    kind = BACKPRESSURE
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,11 +61,7 @@ class BackpressureDetector(IncidentDetector):
 class ShedDetector(IncidentDetector):
     """Opens ``shed`` at the first event that was not kept; some time without loss ends it."""
 
-    kind = IncidentKind(
-        "shed",
-        opens_when="events could not be kept, and are missing from the recording",
-        thresholds=(Threshold("calm", 60, "seconds", "time without loss that ends it"),),
-    )
+    kind = SHED
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,11 +109,6 @@ class ClockDetector:
         # The same where the last check found a step, until a second check confirms it: a thread may be suspended
         # between reading one clock and the other
         self._suspect_ns: int | None = None
-
-    @classmethod
-    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
-        """Return no kind: a step is an event of its own."""
-        return ()
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Ignore the connections: the clock belongs to none."""

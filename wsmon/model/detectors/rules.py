@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from wsmon.model.detectors.base import Expectation, Incidents, Traffic, is_rule, rule_kind
+from wsmon.model.detectors.base import Expectation, Incidents, Traffic
 from wsmon.model.events import Event, Source
+from wsmon.model.incident_kinds import is_rule, rule_kind
 from wsmon.model.profiles import QUIET_NS
 
 _QUIET = f"nothing matched for {QUIET_NS // 60_000_000_000} minutes"

@@ -20,50 +20,22 @@ from wsmon.model.detectors.base import (
     MAX_EVIDENCE,
     NO_EXPECTATION,
     Expectation,
-    IncidentKind,
     Incidents,
     NumberedMessage,
-    Threshold,
     Traffic,
     counted,
     seconds,
 )
 from wsmon.model.events import RECORDER, Event, Json, Source
+from wsmon.model.incident_kinds import DUPLICATE, GAP, REORDER, IncidentKind
 
 # Followed on a connection; beyond, the key heard of longest ago is forgotten and starts anew when it comes again
 MAX_KEYS = 10_000
 
 SequenceKind = Literal["gap", "duplicate", "reorder"]
 
-_AVOIDED_BY: Final = 'sequence.path = ""'
-_CALM: Final = Threshold("calm", 60, "seconds", "time without another one that ends it; counting begins anew")
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
-    {
-        "gap": IncidentKind(
-            "gap",
-            _AVOIDED_BY,
-            query_flag="gap",
-            opens_when="sequence numbers are missing for {grace} ({opens} or more), or the numbers begin anew or jump",
-            thresholds=(
-                Threshold("opens", 1, "count", "missing numbers that open it"),
-                Threshold("grace", 1, "seconds", "how late a number may be before it is missing"),
-                _CALM,
-            ),
-        ),
-        "duplicate": IncidentKind(
-            "duplicate",
-            _AVOIDED_BY,
-            query_flag="dup",
-            opens_when="sequence numbers came more than once ({opens} or more)",
-            thresholds=(Threshold("opens", 1, "count", "numbers that came again which open it"), _CALM),
-        ),
-        "reorder": IncidentKind(
-            "reorder",
-            _AVOIDED_BY,
-            opens_when="sequence numbers came out of order ({opens} or more)",
-            thresholds=(Threshold("opens", 1, "count", "numbers that came late which open it"), _CALM),
-        ),
-    }
+    {"gap": GAP, "duplicate": DUPLICATE, "reorder": REORDER}
 )
 _PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
     {"gap": "missing", "duplicate": "more than once", "reorder": "out of order"}
@@ -86,11 +58,6 @@ class SequenceDetector:
         self._feeds: dict[str, _SequencedFeed] = {}
         self._incidents = {name: Incidents(kind.name, kind.silence) for name, kind in KINDS.items()}
         self._expectations: Mapping[str, Expectation] = {}
-
-    @classmethod
-    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
-        """Return the kinds of incidents that this detector opens."""
-        return tuple(KINDS.values())
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Replace the connections and what is asked of them; incidents of connections that are not watched end."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Traffic, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, Traffic, counted, seconds
 from wsmon.model.events import Event, Source
+from wsmon.model.incident_kinds import STALL, SUBSCRIPTION
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -42,12 +43,7 @@ class _OpenSession:
 class StallDetector(IncidentDetector):
     """Opens ``stall`` when no data comes within ``expect_every``; data in time or the end of the session ends it."""
 
-    kind = IncidentKind(
-        "stall",
-        "a longer expect_every",
-        query_flag="stall",
-        opens_when="the connection is open, and no data came for longer than its `expect_every`",
-    )
+    kind = STALL
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -138,10 +134,7 @@ class _LostTopics:
 class SubscriptionDetector(IncidentDetector):
     """Opens ``subscription`` when topics are lost, refused or not confirmed; having all of them back ends it."""
 
-    kind = IncidentKind(
-        "subscription",
-        opens_when="a subscription was refused, was not confirmed, or is lost after a reconnect",
-    )
+    kind = SUBSCRIPTION
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, Traffic, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, Traffic, counted, seconds
 from wsmon.model.events import RECORDER, Event, Json, Source
 from wsmon.model.histogram import quantiles, representative
+from wsmon.model.incident_kinds import ERRORS, SLOW, TYPES
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS, milliseconds
 
@@ -20,19 +21,7 @@ MAX_ERROR_TYPES: Final = 20
 class ErrorsDetector(IncidentDetector):
     """Opens ``errors`` at many in a short time that are a share of the messages; some time with hardly any ends it."""
 
-    kind = IncidentKind(
-        "errors",
-        opens_when="{opens} errors came within {within}, and they are {share} of the messages or more",
-        thresholds=(
-            Threshold("opens", 10, "count", "errors within this time that open it"),
-            Threshold("within", 10, "seconds", "the time in which errors are counted"),
-            # Ten refused orders among a hundred thousand ticks are no incident
-            Threshold("share", 0.01, "share", "their least share of all messages"),
-            Threshold("closes", 2, "count", "errors within this time that do not delay its end", below="opens"),
-            # Bursts that come every ten seconds are one incident
-            Threshold("calm", 30, "seconds", "time with no more errors than that, which ends it"),
-        ),
-    )
+    kind = ERRORS
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -147,19 +136,7 @@ _PROCESS: Final = _SlownessLimit("replies", "reply_margin", "reply")
 class SlowDetector(IncidentDetector):
     """Opens ``slow`` at a multiple of the baseline or an absolute limit, for pings and replies; half of it ends it."""
 
-    kind = IncidentKind(
-        "slow",
-        query_flag="slow",
-        opens_when="round trips or replies take {times} times as long as usual, or longer than {rtt} or {reply}",
-        thresholds=(
-            Threshold("times", 4, "times", "multiple of the usual time that opens it"),
-            Threshold("rtt", 1, "seconds", "round trip that opens it, whatever is usual below half of it"),
-            Threshold("reply", 5, "seconds", "the same for the time to a reply"),
-            # A peer in the same rack may take four times next to nothing
-            Threshold("rtt_margin", 0.1, "seconds", "a round trip that is longer than usual by less opens nothing"),
-            Threshold("reply_margin", 0.25, "seconds", "the same for the time to a reply"),
-        ),
-    )
+    kind = SLOW
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -308,16 +285,7 @@ SHOWN_TYPES: Final = 3
 class TypesDetector(IncidentDetector):
     """Opens ``types`` at message types that are new, and at regular types that no longer come, until they do."""
 
-    kind = IncidentKind(
-        "types",
-        opens_when="a message type is new, or one that came regularly no longer comes",
-        thresholds=(
-            Threshold("messages", 1_000, "count", "messages from which the usual types are learned"),
-            Threshold("learning", 600, "seconds", "least time for that; until then no type is new and none is missed"),
-            Threshold("sightings", 20, "count", "times that a type must have come to be missed"),
-            Threshold("silence", 60, "seconds", "least time that a type must have stayed out to be missed"),
-        ),
-    )
+    kind = TYPES
     reads_traffic = True
 
     def __init__(self) -> None:
