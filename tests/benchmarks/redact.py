@@ -10,7 +10,7 @@ import sys
 import timeit
 from collections.abc import Callable
 
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.sanitize import sanitize
 
 CLEAN = (

@@ -32,9 +32,9 @@ from tests.support.engines import (
 )
 from wsmon.config.specs import TlsSpec
 from wsmon.engine.loop import new_event_loop
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
-from wsmon.model.verdict import why
 
 
 def on_own_loop(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -27,10 +27,10 @@ from tests.support.engines import (
     read_frame,
 )
 from wsmon.config.specs import CaptureSpec, PingSpec, ProtocolName
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import MASK, Sensitive
-from wsmon.model.verdict import why
 
 SECRET = "s3cr3t-canary-value"
 

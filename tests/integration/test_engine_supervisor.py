@@ -31,8 +31,8 @@ from wsmon.clock import SystemClock
 from wsmon.config.specs import ReconnectSpec
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import UsageError
+from wsmon.model.ends import why
 from wsmon.model.redact.masking import Sensitive
-from wsmon.model.verdict import why
 
 
 async def staying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,8 +19,8 @@ from tests.support.engines import raw_server
 from tests.support.peers import SCENARIOS, Peers, script
 from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
 from wsmon.demo.scenario import Scenario
+from wsmon.model.ends import code_meaning
 from wsmon.model.events import Verdict
-from wsmon.model.verdict.close_codes import code_meaning
 
 PEER = Path(__file__).with_name("peer_child.py")
 DEFAULTS = """

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 
 CANARY = "CANARY-7f3a"
 REDACTOR = Redactor()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 
 REDACTOR = Redactor()
 

@@ -23,10 +23,10 @@ from wsmon.config.locate import state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, beside
 from wsmon.errors import StoreHeldError, WsmonError
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS
-from wsmon.model.verdict import why
 from wsmon.recorder.run import RecorderOptions
 
 LINE_CHARS = 200

@@ -15,11 +15,11 @@ from wsmon.clock import SystemClock
 from wsmon.export.jsonl import event_json
 from wsmon.feed import Feed
 from wsmon.model import units as fmt
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.snapshot import SearchProgress
 from wsmon.model.statuses import LABELS
-from wsmon.model.verdict import why
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
 from wsmon.query.predicate import matches, unsatisfiable

@@ -16,7 +16,7 @@ from wsmon.errors import QueryError, UsageError
 from wsmon.model.incident_kinds import INCIDENT_KINDS
 from wsmon.model.json_path import compile_path
 from wsmon.model.measures import RANGE
-from wsmon.model.redact import compile_pattern
+from wsmon.model.redact.redactor import compile_pattern
 from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name
 from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes

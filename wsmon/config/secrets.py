@@ -21,8 +21,9 @@ from urllib.parse import unquote, urlsplit
 from wsmon.config.kinds import FaultError, shown
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
 from wsmon.config.specs import Configuration, ConnectionSpec, RedactSpec
-from wsmon.model.redact import PLAIN_KEYS, Redactor
 from wsmon.model.redact.masking import MASK, Sensitive
+from wsmon.model.redact.names import PLAIN_KEYS
+from wsmon.model.redact.redactor import Redactor
 
 # A longer file is no secret but a wrong path
 MAX_SECRET_BYTES = 64 * 1024

@@ -23,8 +23,8 @@ from wsmon.config.kinds import (
 from wsmon.config.lines import KeyPath
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
 from wsmon.config.secrets import ReferenceSources, expand
-from wsmon.model.redact import mask_url
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.redact.values import mask_url
 
 # A shorter secret would be found by chance in many payloads
 SHORT_SECRET_CHARS = 8

@@ -22,7 +22,7 @@ from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import CloseDeadline
 from wsmon.model.events import Json, Source, connection_id, trace_id
 from wsmon.model.profiles import PROFILES
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, EventSink
 

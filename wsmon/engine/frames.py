@@ -14,7 +14,8 @@ from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
-from wsmon.model.redact import MASKED_UNREAD, Redactor
+from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
 

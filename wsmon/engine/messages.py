@@ -22,7 +22,8 @@ from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
-from wsmon.model.redact import MASKED_UNREAD, Redactor
+from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack
 
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Json, Meta, Opcode, Source
-from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status, is_allowed
 from wsmon.ports import Clock, EventSink
 

@@ -26,7 +26,7 @@ from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classif
 from wsmon.engine.standstill import READING_S, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, EventSink
 

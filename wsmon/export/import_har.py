@@ -13,7 +13,8 @@ from wsmon.export.har_entry import HarEntry, HarFrame, read_entry, start_ns
 from wsmon.export.import_session import Fault, Incoming, derived, in_order, opening
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.http import status_phrase
-from wsmon.model.redact import MASKED_UNREAD, Redactor
+from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.units import MS_NS
 
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}

@@ -31,7 +31,8 @@ from wsmon.export.import_session import (
     wall_ns,
 )
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
-from wsmon.model.redact import MASKED_UNREAD, Redactor
+from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status
 
 _FRAME_NAMES: dict[tuple[Direction, str], EventName] = {

@@ -20,11 +20,11 @@ import msgspec
 import wsmon
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import ExportedSession, address_and_port, endpoint, sessions
+from wsmon.model.ends import why
 from wsmon.model.events import Event, Json, Source, SpanId
 from wsmon.model.metrics import DistributionPoint, Labels, MetricFamily, NumberPoint
 from wsmon.model.spans import CLEAN_CODES, PHASES, Span, SpanFold, derived_id, is_span_id
 from wsmon.model.units import MS_NS
-from wsmon.model.verdict import why
 from wsmon.ports import StoreView
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")

@@ -17,10 +17,10 @@ import wsmon
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import ExportedSession, alive_before
+from wsmon.model.ends import why
 from wsmon.model.events import Event, Json
 from wsmon.model.spans import PHASES, Span, SpanFold
 from wsmon.model.units import SECOND_NS, US_NS
-from wsmon.model.verdict import why
 
 # Threads of a process, as the format calls tracks
 STATUS, SESSIONS, PHASES_TRACK, INSTANTS = 1, 2, 3, 4

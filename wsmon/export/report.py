@@ -28,11 +28,11 @@ from wsmon.export.selection import Period, Selection
 from wsmon.export.sessions import LIFECYCLE, endpoint
 from wsmon.model import units as fmt
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
+from wsmon.model.ends import fact, why
 from wsmon.model.events import Event, EventName
 from wsmon.model.sanitize import decode
 from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summary
 from wsmon.model.statuses import LABELS, OPEN
-from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.predicate import allows_connection
 

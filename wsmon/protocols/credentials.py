@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TypeAlias
 
-from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
 from wsmon.model.redact.masking import Sensitive, mask_secrets
+from wsmon.model.redact.names import PLAIN_KEYS, is_credential_key
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening
 

@@ -16,8 +16,8 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Opcode
 from wsmon.model.json_texts import repairing
-from wsmon.model.redact import is_credential_key
 from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.names import is_credential_key
 from wsmon.model.spans import is_span_id
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.protocols import jsonrpc_messages

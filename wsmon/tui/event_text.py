@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import code_meaning
 from wsmon.model.events import Event, Json
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.text import Role
 

@@ -10,7 +10,7 @@ from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Json, Source
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 
 SOURCE = Source("feed", connection_id="s")
 

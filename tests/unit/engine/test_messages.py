@@ -20,8 +20,8 @@ from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
-from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
 from wsmon.store.reader import Reader
 

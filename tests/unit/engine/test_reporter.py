@@ -6,8 +6,8 @@ from tests.support.engines import RecordingSink
 from tests.support.fake_ports import FakeClock
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.model.events import Event, Json, Source
-from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.redactor import Redactor
 
 SOURCE = Source("feed", "g", "trace", "session")
 

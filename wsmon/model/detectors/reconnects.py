@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wsmon.model.detectors.base import IncidentDetector, counted, seconds
+from wsmon.model.ends import fact
 from wsmon.model.events import Event, Source
 from wsmon.model.incident_kinds import AUTH, RETRIES_EXHAUSTED, STORM
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.judge import fact
 
 # A session ends the storm when it was open for this many mean gaps between dials; one that drops at the pace of the
 # storm does not

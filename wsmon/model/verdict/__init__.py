@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.model.verdict.close_codes import code_meaning
 from wsmon.model.verdict.history import Histories, History
-from wsmon.model.verdict.judge import fact, judge, why
+from wsmon.model.verdict.judge import judge
 from wsmon.model.verdict.last_words import LastMessages, PeerMessage, peer_message
 
 __all__ = [
@@ -12,9 +11,6 @@ __all__ = [
     "History",
     "LastMessages",
     "PeerMessage",
-    "code_meaning",
-    "fact",
     "judge",
     "peer_message",
-    "why",
 ]

@@ -1,4 +1,4 @@
-"""Close codes and close reasons: their meaning, the likely cause, and the next step."""
+"""Close codes and close reasons: the likely cause, and the next step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from wsmon.model.ends import code_meaning
 from wsmon.model.verdict.reason_grammar import (
     ReasonKind,
     asked_until,
@@ -43,29 +44,6 @@ def read_clue(clues: Sequence[Clue], text: str) -> Advice | None:
             return clue.advice
     return None
 
-
-# RFC 6455, section 7.4.1, and the IANA registry of close codes
-CODE_MEANINGS: Final = {
-    1000: "normal closure",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1004: "reserved code",
-    1005: "no code given",
-    1006: "no close frame",
-    1007: "invalid payload data",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "extension missing",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
-    1014: "bad gateway",
-    1015: "TLS failure",
-    3000: "unauthorized",
-    3003: "forbidden",
-    3008: "timeout",
-}
 
 _MISUSED = Advice(
     "the code must never be sent in a close frame: the server, or something before it, breaks the protocol",
@@ -168,22 +146,6 @@ _MUTE_ADVICE: Final[Mapping[int, Advice]] = {
         CODE_ADVICE[1012].next,
     ),
 }
-
-
-def code_meaning(code: int | None) -> str:
-    """Return the meaning of a close code; None is the code of a loss without a close frame."""
-    if code is None:
-        return "no close frame"
-    meaning = CODE_MEANINGS.get(code)
-    if meaning is not None:
-        return meaning
-    if 4000 <= code <= 4999:
-        return "application-defined"
-    if 3000 <= code <= 3999:
-        return "registered by an application"
-    if 1016 <= code <= 2999:
-        return "reserved code"
-    return "invalid code"
 
 
 # Reasons that say no more than that it closed

@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import code_meaning, fact, shortened
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statuses import OPEN, SESSION_ENDS
+from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import (
     ANSWERS_STEP,
@@ -28,7 +29,6 @@ from wsmon.model.verdict.close_codes import (
     advice_on_reason,
     advice_on_words,
     asked_delay,
-    code_meaning,
     says_nothing,
     strains_code,
     without,
@@ -136,55 +136,6 @@ def _certainty(found: _Explanation) -> Certainty:
 
 def _is_guess(cause: str) -> bool:
     return _HEDGE.search(cause) is not None
-
-
-def why(event: Event) -> str:
-    """Return the sentence about an end, the most specific part first; empty for events that end nothing.
-
-    It is the cause of the verdict; an event without one, such as one that is not stored yet, has the fact alone.
-    """
-    return fact(event) if event.verdict is None else event.verdict.cause
-
-
-def fact(event: Event) -> str:
-    """Return what ended a session, an attempt or all attempts, as observed; empty for other events."""
-    if event.to_status not in SESSION_ENDS:
-        return ""
-    match event.close_by:
-        case "peer" if not event.error_type:
-            return _closed_by_peer(event)
-        case "heartbeat":
-            return event.error or "our heartbeat gave up"
-        case "us" if not event.error_type:
-            return f"we closed: {_short(event.reason)}" if event.reason else "we closed"
-        case "us" if event.close_code is not None:
-            return f"we closed with {event.close_code}: {event.error}"
-    if event.error_type == "eof" and event.close_by == "network" and event.duration_ns is not None:
-        return "no close frame: connection lost (1006)"
-    if event.error_type == "reset" and event.duration_ns is not None:
-        return "no close frame: connection reset (1006)"
-    return event.error or event.error_type
-
-
-# Characters of a reason in a sentence: as many as a close frame may carry (RFC 6455, section 5.5), since the words that
-# decide may be the last ones
-_REASON_LIMIT: Final = 123
-
-
-def _closed_by_peer(event: Event) -> str:
-    """Put the reason first: it is the most specific, and the end of a sentence may be cut on the screen."""
-    code = event.close_code
-    if event.reason:
-        # Of a reason that is not valid UTF-8
-        fault = f" ({event.error})" if event.error else ""
-        return f"“{_short(event.reason)}”, {code} by peer{fault}"
-    if code is None or code == 1005:
-        return f"closed by peer: {code_meaning(code)}"
-    return f"closed by peer: {code} {code_meaning(code)}"
-
-
-def _short(reason: str) -> str:
-    return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"
 
 
 class _Words(NamedTuple):
@@ -466,7 +417,7 @@ def _quote(words: _Words | None) -> str:
         return ""
     if words.said.before_ns <= WINDOW_NS or words.said.is_announcement:
         return words.said.quote
-    return f"a login was refused {fmt.full_duration(words.said.before_ns)} before: “{_short(words.said.text)}”"
+    return f"a login was refused {fmt.full_duration(words.said.before_ns)} before: “{shortened(words.said.text)}”"
 
 
 def _silence(event: Event, history: History) -> str:

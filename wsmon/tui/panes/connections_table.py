@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import fact, why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
-from wsmon.model.verdict import fact, why
 from wsmon.tui.event_text import describe
 from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right
 

@@ -8,11 +8,11 @@ from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import code_meaning, why
 from wsmon.model.events import Event, Json
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.units import MINUTE_NS, SECOND_NS
-from wsmon.model.verdict import code_meaning, why
 from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
-from wsmon.model.verdict import why
 from wsmon.protocols.base import Anatomy
 from wsmon.protocols.registry import dissect
 from wsmon.tui.event_text import describe

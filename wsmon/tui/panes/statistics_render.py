@@ -15,11 +15,11 @@ from typing import TypeAlias
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import CODE_MEANINGS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Percentiles, Statistics, Summary, Trend
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.close_codes import CODE_MEANINGS
 from wsmon.tui.charts import DOTS_WIDE, bar, braille_curve, round_up, stretch
 from wsmon.tui.text import COLUMN_GAP, Line, Role, StyledText, fit_line, left, right, side_by_side
 from wsmon.tui.widgets.text_view import wrap_line

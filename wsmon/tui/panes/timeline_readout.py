@@ -7,11 +7,11 @@ from datetime import datetime, tzinfo
 from itertools import islice
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict import why
 from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 
 MASK = b"\xaa[FILTERED]"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.redact import Redactor, is_credential_header, is_credential_key, is_credential_query
 from wsmon.model.redact.masking import MASK
-from wsmon.model.redact.names import KeyRules, split_words
+from wsmon.model.redact.names import KeyRules, is_credential_header, is_credential_key, is_credential_query, split_words
+from wsmon.model.redact.redactor import Redactor
 
 CREDENTIALS = (
     "password", "Password", "PASSWORD", "user_password", "userPassword", "password_hash", "pwd", "passwd",

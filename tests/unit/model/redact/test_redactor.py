@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.support.json_corpus import HOLDS_SECRET, CorpusPayload, corpus
 from tests.support.marked import split_marked
 from wsmon.errors import UsageError
-from wsmon.model.redact import Redactor
-from wsmon.model.redact.redactor import MARKS, found_in_pieces
+from wsmon.model.redact.redactor import MARKS, Redactor, found_in_pieces
 
 SECRET = "hunter2/secret+x"
 

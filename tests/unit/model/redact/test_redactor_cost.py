@@ -9,7 +9,7 @@ from types import FrameType
 
 import pytest
 
-from wsmon.model.redact import Redactor
+from wsmon.model.redact.redactor import Redactor
 
 MIB = 1024 * 1024
 KIB = 1024

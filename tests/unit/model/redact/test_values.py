@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.redact import Redactor, mask_url
+from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.values import mask_url
 
 
 @pytest.mark.parametrize(

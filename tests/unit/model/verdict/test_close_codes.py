@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.builders import loss
 from tests.support.verdicts import alone
+from wsmon.model.ends import CODE_MEANINGS
 from wsmon.model.events import Verdict
-from wsmon.model.verdict import code_meaning
-from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, names_limit, says_nothing
+from wsmon.model.verdict.close_codes import CODE_ADVICE, names_limit, says_nothing
 from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
 
 
@@ -91,26 +91,6 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
         "look up the code in the documentation of the service, and check the last messages sent",
         certainty="stated",
     )
-
-
-@pytest.mark.parametrize(
-    ("code", "meaning"),
-    [
-        (None, "no close frame"),
-        (1001, "going away"),
-        (1006, "no close frame"),
-        (1016, "reserved code"),
-        (3000, "unauthorized"),
-        (3003, "forbidden"),
-        (3008, "timeout"),
-        (3999, "registered by an application"),
-        (4999, "application-defined"),
-        (5000, "invalid code"),
-        (0, "invalid code"),
-    ],
-)
-def test_meaning_of_a_code(code: int | None, meaning: str) -> None:
-    assert code_meaning(code) == meaning
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 
 from tests.support.builders import dialled, event, loss, message, refused, stall, usable
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
+from wsmon.model.ends import CODE_MEANINGS, code_meaning
 from wsmon.model.events import CloseBy, Event, Verdict
-from wsmon.model.verdict import History, code_meaning, fact, judge, why
-from wsmon.model.verdict.close_codes import ANSWERS_STEP, CODE_ADVICE, CODE_MEANINGS, advice_on_code
+from wsmon.model.verdict import History, judge
+from wsmon.model.verdict.close_codes import ANSWERS_STEP, CODE_ADVICE, advice_on_code
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"
@@ -169,90 +170,6 @@ def test_an_error_that_no_retry_mends_says_so() -> None:
 )
 def test_what_was_wanted_and_what_ends_nothing_has_no_verdict(wanted: Event) -> None:
     assert judge(wanted, History()) is None
-
-
-def ended(**fields: object) -> Event:
-    """The end of a session that was open for a while."""
-    standard: dict[str, object] = {"to_status": "disconnected", "duration_ns": 1_000_000_000}
-    return msgspec.structs.replace(event("connection.disconnected"), **(standard | fields))
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"close_by": "peer", "close_code": 1012, "reason": "restart"}, "“restart”, 1012 by peer"),
-        ({"close_by": "peer", "close_code": 1000}, "closed by peer: 1000 normal closure"),
-        ({"close_by": "peer", "close_code": 1005}, "closed by peer: no code given"),
-        ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "“bye”, 4001 by peer"),
-        (
-            {"close_by": "peer", "close_code": 1008, "reason": "x" * 123},
-            f"“{'x' * 123}”, 1008 by peer",
-        ),
-        (
-            {"close_by": "heartbeat", "close_code": 1011, "error": "our heartbeat gave up: no pong for 20 s"},
-            "our heartbeat gave up: no pong for 20 s",
-        ),
-        (
-            {"close_by": "us", "close_code": 1000, "reason": "wsmon stopped", "to_status": "closed"},
-            "we closed: wsmon stopped",
-        ),
-        (
-            {"close_by": "us", "close_code": 1007, "error_type": "invalid_utf8", "error": "invalid UTF-8 at byte 3"},
-            "we closed with 1007: invalid UTF-8 at byte 3",
-        ),
-        ({"close_by": "network", "error_type": "eof"}, "no close frame: connection lost (1006)"),
-        ({"close_by": "network", "error_type": "reset"}, "no close frame: connection reset (1006)"),
-    ],
-)
-def test_end_of_an_open_session(fields: dict[str, object], sentence: str) -> None:
-    assert why(ended(**fields)) == sentence
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        (
-            {
-                "close_by": "refusal",
-                "status": 403,
-                "error_type": "http_status",
-                "error": "403 Forbidden: the server refused the upgrade",
-            },
-            "403 Forbidden: the server refused the upgrade",
-        ),
-        (
-            {"close_by": "network", "error_type": "eof", "error": "the connection ended early"},
-            "the connection ended early",
-        ),
-        ({"close_by": "network", "error_type": "dns", "error": "cannot find host: x"}, "cannot find host: x"),
-        ({"to_status": "error", "error_type": "retries_exhausted"}, "retries_exhausted"),
-    ],
-)
-def test_failed_attempt_is_its_own_sentence(fields: dict[str, object], sentence: str) -> None:
-    assert why(ended(duration_ns=None, **fields)) == sentence
-
-
-def test_a_verdict_is_said_in_place_of_the_fact() -> None:
-    judged = ended(
-        close_by="peer", close_code=1012, verdict=Verdict("peer", "1012 service restart", "it broke", "wait")
-    )
-    assert (why(judged), fact(judged)) == ("it broke", "closed by peer: 1012 service restart")
-
-
-def test_the_word_of_a_peer_during_tls_is_an_error_not_a_close_frame() -> None:
-    assert why(ended(close_by="peer", error_type="tls", error="TLS failed: x", duration_ns=None)) == "TLS failed: x"
-
-
-def test_other_events_have_no_verdict() -> None:
-    assert [why(event("message.received")), why(event("connection.completed", to_status="websocket_connected"))] == [
-        "",
-        "",
-    ]
-
-
-def test_short_reasons_make_short_sentences() -> None:
-    sentences = [why(ended(close_by="peer", close_code=code, reason="restart")) for code in range(1000, 1016)]
-    assert max(map(len, sentences)) <= 60
 
 
 STOOD_STILL = "just before, wsmon itself stood still for 6.0 s and answered nothing"
