@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wsmon.model.events import Event
-from wsmon.model.snapshot import StoreBounds
+from wsmon.model.ranges import StoreBounds
 from wsmon.query.ast import EVERYTHING, Query
 
 

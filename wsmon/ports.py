@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from wsmon.model.detectors.base import Expectation, Traffic
-from wsmon.model.events import Event
-from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.model.snapshot import Health, SearchProgress, SessionRange, Snapshot, StoreBounds
-from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics, Trend
-from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
-from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.ast import EVERYTHING
+
+# Interfaces need the types for annotations alone: a layer that uses one of them loads none of the others
+if TYPE_CHECKING:
+    from wsmon.model.detectors.base import Expectation, Traffic
+    from wsmon.model.events import Event
+    from wsmon.model.notes import Bookmark, NotesPage, SavedView
+    from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
+    from wsmon.model.snapshot import Health, Snapshot
+    from wsmon.model.spans import Span
+    from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+    from wsmon.query.ast import Query
 
 
 class Clock(Protocol):

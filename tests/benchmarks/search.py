@@ -28,10 +28,11 @@ from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
 from wsmon.query.ast import Query
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.store.database import RunStart, open_for_writing, transaction
+from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
 from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.transactions import transaction
 from wsmon.tui.panes.log_filter import Search, run_search
 
 BATCH = 5_000

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from tests.support.background import background
 from tests.support.peers import scenario
-from wsmon.cli.stores import greeting, socket_of
+from wsmon.cli.stores import greeting
 from wsmon.clock import SystemClock
+from wsmon.config.locate import socket_of
 from wsmon.control.client import RecorderClient
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader

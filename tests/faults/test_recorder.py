@@ -31,7 +31,8 @@ from tests.support.faults import (
 )
 from tests.support.peers import Peers, script
 from tests.support.processes import DEADLINE_S, Home, Recorder, stored
-from wsmon.cli.stores import greeting, socket_of
+from wsmon.cli.stores import greeting
+from wsmon.config.locate import socket_of
 from wsmon.control.messages import Command, encode
 
 

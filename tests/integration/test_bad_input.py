@@ -17,7 +17,8 @@ from tests.support.background import background
 from tests.support.processes import Home, stored
 from wsmon.cli.params import Request
 from wsmon.cli.spawn import ensure_recorder
-from wsmon.cli.stores import resolve, socket_of
+from wsmon.cli.targets import resolve
+from wsmon.config.locate import socket_of
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.registry import ensure_runtime_folder
 from wsmon.store.schema import SCHEMA_VERSION

@@ -14,7 +14,7 @@ from tests.support.peers import Peers, scenario, script
 from tests.support.processes import Home, Recorder, stored
 from wsmon.cli.params import Request
 from wsmon.cli.spawn import ensure_recorder
-from wsmon.cli.stores import resolve
+from wsmon.cli.targets import resolve
 from wsmon.control.lock import holder
 from wsmon.errors import StoreHeldError, WsmonError
 

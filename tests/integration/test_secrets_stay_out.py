@@ -20,7 +20,7 @@ from tests.support.peers import Peers, script
 from tests.support.processes import Home
 from wsmon.cli.params import Request
 from wsmon.cli.spawn import ensure_recorder
-from wsmon.cli.stores import resolve
+from wsmon.cli.targets import resolve
 from wsmon.export.formats import FORMATS
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}

@@ -12,15 +12,8 @@ from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.snapshot import (
-    ConnectionRow,
-    Health,
-    OpenIncident,
-    SearchProgress,
-    SessionRange,
-    Snapshot,
-    StoreBounds,
-)
+from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
+from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
 from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem

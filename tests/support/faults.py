@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.support.processes import POLL_S, Home, Recorder, stored
-from wsmon.cli.stores import greeting, socket_of
+from wsmon.cli.stores import greeting
+from wsmon.config.locate import socket_of
 from wsmon.control.client import RecorderClient
 from wsmon.demo.server import ScenarioServer
 from wsmon.model.events import Event

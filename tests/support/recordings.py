@@ -12,8 +12,9 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
-from wsmon.store.database import RunStart, open_for_writing, transaction
+from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.fold import Fold
+from wsmon.store.transactions import transaction
 from wsmon.store.writer import Writer
 
 

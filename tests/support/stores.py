@@ -13,8 +13,9 @@ from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Detector
 from wsmon.store.codec import SELECT_EVENTS, SELECT_SOURCES, SqlValue, event_of, source_of
-from wsmon.store.database import Database, RunStart, open_for_writing, transaction
+from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.fold import Fold
+from wsmon.store.transactions import transaction
 
 
 def run_start(after_s: float = 0.0) -> RunStart:

@@ -58,8 +58,7 @@ def demo(
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, readiness, run_assignment
-    from wsmon.cli.stores import socket_of
-    from wsmon.config.locate import state_dir
+    from wsmon.config.locate import socket_of, state_dir
     from wsmon.recorder.run import RecorderOptions
 
     with readiness(ready_fd) as ready, StderrLog(is_quiet=ready_fd is not None) as log:

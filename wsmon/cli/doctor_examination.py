@@ -37,10 +37,10 @@ from wsmon.cli.doctor_checks import (
     ok,
     warn,
 )
-from wsmon.cli.stores import find_store, runtime_folder
+from wsmon.cli.stores import find_store
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
+from wsmon.config.locate import cache_dir, default_store, find_config, runtime_folder, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.control.losses import read_note

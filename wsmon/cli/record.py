@@ -38,7 +38,7 @@ def record(
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment
     from wsmon.cli.spawn import receive_handed
-    from wsmon.cli.stores import resolve
+    from wsmon.cli.targets import resolve
     from wsmon.cli.terminal import ask_header_values
 
     with (

@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 
 from wsmon.cli.spawn import LogFile, Readiness
-from wsmon.cli.stores import Target
+from wsmon.cli.targets import Target
 from wsmon.config.locate import state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, beside

@@ -47,7 +47,7 @@ def search(
     from wsmon.cli import search_output as output
     from wsmon.cli.stores import ids_of_period, noted, reading
 
-    line = output.as_json if is_json else output.as_text(utc=utc)
+    line = output.as_json() if is_json else output.as_text(utc=utc)
     with reading(store) as view:
         query = noted(query, view)
         if is_follow:

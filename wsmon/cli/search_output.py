@@ -12,13 +12,11 @@ from datetime import UTC
 
 from wsmon.cli.terminal import SearchLine, binary_stdout, say, shown_time
 from wsmon.clock import SystemClock
-from wsmon.export.jsonl import event_json
-from wsmon.feed import Feed
 from wsmon.model import units as fmt
 from wsmon.model.ends import why
 from wsmon.model.events import Event
+from wsmon.model.ranges import SearchProgress
 from wsmon.model.sanitize import decode, sanitize
-from wsmon.model.snapshot import SearchProgress
 from wsmon.model.statuses import LABELS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
@@ -114,6 +112,8 @@ def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: in
 
 def follow(view: Reader, query: Query, since_ns: int | None, limit: int | None, line: Format) -> None:
     """Print matches as they are committed, from ``since_ns`` (None = now) on, until ``limit`` were printed."""
+    from wsmon.feed import Feed
+
     after_id = view.bounds().last_id if since_ns is None else view.id_at(since_ns) - 1
     feed = Feed(view, after_id)
     version = -1
@@ -128,9 +128,12 @@ def follow(view: Reader, query: Query, since_ns: int | None, limit: int | None, 
             left = None if left is None else left - len(found)
 
 
-def as_json(event: Event) -> bytes:
-    """Return an event as a line of JSON."""
-    return event_json(event) + b"\n"
+def as_json() -> Format:
+    """Return the format of lines of JSON."""
+    # Imported now: lines for people need none of it.
+    from wsmon.export.jsonl import event_json
+
+    return lambda event: event_json(event) + b"\n"
 
 
 def as_text(*, utc: bool) -> Format:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from wsmon.cli.params import Request
-from wsmon.cli.stores import Target
+from wsmon.cli.targets import Target
 from wsmon.clock import SystemClock
 from wsmon.control.lock import LockInfo, beside, holder
 from wsmon.control.ownership import make_private_folder

@@ -1,30 +1,17 @@
-"""Stores, configurations and recorders that a command line names: find them, read them, open them."""
+"""Stores and recorders that a command line names: find them, open them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import wsmon
-from wsmon.cli.params import Request, split_header
+from wsmon.cli.params import Request
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
-from wsmon.config.load import STDIN, Loaded, from_urls, load, load_stream
-from wsmon.config.locate import (
-    cache_dir,
-    check_found,
-    default_store,
-    find_config,
-    is_named,
-    runtime_dir,
-    runtime_dirs,
-    socket_path,
-    state_dir,
-)
+from wsmon.config.locate import cache_dir, runtime_dirs, state_dir
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.messages import PROTOCOL, Hello
 from wsmon.control.registry import known_stores, running
@@ -46,6 +33,9 @@ def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, st
         return _newest(environ)
     path = Path(argument)
     if path.suffix == ".toml":
+        # What reads configurations takes as long to import as the rest of this module.
+        from wsmon.cli.targets import resolve
+
         path = resolve(Request((str(path),)), environ).store
     elif path.is_dir():
         path = path / STORE_NAME
@@ -115,79 +105,6 @@ def bring_up_to_date(store: Path) -> None:
     info = LockInfo(os.getpid(), wsmon.__version__, SCHEMA_VERSION, PROTOCOL, "migration", str(store), "", 0, "")
     with StoreLock(store, info):
         open_for_writing(store).close()
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a request means: a configuration, and the store and socket that belong to it."""
-
-    loaded: Loaded
-    store: Path
-    socket: Path
-    identity: str
-    """The configuration's real path, or its URLs with secrets masked."""
-    reload: Callable[[], Loaded] | None
-    """None where there is no file to read again."""
-
-
-def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None = None) -> Target:
-    """Find and read what a request names. Raises ``ConfigError`` or ``UsageError``.
-
-    ``stdin`` is what ``-`` names; None where a configuration cannot come from there.
-    """
-    if request.is_urls:
-        if stray := [name for name in request.names if "://" not in name]:
-            raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
-        headers = [split_header(text) for text in request.headers]
-        references = {**environ, **request.answers}
-        loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, references))
-        return _target(request, loaded, _urls(loaded), None, environ)
-    if len(request.names) > 1:
-        raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
-    if request.headers or request.subscribe or request.subprotocols:
-        raise UsageError("-H, --subscribe and --subprotocol go with URLs", "put them into the configuration")
-    if request.names == (STDIN,):
-        if stdin is None:
-            raise UsageError(
-                "a configuration on standard input cannot be read again by another process",
-                "`wsmon record - --store PATH` records it, `wsmon attach PATH` watches",
-            )
-        loaded = load_stream(stdin, environ, Path.cwd())
-        return _target(request, loaded, _urls(loaded), None, environ)
-    named = Path(request.names[0]) if request.names else None
-    path = find_config(named, environ, Path.cwd())
-
-    def read() -> Loaded:
-        # Again at each reload: another file may be there by then
-        if not is_named(named, environ):
-            check_found(path)
-        return load(path, environ)
-
-    return _target(request, read(), os.path.realpath(path), read, environ)
-
-
-def _urls(loaded: Loaded) -> str:
-    """The identity of a configuration that is no file."""
-    return ", ".join(one.url.masked for one in loaded.configuration.connections)
-
-
-def _target(
-    request: Request, loaded: Loaded, identity: str, reload: Callable[[], Loaded] | None, environ: Mapping[str, str]
-) -> Target:
-    configuration = loaded.configuration
-    store = request.store or configuration.store or default_store(configuration, state_dir(environ))
-    store = Path(os.path.realpath(store))
-    return Target(loaded, store, socket_of(store, environ), identity, reload)
-
-
-def socket_of(store: Path, environ: Mapping[str, str]) -> Path:
-    """Return the control socket of the recorder of a store."""
-    return socket_path(store, runtime_folder(environ))
-
-
-def runtime_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of this user's sockets and registry entries."""
-    return runtime_dir(environ, os.geteuid())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from wsmon.model.units import SECOND_NS
 if TYPE_CHECKING:
     from wsmon.export.importing import ImportProgress, ImportReport
     from wsmon.export.run import ExportReport, Progress
-    from wsmon.model.snapshot import SearchProgress
+    from wsmon.model.ranges import SearchProgress
     from wsmon.ports import Clock
 
 # Characters that may have to be escaped on a terminal: all but printable ASCII and the end of a line.

@@ -31,7 +31,7 @@ def unit(config: Path | None, store: Path | None, user: str | None, name: str) -
     Its first lines say how to install it. Secrets come from files (${file:PATH}) or from an Environment= of a drop-in.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.cli.stores import resolve
+    from wsmon.cli.targets import resolve
 
     request = Request((str(config),) if config is not None else (), store=store)
     target = resolve(request, os.environ)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from wsmon.cli.params import ScreenWishes
 from wsmon.cli.stop import await_end, say_losses
-from wsmon.cli.stores import Target, greeting, open_view, socket_of
+from wsmon.cli.stores import greeting, open_view
+from wsmon.cli.targets import Target
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import config_dir, screen_path, state_dir
+from wsmon.config.locate import config_dir, screen_path, socket_of, state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder, read_lock

@@ -44,7 +44,7 @@ def watch(
     `d` leaves and lets the recorder go on; `wsmon attach` comes back.
     """
     from wsmon.cli.spawn import ensure_recorder
-    from wsmon.cli.stores import resolve
+    from wsmon.cli.targets import resolve
 
     request = Request(names, headers, subscribe, subprotocols, store)
     _refuse_misspelt(request)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import os
 import pwd
 import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wsmon.config.specs import Configuration
 from wsmon.errors import ConfigError, Problem, UsageError
+
+# A command that reads a store needs its folders, and no configuration
+if TYPE_CHECKING:
+    from wsmon.config.specs import Configuration
 
 FILE = "wsmon.toml"
 # The limit is 107 bytes on Linux, 103 on macOS and the BSDs
@@ -182,7 +185,20 @@ def socket_path(store: Path, runtime: Path) -> Path:
     return path
 
 
+def socket_of(store: Path, environ: Mapping[str, str]) -> Path:
+    """Return the control socket of the recorder of a store."""
+    return socket_path(store, runtime_folder(environ))
+
+
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of this user's sockets and registry entries."""
+    return runtime_dir(environ, os.geteuid())
+
+
 def _sha256(text: str) -> str:
+    # Imported now: a command that is given a store needs none of it, and OpenSSL takes time to load.
+    import hashlib
+
     return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 

@@ -15,7 +15,7 @@ from wsmon.export.formats import FORMATS, Pieces
 from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file, whole_folder
 from wsmon.model.events import Event
-from wsmon.model.snapshot import StoreBounds
+from wsmon.model.ranges import StoreBounds
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Term

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
-
-import regex
+from typing import TYPE_CHECKING
 
 from wsmon.errors import WsmonError
 
-_GROUP_SIGNS = regex.compile(r"\\.|[()]", regex.DOTALL)
+# Most queries have no pattern, and the library takes as long to load as the query language itself
+if TYPE_CHECKING:
+    import regex
+
+_GROUP_SIGNS = re.compile(r"\\.|[()]", re.DOTALL)
 _REPEATING = "*+?{"
 SHORT_CHARS = 64
 # Names, types and topics are the same in most rows: results for short texts are cached
@@ -37,6 +41,8 @@ def check(pattern: str) -> None:
         raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters")
     if _depth(pattern) > MAX_DEPTH:
         raise ValueError(f"groups nest at most {MAX_DEPTH} deep")
+    import regex
+
     try:
         _compiled(pattern, ignores_case=False)
     except regex.error as error:
@@ -77,4 +83,6 @@ def _depth(pattern: str) -> int:
 
 @lru_cache(maxsize=200)
 def _compiled(pattern: str, *, ignores_case: bool) -> regex.Pattern[str]:
+    import regex
+
     return regex.compile(pattern, regex.IGNORECASE if ignores_case else 0)

@@ -5,10 +5,9 @@ Only constructs whose meaning is certain are used: of a pattern with any other c
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TypeAlias
-
-import regex
 
 from wsmon.query.ast import Regex
 
@@ -32,7 +31,7 @@ _POSITIONS = frozenset("bBAZ")
 # Letters that stand, after a backslash, for a class of characters
 _CLASSES = frozenset("dwsDWS")
 # What else a brace may begin is a literal, or an extension of one dialect
-_COUNT = regex.compile(r"\{(?=,?\d)(\d{0,4})(,\d{0,4})?\}")
+_COUNT = re.compile(r"\{(?=,?\d)(\d{0,4})(,\d{0,4})?\}")
 # Between sets, in some dialects
 _SET_OPERATIONS = ("--", "&&", "~~", "||")
 

@@ -7,22 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from pathlib import Path
 from types import GenericAlias
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from wsmon.config.specs import ConnectionSpec
-from wsmon.errors import StoreError
 from wsmon.model.events import Event, Meta
 from wsmon.model.profiles import PROFILES, Profile, profile_of
-from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name, sanitize
 from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
 from wsmon.store.validation import Count, Id, Ns, StatusCode, checked
+
+# Readers need no configuration
+if TYPE_CHECKING:
+    from wsmon.config.specs import ConnectionSpec
 
 # Of a connection that is in no configuration, only in events
 _UNCONFIGURED = StoredSpec()
@@ -72,21 +72,6 @@ _spec_of = msgspec.json.Decoder(StoredSpec).decode
 def spec_of(column: str) -> StoredSpec:
     """Decode the column ``connection.spec``; raises ``msgspec.DecodeError``."""
     return _spec_of(column)
-
-
-def check_names(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise ``StoreError`` where a connection has a name that no configuration accepts: it is shown everywhere."""
-    try:
-        names = [name for (name,) in connection.execute("SELECT name FROM connection")]
-    except sqlite3.Error as error:
-        # A name that is no UTF-8, among others
-        raise StoreError(f"cannot read the connections of the store {path}: {error}", "it is left as it is") from error
-    for name in names:
-        if not is_connection_name(name):
-            raise StoreError(
-                f"the store {path} names a connection {sanitize(repr(name), NAME_LIMIT_CHARS)}",
-                f"wsmon writes names of at most {NAME_LIMIT_CHARS} letters, digits, . _ and -: it is left as it is",
-            )
 
 
 def stored_spec(spec: ConnectionSpec) -> StoredSpec:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from wsmon.control.lock import NO_LOCKS, no_locks, open_store_file
 from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
-from wsmon.store.connections import check_names
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
 from wsmon.store.schema import (
     APPLICATION_ID,
@@ -29,7 +27,8 @@ from wsmon.store.schema import (
     SCHEMA_VERSION,
 )
 from wsmon.store.sessions import close_cut_off
-from wsmon.store.validation import BAD_VALUES, Id, Ns, bad_value, check_schema, checked, meta_value
+from wsmon.store.transactions import refusal, store_error, transaction
+from wsmon.store.validation import Id, Ns, check_names, check_schema, checked, meta_value
 from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600
@@ -55,8 +54,6 @@ _OPEN_INCIDENTS = """
 SELECT incident.id, connection.name, type FROM incident JOIN connection ON connection.id = incident.connection
 WHERE closed_ns IS NULL ORDER BY incident.id
 """
-
-_DISK_HINT = "`dmesg` may say why; use --store for another place"
 
 Migrate = Callable[[sqlite3.Connection], None]
 
@@ -192,76 +189,6 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
             raise cause from error
         raise
     return Database(path, connection, str(store_id))
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
-    """Run the block in one transaction; where SQLite fails, roll back and raise ``StoreError``."""
-    try:
-        with refusing(path):
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def refusal(error: BaseException, path: Path) -> StoreError | None:
-    """Return what SQLite, or a value that no recorder writes, means for users; ``None`` for other errors."""
-    if isinstance(error, sqlite3.Error):
-        return store_error(error, path)
-    return bad_value(error, path, "record into another one with --store") if isinstance(error, BAD_VALUES) else None
-
-
-@contextmanager
-def refusing(path: Path) -> Iterator[None]:
-    """Raise ``StoreError`` where the block fails for what is in the store."""
-    try:
-        yield
-    except (sqlite3.Error, *BAD_VALUES) as error:
-        raise refusal(error, path) or error from error
-
-
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """Make a ``StoreError``, for users, of an error of SQLite."""
-    match primary_code(error):
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT if fault := file_system_fault(path):
-            return StoreError(f"the file system of the store {path} failed: {fault}", _DISK_HINT)
-        case sqlite3.SQLITE_NOTADB:
-            return StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
-        case sqlite3.SQLITE_CORRUPT:
-            return StoreError(
-                f"the store {path} is damaged ({error})", "it was left as it is: record into another one with --store"
-            )
-        case sqlite3.SQLITE_FULL:
-            return StoreError(f"no space left for the store {path}", "free some space, or use --store")
-        case sqlite3.SQLITE_IOERR:
-            return StoreError(f"the file system of the store {path} failed ({error})", _DISK_HINT)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return StoreError(f"cannot write the store {path} ({error})", "wsmon needs a folder it can write to")
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
-            return StoreError(f"another program holds the store {path} ({error})", "end it, or use --store")
-        case _:
-            return StoreError(f"the store {path} failed: {error}")
-
-
-def file_system_fault(path: Path) -> str:
-    """Return what the kernel reports about the file system of a path; empty where it reports nothing.
-
-    The file is not opened: closing it would drop the locks that SQLite holds on it in this process.
-    """
-    try:
-        path.stat()
-        is_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    except OSError as error:
-        return error.strerror or str(error)
-    return "it is mounted read-only" if is_read_only else ""
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code, the low byte; ``SQLITE_ERROR`` for errors of the ``sqlite3`` module itself."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _make_file(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Open a store read-only, also in a read-only folder and with an older schema; copy a store by SQLite's backup.
+"""Open a store read-only, also in a read-only folder and with an older schema.
 
 SQLite before 3.51.3 corrupts a store when two processes checkpoint it: only the recorder does. A read-only connection
 cannot, for it never has a write lock on the file.
@@ -6,16 +6,12 @@ cannot, for it never has a write lock on the file.
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -23,13 +19,9 @@ import msgspec
 from wsmon.control.lock import holder
 from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError, StoreOlderError
-from wsmon.ports import PagesCopied
-from wsmon.store.codec import SqlValue
-from wsmon.store.connections import check_names
-from wsmon.store.database import file_system_fault, mark_cut_off, primary_code, store_error, transaction
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
-from wsmon.store.validation import Id, Ns, Second, check_schema, checked
-from wsmon.store.views import create_views, drop_views
+from wsmon.store.transactions import file_system_fault, primary_code
+from wsmon.store.validation import Id, Second, check_names, check_schema
 
 # In WAL mode a reader waits only while another connection recovers the log
 BUSY_TIMEOUT_S = 1.0
@@ -80,7 +72,7 @@ class OpenStore:
 
     def follow_migration(self) -> None:
         """Drop the view where a recorder has migrated the store since; called before each read."""
-        if self.has_view and _pragma(self.connection, "user_version") >= SPEC_VERSION:
+        if self.has_view and pragma(self.connection, "user_version") >= SPEC_VERSION:
             _change_view(self.connection, "DROP VIEW IF EXISTS temp.connection")
 
     def close(self) -> None:
@@ -198,8 +190,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _check(store: OpenStore) -> int:
     """The schema version of a store; raises ``StoreError`` where it is none that can be read."""
-    application_id = _pragma(store.connection, "application_id")
-    version = _pragma(store.connection, "user_version")
+    application_id = pragma(store.connection, "application_id")
+    version = pragma(store.connection, "user_version")
     if application_id != APPLICATION_ID:
         what = "it is empty" if application_id == version == 0 else "it belongs to another program"
         raise _no_store(store.path, what)
@@ -225,7 +217,7 @@ def check_extent(connection: sqlite3.Connection, path: Path) -> bool:
         numbers = msgspec.convert(meta, _MetaNumbers)
     except msgspec.ValidationError as error:
         raise StoreError(f"the store {path} has a value that no recorder writes ({error})", _LEFT) from error
-    pages = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+    pages = pragma(connection, "page_count") * pragma(connection, "page_size")
     ids = numbers.last_id - numbers.oldest_id + 1 if numbers.oldest_id else 0
     if numbers.excerpt is None and ids > pages // LEAST_EVENT_BYTES:
         raise StoreError(f"the store {path} cannot hold the {ids:,} events that it names", _LEFT)
@@ -272,90 +264,7 @@ def _no_store(path: Path, why: str) -> StoreError:
     return StoreError(f"{path} is no store of wsmon: {why}", "it is left as it is")
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """Read a pragma that is a number."""
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)
-
-
-# Pages between two reports of a copy: 4 MB
-PAGES_AT_ONCE = 1_000
-RUN_COLUMNS = (
-    "started_ns",
-    "started_mono_ns",
-    "ended_ns",
-    "end",
-    "pid",
-    "version",
-    "boot_id",
-    "configuration",
-    "digest",
-)
-CONNECTION_COLUMNS = ("position", "configured", "spec")
-
-_RUNS = f"SELECT id, {', '.join(RUN_COLUMNS)} FROM run"
-_RUN_ROW = tuple[Id, Ns, Ns, Ns | None, str | None, int, str, str, str, str]
-_CONNECTIONS = f"SELECT name, {', '.join(CONNECTION_COLUMNS)} FROM connection"
-
-
-class StoreOrigin(NamedTuple):
-    """What a store knows about runs and connections and no event tells: it goes into an excerpt."""
-
-    runs: Mapping[int, tuple[SqlValue, ...]]
-    """Values of ``RUN_COLUMNS`` by run."""
-    connections: Mapping[str, tuple[SqlValue, ...]]
-    """Values of ``CONNECTION_COLUMNS`` by name."""
-
-
-UNKNOWN = StoreOrigin({}, {})
-
-
-def store_origin(connection: sqlite3.Connection) -> StoreOrigin:
-    """Read the origin of excerpts from a store."""
-    runs = {row[0]: row[1:] for row in checked(connection.execute(_RUNS), _RUN_ROW)}
-    connections = checked(connection.execute(_CONNECTIONS), tuple[str, int, int, str])
-    return StoreOrigin(runs, {row[0]: row[1:] for row in connections})
-
-
-def copy_store(connection: sqlite3.Connection, target: Path, progress: PagesCopied) -> None:
-    """Copy all pages into an empty file; raises ``OSError`` where the disk is full, and what ``progress`` raises.
-
-    The copy ends where it was made: runs that were open are marked as cut off, as the next recorder would. It is read
-    in one transaction: without it, the backup would start over with every commit of the recorder. Commits do not wait;
-    the recorder's log grows meanwhile.
-    """
-    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        connection.execute("BEGIN")
-        # The transaction begins with the first read
-        connection.execute("SELECT count(*) FROM meta").fetchone()
-        try:
-            connection.backup(
-                copy, pages=PAGES_AT_ONCE, progress=lambda _status, left, total: progress(total - left, total)
-            )
-        except sqlite3.Error as error:
-            if primary_code(error) == sqlite3.SQLITE_FULL:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
-            raise
-        with transaction(copy, target):
-            mark_cut_off(copy)
-
-
-def finish_copy(path: Path) -> None:
-    """Give a copy or an excerpt its views, and take it out of WAL mode: it is then read from a read-only folder too.
-
-    A copy of an older schema is migrated: the views are those of the newest one.
-    """
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        try:
-            drop_views(connection)
-            if _pragma(connection, "user_version") < SCHEMA_VERSION:
-                # Imported here: sqlite-utils takes 90 ms to load, and copies of old stores are few
-                from wsmon.store.migrations import migrate
-
-                migrate(connection)
-            with transaction(connection, path):
-                create_views(connection)
-            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-        except sqlite3.Error as error:
-            if primary_code(error) == sqlite3.SQLITE_FULL:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-            raise store_error(error, path) from error

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from wsmon.model.events import Event, Source
-from wsmon.model.snapshot import SearchProgress
+from wsmon.model.ranges import SearchProgress
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Query

@@ -10,24 +10,27 @@ from array import array
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.snapshot import SearchProgress, SessionRange, Snapshot, StoreBounds
-from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics, Trend
-from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.opening import OpenStore, copy_store, finish_copy, open_to_read, read_error, store_origin
+from wsmon.store.extent import StoreExtent
+from wsmon.store.opening import OpenStore, open_to_read, read_error
 from wsmon.store.pages import Pages, SearchCollector
-from wsmon.store.replay import Replay, replaying
-from wsmon.store.sessions import session_lives, session_spans, trace_spans
-from wsmon.store.snapshot import StoreExtent, snapshot
-from wsmon.store.statistics import covering_buckets, density, statistics, trend
-from wsmon.store.timeline import LaneScope, clock_turns, lane_titles, lanes, problems_near
 from wsmon.store.validation import BAD_VALUES, bad_value
+
+# What a search does not need is imported by the methods that do: a command waits for the first row, and pays for it.
+if TYPE_CHECKING:
+    from wsmon.model.snapshot import Snapshot
+    from wsmon.model.spans import Span
+    from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+    from wsmon.store.periods import StorePeriods
+    from wsmon.store.replay import Replay
 
 
 class ReadTransaction:
@@ -98,7 +101,7 @@ class Reader:
         self._pages = Pages(store.connection, self._clock)
         self._pages.has_holes = store.is_excerpt
         self._transaction = ReadTransaction(store, self._pages)
-        self._extent = StoreExtent(store.connection, store.path, self._clock)
+        self._extent = StoreExtent(store.connection, store.path)
 
     @property
     def _question(self) -> ReadTransaction:
@@ -108,6 +111,12 @@ class Reader:
             self._open()
             before.close()
         return self._transaction
+
+    @property
+    def _periods(self) -> StorePeriods:
+        from wsmon.store.periods import StorePeriods
+
+        return StorePeriods(self._connection, self._store.path, self._clock)
 
     @property
     def notice(self) -> str:
@@ -139,12 +148,15 @@ class Reader:
     def period(self) -> tuple[int, int]:
         """Read which wall times everything recorded lies between; 0, 0 where there is nothing."""
         with self._question(is_consistent=True):
-            return self._extent.period(self._extent.runs())
+            periods = self._periods
+            return periods.period(periods.runs())
 
     def snapshot(self, at_ns: int) -> Snapshot:
         """Read the state of all configured connections, for the wall time ``at_ns``."""
+        from wsmon.store.snapshot import snapshot
+
         with self._question(is_consistent=True):
-            return snapshot(self._connection, at_ns, self._extent.bounds(), self._extent.rolled_s(), self._pages.by_id)
+            return snapshot(self._connection, at_ns, self._extent.bounds(), self._periods.rolled_s(), self._pages.by_id)
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """Read at most ``limit`` matching events with ``id > after_id``, oldest first."""
@@ -178,6 +190,8 @@ class Reader:
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """Read which connections have a lane in a period: the configured ones in their order, then others."""
+        from wsmon.store.timeline import lane_titles
+
         with self._question():
             return lane_titles(self._connection, since_ns, until_ns)
 
@@ -188,8 +202,10 @@ class Reader:
 
         It is thinned to cells of ``cell_ns`` from ``since_ns`` on: the worst of each cell is kept.
         """
+        from wsmon.store.timeline import LaneScope, clock_turns, lanes
+
         with self._question(is_consistent=True):
-            runs = self._extent.runs()
+            runs = self._periods.runs()
             scope = LaneScope(
                 since_ns, until_ns, cell_ns, self._extent.bounds().oldest_id, runs, clock_turns(self._connection)
             )
@@ -197,6 +213,8 @@ class Reader:
 
     def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
         """Find, for each connection and time, the first problem at that time or later, or the last one before it."""
+        from wsmon.store.timeline import problems_near
+
         with self._question():
             return problems_near(self._connection, places, newer=newer)
 
@@ -204,8 +222,10 @@ class Reader:
         self, since_ns: int, until_ns: int, buckets: int, connections: tuple[str, ...] | None = None
     ) -> Density:
         """Read messages and errors of a period, of these connections or all, cut into equal buckets."""
+        from wsmon.store.statistics import density
+
         with self._question(is_consistent=True):
-            return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage(), connections)
+            return density(self._connection, since_ns, until_ns, buckets, self._periods.coverage(), connections)
 
     def statistics(
         self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
@@ -215,27 +235,36 @@ class Reader:
         The result has the requested period, rounded outward to whole seconds, or to the minutes or hours that are kept
         of it. An open end is now while a recorder runs, else the end of the last run.
         """
+        from wsmon.store.statistics import covering_buckets, statistics
+
         with self._question(is_consistent=True):
-            runs = self._extent.runs()
-            first_ns, last_ns = self._extent.period(runs)
+            periods = self._periods
+            runs = periods.runs()
+            first_ns, last_ns = periods.period(runs)
             since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
-            cover = covering_buckets(since_s, until_s, self._extent.coverage())
+            cover = covering_buckets(since_s, until_s, periods.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, cover, runs, connection, is_open_end=is_open_end, has_types=has_types)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """Read the trend of a connection over a period, in at most so many equal buckets; empty for an unknown one."""
+        from wsmon.store.statistics import trend
+
         with self._question(is_consistent=True):
-            return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
+            return trend(self._connection, connection, since_ns, until_ns, buckets, self._periods.coverage())
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         """Read the sessions with these ids that the store knows, in no particular order."""
+        from wsmon.store.sessions import session_lives
+
         with self._question():
             return session_lives(self._connection, connection_ids)
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
         """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace, by their ends."""
+        from wsmon.store.sessions import session_spans, trace_spans
+
         with self._question():
             return (trace_spans if of_trace else session_spans)(self._connection, connection_id, limit)
 
@@ -248,7 +277,9 @@ class Reader:
             return self._pages.id_at(ts_ns, *self._extent.kept())
 
     def copy(self, target: Path, progress: PagesCopied) -> None:
-        """Copy the whole store into an empty file, as it is now; see ``opening.copy_store``."""
+        """Copy the whole store into an empty file, as it is now; see ``copying.copy_store``."""
+        from wsmon.store.copying import copy_store, finish_copy
+
         with self._question():
             copy_store(self._connection, target, progress)
         finish_copy(target)
@@ -256,6 +287,9 @@ class Reader:
     @contextmanager
     def excerpt(self, target: Path) -> Iterator[Replay]:
         """Make an empty file a store of the events that are written to it, with their runs and connections."""
+        from wsmon.store.copying import finish_copy, store_origin
+        from wsmon.store.replay import replaying
+
         with self._question():
             origin = store_origin(self._connection)
         with replaying(target, origin) as replay:

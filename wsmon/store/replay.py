@@ -14,11 +14,12 @@ import wsmon
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.model.units import SECOND_NS
-from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
+from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, StoreOrigin
+from wsmon.store.database import RunStart, mark_cut_off, open_for_writing
 from wsmon.store.fold import Fold
-from wsmon.store.opening import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, StoreOrigin
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.transactions import transaction
 from wsmon.store.validation import BAD_VALUES
 
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"

@@ -20,9 +20,9 @@ from wsmon.config.specs import RetentionSpec
 from wsmon.model.events import RECORDER, Event
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
 from wsmon.store.search.skip_index import forget_segments
+from wsmon.store.transactions import transaction
 from wsmon.store.validation import Second, checked, meta_value
 
 # Target duration of a slice: well below the 50 ms that a commit may wait

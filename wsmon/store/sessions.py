@@ -11,7 +11,7 @@ from wsmon.model.detectors.base import NumberedMessage
 from wsmon.model.events import Event, Source, SpanId
 from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
-from wsmon.model.snapshot import SessionRange
+from wsmon.model.ranges import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value

@@ -1,4 +1,5 @@
-"""Validation of a store that is read, since it may come from any source: its schema, and the rows of each query.
+"""Validation of a store that is read, since it may come from any source: its schema, its
+names of connections, and the rows of each query.
 
 Triggers and views run with whatever reads or writes a table, and a view in the place of a table answers anything. So a
 store has the tables and indexes of its version and nothing else, but for what exported copies have beside them
@@ -23,6 +24,7 @@ import msgspec
 from msgspec import Meta
 
 from wsmon.errors import StoreError
+from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name, sanitize
 from wsmon.store.codec import CLOSE_BY_CODES, NAMES, OPCODES, STATUS_OF
 from wsmon.store.schema import CREATED_BY
 from wsmon.store.views import EXPORT_SCHEMA
@@ -60,6 +62,21 @@ def check_schema(connection: sqlite3.Connection, path: Path, version: int) -> No
         missing.discard(name)
     if missing:
         raise StoreError(f"the store {path} lacks the table {min(missing)!r}", "it was left as it is")
+
+
+def check_names(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``StoreError`` where a connection has a name that no configuration accepts: it is shown everywhere."""
+    try:
+        names = [name for (name,) in connection.execute("SELECT name FROM connection")]
+    except sqlite3.Error as error:
+        # A name that is no UTF-8, among others
+        raise StoreError(f"cannot read the connections of the store {path}: {error}", "it is left as it is") from error
+    for name in names:
+        if not is_connection_name(name):
+            raise StoreError(
+                f"the store {path} names a connection {sanitize(repr(name), NAME_LIMIT_CHARS)}",
+                f"wsmon writes names of at most {NAME_LIMIT_CHARS} letters, digits, . _ and -: it is left as it is",
+            )
 
 
 @lru_cache

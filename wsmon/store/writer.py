@@ -23,11 +23,12 @@ from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
-from wsmon.store.database import Database, file_system_fault, primary_code, refusal, refusing, store_error
+from wsmon.store.database import Database
 from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
 from wsmon.store.search.skip_index import SearchIndexer
 from wsmon.store.tampering import StoreWatch, set_aside
+from wsmon.store.transactions import file_system_fault, primary_code, refusal, refusing, store_error
 
 # Least time between two commits: a storm of transitions costs a hundred syncs a second, not a thousand.
 COMMIT_GAP_S = 0.01

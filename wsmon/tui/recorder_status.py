@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsmon.model import units as fmt
-from wsmon.model.snapshot import Health, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import Health
 from wsmon.tui.panes.bars import Recording
 
 # A viewer connects to a recorder within half a second; only after that a missing answer means that there is none.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wsmon.model.snapshot import Health, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import Health
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.actions import Keymap

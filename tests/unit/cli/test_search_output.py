@@ -53,6 +53,6 @@ def test_a_message_of_a_known_type_is_called_by_it() -> None:
 
 
 def test_json_is_a_line_with_times_in_utc() -> None:
-    line = as_json(message("hello", 1.5, "orders"))
+    line = as_json()(message("hello", 1.5, "orders"))
     assert line.endswith(b"\n")
     assert (json.loads(line)["ts"], json.loads(line)["payload"]) == ("2026-01-10T14:02:25.500000Z", "hello")

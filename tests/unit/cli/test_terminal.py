@@ -36,7 +36,7 @@ from wsmon.cli.terminal import (
 from wsmon.errors import UsageError
 from wsmon.export.importing import ImportReport
 from wsmon.export.run import ExportReport
-from wsmon.model.snapshot import SearchProgress
+from wsmon.model.ranges import SearchProgress
 
 
 def shown(text: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,8 @@ from tests.support.builders import at_ns, dialled, event, loss, message, source,
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from tests.support.stores import stored, stored_events
-from wsmon.errors import WsmonError
 from wsmon.export.run import ExportReport, ExportRequest, run_export
-from wsmon.export.sink import whole_path
 from wsmon.model.events import Event
-from wsmon.store import opening
 from wsmon.store.reader import Reader
 
 SESSION = "00f067aa0ba902b8"
@@ -62,7 +57,9 @@ def test_a_copy_of_the_whole_is_the_store_again(origin: Path, tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "origin"]
 
 
-def test_a_copy_made_while_it_is_recorded_into_ends_where_it_was_made(tmp_path: Path) -> None:
+def test_a_copy_made_while_it_is_recorded_into_ends_where_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Recording(tmp_path / "store.db", "nova") as recording:
         recording.write(story()[:9])
         reader = Reader(tmp_path / "store.db", FixedClock())
@@ -72,11 +69,8 @@ def test_a_copy_made_while_it_is_recorded_into_ends_where_it_was_made(tmp_path: 
             more.append(recording.write([message("later", 30, "nova")]))
             return True
 
-        copying_at_once, opening.PAGES_AT_ONCE = opening.PAGES_AT_ONCE, 3
-        try:
-            run_export(ExportRequest("sqlite", tmp_path / "copy.db"), reader, record_more)
-        finally:
-            opening.PAGES_AT_ONCE = copying_at_once
+        monkeypatch.setattr("wsmon.store.copying.PAGES_AT_ONCE", 3)
+        run_export(ExportRequest("sqlite", tmp_path / "copy.db"), reader, record_more)
         reader.close()
         assert len(more) > 3
     copy = Reader(tmp_path / "copy.db", FixedClock())
@@ -174,19 +168,3 @@ def test_a_store_that_is_there_is_not_overwritten_and_is_nobody_elses_to_read(or
     handed_over(origin, target, ExportRequest("sqlite", target, overwrite=True))
     assert target.stat().st_mode & 0o777 == 0o600
     assert len(stored_events(target)) == 13
-
-
-def test_a_disk_that_is_full_is_said_as_such(origin: Path, tmp_path: Path) -> None:
-    full = sqlite3.OperationalError("database or disk is full")
-    full.sqlite_errorcode = sqlite3.SQLITE_FULL
-
-    def refuse(_done: int, _total: int) -> None:
-        raise full
-
-    with (
-        closing(sqlite3.connect(origin)) as connection,
-        pytest.raises(WsmonError, match=r"no space left for .*copy\.db"),
-        whole_path(tmp_path / "copy.db", overwrite=False) as part,
-    ):
-        opening.copy_store(connection, part, refuse)
-    assert [path.name for path in tmp_path.iterdir()] == ["origin"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionState, StoreBounds, StoredSpec, down_since
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionState, StoredSpec, down_since
 from wsmon.model.statuses import STATUSES, Status
 
 

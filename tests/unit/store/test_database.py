@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import subprocess
@@ -15,8 +14,9 @@ import pytest
 from tests.support.builders import at_ns, dialled, event, message, stall, usable
 from tests.support.stores import Recording, run_start, stored
 from wsmon.errors import StoreError
-from wsmon.store.database import open_for_writing, primary_code, store_error, transaction
+from wsmon.store.database import open_for_writing
 from wsmon.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from wsmon.store.transactions import transaction
 
 
 @pytest.fixture
@@ -156,48 +156,6 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot write the store"):
         open_for_writing(tmp_path / "file" / "store.db")
-
-
-def test_pages_that_the_disk_did_not_give_are_no_damage_of_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error = sqlite3.DatabaseError("database disk image is malformed")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    path = tmp_path / "store.db"
-    path.touch()
-    assert str(store_error(error, path)).startswith(f"the store {path} is damaged (")
-
-    def fail(_path: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "statvfs", fail)
-    assert str(store_error(error, path)).startswith(f"the file system of the store {path} failed: Input/output error. ")
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        (sqlite3.SQLITE_FULL, "no space left for the store /s. free some space, or use --store"),
-        (sqlite3.SQLITE_READONLY, "cannot write the store /s (it said). wsmon needs a folder it can write to"),
-        (sqlite3.SQLITE_BUSY, "another program holds the store /s (it said). end it, or use --store"),
-        (sqlite3.SQLITE_PROTOCOL, "another program holds the store /s (it said). end it, or use --store"),
-        (
-            sqlite3.SQLITE_IOERR_WRITE,
-            "the file system of the store /s failed (it said). `dmesg` may say why; use --store for another place",
-        ),
-        (sqlite3.SQLITE_ERROR, "the store /s failed: it said"),
-    ],
-)
-def test_what_sqlite_says_becomes_a_sentence(code: int, sentence: str) -> None:
-    error = sqlite3.OperationalError("it said")
-    error.sqlite_errorcode = code
-    assert str(store_error(error, Path("/s"))) == sentence
-
-
-def test_extended_codes_count_as_their_primary_one() -> None:
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
-    assert primary_code(error) == sqlite3.SQLITE_IOERR
 
 
 def test_runs_count_up_and_end_cleanly(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from tests.support.fake_ports import FakeClock
-from wsmon.model.snapshot import SearchProgress
+from wsmon.model.ranges import SearchProgress
 from wsmon.store.pages import FIRST_NS, NEXT_NS, SearchCollector
 
 

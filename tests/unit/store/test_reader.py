@@ -18,7 +18,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.snapshot import SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
 from wsmon.store.pages import FIRST_NS
 from wsmon.store.reader import Reader
 
@@ -192,7 +192,7 @@ def test_an_interrupt_while_a_cursor_is_half_read_leaves_the_reader_usable(
         connection.execute("SELECT id FROM event").fetchall()
 
     with monkeypatch.context() as patch:
-        patch.setattr("wsmon.store.reader.lanes", cut)
+        patch.setattr("wsmon.store.timeline.lanes", cut)
         with pytest.raises(InterruptedError):
             reader.lanes(T0_NS, at_ns(10))
     half_read.clear()

@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders import at_ns, dialled, event, loss, message, usable
 from tests.support.stores import stored, stored_events
 from wsmon.model.events import Event
-from wsmon.store.opening import StoreOrigin
+from wsmon.store.copying import StoreOrigin
 from wsmon.store.replay import Replay, replaying
 
 NAME = "feed"

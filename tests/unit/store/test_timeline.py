@@ -27,7 +27,6 @@ from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.snapshot import OpenIncident, Snapshot
 from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
-from wsmon.store.database import open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.snapshot import SPARK_S
 
@@ -254,9 +253,3 @@ def test_s4_the_lane_and_the_period_hold_both_sides_of_a_clock_that_was_set_back
         StatusSegment(at_ns(-2_600), at_ns(-2_580), "disconnected", 5),
     )
     assert lane.losses == (LossMark(at_ns(-2_600), 5),)
-
-
-def test_the_period_of_an_empty_store_is_none(tmp_path: Path) -> None:
-    open_for_writing(tmp_path / "store.db").close()
-    with closing(Reader(tmp_path / "store.db", FixedClock())) as reader:
-        assert reader.period() == (0, 0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.support.builders import SECOND_NS, T0_NS
-from wsmon.model.snapshot import Health, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import Health
 from wsmon.tui.panes.bars import Recording
 from wsmon.tui.recorder_status import GRACE_NS, RecorderStatus
 

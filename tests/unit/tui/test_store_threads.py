@@ -11,7 +11,8 @@ import pytest
 from tests.support.builders import message
 from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.errors import StoreError
-from wsmon.model.snapshot import Snapshot, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import Snapshot
 from wsmon.ports import StoreView
 from wsmon.tui.store_threads import SnapshotPoller, StoreWorker
 

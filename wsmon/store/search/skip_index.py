@@ -16,7 +16,6 @@ from struct import pack, unpack
 
 import msgspec
 
-from wsmon.store.database import transaction
 from wsmon.store.schema import META_OLDEST_ID
 from wsmon.store.search.block_filter import (
     BLOCKS,
@@ -30,6 +29,7 @@ from wsmon.store.search.block_filter import (
     text_marks,
     tokens_of,
 )
+from wsmon.store.transactions import transaction
 from wsmon.store.validation import Id, Ns, checked, meta_value
 
 # A block has fewer events where they have many tokens: with most of the marks, it would pass every search

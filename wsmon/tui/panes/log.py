@@ -24,7 +24,7 @@ from wsmon.errors import WsmonError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
-from wsmon.model.snapshot import StoreBounds
+from wsmon.model.ranges import StoreBounds
 from wsmon.ports import Clock
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.patterns import PatternTooSlowError

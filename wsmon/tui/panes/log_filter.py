@@ -15,8 +15,8 @@ from typing import Literal
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import PROBLEM_NAMES, Event
+from wsmon.model.ranges import SearchProgress, StoreBounds
 from wsmon.model.sanitize import sanitize
-from wsmon.model.snapshot import SearchProgress, StoreBounds
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Not, Or, Query
 from wsmon.query.predicate import matches

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from wsmon.model import units as fmt
 from wsmon.model.notes import Bookmark
+from wsmon.model.ranges import StoreBounds
 from wsmon.model.sanitize import sanitize
-from wsmon.model.snapshot import StoreBounds
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.notes import asks_notes, with_notes
 from wsmon.tui.panes.log_filter import PROBLEMS, Aim, FoundMatches, LogFilter, LogScope, Purpose, Search

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
-from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot
 from wsmon.tui.actions import ACTIONS
 from wsmon.tui.panes.bars import Recording, footer_line, header_line, notice_line
 from wsmon.tui.recorder_status import RecorderStatus

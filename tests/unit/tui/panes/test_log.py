@@ -19,7 +19,7 @@ from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
-from wsmon.model.snapshot import SearchProgress
+from wsmon.model.ranges import SearchProgress
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane

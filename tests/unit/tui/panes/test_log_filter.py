@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import at_ns, dialled, event, loss, message, numbered, ping, pong, source
 from tests.support.fake_ports import FakeView
 from wsmon.model.events import Event
-from wsmon.model.snapshot import StoreBounds
+from wsmon.model.ranges import StoreBounds
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_filter import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64decode
 
 from tests.support.builders import MONO_0_NS, SECOND_NS
-from wsmon.model.snapshot import OpenIncident, Snapshot, StoreBounds
+from wsmon.model.ranges import StoreBounds
+from wsmon.model.snapshot import OpenIncident, Snapshot
 from wsmon.tui.terminal.osc import (
     LIMIT_BASE64,
     IncidentNotices,

@@ -1,0 +1,35 @@
+"""Periods that a store tells of: everything recorded, also where the clock was set back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from tests.support.builders import SECOND_NS, at_ns, dialled, event, message, usable
+from tests.support.recordings import FixedClock, Recording
+from wsmon.store.database import open_for_writing
+from wsmon.store.reader import Reader
+
+NAME = "orders"
+
+
+def test_the_period_lasts_from_the_start_of_the_first_run_to_the_end_of_the_last(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        recording.write([dialled(1, NAME), usable(2, NAME), message("x", 5, NAME)])
+        recording.end(20)
+    with closing(Reader(tmp_path / "store.db", FixedClock())) as reader:
+        assert reader.period() == (at_ns(0), at_ns(20))
+
+
+def test_the_period_holds_both_sides_of_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        recording.write([dialled(1, NAME), event("self.clock.stepped", 600, "", meta={"step_ns": -3_600 * SECOND_NS})])
+        recording.end(700)
+    with closing(Reader(tmp_path / "store.db", FixedClock())) as reader:
+        assert reader.period() == (at_ns(0), at_ns(600 + 3_600))
+
+
+def test_the_period_of_an_empty_store_is_none(tmp_path: Path) -> None:
+    open_for_writing(tmp_path / "store.db").close()
+    with closing(Reader(tmp_path / "store.db", FixedClock())) as reader:
+        assert reader.period() == (0, 0)

@@ -1,0 +1,51 @@
+"""Ranges of events by their ids: what a store holds, a session, and what a search has been through."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBounds:
+    """The range of events that a store holds."""
+
+    oldest_id: int = 0
+    """The oldest id kept; 0 = none yet."""
+    last_id: int = 0
+    """The newest id ever assigned."""
+    run: int = 0
+    """The newest run."""
+    size_bytes: int = 0
+    """Size of the file and its write-ahead log."""
+
+    @property
+    def events(self) -> int:
+        """Number of events kept: ids have no gaps."""
+        return self.last_id - self.oldest_id + 1 if self.oldest_id else 0
+
+
+class SessionRange(NamedTuple):
+    """The range of events of one session, from dial to end."""
+
+    connection_id: str
+    first_id: int
+    last_id: int
+    open_id: int = 0
+    """The event that made it usable; 0 = it never was."""
+    open_mono_ns: int = 0
+    """Monotonic time of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProgress:
+    """The matches in one range of a search; the ranges of successive values are adjacent."""
+
+    ids: array[int]
+    """Ids of the matches (``array('q')``), ascending."""
+    first_id: int
+    last_id: int
+    """All events from ``first_id`` to ``last_id``, inclusive, were searched."""
+    reached_ns: int = 0
+    """Wall time of the event at which the search continues; 0 = there is none."""

@@ -1,0 +1,60 @@
+"""Extent of a store: its random id, the range of its events, its newest run, its size."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from wsmon.control.lock import holder
+from wsmon.model.ranges import StoreBounds
+from wsmon.store.opening import log_of
+from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_STORE_ID
+from wsmon.store.validation import Id, checked
+
+_META = "SELECT key, value FROM meta WHERE key IN (?, ?)"
+_STORE_ID = "SELECT value FROM meta WHERE key = ?"
+_NEWEST_RUN = "SELECT id, end FROM run ORDER BY id DESC LIMIT 1"
+
+
+class StoreExtent:
+    """What a store holds, as the transaction of a connection sees it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def store_id(self) -> str:
+        """The random id of the store, which never changes."""
+        (store_id,) = self._connection.execute(_STORE_ID, (META_STORE_ID,)).fetchone()
+        return str(store_id)
+
+    def kept(self) -> tuple[int, int]:
+        """The closed range of ids that are kept; ``(1, 0)`` where there is none yet."""
+        meta = self._meta()
+        return meta.get(META_OLDEST_ID, 0) or 1, meta.get(META_LAST_ID, 0)
+
+    def bounds(self) -> StoreBounds:
+        """Ids, newest run and size."""
+        meta = self._meta()
+        run, _end = self._newest_run()
+        return StoreBounds(meta.get(META_OLDEST_ID, 0), meta.get(META_LAST_ID, 0), run, self._size_bytes())
+
+    def is_cut_off(self) -> bool:
+        """Whether the newest run has no end and no recorder: what was open then is not known to be open."""
+        run, end = self._newest_run()
+        return bool(run) and end != "clean" and holder(self._path) is None
+
+    def _meta(self) -> dict[str, int]:
+        rows = self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID))
+        return dict(checked(rows, tuple[str, Id]))
+
+    def _newest_run(self) -> tuple[int, str | None]:
+        """The number of the newest run, 0 where there is none, and how it ended."""
+        return next(iter(checked(self._connection.execute(_NEWEST_RUN), tuple[Id, str | None])), (0, None))
+
+    def _size_bytes(self) -> int:
+        try:
+            return self._path.stat().st_size + log_of(self._path).stat().st_size
+        except FileNotFoundError:
+            # A recorder that ends removes the log
+            return self._path.stat().st_size
