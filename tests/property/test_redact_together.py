@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.redact import Redactor
-from wsmon.model.redact.redactor import MARKS
+from wsmon.model.redact.redactor import MARKS, Redactor
 
 REDACTORS = (
     Redactor(),
