@@ -61,6 +61,7 @@ def test_what_is_to_be_sent_waits_in_pieces_and_an_empty_one_ends_the_stream() -
         (Connection, "eof_received", ["self"]),
         (ClientPerMessageDeflateFactory, "process_response_params", ["self", "params", "accepted_extensions"]),
         (PerMessageDeflate, "encode", ["self", "frame"]),
+        (PerMessageDeflate, "decode", ["self", "frame", "max_size"]),
         (Connection, "data_received", ["self", "data"]),
         (Connection, "connection_made", ["self", "transport"]),
         (Connection, "connection_lost", ["self", "exc"]),
@@ -108,6 +109,17 @@ def test_our_offer_of_compression_is_that_of_the_library() -> None:
         theirs.get_request_params(),
         theirs.compress_settings,
     )
+
+
+def test_messages_that_keep_their_context_are_inflated_by_one_decoder_and_others_by_a_new_one() -> None:
+    """The tap uses it for whole messages, the library for fragments: tests/property/test_tap_deflate.py."""
+    (keeping, forgetting) = (PerMessageDeflate(forgets, True, 15, 15) for forgets in (False, True))
+    before = keeping.decoder
+    for deflate in (keeping, forgetting):
+        decoded = deflate.decode(Frame(Opcode.TEXT, bytes.fromhex("f248cdc9c90700"), rsv1=True), max_size=5)
+        assert (bytes(decoded.data), decoded.rsv1) == (b"Hello", False)
+    assert keeping.decoder is before
+    assert not hasattr(forgetting, "decoder")
 
 
 async def test_an_error_that_is_set_ends_the_handshake() -> None:
