@@ -26,7 +26,7 @@ from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
-from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, DeflateOffer, Tap
+from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, WRITE_LIMIT_BYTES, Connect, DeflateOffer, Tap
 from wsmon.model.redact.masking import Sensitive
 
 
@@ -158,6 +158,21 @@ async def test_attributes_of_a_connection_that_are_read() -> None:
     connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")), close_timeout=3.0)
     assert (connection.response, connection.request, connection.connection_exc) == (None, None, None)
     assert (connection.close_timeout, connection.connection_lost_waiter.done()) == (3.0, False)
+
+
+async def test_a_connection_whose_output_waits_is_paused_far_below_our_limit() -> None:
+    """The tap asks how much waits only then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")))
+        await connection.loop.create_connection(lambda: connection, *server.getsockname())
+        assert connection.transport.get_write_buffer_limits()[1] * 64 <= WRITE_LIMIT_BYTES
+        paused = [connection.paused]
+        while not connection.transport.get_write_buffer_size():
+            connection.transport.write(bytes(1 << 20))
+        paused.append(connection.paused)
+        assert paused == [False, True]
+        connection.transport.abort()
+        await connection.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -316,8 +316,10 @@ class Tap(ClientConnection):
         self._chunk_bytes = len(data)
         self._call(self._receive, data)
         self._is_receiving = False
-        self.send_data()
-        if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
+        if self.protocol.writes:
+            self.send_data()
+        # Asking for the size takes as long as the rest; the transport asks for a pause long before the limit
+        if self.paused and self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
             self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
             self.transport.abort()
         if self._closing_bytes is not None:
@@ -373,15 +375,12 @@ class Tap(ClientConnection):
     def _receive(self, data: bytes) -> None:
         if self._answer is not None:
             data = self._read_answer(self._answer, data)
-        if self._stray is not None:
+        if self._is_scanning:
+            self._scan(self._tail + data if self._tail else data)
+        elif self._stray is not None:
             self._read_stray(self._stray, data)
-        elif not self._is_scanning:
-            if data and self.upgrade is not None:
-                self._feed(data)
-        else:
-            if self._tail:
-                data, self._tail = self._tail + data, b""
-            self._scan(data)
+        elif data and self.upgrade is not None:
+            self._feed(data)
 
     def _read_answer(self, answer: UpgradeReader, data: bytes) -> bytes:
         """Give the library the response that switches protocols; return what follows it, which may be frames."""
@@ -440,12 +439,12 @@ class Tap(ClientConnection):
 
     def _scan(self, data: bytes) -> None:
         """Report whole messages, hand everything else to the library, keep an incomplete frame. The hot path."""
-        on_message = self._frames.on_message
         limit_bytes = self._limit_bytes
         opcodes = self._whole_messages
         parts = self._fragments.parts
-        at, end = min(self._owed_bytes, len(data)), len(data)
-        if at:
+        at, end = 0, len(data)
+        if self._owed_bytes:
+            at = min(self._owed_bytes, end)
             self._owed_bytes -= at
             self._feed(data[:at])
         while self._is_scanning and end - at >= 2:
@@ -457,15 +456,14 @@ class Tap(ClientConnection):
             body = at + 2
             # Masked, which a server must not do: the library refuses it
             if length > 127:
-                self._hand_over(data, at, end)
-                return
+                at = self._hand_over(data, at, end)
+                break
             if length >= 126:
                 body += 2 if length == 126 else 8
                 if body > end:
                     # Not a frame at all: the library refuses it
                     if first & 0x0F not in _OPCODES:
-                        self._hand_over(data, at, end)
-                        return
+                        at = self._hand_over(data, at, end)
                     break
                 length = int.from_bytes(data[at + 2 : body], "big")
             stop = body + length
@@ -477,7 +475,7 @@ class Tap(ClientConnection):
                             at = self._scan_run(data, stop, opcode, [payload], [stop - at])
                             continue
                         if payload.isascii() or opcode == "binary" or self._is_utf8(payload):
-                            on_message(opcode, payload, stop - at, 1)
+                            self._frames.on_message(opcode, payload, stop - at, 1)
                         at = stop
                         continue
                 elif stop - at <= HOLD_BYTES:
