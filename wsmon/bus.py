@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from wsmon.model.block import Block, count_events
 from wsmon.model.events import Event, EventName
 
 # A transaction of this many rows takes about 4 ms: long enough to amortise the sync, short enough to be seen soon
@@ -44,12 +45,18 @@ class Shed:
 class Batch:
     """Events that the writer takes at once; empty on a tick."""
 
-    events: list[Event]
+    events: Sequence[Event | Block]
+    """A block stands for the messages in it."""
     shed: tuple[Shed, ...] = ()
     """What is missing behind ``events``."""
     complete_until_ns: int = 0
     """Monotonic time up to which everything that arrived is in this batch or an earlier one: detectors judge by no
     later time. 0 where the batch adds nothing to what was known before."""
+
+    @property
+    def count(self) -> int:
+        """The number of events, those of blocks included."""
+        return count_events(self.events)
 
 
 class Bus:
@@ -70,7 +77,7 @@ class Bus:
         self._high_water_bytes = high_water_bytes
         self._low_water_bytes = low_water_bytes
         self._lifecycle_places = lifecycle_places
-        self._events: deque[Event] = deque()
+        self._events: deque[Event | Block] = deque()
         self._wake = threading.Event()
         self._urgent = False
         self._closed = False
@@ -82,6 +89,9 @@ class Bus:
         self._taken_bytes = 0
         self._emitted_lifecycle = 0
         self._taken_lifecycle = 0
+        # Messages in blocks beyond one each
+        self._emitted_more = 0
+        self._taken_more = 0
         self._is_shedding = False
         # Guards the counts of shed events
         self._shed_lock = threading.Lock()
@@ -97,7 +107,19 @@ class Bus:
         events.append(event)
         self._emitted_bytes += OVERHEAD_BYTES + (event.size or 0)
         waiting = len(events)
-        if waiting == 1 or waiting == BATCH_EVENTS:
+        if waiting == 1 or waiting + self._emitted_more - self._taken_more == BATCH_EVENTS:
+            self._wake.set()
+
+    def emit_block(self, block: Block) -> None:
+        """Take the messages of a block, on the event loop; they are committed with their batch."""
+        if self._is_shedding:
+            self._shed(block, block.count)
+            return
+        # Before the block is there to be taken, and counted as taken
+        self._emitted_more += block.count - 1
+        self._events.append(block)
+        self._emitted_bytes += OVERHEAD_BYTES * block.count + block.size
+        if len(self._events) == 1 or self.waiting_events >= BATCH_EVENTS:
             self._wake.set()
 
     def emit(self, event: Event) -> None:
@@ -144,7 +166,7 @@ class Bus:
     @property
     def waiting_events(self) -> int:
         """Events that were emitted and not yet taken; callable from any thread."""
-        return len(self._events)
+        return len(self._events) + self._emitted_more - self._taken_more
 
     @property
     def shed_events(self) -> int:
@@ -172,7 +194,7 @@ class Bus:
 
         A batch is due 50 ms after its first event, at 2,000 events, and at once with a lifecycle event.
         """
-        if self._wake.wait(tick_s) and not (self._urgent or self._closed or len(self._events) >= BATCH_EVENTS):
+        if self._wake.wait(tick_s) and not (self._urgent or self._closed or self.waiting_events >= BATCH_EVENTS):
             self._wake.clear()
             self._wake.wait(BATCH_DELAY_S)
         self._wake.clear()
@@ -198,29 +220,37 @@ class Bus:
         self._is_shedding = False
 
     def _drain(self) -> Batch:
-        popleft = self._events.popleft
+        waiting = self._events
         # Read before the events, so that it covers no event that is emitted meanwhile
         complete_until_ns = self._read_until_ns
-        losses = self._losses
-        if losses:
-            events: list[Event] = []
-            taken_bytes = self._taken_bytes
-            while self._events and len(events) < BATCH_EVENTS and taken_bytes < losses[0].after_bytes:
-                event = popleft()
-                events.append(event)
-                taken_bytes += OVERHEAD_BYTES + (event.size or 0)
-        else:
-            events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
-        if self._events:
+        # Where messages are missing the batch ends
+        end_bytes = self._losses[0].after_bytes if self._losses else None
+        events: list[Event | Block] = []
+        count = taken_lifecycle = 0
+        taken_bytes = self._taken_bytes
+        while waiting and count < BATCH_EVENTS and (end_bytes is None or taken_bytes < end_bytes):
+            event = waiting.popleft()
+            events.append(event)
+            if isinstance(event, Block):
+                count += event.count
+                taken_bytes += OVERHEAD_BYTES * event.count + event.size
+            elif event.size is None:
+                count += 1
+                taken_lifecycle += 1
+                taken_bytes += OVERHEAD_BYTES
+            else:
+                count += 1
+                taken_bytes += OVERHEAD_BYTES + event.size
+        if waiting:
             complete_until_ns = min(complete_until_ns, events[-1].mono_ns if events else 0)
+        self._taken_more += count - len(events)
         # A whole batch that waits is due at once, a smaller one after its delay
-        if self._events:
-            if len(self._events) >= BATCH_EVENTS:
+        if waiting:
+            if self.waiting_events >= BATCH_EVENTS:
                 self._urgent = True
             self._wake.set()
-        sizes = [event.size for event in events if event.size is not None]
-        self._taken_lifecycle += len(events) - len(sizes)
-        self._taken_bytes += OVERHEAD_BYTES * len(events) + sum(sizes)
+        self._taken_lifecycle += taken_lifecycle
+        self._taken_bytes = taken_bytes
         if self._was_full and self.waiting_bytes <= self._low_water_bytes:
             self._was_full = False
             self._on_drained()
@@ -237,8 +267,8 @@ class Bus:
             for (connection, name), count in loss.events.items()
         )
 
-    def _shed(self, event: Event) -> None:
-        """Count an event instead of keeping it; runs on the event loop."""
+    def _shed(self, event: Event | Block, count: int = 1) -> None:
+        """Count an event, or those of a block, instead of keeping it; runs on the event loop."""
         key = (event.source.connection, event.name)
         message_bytes = self._emitted_bytes - OVERHEAD_BYTES * self._emitted_lifecycle
         with self._shed_lock:
@@ -247,7 +277,7 @@ class Bus:
             is_new = not losses or (event.size is not None and losses[-1].message_bytes != message_bytes)
             if is_new:
                 losses.append(_Loss(self._emitted_bytes, message_bytes))
-            losses[-1].events[key] += 1
+            losses[-1].events[key] += count
             losses[-1].size_bytes[key] += event.size or 0
 
 

@@ -15,6 +15,7 @@ from wsmon.query.ast import EVERYTHING
 
 # Interfaces need the types for annotations alone: a layer that uses one of them loads none of the others
 if TYPE_CHECKING:
+    from wsmon.model.block import Block
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
@@ -47,6 +48,10 @@ class EventSink(Protocol):
 
     def emit_message(self, event: Event) -> None:
         """Take a message or heartbeat; it is committed with its batch."""
+        ...
+
+    def emit_block(self, block: Block) -> None:
+        """Take the messages of a block; they are committed with their batch."""
         ...
 
     @property

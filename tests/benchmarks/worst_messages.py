@@ -24,6 +24,7 @@ from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
+from wsmon.model.block import Block
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 
@@ -105,6 +106,11 @@ class LagSink:
         else:
             sent_ns = int(event.payload.removeprefix(b'{"sent_ns":').removesuffix(b"}"))
             self.lags_s.append((time.time_ns() - sent_ns) / 1e9)
+
+    def emit_block(self, block: Block) -> None:
+        """Messages."""
+        for event in block.events():
+            self.emit_message(event)
 
 
 async def measure(port: int, seconds: float) -> LagSink:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec, ReconnectSpec
 from wsmon.engine.supervisor import Supervisor
+from wsmon.model.block import Block
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
@@ -36,6 +37,8 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        # Those whose messages are among the events
+        self.blocks: list[Block] = []
         self.is_full = False
         self._changed = asyncio.Event()
 
@@ -48,6 +51,12 @@ class RecordingSink:
         """A message or heartbeat has one."""
         assert event.size is not None
         self._keep(event)
+
+    def emit_block(self, block: Block) -> None:
+        """Kept as the events that it stands for."""
+        self.blocks.append(block)
+        for event in block.events():
+            self._keep(event)
 
     async def wait(self, name: str, count: int = 1, connection: str = "") -> Event:
         """The ``count``-th event of that name (of that connection), once it is there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.block import Block
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Detector
@@ -38,7 +39,7 @@ class Recording:
         self.database.begin_run(run_start(after_s))
         self.fold = Fold(self.database.connection, self.database.run, self.database.last_id, detectors)
 
-    def commit(self, *events: Event, now_s: float = 0.0) -> None:
+    def commit(self, *events: Event | Block, now_s: float = 0.0) -> None:
         """One batch at a time after ``T0_NS``, detectors included."""
         passed_ns = round(now_s * SECOND_NS)
         self.fold.fold(events)

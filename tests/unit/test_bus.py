@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.builders import dialled, event, message, ping
 from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, Shed
+from wsmon.model.block import Block
+from wsmon.model.events import Event
 
 # Payload bytes of a message in these tests
 SMALL = 1_000
@@ -169,7 +171,7 @@ def test_every_event_of_a_busy_producer_is_taken_once(drained: Drained) -> None:
 
     loop = threading.Thread(target=produce)
     loop.start()
-    taken = []
+    taken: list[Event | Block] = []
     while not bus.is_closed:
         taken += bus.take(tick_s=0.01).events
     loop.join()
@@ -190,3 +192,32 @@ def test_a_batch_behind_which_events_wait_is_complete_until_its_last_event(drain
     batch = bus.take()
     assert (len(batch.events), batch.complete_until_ns) == (BATCH_EVENTS, batch.events[-1].mono_ns)
     assert bus.take().complete_until_ns == UNBOUNDED_NS - 1
+
+
+def block(texts: list[str], after_s: float = 0.0) -> Block:
+    """Messages that one read brought."""
+    first = message("", after_s)
+    sizes = [len(text) for text in texts]
+    return Block(first.source, first.ts_ns, first.mono_ns, sizes, [size + 2 for size in sizes], texts)
+
+
+def test_the_messages_of_a_block_count_one_by_one(bus: Bus) -> None:
+    first, last = block(["a"] * BATCH_EVENTS), message("b")
+    bus.emit_block(first)
+    bus.emit_message(last)
+    assert (bus.waiting_events, bus.waiting_bytes) == (BATCH_EVENTS + 1, (OVERHEAD_BYTES + 1) * (BATCH_EVENTS + 1))
+    taken = bus.take()
+    assert (taken.events, taken.count) == ([first], BATCH_EVENTS)
+    assert (bus.waiting_events, bus.waiting_bytes) == (1, OVERHEAD_BYTES + 1)
+    assert bus.take().events == [last]
+    assert (bus.waiting_events, bus.waiting_bytes) == (0, 0)
+
+
+def test_a_block_that_is_shed_is_counted_by_its_messages(bus: Bus) -> None:
+    kept = block(["a", "b"])
+    bus.emit_block(kept)
+    bus.start_shedding()
+    bus.emit_block(block(["abc", "de"]))
+    bus.stop_shedding()
+    taken = bus.take()
+    assert (taken.events, taken.shed) == ([kept], (Shed("binance-spot", "message.received", 2, 5),))

@@ -7,17 +7,21 @@ Where one is read, data messages go on to ``MessagePath`` (engine/messages.py). 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
+from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
+
+# Fewer messages of one read are emitted one by one
+LEAST_MESSAGES = 2
 
 
 class DataPath(Protocol):
@@ -35,6 +39,15 @@ class DataPath(Protocol):
         mono_ns: int,
     ) -> None:
         """Emit a message that came in or went out at this wall and monotonic time."""
+        ...
+
+    @property
+    def reads_plain(self) -> bool:
+        """Whether incoming messages may be read several at once, and the plain ones emitted as a block."""
+        ...
+
+    def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
+        """Read incoming text messages, where ``reads_plain``; None where each is to be emitted by itself."""
         ...
 
 
@@ -104,6 +117,60 @@ class FramePath:
         if self._sink.is_full:
             self._on_full()
 
+    def on_messages(self, opcode: DataOpcode, payloads: Sequence[bytes], wire_sizes: Sequence[int]) -> None:
+        """Emit incoming messages of one frame each: the plain ones as blocks, the others one by one, in their order."""
+        at, end = 0, len(payloads)
+        if opcode == "text" and end >= LEAST_MESSAGES and (self._incoming is None or self._incoming.reads_plain):
+            at = self._emit_plain(payloads, wire_sizes)
+        for payload, wire_size in zip(payloads[at:], wire_sizes[at:], strict=True):
+            self.on_message(opcode, payload, wire_size, 1)
+
+    def _emit_plain(self, payloads: Sequence[bytes], wire_sizes: Sequence[int]) -> int:
+        """Emit text messages while plain ones among them may be read at once; return how many were emitted."""
+        incoming = self._incoming
+        columns: PlainColumns | None = None
+        others: Sequence[int] = ()
+        took_ns = None
+        if incoming is not None:
+            began_ns = self._clock.mono_ns()
+            reading = incoming.read_plain(payloads)
+            if reading is None:
+                return 0
+            columns, others = reading
+            took_ns = (self._clock.mono_ns() - began_ns) // len(payloads)
+        sizes = list(map(len, payloads))
+        limit_bytes = self._limit_bytes
+        suspicious = self._redactor.suspicious(payloads)
+        is_any_long = max(sizes) > limit_bytes >= 0
+        if suspicious or is_any_long:
+            long = (at for at, size in enumerate(sizes) if size > limit_bytes) if is_any_long else ()
+            others = sorted({*others, *suspicious, *long})
+        texts = list(map(bytes.decode, payloads)) if limit_bytes >= 0 else []
+        at = 0
+        for stop in (*others, len(payloads)):
+            while at < stop:
+                part = slice(at, min(stop, at + MOST_MESSAGES))
+                self._sink.emit_block(
+                    Block(
+                        self._source,
+                        self._ts_ns,
+                        self._mono_ns,
+                        sizes[part],
+                        wire_sizes[part],
+                        texts[part],
+                        None if columns is None else PlainColumns(*(column[part] for column in columns)),
+                        took_ns,
+                    )
+                )
+                at = part.stop
+            if stop < len(payloads):
+                self.on_message("text", payloads[stop], wire_sizes[stop], 1)
+                at = stop + 1
+                # The message may have shown another protocol, or that the session is closing
+                if self._incoming is not incoming or not (incoming is None or incoming.reads_plain):
+                    break
+        return at
+
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
         """Emit an incoming message."""
         if self._incoming is not None:
@@ -134,11 +201,6 @@ class FramePath:
                 )
                 return
         self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments)
-
-    def on_messages(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
-        """Emit incoming messages that arrived together."""
-        for payload, wire_size in zip(payloads, wire_sizes, strict=True):
-            self.on_message(opcode, payload, wire_size, 1)
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         """Emit a ping of the peer; the library answers it."""

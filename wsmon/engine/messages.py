@@ -10,7 +10,7 @@ A message is read as it came and then masked; only the masked payload is kept, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
+from wsmon.model.block import PlainReading
 from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
@@ -201,6 +202,15 @@ class MessagePath:
         if self._has_started:
             self._has_started = False
             self._events.end(at, is_ours=is_ours)
+
+    @property
+    def reads_plain(self) -> bool:
+        """Whether incoming messages may be read several at once, and the plain ones emitted as a block."""
+        return not self._measures and self._protocol.reads_plain
+
+    def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
+        """Read incoming text messages, where ``reads_plain``; None where each is to be emitted by itself."""
+        return self._protocol.read_plain(payloads)
 
     def emit(
         self,

@@ -10,7 +10,7 @@ A decoder must not raise. An exception becomes an event, once a session, and the
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ import msgspec
 
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.keepalive import Scheduler, Timer
+from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
@@ -169,6 +170,26 @@ class ProtocolSession:
         if settled:
             happenings = (*settled, *happenings)
         return decoded if happenings is decoded.happenings else msgspec.structs.replace(decoded, happenings=happenings)
+
+    @property
+    def reads_plain(self) -> bool:
+        """Whether incoming messages may be read several at once: what is plain among them needs nothing else."""
+        return (
+            self._protocol.read_plain is not None
+            and self._detector is None
+            and self._configured is None
+            and "in" not in self._masks
+            and not (self._review is not None and self._review.is_counting)
+        )
+
+    def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
+        """Read incoming text messages, where ``reads_plain``; None where that failed: each is to be read by itself."""
+        if self._protocol.read_plain is None:
+            return None
+        try:
+            return self._protocol.read_plain(payloads)
+        except Exception:  # noqa: BLE001 - the border: read one by one, the message that caused it makes an event
+            return None
 
     def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
         """Return what the upgrade itself means, where the protocol has no message for it."""

@@ -7,7 +7,7 @@ columns of the message's row, and the ``Happening`` values that become events of
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from wsmon.config.specs import ProtocolName
+from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Event, EventName, Meta, Opcode
 from wsmon.model.json_texts import json_texts
 from wsmon.model.measures import MeasuredText
@@ -235,6 +236,9 @@ class Protocol(Generic[StateT]):
     """Makes the state of a connection's first session."""
     decode: Callable[[Direction, Opcode, bytes, StateT], Decoded]
     """Decodes one whole message; what it cannot decode has an ``error_type``, and is recorded all the same."""
+    read_plain: Callable[[Sequence[bytes]], PlainReading] | None = None
+    """Decodes received text messages at once, without a state. Plain are those of which ``decode`` returns type, topic
+    and id alone, and at which it changes no state. None where a protocol is read message by message."""
     next_state: Callable[[StateT], StateT] | None = None
     """Makes the state of a session from that of the one before; None where nothing is carried over."""
     prepare: Callable[[StateT, ClientOptions, HandshakeUrl | None], None] = lambda _state, _options, _url: None

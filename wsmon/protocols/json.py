@@ -7,10 +7,11 @@ ones end them, by id where they have one, else by topic, else the oldest of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from wsmon.model.block import PlainColumns, PlainReading
 from wsmon.model.events import Direction, EventName, Json, Meta, Opcode
 from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import (
@@ -168,6 +169,70 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
         if empty := jsonrpc_messages.keepalive(direction, payload):
             return empty
         return jsonrpc_messages.read_texts(payload, error, "json", lambda text: _read_text(direction, text, state))
+
+
+def read_plain(payloads: Sequence[bytes]) -> PlainReading:
+    """Read the type, topic and id of received messages; all but ordinary data is to be decoded one by one."""
+    types: list[str] = []
+    topics: list[str] = []
+    refs: list[str] = []
+    others: list[int] = []
+    for at, (payload, m) in enumerate(zip(payloads, _decode_each(payloads), strict=True)):
+        # The keys of TYPE_KEYS, TOPIC_KEYS, REF_KEYS: most messages have one text under them, or nothing
+        kind = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel or ""
+        topic = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
+        raw = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
+        ref = ""
+        if raw:
+            number = bytes(raw)
+            ref = number.decode() if number.isdigit() else jsonrpc_messages.id_ref(ref_of(m))
+        if kind.__class__ is not str:
+            kind = type_of(m)
+        if topic.__class__ is not str:
+            topic = topic_of(m) if topic or m.arg else ""
+        elif not topic and m.arg:
+            topic = topic_of(m)
+        types.append(kind)
+        topics.append(topic)
+        refs.append(ref)
+        if (
+            payload[:1] != b"{"
+            or m.result
+            or m.error
+            or m.success is not None
+            or m.code is not None
+            or kind_of(kind) not in _DATA
+            or len(kind) + len(topic) + len(ref) > MAX_NAME_CHARS
+            or (b"\\" in payload and not _are_verbatim(payload, kind, topic, ref))
+        ):
+            others.append(at)
+    return PlainReading(PlainColumns(types, topics, refs), others)
+
+
+def _decode_each(payloads: Sequence[bytes]) -> Iterable[JsonMessage]:
+    """Decode messages; one that cannot be decoded, or is too large to be, is a reply without content."""
+    if max(map(len, payloads), default=0) <= jsonrpc_messages.MAX_BYTES:
+        try:
+            # Costs no more a message than one call for an array of all, which a malformed one could spoil
+            return list(map(decode_message, payloads))
+        except UNDECODABLE:
+            pass
+    return map(_decode_or_reply, payloads)
+
+
+_REPLY = JsonMessage(code=0)
+
+
+def _decode_or_reply(payload: bytes) -> JsonMessage:
+    try:
+        return _REPLY if len(payload) > jsonrpc_messages.MAX_BYTES else decode_message(payload)
+    except UNDECODABLE:
+        return _REPLY
+
+
+def _are_verbatim(payload: bytes, *texts: str) -> bool:
+    """Whether texts that were decoded from a message stand in it without escapes."""
+    return all(text.encode("utf-8", "surrogatepass") in payload for text in texts)
 
 
 def _read_text(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
@@ -466,6 +531,7 @@ PROTOCOL = Protocol(
     "json",
     JsonState,
     decode,
+    read_plain,
     prepare=_prepare,
     new_masks=lambda: {"out": mask_sent},
     client=ProtocolClient(opening, answer, due),

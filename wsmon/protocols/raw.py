@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from wsmon.model.block import PlainColumns, PlainReading
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Outbox, Protocol, ProtocolClient
 from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
@@ -25,6 +28,12 @@ def decode(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: RawS
     return UNREAD
 
 
+def read_plain(payloads: Sequence[bytes]) -> PlainReading:
+    """Return nothing of any message: all are plain."""
+    nothing = [""] * len(payloads)
+    return PlainReading(PlainColumns(nothing, nothing, nothing))
+
+
 def opening(options: ClientOptions, _state: RawState) -> Outbox:
     """Return the authentication and the topics as they are."""
     return auth_message(options) + (() if waits_for_auth(options) else options.reveal_topics())
@@ -35,4 +44,4 @@ def answer(decoded: Decoded, options: ClientOptions, _state: RawState) -> Outbox
     return options.reveal_topics() if waits_for_auth(options) and is_auth_over(decoded) else ()
 
 
-PROTOCOL = Protocol("raw", RawState, decode, client=ProtocolClient(opening, answer))
+PROTOCOL = Protocol("raw", RawState, decode, read_plain, client=ProtocolClient(opening, answer))

@@ -363,6 +363,7 @@ class _ListenedSink:
         self._sink = sink
         self._listener = listener
         self.emit_message = sink.emit_message
+        self.emit_block = sink.emit_block
 
     def emit(self, event: Event) -> None:
         """Emit, then call the listener."""

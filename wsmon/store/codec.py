@@ -10,7 +10,7 @@ import sqlite3
 import struct
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -411,12 +411,18 @@ CHUNKS = tuple(1 << power for power in range(LARGEST_CHUNK.bit_length()))
 class MultiRowInsert:
     """Inserts rows into one table, for one set of columns; the values are flat, row after row."""
 
-    def __init__(self, verb: str, table: str, columns: Sequence[str], conflict: str = "") -> None:
-        """``verb`` is INSERT or INSERT OR REPLACE; ``conflict`` an ON CONFLICT clause, or empty."""
+    def __init__(
+        self, verb: str, table: str, columns: Sequence[str], conflict: str = "", may_be_empty: Container[str] = ()
+    ) -> None:
+        """``verb`` is INSERT or INSERT OR REPLACE; ``conflict`` an ON CONFLICT clause, or empty.
+
+        An empty text in a column that ``may_be_empty`` becomes NULL.
+        """
         self._width = len(columns)
         names = ", ".join(f'"{column}"' for column in columns)
         head = f"{verb} INTO {table} ({names}) VALUES "
-        row = f"({','.join('?' * self._width)})"
+        values = ("nullif(?, '')" if column in may_be_empty else "?" for column in columns)
+        row = f"({','.join(values)})"
         self._statements = {rows: f"{head}{','.join([row] * rows)} {conflict}" for rows in CHUNKS}
 
     def write(self, connection: sqlite3.Connection, values: list[SqlValue]) -> None:

@@ -10,11 +10,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import compress
+from itertools import chain, compress, repeat
 
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.block import Block
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import bucket_index
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
@@ -51,12 +52,17 @@ MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode"
 # column n has one
 READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
 _SETS_OF_READ_COLUMNS = 1 << len(READ_COLUMNS)
+# Those that a block has, but for the duration, with their bits; in the order of ``PlainColumns``
+_TEXT_COLUMNS = READ_COLUMNS[1:4]
+_COLUMN_BITS = (2, 4, 8)
+_SETS_OF_BLOCK_COLUMNS = 1 << 4
 
 # For each of EVENT_COLUMNS, whether an event has a value in it
 _HasValue = tuple[bool, ...]
 
 
 _RECEIVED = NAME_CODES["message.received"]
+_TEXT = OPCODE_CODES["text"]
 _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
@@ -112,8 +118,11 @@ class Fold:
         self._sources.use_profiles()
         self._detection.configure(specs, thresholds)
 
-    def fold(self, events: Iterable[Event]) -> None:
-        """Count events; assign an id and make a row of those that the capture profile of their connection keeps."""
+    def fold(self, events: Iterable[Event | Block]) -> None:
+        """Count events; assign an id and make a row of those that the capture profile of their connection keeps.
+
+        A block is counted and stored as its messages would be.
+        """
         event_id = self.assigned_id
         source = stream = event = None
         keeps_messages = True
@@ -130,6 +139,9 @@ class Fold:
                 second = ts_ns // SECOND_NS
                 start_ns = second * SECOND_NS
                 end_ns = start_ns + SECOND_NS
+            if isinstance(event, Block):
+                event_id = self._fold_block(event_id, event, stream, second)
+                continue
             name = event.name
             if name == "message.received":
                 stream.older_received = stream.newest_received
@@ -275,6 +287,29 @@ class Fold:
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
         messages += read
+
+    def _fold_block(self, assigned_id: int, block: Block, stream: SourceStream, second: int) -> int:
+        """Count the messages of a block, and make their rows where they are kept; returns the last id assigned."""
+        count = block.count
+        stream.older_received = block.event(-2) if count > 1 else stream.newest_received
+        stream.newest_received = block.event(-1)
+        stream.received += block.sizes
+        stream.received_wire += sum(block.wire_sizes)
+        if stream.keeps_messages and not block.texts:
+            for event_id, event in enumerate(block.events(), assigned_id + 1):
+                self._fold_long_message(event_id, event, stream)
+            stream.last_id = assigned_id + count
+            return stream.last_id
+        columns = block.columns
+        if columns is not None:
+            stream.types_in += filter(None, columns.types)
+        if block.duration_ns is not None:
+            stream.decoded += [block.duration_ns] * count
+        if not stream.keeps_messages:
+            return assigned_id
+        stream.last_id = assigned_id + count
+        self._rows.add_block(assigned_id + 1, stream.id, block)
+        return stream.last_id
 
     def _fold_long_message(self, event_id: int, event: Event, stream: SourceStream) -> None:
         """Make the row of a message with rare fields, or without a payload."""
@@ -429,6 +464,8 @@ class EventRows:
     def __init__(self) -> None:
         # By which of READ_COLUMNS have a value: values of MESSAGE_COLUMNS and these, flat. The fold extends them
         self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SETS_OF_READ_COLUMNS))
+        # The same of blocks, where a text may be empty
+        self._blocks: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SETS_OF_BLOCK_COLUMNS))
         self._others: dict[_HasValue, list[SqlValue]] = {}
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
@@ -437,8 +474,34 @@ class EventRows:
         has_value = tuple(value is not None for value in row)
         self._others.setdefault(has_value, []).extend(compress(row, has_value))
 
+    def add_block(self, first_id: int, source_id: int, block: Block) -> None:
+        """Add the rows of a block whose payloads are kept; its first message has ``first_id``, the next ones follow."""
+        values: list[Iterable[SqlValue]] = [
+            range(first_id, first_id + block.count),
+            repeat(block.ts_ns),
+            repeat(block.mono_ns),
+            repeat(source_id),
+            repeat(_RECEIVED),
+            repeat(FLAG_IN),
+            repeat(_TEXT),
+            block.sizes,
+            block.wire_sizes,
+            block.texts,
+        ]
+        has_value = 0
+        if block.columns is not None:
+            values.append(repeat(block.duration_ns))
+            has_value = 1
+            for bit, column in zip(_COLUMN_BITS, block.columns, strict=True):
+                if any(column):
+                    values.append(column)
+                    has_value |= bit
+        self._blocks[has_value].extend(chain.from_iterable(zip(*values, strict=False)))
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Insert the rows; they stay here until ``clear``, since the commit may fail."""
+        for statements, messages in zip(_BLOCKS, self._blocks, strict=True):
+            statements.write(connection, messages)
         for statements, messages in zip(_MESSAGES, self.messages, strict=True):
             statements.write(connection, messages)
         for has_value, values in self._others.items():
@@ -446,7 +509,7 @@ class EventRows:
 
     def clear(self) -> None:
         """Forget the rows: they are committed."""
-        for messages in self.messages:
+        for messages in (*self.messages, *self._blocks):
             messages.clear()
         self._others.clear()
 
@@ -458,6 +521,15 @@ _MESSAGES = tuple(
         (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if has_value >> bit & 1)),
     )
     for has_value in range(_SETS_OF_READ_COLUMNS)
+)
+_BLOCKS = tuple(
+    MultiRowInsert(
+        "INSERT",
+        "event",
+        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if has_value >> bit & 1)),
+        may_be_empty=_TEXT_COLUMNS,
+    )
+    for has_value in range(_SETS_OF_BLOCK_COLUMNS)
 )
 
 

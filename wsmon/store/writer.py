@@ -17,6 +17,7 @@ from contextlib import suppress
 from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
+from wsmon.model.block import Block
 from wsmon.model.detectors import all_detectors
 from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
@@ -180,7 +181,7 @@ class Writer:
                     self._begin_anew(changed)
                 self._record(batch)
                 self._prune()
-                if len(batch.events) < INDEX_BELOW_EVENTS:
+                if batch.count < INDEX_BELOW_EVENTS:
                     self._index()
                 self._watch.settle()
             self._has_ended = True
@@ -198,11 +199,12 @@ class Writer:
         while self._configurations:
             connections, thresholds = self._configurations.popleft()
             self._fold.configure(connections, ts_ns, thresholds)
-        self._in_hand = len(batch.events)
+        self._in_hand = batch.count
         self._shed_in_hand = sum(each.events for each in batch.shed)
-        events, farewell = batch.events, []
+        events: Sequence[Event | Block] = batch.events
+        farewell: list[Event | Block] = []
         if events and events[-1].name == "self.run.ended":
-            events, farewell = events[:-1], events[-1:]
+            events, farewell = events[:-1], list(events[-1:])
             self._has_ended = True
             events = [*events, *self._pruning.report()]
         self._fold.fold(events)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.support.engines import RecordingSink
@@ -9,6 +11,7 @@ from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.tap import DataOpcode
+from wsmon.model.block import PlainReading
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.redact.redactor import Redactor
 
@@ -164,8 +167,13 @@ class KeptMessages:
     def __init__(self) -> None:
         self.given: list[tuple[object, ...]] = []
 
+    reads_plain = False
+
     def emit(self, *arguments: object) -> None:
         self.given.append(arguments)
+
+    def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
+        raise AssertionError(f"it reads one by one: {payloads}")
 
 
 def understood() -> tuple[FramePath, KeptMessages, RecordingSink, FakeClock]:
