@@ -1,12 +1,16 @@
-"""The headless commands never load the screen, and nothing loads pandas by accident."""
+"""What commands never load: the screen, pandas by accident, and what would delay a first row or a recorder."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support.builders import message
+from tests.support.recordings import recorded
 
 HEADLESS = (
     "record",
@@ -41,14 +45,14 @@ def test_a_headless_command_imports_no_textual(command: str, argument: str) -> N
     assert probe.stdout.strip().splitlines()[-1] == "[]"
 
 
-COMPLETION_PROBE = """
+MODULES_PROBE = """
 import atexit, sys
+watched = {"asyncio", "msgspec", "regex", "textual", "websockets"}
 def report():
-    print(*sorted(name for name in sys.modules if name.startswith("wsmon.") or name in {"textual", "msgspec", "regex"}))
+    print(*sorted(name for name in sys.modules if name.startswith("wsmon.") or name in watched))
 atexit.register(report)
-from wsmon.cli.main import main
-main()
 """
+COMPLETION_PROBE = f"{MODULES_PROBE}from wsmon.cli.main import main; main()"
 # A TAB starts the program: what a declaration of parameters needs, and nothing that takes time to import.
 LOADED_BY_ALL = frozenset(
     {"wsmon.cli", "wsmon.cli.main", "wsmon.cli.completions", "wsmon.cli.params", "wsmon.cli.process"}
@@ -59,14 +63,23 @@ LOADED_BY_ALL = frozenset(
 
 def loaded_by_completing(*words: str) -> frozenset[str]:
     """The modules of wsmon, and some of others, that a TAB after these words loads."""
-    environ = {
-        **os.environ,
-        "_WSMON_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join(("wsmon", *words)),
-        "COMP_CWORD": str(len(words)),
-    }
+    return loaded_by(
+        COMPLETION_PROBE,
+        _WSMON_COMPLETE="bash_complete",
+        COMP_WORDS=" ".join(("wsmon", *words)),
+        COMP_CWORD=str(len(words)),
+    )
+
+
+def loaded_by(program: str, *arguments: str, **environ: str) -> frozenset[str]:
+    """The modules of wsmon, and some of others, that a program has loaded at its end."""
     probe = subprocess.run(
-        [sys.executable, "-c", COMPLETION_PROBE], capture_output=True, text=True, timeout=30, env=environ, check=True
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, **environ},
+        check=True,
     )
     assert probe.stderr == ""
     return frozenset(probe.stdout.splitlines()[-1].split())
@@ -81,3 +94,36 @@ def test_completing_a_command_loads_its_declaration_alone(command: str) -> None:
 def test_completing_the_first_word_loads_no_command() -> None:
     assert loaded_by_completing("ex") == {"wsmon.cli", "wsmon.cli.main", "wsmon.cli.completions", "wsmon.errors"}
     assert loaded_by_completing("--") - LOADED_BY_ALL <= {"wsmon.cli.watch"}
+
+
+# What writes, judges, masks, counts over periods, exports, or reads configurations
+NOT_FOR_A_SEARCH = (
+    *("wsmon.engine", "wsmon.export", "wsmon.protocols", "wsmon.recorder", "wsmon.tui"),
+    *("wsmon.config.load", "wsmon.config.specs", "wsmon.model.detectors", "wsmon.model.redact", "wsmon.model.verdict"),
+    *("wsmon.model.snapshot", "wsmon.model.spans", "wsmon.model.statistics", "wsmon.model.timeline"),
+    *("wsmon.store.connections", "wsmon.store.copying", "wsmon.store.database", "wsmon.store.fold"),
+    *("wsmon.store.replay", "wsmon.store.sessions", "wsmon.store.statistics", "wsmon.store.timeline"),
+    *("asyncio", "regex", "textual", "websockets"),
+)
+SEARCH_PROBE = f"{MODULES_PROBE}from wsmon.cli.main import main; main(['search', *sys.argv[1:]])"
+RECORDER_PROBE = f"{MODULES_PROBE}import wsmon.cli.recording, wsmon.recorder.recorder"
+# Judges are needed at the first end, formats by who exports
+NOT_FOR_A_RECORDER = ("textual", "wsmon.export.har", "wsmon.export.report", "wsmon.model.verdict.judge", "wsmon.tui")
+
+
+def within(modules: frozenset[str], packages: tuple[str, ...]) -> list[str]:
+    """Those of the modules that are one of the packages, or in one."""
+    return sorted(each for each in modules if any(each == name or each.startswith(f"{name}.") for name in packages))
+
+
+def test_a_search_loads_nothing_that_its_rows_do_not_need(tmp_path: Path) -> None:
+    store = recorded(tmp_path / "store.db", [message("found", 1)], end_s=2)
+    loaded = loaded_by(SEARCH_PROBE, "found", "--store", str(store))
+    assert "wsmon.store.pages" in loaded
+    assert within(loaded, NOT_FOR_A_SEARCH) == []
+
+
+def test_a_recorder_that_starts_loads_no_judge_and_no_screen() -> None:
+    loaded = loaded_by(RECORDER_PROBE)
+    assert "wsmon.store.writer" in loaded
+    assert within(loaded, NOT_FOR_A_RECORDER) == []

@@ -26,7 +26,7 @@ from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
-from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, DeflateOffer, Tap
+from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, WRITE_LIMIT_BYTES, Connect, DeflateOffer, Tap
 from wsmon.model.redact.masking import Sensitive
 
 
@@ -61,6 +61,7 @@ def test_what_is_to_be_sent_waits_in_pieces_and_an_empty_one_ends_the_stream() -
         (Connection, "eof_received", ["self"]),
         (ClientPerMessageDeflateFactory, "process_response_params", ["self", "params", "accepted_extensions"]),
         (PerMessageDeflate, "encode", ["self", "frame"]),
+        (PerMessageDeflate, "decode", ["self", "frame", "max_size"]),
         (Connection, "data_received", ["self", "data"]),
         (Connection, "connection_made", ["self", "transport"]),
         (Connection, "connection_lost", ["self", "exc"]),
@@ -110,6 +111,17 @@ def test_our_offer_of_compression_is_that_of_the_library() -> None:
     )
 
 
+def test_messages_that_keep_their_context_are_inflated_by_one_decoder_and_others_by_a_new_one() -> None:
+    """The tap uses it for whole messages, the library for fragments: tests/property/test_tap_deflate.py."""
+    (keeping, forgetting) = (PerMessageDeflate(forgets, True, 15, 15) for forgets in (False, True))
+    before = keeping.decoder
+    for deflate in (keeping, forgetting):
+        decoded = deflate.decode(Frame(Opcode.TEXT, bytes.fromhex("f248cdc9c90700"), rsv1=True), max_size=5)
+        assert (bytes(decoded.data), decoded.rsv1) == (b"Hello", False)
+    assert keeping.decoder is before
+    assert not hasattr(forgetting, "decoder")
+
+
 async def test_an_error_that_is_set_ends_the_handshake() -> None:
     """The tap ends it so when it knows the answer before the library does."""
     connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")))
@@ -146,6 +158,21 @@ async def test_attributes_of_a_connection_that_are_read() -> None:
     connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")), close_timeout=3.0)
     assert (connection.response, connection.request, connection.connection_exc) == (None, None, None)
     assert (connection.close_timeout, connection.connection_lost_waiter.done()) == (3.0, False)
+
+
+async def test_a_connection_whose_output_waits_is_paused_far_below_our_limit() -> None:
+    """The tap asks how much waits only then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")))
+        await connection.loop.create_connection(lambda: connection, *server.getsockname())
+        assert connection.transport.get_write_buffer_limits()[1] * 64 <= WRITE_LIMIT_BYTES
+        paused = [connection.paused]
+        while not connection.transport.get_write_buffer_size():
+            connection.transport.write(bytes(1 << 20))
+        paused.append(connection.paused)
+        assert paused == [False, True]
+        connection.transport.abort()
+        await connection.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import msgspec
 
 from tests.support.builders import event, loss, refused
 from wsmon.model.events import CloseBy, Event, Verdict
-from wsmon.model.verdict import Histories, History, LastMessages, judge
+from wsmon.model.verdict.history import Histories, History
+from wsmon.model.verdict.judge import judge
+from wsmon.model.verdict.last_words import LastMessages
 
 
 class VerdictHarness:

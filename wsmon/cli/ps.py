@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 def ps(as_json: bool) -> None:
     """List the recorders that run, with their stores and configurations, and what is wrong with them."""
     # Imported now: a shell that completes the options waits for this module.
+    import asyncio
+
     import msgspec
 
     from wsmon.cli.stores import recorders
@@ -46,6 +47,8 @@ def ps(as_json: bool) -> None:
 
 async def _states(found: Sequence[LockInfo]) -> list[str]:
     """Ask all recorders at once what is wrong with them; an empty text means that all is well."""
+    import asyncio
+
     return await asyncio.gather(*(_state(info) for info in found))
 
 

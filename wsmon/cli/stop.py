@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -65,6 +64,8 @@ def end_recorder(info: LockInfo, state_folder: Path | None = None) -> LossNote |
     Return what it could not keep; ``None`` where it kept everything. Raises ``WsmonError`` where it does not end within
     ``STOP_S``.
     """
+    import asyncio
+
     from wsmon.cli.stores import greeting
     from wsmon.control.client import command_once
 

@@ -6,9 +6,10 @@ upgrade and faults (engine/session.py). engine/dial.py makes the taps. ``recv()`
 
 This file holds all use of what websockets does not document; ``tests/integration/test_tap_contract.py`` checks it
 against the installed library. The answer to the upgrade request is read by engine/upgrade.py, and the library gets the
-headers of one that accepts. The byte stream is cut into frames here. Whole, uncompressed text and binary messages,
-nearly all there are, go straight to the listener; everything else goes frame by frame through the library, which keeps
-the rules of the upgrade, compression, fragments, control frames and every verdict on the errors of the peer.
+headers of one that accepts. The byte stream is cut into frames here. Whole text and binary messages, nearly all there
+are, go straight to the listener, compressed ones inflated by the decoder of the library's extension; everything else
+goes frame by frame through the library, which keeps the rules of the upgrade, fragments, control frames and every
+verdict on the errors of the peer.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, ProtocolError, TooManyFragments
+from websockets.exceptions import InvalidHandshake, PayloadTooBig, ProtocolError, TooManyFragments
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
 from websockets.frames import Frame, Opcode
@@ -66,6 +68,16 @@ DataOpcode = Literal["text", "binary"]
 
 # First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
+# The bit RSV1 of the first byte: a compressed message, where permessage-deflate was negotiated (RFC 7692, section 6)
+_RSV1 = 0x40
+_DEFLATED = 0x80 | _RSV1
+_DEFLATED_MESSAGES = _WHOLE_MESSAGES | {first | _RSV1: opcode for first, opcode in _WHOLE_MESSAGES.items()}
+# What ends a compressed message and is not sent (RFC 7692, section 7.2.1)
+_DEFLATE_TAIL = b"\x00\x00\xff\xff"
+# As the library: a longer message is not copied to put the tail behind it
+_TAIL_BELOW_BYTES = 2044
+# Compressed messages are reported together up to this size: a read of 64 KiB may hold 64 MiB of them
+_INFLATED_BYTES = 1024 * 1024
 # The first two bytes of the same frames but for the length: below 126 it is added, 126 says that 16 bits with it follow
 _SHORT_HEADS: dict[DataOpcode, int] = {"text": 0x8100, "binary": 0x8200}
 _MEDIUM = 126
@@ -182,6 +194,9 @@ class Tap(ClientConnection):
         # Size of the frame that the library is being given
         self._wire_size = 0
         self._fragments = Fragments()
+        # First bytes of the messages that do not go through the library, and what inflates the compressed ones of them
+        self._whole_messages = _WHOLE_MESSAGES
+        self._inflate: Callable[[bytes, int], bytes | None] = _leave_to_library
         # Frames that the library sends while it is being given one: an answer is reported after the frame it answers
         self._held: list[_Sent] | None = None
         # True while received bytes are processed: what the library sends meanwhile is written after all of them
@@ -301,8 +316,10 @@ class Tap(ClientConnection):
         self._chunk_bytes = len(data)
         self._call(self._receive, data)
         self._is_receiving = False
-        self.send_data()
-        if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
+        if self.protocol.writes:
+            self.send_data()
+        # Asking for the size takes as long as the rest; the transport asks for a pause long before the limit
+        if self.paused and self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
             self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
             self.transport.abort()
         if self._closing_bytes is not None:
@@ -343,6 +360,7 @@ class Tap(ClientConnection):
             super().process_event(event)
             if self.is_open:
                 self._use_whole_response()
+                self._use_deflate()
                 self._is_scanning = True
                 self._life.on_upgraded(self)
         elif event.opcode is Opcode.PING:
@@ -357,15 +375,12 @@ class Tap(ClientConnection):
     def _receive(self, data: bytes) -> None:
         if self._answer is not None:
             data = self._read_answer(self._answer, data)
-        if self._stray is not None:
+        if self._is_scanning:
+            self._scan(self._tail + data if self._tail else data)
+        elif self._stray is not None:
             self._read_stray(self._stray, data)
-        elif not self._is_scanning:
-            if data and self.upgrade is not None:
-                self._feed(data)
-        else:
-            if self._tail:
-                data, self._tail = self._tail + data, b""
-            self._scan(data)
+        elif data and self.upgrade is not None:
+            self._feed(data)
 
     def _read_answer(self, answer: UpgradeReader, data: bytes) -> bytes:
         """Give the library the response that switches protocols; return what follows it, which may be frames."""
@@ -405,6 +420,13 @@ class Tap(ClientConnection):
                 headers.set_insecure(name, value)
             self.response = Response(head.status, head.phrase, headers)
 
+    def _use_deflate(self) -> None:
+        """Inflate whole messages here, where ours is the only extension; without a limit the library does it."""
+        match self.protocol.extensions:
+            case [TapDeflate() as deflate] if self._limit_bytes:
+                self._whole_messages = _DEFLATED_MESSAGES
+                self._inflate = deflate.inflate
+
     def _read_stray(self, stray: StrayResponse, data: bytes) -> None:
         fault = stray.feed(data)
         if fault is not None:
@@ -417,45 +439,46 @@ class Tap(ClientConnection):
 
     def _scan(self, data: bytes) -> None:
         """Report whole messages, hand everything else to the library, keep an incomplete frame. The hot path."""
-        on_message = self._frames.on_message
         limit_bytes = self._limit_bytes
-        opcodes = _WHOLE_MESSAGES
+        opcodes = self._whole_messages
         parts = self._fragments.parts
-        at, end = min(self._owed_bytes, len(data)), len(data)
-        if at:
+        at, end = 0, len(data)
+        if self._owed_bytes:
+            at = min(self._owed_bytes, end)
             self._owed_bytes -= at
             self._feed(data[:at])
         while self._is_scanning and end - at >= 2:
-            opcode = opcodes.get(data[at])
+            first = data[at]
+            opcode = opcodes.get(first)
             if opcode is None and end - at < len(_HTTP) and _HTTP.startswith(data[at:]):
                 break
             length = data[at + 1]
             body = at + 2
             # Masked, which a server must not do: the library refuses it
             if length > 127:
-                self._hand_over(data, at, end)
-                return
+                at = self._hand_over(data, at, end)
+                break
             if length >= 126:
                 body += 2 if length == 126 else 8
                 if body > end:
                     # Not a frame at all: the library refuses it
-                    if data[at] & 0x0F not in _OPCODES:
-                        self._hand_over(data, at, end)
-                        return
+                    if first & 0x0F not in _OPCODES:
+                        at = self._hand_over(data, at, end)
                     break
                 length = int.from_bytes(data[at + 2 : body], "big")
             stop = body + length
             if opcode is not None and length <= limit_bytes and not parts:
                 if stop <= end:
-                    payload = data[body:stop]
-                    if stop < end:
-                        at = self._scan_run(data, stop, opcode, [payload], [stop - at])
+                    payload = data[body:stop] if first < _DEFLATED else self._inflate(data[body:stop], limit_bytes)
+                    if payload is not None:
+                        if stop < end:
+                            at = self._scan_run(data, stop, opcode, [payload], [stop - at])
+                            continue
+                        if payload.isascii() or opcode == "binary" or self._is_utf8(payload):
+                            self._frames.on_message(opcode, payload, stop - at, 1)
+                        at = stop
                         continue
-                    if payload.isascii() or opcode == "binary" or self._is_utf8(payload):
-                        on_message(opcode, payload, stop - at, 1)
-                    at = stop
-                    continue
-                if stop - at <= HOLD_BYTES:
+                elif stop - at <= HOLD_BYTES:
                     break
             at = self._hand_over(data, at, stop)
         self._tail = data[at:] if self._is_scanning else b""
@@ -463,12 +486,16 @@ class Tap(ClientConnection):
     def _scan_run(self, data: bytes, at: int, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> int:
         """Add the whole messages of this kind that follow, report all; return where the next frame begins.
 
-        A frame with a length of 64 bits, and one of fewer than 4 bytes at the end, are left to the caller.
+        A frame with a length of 64 bits, one of fewer than 4 bytes at the end, and one that cannot be inflated are left
+        to the caller.
         """
         limit_bytes = self._limit_bytes
+        inflate = self._inflate
         unpack_head, add_payload, add_size = _unpack_head, payloads.append, wire_sizes.append
         short = _SHORT_HEADS[opcode]
         medium = short + _MEDIUM
+        deflated_short, deflated_medium = short | _RSV1 << 8, medium | _RSV1 << 8
+        inflated_bytes = 0
         end = len(data)
         last = end - 4
         while at <= last:
@@ -478,6 +505,22 @@ class Tap(ClientConnection):
             elif short <= head < medium:
                 length = head - short
                 body = at + 2
+            elif deflated_short <= head <= deflated_medium and inflated_bytes < _INFLATED_BYTES:
+                body = at + 4
+                if head < deflated_medium:
+                    length = head - deflated_short
+                    body = at + 2
+                stop = body + length
+                if stop > end or length > limit_bytes:
+                    break
+                payload = inflate(data[body:stop], limit_bytes)
+                if payload is None:
+                    break
+                add_payload(payload)
+                add_size(stop - at)
+                inflated_bytes += len(payload)
+                at = stop
+                continue
             else:
                 break
             stop = body + length
@@ -619,6 +662,10 @@ class Tap(ClientConnection):
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
 
 
+def _leave_to_library(payload: bytes, limit_bytes: int) -> None:
+    """Inflate nothing: no extension that can be used here was negotiated."""
+
+
 def _count_utf8(payloads: list[bytes]) -> int:
     """Return how many texts, from the first one on, are valid UTF-8."""
     # No character can reach across the separator: a text is valid in the joined ones where it is by itself
@@ -661,23 +708,64 @@ class DeflateOffer(ClientPerMessageDeflateFactory):
         """Return the extension as negotiated; raises ``NegotiationError``."""
         name = "client_max_window_bits"
         if params.count((name, "8")) != 1:
-            return super().process_response_params(params, accepted_extensions)
+            return TapDeflate(super().process_response_params(params, accepted_extensions))
         wider = [(key, "9" if key == name else value) for key, value in params]
-        agreed = super().process_response_params(wider, accepted_extensions)
-        return _PlainSending(
-            remote_no_context_takeover=agreed.remote_no_context_takeover,
-            local_no_context_takeover=True,
-            remote_max_window_bits=agreed.remote_max_window_bits,
-            local_max_window_bits=agreed.local_max_window_bits,
+        return TapDeflate(super().process_response_params(wider, accepted_extensions), compresses=False)
+
+
+class TapDeflate(PerMessageDeflate):
+    """permessage-deflate whose messages are inflated by the tap where they are whole, and else by the library.
+
+    Both use one decoder, so that either goes on where the other stopped.
+    """
+
+    def __init__(self, agreed: PerMessageDeflate, *, compresses: bool = True) -> None:
+        """``compresses``: whether what we send is compressed."""
+        super().__init__(
+            agreed.remote_no_context_takeover,
+            agreed.local_no_context_takeover or not compresses,
+            agreed.remote_max_window_bits,
+            agreed.local_max_window_bits,
+            agreed.compress_settings,
         )
+        self._compresses = compresses
+        # Why a message could not be inflated; the library is given that message, and fails the connection for it
+        self._fault: ProtocolError | PayloadTooBig | None = None
 
+    def inflate(self, payload: bytes, limit_bytes: int) -> bytes | None:
+        """Return a whole message, as ``decode`` does; None where ``decode`` must be called, which refuses it."""
+        if self._fault is not None:
+            return None
+        if self.remote_no_context_takeover:
+            decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits)
+        else:
+            decoder = self.decoder
+        try:
+            if len(payload) < _TAIL_BELOW_BYTES:
+                message = decoder.decompress(payload + _DEFLATE_TAIL, limit_bytes)
+                is_whole = not decoder.unconsumed_tail
+            else:
+                message = decoder.decompress(payload, limit_bytes)
+                is_whole = not decoder.unconsumed_tail and not decoder.decompress(_DEFLATE_TAIL, 1)
+        except zlib.error as error:
+            self._fault = ProtocolError("decompression failed")
+            self._fault.__cause__ = error
+            return None
+        if is_whole:
+            return message
+        self._fault = PayloadTooBig(None, limit_bytes)
+        return None
 
-class _PlainSending(PerMessageDeflate):
-    """permessage-deflate that compresses nothing itself."""
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        """Return the frame inflated; raises ``ProtocolError`` or ``PayloadTooBig``."""
+        # The decoder has taken the message, and would not say the same of it again
+        if self._fault is not None:
+            raise self._fault
+        return super().decode(frame, max_size=max_size)
 
     def encode(self, frame: Frame) -> Frame:
-        """Return the frame as it is."""
-        return frame
+        """Return the frame compressed, or as it is where we send nothing compressed."""
+        return super().encode(frame) if self._compresses else frame
 
 
 class Connect(connect):

@@ -14,9 +14,8 @@ from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
 from wsmon.model.incident_kinds import Thresholds
 from wsmon.model.measures import sequence_numbers
-from wsmon.model.statuses import OPEN
-from wsmon.model.verdict import Histories, judge
-from wsmon.model.verdict.history import MAX_ENDS
+from wsmon.model.statuses import OPEN, SESSION_ENDS
+from wsmon.model.verdict.history import MAX_ENDS, Histories
 from wsmon.ports import CountingDetector, Detector
 from wsmon.store.bucket import ERRORS, MESSAGES_IN, MESSAGES_OUT, Bucket
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
@@ -173,8 +172,11 @@ class VerdictRunner:
             except sqlite3.Error as error:
                 # Earlier runs only add to verdicts: a disk that fails a read must not end the recording
                 _LOG.warning("verdicts on %s leave out earlier runs, which could not be read: %s", record.name, error)
-        if event.to_status is None or event.verdict is not None:
+        if event.to_status not in SESSION_ENDS or event.verdict is not None:
             return event
+        # Imported at the first end: a recorder should be ready soon.
+        from wsmon.model.verdict.judge import judge
+
         verdict = judge(event, self._histories.of(record.name), stream.last_messages)
         return event if verdict is None else msgspec.structs.replace(event, verdict=verdict)
 

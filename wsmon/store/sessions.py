@@ -13,7 +13,7 @@ from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
 from wsmon.model.ranges import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
-from wsmon.model.verdict import LastMessages
+from wsmon.model.verdict.last_words import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.validation import Id, Ns, checked

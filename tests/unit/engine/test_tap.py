@@ -127,8 +127,8 @@ def test_a_message_that_is_too_long_for_the_limit_ends_the_connection_after_thos
         ([b"before", b"\xff"], 1),
         ([b"b\xc3\xa9fore", b"\xe2\x82\xac", b"\xed\xa0\x80", b"after"], 2),
         # Half a character, which the next message continues
-        ([b"before", b"\xc3", b"\xa9"], 1),
-        ([b"\xe2\x82", b"\xac"], 0),
+        ([b"before", b"\xc3", b"\xa9 goes on"], 1),
+        ([b"\xe2\x82", b"\xac goes on"], 0),
     ],
 )
 def test_messages_before_an_invalid_one_are_reported_then_the_fault(payloads: list[bytes], reported: int) -> None:

@@ -69,13 +69,13 @@ def reason_kind(text: str) -> ReasonKind | None:
         return known
     kinds: list[ReasonKind] = []
     for clause in clauses:
-        if _WAITS.fullmatch(clause) or _NEUTRAL.fullmatch(clause):
+        if re.fullmatch(_WAITS, clause) or re.fullmatch(_NEUTRAL, clause):
             continue
         kind = _kind(clause)
         if kind is None:
             return None
         kinds.append(kind)
-    if not kinds and any(map(_BAN.fullmatch, clauses)):
+    if not kinds and any(re.fullmatch(_BAN, clause) for clause in clauses):
         kinds.append(ReasonKind.BANNED)
     return _common(kinds)
 
@@ -84,7 +84,7 @@ def asked_wait(text: str) -> str:
     """Return the time that a text asks to wait, as it has it, whatever else it says; empty where it names none."""
     if len(text) > _LONGEST:
         return ""
-    waits = filter(None, map(_WAITS.fullmatch, _clauses(text)))
+    waits = filter(None, (re.fullmatch(_WAITS, clause) for clause in _clauses(text)))
     return next((each for waiting in waits for each in waiting.groups() if each), "")
 
 
@@ -284,14 +284,16 @@ _BARRED_UNTIL: Final = re.compile(
 _OTHER_ADDRESS: Final = re.compile(
     r"\b(?:re-?connect|connect|re-?dial|dial|move|switch|use|go)\b[^.;!?]{0,40}?\b(wss?://\S{1,200})", re.IGNORECASE
 )
-_BAN: Final = re.compile(rf"{_US} {_IS}{_BAN_VERB} for {_SPAN}|{_BAN_VERB} for {_SPAN}|{_BAN_UNTIL}")
+# Not compiled when a recorder starts: these three take as long as all other patterns of verdicts together; ``re`` keeps
+# what it compiled
+_BAN: Final = rf"{_US} {_IS}{_BAN_VERB} for {_SPAN}|{_BAN_VERB} for {_SPAN}|{_BAN_UNTIL}"
 # Clauses that ask to wait, with the time as their group
-_WAITS: Final = re.compile(
+_WAITS: Final = (
     rf"{_US} {_IS}{_BAN_VERB} for ({_SPAN})|{_BAN_VERB} for ({_SPAN})|"
     rf"{_RETRY}{_AGAIN} (?:in|after|for) ({_SPAN})|retry after ({_SPAN})|please wait ({_SPAN})|wait ({_SPAN})"
 )
 # Clauses that go with any reason and say nothing of their own
-_NEUTRAL: Final = re.compile(
+_NEUTRAL: Final = (
     rf"quoted|{_N}|{_N} (?:connections|messages|requests|subscriptions|bytes|{_UNIT})|{_N} {_N}|"
     r"(?:error|err|fatal|fatal error|warning|info|notice|reason|code|status|sorry|hello|bye|goodbye|good bye|denied|"
     r"rejected|refused|closed|closing|disconnect|disconnected|disconnecting|disconnection|abort|aborted|failure|"

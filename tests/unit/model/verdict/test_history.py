@@ -7,8 +7,7 @@ import pytest
 from tests.support.builders import dialled, event, loss, usable
 from tests.support.verdicts import broken, silent
 from wsmon.model.events import Event, EventName
-from wsmon.model.verdict import Histories, History
-from wsmon.model.verdict.history import EndWay, way_of_end
+from wsmon.model.verdict.history import EndWay, Histories, History, way_of_end
 
 FEED = "deribit"
 

@@ -12,8 +12,9 @@ from tests.support.builders import dialled, event, loss, message, refused, stall
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
 from wsmon.model.ends import CODE_MEANINGS, code_meaning
 from wsmon.model.events import CloseBy, Event, Verdict
-from wsmon.model.verdict import History, judge
 from wsmon.model.verdict.close_codes import ANSWERS_STEP, CODE_ADVICE, advice_on_code
+from wsmon.model.verdict.history import History
+from wsmon.model.verdict.judge import judge
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"

@@ -7,8 +7,15 @@ import pytest
 
 from tests.support.builders import loss, message
 from wsmon.model.events import Event
-from wsmon.model.verdict import LastMessages, PeerMessage, peer_message
-from wsmon.model.verdict.last_words import KEPT_BYTES, read_last_words, refusal, unanswered_ping
+from wsmon.model.verdict.last_words import (
+    KEPT_BYTES,
+    LastMessages,
+    PeerMessage,
+    peer_message,
+    read_last_words,
+    refusal,
+    unanswered_ping,
+)
 
 
 def said(*texts: str, before_s: float = 0.1, sent_s: float | None = None) -> tuple[LastMessages, Event]:

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.builders import MONO_0_NS, SECOND_NS, loss
 from tests.support.verdicts import broken
-from wsmon.model.verdict import History
-from wsmon.model.verdict.history import Precursor
+from wsmon.model.verdict.history import History, Precursor
 from wsmon.model.verdict.own_pauses import find_own_pause
 
 
