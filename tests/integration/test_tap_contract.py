@@ -26,7 +26,8 @@ from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
-from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, WRITE_LIMIT_BYTES, Connect, DeflateOffer, Tap
+from wsmon.engine.deflate import DeflateOffer
+from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, WRITE_LIMIT_BYTES, Connect, Tap
 from wsmon.model.redact.masking import Sensitive
 
 

@@ -220,7 +220,6 @@ def broken(fault: str, compressor: Compressor) -> bytes:
     made: dict[str, Callable[[], bytes]] = {
         "bomb": lambda: frame(TEXT, compress(b"x" * 1_000_000), reserved=RSV1),
         "just too long": lambda: frame(BINARY, compress(b"x" * (LIMIT_BYTES + 1)), reserved=RSV1),
-        # The library refuses some of these: the end of the block is still to be read
         "as long as the limit": lambda: frame(BINARY, compress(b"x" * LIMIT_BYTES), reserved=RSV1),
         "not utf-8": lambda: frame(TEXT, compress(b"caf\xe9"), reserved=RSV1),
         "corrupt": lambda: frame(TEXT, b"\x07\xff\xff\xff", reserved=RSV1),

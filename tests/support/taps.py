@@ -10,7 +10,8 @@ from websockets.extensions import ClientExtensionFactory
 from websockets.uri import parse_uri
 
 from tests.support.engines import accepting
-from wsmon.engine.tap import DataOpcode, DeflateOffer, Tap
+from wsmon.engine.deflate import DeflateOffer
+from wsmon.engine.tap import DataOpcode, Tap
 from wsmon.model.events import Opcode as OpcodeName
 
 Heard: TypeAlias = tuple[object, ...]

@@ -21,9 +21,10 @@ from websockets.uri import WebSocketURI, parse_uri
 
 import wsmon
 from wsmon.config.specs import ConnectionSpec, RedirectPolicy, TlsSpec
+from wsmon.engine.deflate import DeflateOffer
 from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
-from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, DeflateOffer, FrameListener, Tap
+from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, FrameListener, Tap
 from wsmon.engine.upgrade import UpgradeRefusedError
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive

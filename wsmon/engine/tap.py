@@ -1,15 +1,15 @@
-"""Tap: the WebSocket connection whose frames go to listeners; the only use of websockets internals.
+"""Tap: the WebSocket connection whose frames go to listeners.
 
 In: the bytes of one socket, from asyncio (``data_received``), and what the session wants to send. Out: calls of a
 ``FrameListener`` for every frame (engine/frames.py makes events of them), and of a ``ConnectionListener`` for the
 upgrade and faults (engine/session.py). engine/dial.py makes the taps. ``recv()`` never returns on one.
 
-This file holds all use of what websockets does not document; ``tests/integration/test_tap_contract.py`` checks it
-against the installed library. The answer to the upgrade request is read by engine/upgrade.py, and the library gets the
-headers of one that accepts. The byte stream is cut into frames here. Whole text and binary messages, nearly all there
-are, go straight to the listener, compressed ones inflated by the decoder of the library's extension; everything else
-goes frame by frame through the library, which keeps the rules of the upgrade, fragments, control frames and every
-verdict on the errors of the peer.
+This file and engine/deflate.py hold all use of what websockets does not document;
+``tests/integration/test_tap_contract.py`` checks it against the installed library. The answer to the upgrade request is
+read by engine/upgrade.py, and the library gets the headers of one that accepts. The byte stream is cut into frames
+here. Whole text and binary messages, nearly all there are, go straight to the listener, compressed ones inflated by the
+decoder of the library's extension; everything else goes frame by frame through the library, which keeps the rules of
+the upgrade, fragments, control frames and every verdict on the errors of the peer.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, PayloadTooBig, ProtocolError, TooManyFragments
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
+from websockets.exceptions import InvalidHandshake, ProtocolError, TooManyFragments
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from wsmon.engine.deflate import TapDeflate
 from wsmon.engine.upgrade import (
     GRACE_S,
     BadUpgradeError,
@@ -72,10 +70,6 @@ _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
 _RSV1 = 0x40
 _DEFLATED = 0x80 | _RSV1
 _DEFLATED_MESSAGES = _WHOLE_MESSAGES | {first | _RSV1: opcode for first, opcode in _WHOLE_MESSAGES.items()}
-# What ends a compressed message and is not sent (RFC 7692, section 7.2.1)
-_DEFLATE_TAIL = b"\x00\x00\xff\xff"
-# As the library: a longer message is not copied to put the tail behind it
-_TAIL_BELOW_BYTES = 2044
 # Compressed messages are reported together up to this size: a read of 64 KiB may hold 64 MiB of them
 _INFLATED_BYTES = 1024 * 1024
 # The first two bytes of the same frames but for the length: below 126 it is added, 126 says that 16 bits with it follow
@@ -689,83 +683,6 @@ def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exc
     code, reason = malformed_close
     said = f" “{reason}”" if reason else ""
     return ProtocolError(f"it closed with {code}{said}, a code that no close frame may carry")
-
-
-class DeflateOffer(ClientPerMessageDeflateFactory):
-    """The library's offer of permessage-deflate, which also takes the smallest window for what we send.
-
-    A server may answer ``client_max_window_bits=8`` to the offer (RFC 7692, section 7.1.2.2), and zlib cannot compress
-    with it. Our messages go out uncompressed then, which section 6 allows for each message.
-    """
-
-    def __init__(self) -> None:
-        # As the library's own offer
-        super().__init__(compress_settings={"memLevel": 5})
-
-    def process_response_params(
-        self, params: Sequence[tuple[str, str | None]], accepted_extensions: Sequence[Extension]
-    ) -> PerMessageDeflate:
-        """Return the extension as negotiated; raises ``NegotiationError``."""
-        name = "client_max_window_bits"
-        if params.count((name, "8")) != 1:
-            return TapDeflate(super().process_response_params(params, accepted_extensions))
-        wider = [(key, "9" if key == name else value) for key, value in params]
-        return TapDeflate(super().process_response_params(wider, accepted_extensions), compresses=False)
-
-
-class TapDeflate(PerMessageDeflate):
-    """permessage-deflate whose messages are inflated by the tap where they are whole, and else by the library.
-
-    Both use one decoder, so that either goes on where the other stopped.
-    """
-
-    def __init__(self, agreed: PerMessageDeflate, *, compresses: bool = True) -> None:
-        """``compresses``: whether what we send is compressed."""
-        super().__init__(
-            agreed.remote_no_context_takeover,
-            agreed.local_no_context_takeover or not compresses,
-            agreed.remote_max_window_bits,
-            agreed.local_max_window_bits,
-            agreed.compress_settings,
-        )
-        self._compresses = compresses
-        # Why a message could not be inflated; the library is given that message, and fails the connection for it
-        self._fault: ProtocolError | PayloadTooBig | None = None
-
-    def inflate(self, payload: bytes, limit_bytes: int) -> bytes | None:
-        """Return a whole message, as ``decode`` does; None where ``decode`` must be called, which refuses it."""
-        if self._fault is not None:
-            return None
-        if self.remote_no_context_takeover:
-            decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits)
-        else:
-            decoder = self.decoder
-        try:
-            if len(payload) < _TAIL_BELOW_BYTES:
-                message = decoder.decompress(payload + _DEFLATE_TAIL, limit_bytes)
-                is_whole = not decoder.unconsumed_tail
-            else:
-                message = decoder.decompress(payload, limit_bytes)
-                is_whole = not decoder.unconsumed_tail and not decoder.decompress(_DEFLATE_TAIL, 1)
-        except zlib.error as error:
-            self._fault = ProtocolError("decompression failed")
-            self._fault.__cause__ = error
-            return None
-        if is_whole:
-            return message
-        self._fault = PayloadTooBig(None, limit_bytes)
-        return None
-
-    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
-        """Return the frame inflated; raises ``ProtocolError`` or ``PayloadTooBig``."""
-        # The decoder has taken the message, and would not say the same of it again
-        if self._fault is not None:
-            raise self._fault
-        return super().decode(frame, max_size=max_size)
-
-    def encode(self, frame: Frame) -> Frame:
-        """Return the frame compressed, or as it is where we send nothing compressed."""
-        return super().encode(frame) if self._compresses else frame
 
 
 class Connect(connect):
