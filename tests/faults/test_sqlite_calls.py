@@ -27,7 +27,9 @@ CALLS = times(12)
 # A call may fail again when it is repeated
 LONGEST_FAILURE = 3
 
-# What may end a writer: the marks of a run's end, when all events are stored
+# The writer looks whether another program wrote, and how often it does depends on the speed of threads
+LOOK = "PRAGMA data_version"
+# What may end a writer, and what it calls last, each once: the marks of a run's end, when all events are stored
 ENDS = (
     "BEGIN IMMEDIATE",
     "COMMIT",
@@ -44,14 +46,15 @@ class FailingConnection(sqlite3.Connection):
     """A connection that fails the calls that it is told to, and passes the others on."""
 
     calls: tuple[str, ...] = ()
-    """The statements since ``arm``, in their order."""
+    """The statements since ``arm``, in their order, without looks."""
     _failing: range = range(0)
     _code = 0
+    _fails_looks = False
     _is_armed = False
 
-    def arm(self, failing: range, code: int) -> None:
+    def arm(self, failing: range, code: int, *, fails_looks: bool) -> None:
         """Fail calls by their number from now on, the first of which is 1, with SQLite's primary result code."""
-        self._failing, self._code, self._is_armed = failing, code, True
+        self._failing, self._code, self._fails_looks, self._is_armed = failing, code, fails_looks, True
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Fail or execute."""
@@ -67,8 +70,12 @@ class FailingConnection(sqlite3.Connection):
         # What rolls back has nothing left to fail for
         if not self._is_armed or sql == "ROLLBACK":
             return
-        self.calls += (sql,)
-        if len(self.calls) in self._failing:
+        if sql == LOOK:
+            fails = self._fails_looks
+        else:
+            self.calls += (sql,)
+            fails = len(self.calls) in self._failing
+        if fails:
             error = sqlite3.OperationalError("injected")
             error.sqlite_errorcode = self._code
             raise error
@@ -107,13 +114,15 @@ class Recorded:
     tables: dict[str, list[tuple[SqlValue, ...]]]
 
 
-def record(template: Path, store: Path, failing: range = range(0), code: int = 0) -> Recorded:
+def record(
+    template: Path, store: Path, failing: range = range(0), code: int = 0, *, fails_looks: bool = False
+) -> Recorded:
     """Record the batches into a copy of an empty store."""
     shutil.copyfile(template, store)
     running = Running(store)
     connection = running.database.connection
     assert isinstance(connection, FailingConnection)
-    connection.arm(failing, code)
+    connection.arm(failing, code, fails_looks=fails_looks)
     running.writer.start()
     last_id = 0
     for batch in batches():
@@ -152,18 +161,24 @@ def test_whichever_call_fails_the_recording_is_the_same_or_its_end_is_told(
     expected = record(template, tmp_path / "expected.db")
     assert expected.failures == ()
     step = max(1, expected.calls // CALLS)
-    told = 0
     for number in range(1, expected.calls + 1, step):
         store = tmp_path / f"{number}.db"
-        found = record(template, store, range(number, number + 1 + number % LONGEST_FAILURE), code)
+        failing = range(number, number + 1 + number % LONGEST_FAILURE)
+        found = record(template, store, failing, code)
         if found.failures:
             (failure,) = found.failures
             assert isinstance(failure, StoreError)
             assert found.statements[-1].startswith(ENDS), found.statements
             # All events are there; only the marks of the end are not
             assert found.tables["event"] == expected.tables["event"]
-            told += 1
+            assert failing[-1] > expected.calls - len(ENDS)
         else:
             assert found.tables == expected.tables, (number, found.statements)
         store.unlink()
-    assert told <= len(ENDS)
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES.keys())
+def test_looks_for_other_programs_that_fail_change_nothing(template: Path, tmp_path: Path, code: int) -> None:
+    expected = record(template, tmp_path / "expected.db")
+    found = record(template, tmp_path / "found.db", code=code, fails_looks=True)
+    assert (found.failures, found.tables) == ((), expected.tables)
