@@ -267,9 +267,10 @@ def packed(value: Any) -> bytes:
 @given(documents)
 def test_a_document_in_messagepack_stays_one_and_keeps_everything_but_its_credentials(document: Any) -> None:
     small = st_shrunk(document)
-    redacted, _ = REDACTOR.payload(packed({"é\x80": small}))
-    assert CANARY.encode() not in redacted
-    msgspec.msgpack.decode(redacted)
+    for held in (small, [True, {"token": packed(small)}, small], {"token": msgspec.msgpack.Ext(7, CANARY.encode())}):
+        redacted, _ = REDACTOR.payload(packed({"é\x80": held, "type": "token", "token": f"a {CANARY} password"}))
+        assert CANARY.encode() not in redacted
+        assert msgspec.msgpack.decode(redacted).keys() == {"é\x80", "type", "token"}
 
 
 def st_shrunk(value: Any) -> Any:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from wsmon.model.redact.masking import ByteRange, StepBudget
-from wsmon.model.redact.msgpack_values import msgpack_value
+from wsmon.model.redact.msgpack_values import PackedMessage, msgpack_value
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range
 from wsmon.model.redact.siblings import named_value
@@ -75,16 +75,30 @@ def credential_ranges(
     strings: JsonStrings,
     *,
     is_text: bool,
+    is_original: bool,
 ) -> Iterator[ByteRange]:
     """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending).
 
-    Where the message is no text, keys of MessagePack count, too.
+    Where the message is no text, keys of MessagePack count, too; ``is_original`` where no escape was replaced in it.
     """
     meaning = rules.meaning
+    message = None if is_text else PackedMessage(text, budget, is_original=is_original)
     signatures: list[ValueKey] = []
-    done = covered = 0
+    done = covered = packed_end = 0
     for start, end in hits:
-        if start < done or start < covered:
+        if start < covered - _AFTER_REACH or start < packed_end:
+            continue
+        # A key of MessagePack may stand in what looks like one long key of a text
+        if message is not None and start >= covered:
+            packed = msgpack_value(message, start, end, rules.is_key)
+            if not budget.take(_VALUE_STEPS if packed else _WORD_STEPS):
+                yield budget.rest(start, text)
+                return
+            if packed:
+                covered = packed_end = packed.end
+                yield packed
+                continue
+        if start < done:
             continue
         # Most keys that only look like one of a credential: {"tokenId": …}
         if start and text[start - 1] == _QUOTE_BYTE and (plain := _PLAIN_KEY.match(text, end)):
@@ -97,14 +111,10 @@ def credential_ranges(
         if not budget.take(_WORD_STEPS):
             yield budget.rest(start, text)
             return
-        if not is_text and (found := msgpack_value(text, start, end, rules.is_key)):
-            if not budget.take(_VALUE_STEPS):
-                yield budget.rest(start, text)
-                return
-            covered = found.end
-            yield found
-            continue
         key = _key_around(text, start, end, done)
+        # What follows a value may be the value of a key that it ends with: "token: password: …"
+        if start < covered and (key is None or key.value_at < covered):
+            continue
         if key is None:
             # No word in the same long run of letters can be a key, except near its end
             run = _RUN.match(text, end)

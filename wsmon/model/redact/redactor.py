@@ -251,9 +251,14 @@ class Redactor:
         text = unescaped.text
         lowered = text.lower()
         strings = JsonStrings()
+        is_text = _is_text(text)
         yield from self._value_ranges(payload, budget)
         for ranges in (
-            credential_ranges(text, lowered, self._hits(lowered), self._rules, budget, strings, is_text=_is_text(text)),
+            credential_ranges(
+                *(text, lowered, self._hits(lowered), self._rules, budget, strings),
+                is_text=is_text,
+                is_original=unescaped.is_original,
+            ),
             values.url_ranges(text, self._rules.is_query, budget),
             shape_ranges(text, lowered, budget, strings),
             login_ranges(text, lowered, budget, strings),

@@ -17,7 +17,9 @@ def masked(text: str) -> str:
     as_bytes = text.encode()
     hits = [match.span() for match in re.finditer(rb"token|sig", as_bytes)]
     budget = StepBudget(len(as_bytes))
-    ranges = credential_ranges(as_bytes, as_bytes.lower(), hits, KeyRules(), budget, JsonStrings(), is_text=True)
+    ranges = credential_ranges(
+        *(as_bytes, as_bytes.lower(), hits, KeyRules(), budget, JsonStrings()), is_text=True, is_original=True
+    )
     return mask_ranges(as_bytes, ranges).decode()
 
 
@@ -41,6 +43,23 @@ def masked(text: str) -> str:
 )
 def test_a_value_is_masked_in_its_notation(text: str, expected: str) -> None:
     assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("token: token: abc", "token: [FILTERED] [FILTERED]"),
+        ("token: token : abc", "token: token [FILTERED] [FILTERED]"),
+        ("token: token = abc, x", "token: token [FILTERED] [FILTERED], x"),
+        ("token = token='abc'", "token = [FILTERED]'[FILTERED]'"),
+        ('token: "token": "abc"', 'token: "[FILTERED]": "[FILTERED]"'),
+        ('{"m":"token: token: abc","n":1}', '{"m":"token: [FILTERED] [FILTERED]","n":1}'),
+        ('{"token":"token","n":"a: b"}', '{"token":"[FILTERED]","n":"a: b"}'),
+    ],
+)
+def test_a_value_that_ends_with_a_key_has_the_value_of_that_key_behind_it(text: str, expected: str) -> None:
+    assert masked(text) == expected
+    assert masked(expected) == expected
 
 
 @pytest.mark.parametrize(

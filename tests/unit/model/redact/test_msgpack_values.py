@@ -24,6 +24,24 @@ MASK = b"\xaa[FILTERED]"
         (b"\x82\xa4type\xa5token\xa5token\xa3abc", b"\x82\xa4type\xa5token\xa5token" + MASK),
         (b"\x82\xa3sid\xa3abc\xa3pin\xcd\x04\xd2", b"\x82\xa3sid" + MASK + b"\xa3pin" + MASK),
         (b"\x81\xa5token\xda\xff\xffcut", b"\x81\xa5token" + MASK),
+        # A value that looks like the name of a credential
+        (b"\x82\xa8password\xabpassword123\xa1n\x01", b"\x82\xa8password" + MASK + b"\xa1n\x01"),
+        (b"\x82\xa5token\xc4\x08\x81\xa3pin\xa2xy\xa1n\x01", b"\x82\xa5token" + MASK + b"\xa1n\x01"),
+        # Extensions, of any and of fixed size
+        (b"\x82\xa5token\xc7\x06\x01secret\xa1n\x01", b"\x82\xa5token" + MASK + b"\xa1n\x01"),
+        (b"\x82\xa5token\xc8\x00\x06\x01secret\xa1n\x01", b"\x82\xa5token" + MASK + b"\xa1n\x01"),
+        (b"\x82\xa5token\xd6\x01four\xa1n\x01", b"\x82\xa5token" + MASK + b"\xa1n\x01"),
+        # A key as bytes
+        (b"\x82\xc4\x05token\xa3abc\xa1n\x01", b"\x82\xc4\x05token" + MASK + b"\xa1n\x01"),
+        # A key in words beyond ASCII
+        (b"\x82\xab\xc3\xa9_password\xa3abc\xa1n\x01", b"\x82\xab\xc3\xa9_password" + MASK + b"\xa1n\x01"),
+        # Behind "true", whose byte and the length of the key are a letter
+        (b"\x83\xa1n\xc3\xa5token\xa3abc\xa1n\x01", b"\x83\xa1n\xc3\xa5token" + MASK + b"\xa1n\x01"),
+        # Between two words that would be one long key of a text
+        (
+            b"\x82\xa9className\x81\xa5token\xa3abc\xa7tokenId\xa1:",
+            b"\x82\xa9className\x81\xa5token" + MASK + b"\xa7tokenId\xa1:",
+        ),
     ],
 )
 def test_a_value_is_masked_whole(message: bytes, expected: bytes) -> None:
@@ -38,9 +56,36 @@ def test_a_value_is_masked_whole(message: bytes, expected: bytes) -> None:
         b"\x81\xa7tokenId\xa3abc",
         b"\x81\xabhasPassword\xa3yes",
         b"\x91\xa5token",
+        # Texts about a credential
+        b"\x82\xa5error\xaewrong password\xa4code\xcd\x0f\xa1",
+        b"\x82\xa5error\xd9\x20the password is wrong, try again\xa4code\xcd\x0f\xa1",
+        b"\xde\x00\x03\xa1a\xdc\x00\x01\x01\xa1b\x81\xa1c\xdf\x00\x00\x00\x01\x01\x02\xa5error\xa8password",
+        # The same text as a value and as the key of nothing
+        b"\x82\xa4type\xa5token\xa5token\xc0",
     ],
 )
 def test_evidence_and_harmless_keys_stay(message: bytes) -> None:
+    assert Redactor().payload(message) == (message, False)
+
+
+@pytest.mark.parametrize("head", [b"\xd9", b"\xda\x00", b"\xdb\x00\x00\x00", b"\xc4", b"\xc5\x00", b"\xc7"])
+@pytest.mark.parametrize("text", ["\u0134 hasPassword: n", "\u00f1 password is wrong", "\u20b4token of a 20th"])
+def test_a_letter_in_a_text_is_no_length(head: bytes, text: str) -> None:
+    as_bytes = text.encode()
+    size = bytes([len(as_bytes)]) + (b"\x01" if head == b"\xc7" else b"")
+    message = b"\x83\xa1b\xcb" + bytes(8) + b"\xa1a" + head + size + as_bytes + b"\xa1n\xd9\x01\xff"
+    assert Redactor().payload(message) == (message, False)
+
+
+def test_the_length_of_a_long_text_is_no_length_of_a_key() -> None:
+    text = b'{"tokenId": "' + b"x" * 152 + b'"}'
+    message = b"\x81\xa1a\xc4" + bytes([len(text)]) + text
+    assert len(text) == 0xA7
+    assert Redactor().payload(message) == (message, False)
+
+
+def test_a_message_that_is_cut_in_a_number_stays() -> None:
+    message = b"\x82\xa1n\xcf\x00\xc3\xa5token"
     assert Redactor().payload(message) == (message, False)
 
 
