@@ -112,6 +112,14 @@ class Fold:
         """Whether there is something to commit."""
         return self.assigned_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
 
+    @property
+    def uncommitted(self) -> Sequence[tuple[int, Event | Block, int]]:
+        """The events and blocks that the next commit writes, by id, each with its (first) id and that of its source.
+
+        The list stays as it is when they are committed.
+        """
+        return self._rows.added
+
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int, thresholds: Thresholds = NO_THRESHOLDS) -> None:
         """Use the connections of a configuration, and the thresholds of detectors that it sets, from now on."""
         self._connections.configure(specs, now_ns)
@@ -283,6 +291,7 @@ class Fold:
             read.append(meta_text(event.meta))
             self._measure(event_id, event, event.meta, stream)
             has_value |= 16
+        self._rows.added.append((event_id, event, stream.id))
         messages = self._messages[has_value]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
@@ -467,15 +476,19 @@ class EventRows:
         # The same of blocks, where a text may be empty
         self._blocks: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SETS_OF_BLOCK_COLUMNS))
         self._others: dict[_HasValue, list[SqlValue]] = {}
+        # The events and blocks of all rows, in the order of their ids, each with its (first) id and that of its source
+        self.added: list[tuple[int, Event | Block, int]] = []
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
         """Add the row of any event."""
+        self.added.append((event_id, event, source_id))
         row = event_row(event_id, source_id, event)
         has_value = tuple(value is not None for value in row)
         self._others.setdefault(has_value, []).extend(compress(row, has_value))
 
     def add_block(self, first_id: int, source_id: int, block: Block) -> None:
         """Add the rows of a block whose payloads are kept; its first message has ``first_id``, the next ones follow."""
+        self.added.append((first_id, block, source_id))
         values: list[Iterable[SqlValue]] = [
             range(first_id, first_id + block.count),
             repeat(block.ts_ns),
@@ -512,6 +525,8 @@ class EventRows:
         for messages in (*self.messages, *self._blocks):
             messages.clear()
         self._others.clear()
+        # The caller of the fold may hold the list
+        self.added = []
 
 
 _MESSAGES = tuple(

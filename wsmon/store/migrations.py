@@ -23,6 +23,7 @@ from wsmon.store.schema import (
     META_OLDEST_ID,
     META_ROLLED_S,
     META_STORE_ID,
+    NO_INDEX,
     ROLLUP_METRIC,
     SEARCH_INDEX,
     SPANS,
@@ -106,6 +107,14 @@ def m007_connection_spec(tables: Tables) -> None:
     for statement in CONNECTION_SPEC:
         tables.conn.execute(statement)
     tables.conn.execute("PRAGMA user_version = 7")
+
+
+@MIGRATIONS()
+def m008_marks_of_exponents(tables: Tables) -> None:
+    """A search index with other marks: the recorder builds it anew from the oldest event on."""
+    for statement in NO_INDEX:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 8")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -13,11 +13,13 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 
 # PRAGMA user_version of the stores that are written: the number of migrations
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 # Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
 # First schema with connection.spec
 SPEC_VERSION = 7
+# First schema with the marks of wsmon.store.search.marks as they are now
+INDEX_VERSION = 8
 
 Level = Literal[1, 60, 600, 3600]
 # Seconds a rollup bucket lasts
@@ -347,7 +349,7 @@ TEN_MINUTES = (
     ("rollup_metric", "connection, metric", "sum(count), sum(sum), max(max), merged(hist)"),
 )
 
-# Of migration 6. wsmon.store.search.block_filter defines the marks
+# Of migration 6. wsmon.store.search.marks defines the marks
 SEARCH_INDEX = (
     """
     CREATE TABLE search_segment (     -- 64 blocks of adjacent events; what lies between two segments is not indexed
@@ -383,6 +385,9 @@ CONNECTION_SPEC = (
 # Read in place of the table where a store has an older schema
 CONNECTION_VIEW = f"CREATE TEMP VIEW connection AS SELECT *, {_SPEC} AS spec FROM main.connection"
 
+# Of migration 8: the index of before has other marks
+NO_INDEX = ("DELETE FROM search_segment", "DELETE FROM search_page")
+
 # What each version adds, with what its migration removes: for the comparison of a store with its version
 CREATED_BY: dict[int, tuple[str, ...]] = {
     1: TABLES,
@@ -392,4 +397,5 @@ CREATED_BY: dict[int, tuple[str, ...]] = {
     5: (ROLLUP_METRIC, "DROP TABLE rollup_hist", "DROP TABLE rollup_sum"),
     6: SEARCH_INDEX,
     7: CONNECTION_SPEC,
+    8: NO_INDEX,
 }

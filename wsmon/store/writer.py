@@ -27,7 +27,7 @@ from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database
 from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
-from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.search.skip_index import Committed, SearchIndexer
 from wsmon.store.tampering import StoreWatch, set_aside
 from wsmon.store.transactions import file_system_fault, primary_code, refusal, refusing, store_error
 
@@ -47,7 +47,7 @@ DETECT_GAP_S = 0.2
 INDEX_SLICE_S = 0.01
 # Pause between two slices while no event comes: indexing a store of millions of events takes a third of a core.
 INDEX_REST_S = 0.02
-# A batch of this many events is not followed by indexing: from 20,000 events a second on the index catches up later.
+# A batch of this many events is not followed by indexing what was never indexed: that goes on after the flood.
 INDEX_BELOW_EVENTS = 1_000
 
 _LOG = logging.getLogger("wsmon.store")
@@ -216,6 +216,7 @@ class Writer:
         self._fold.fold(farewell)
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
+            committed = self._fold.uncommitted
             notable = self._commit()
             self.committed_id = self._fold.assigned_id
             self._on_commit(self.committed_id)
@@ -223,6 +224,7 @@ class Writer:
                 self._on_notable(notable)
             if batch.events:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
+            self._feed_index(committed)
         self._in_hand = self._shed_in_hand = 0
 
     def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
@@ -358,8 +360,16 @@ class Writer:
         if pruned:
             self._record(Batch(list(pruned)))
 
+    def _feed_index(self, committed: Sequence[Committed]) -> None:
+        """Index what was just committed."""
+        try:
+            self._indexer.feed(committed)
+        except (StoreError, sqlite3.Error) as error:
+            # What was not indexed is read later
+            self._warning = str(error)
+
     def _index(self) -> None:
-        """Index committed events, a slice at a time, until an event comes or the next tick is due."""
+        """Index events of before, a slice at a time, until an event comes or the next tick is due."""
         mono_ns = self._clock.mono_ns
         tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
         try:

@@ -464,8 +464,21 @@ def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
     assert (told.name, told.meta, last.name) == ("self.pruned", {"events": 6, "up_to_id": 13}, "self.run.ended")
 
 
-def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_committed_is_indexed_at_once(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skip_index, "BLOCK_EVENTS", 2)
+    monkeypatch.setattr(writing, "INDEX_BELOW_EVENTS", 0)
+    running.emit(*[message("margin call")] * (3 * BLOCKS))
+    running.writer.start()
+    running.wait_for(3 * BLOCKS)
+    running.end()
+    assert stored(running.path, "SELECT first_id, last_id FROM search_segment") == [(1, 2 * BLOCKS)]
+
+
+def test_what_an_earlier_recorder_did_not_index_is_indexed_while_nothing_waits(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skip_index, "BLOCK_EVENTS", 2)
+    monkeypatch.setattr(SearchIndexer, "feed", lambda _self, _committed: None)
     indexed = threading.Event()
     index = SearchIndexer.index
 
@@ -483,7 +496,7 @@ def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monk
     assert stored(running.path, "SELECT first_id, last_id FROM search_segment") == [(1, 2 * BLOCKS)]
 
 
-def test_a_flood_is_recorded_and_not_indexed_meanwhile(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_before_is_indexed_during_a_flood(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "INDEX_BELOW_EVENTS", 3)
     asked: list[int] = []
 
@@ -502,14 +515,17 @@ def test_a_flood_is_recorded_and_not_indexed_meanwhile(running: Running, monkeyp
     assert len(stored_events(running.path)) == 11
 
 
-def test_a_store_that_takes_no_index_goes_on_recording(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["feed", "index"])
+def test_a_store_that_takes_no_index_goes_on_recording(
+    step: str, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried = threading.Event()
 
-    def index(_self: SearchIndexer, _last_id: int, _is_over: Callable[[], bool]) -> bool:
+    def fail(_self: SearchIndexer, *_arguments: object) -> bool:
         tried.set()
         raise StoreError("no space left")
 
-    monkeypatch.setattr(SearchIndexer, "index", index)
+    monkeypatch.setattr(SearchIndexer, step, fail)
     running.writer.start()
     running.emit(message())
     running.wait_for(1)

@@ -1,9 +1,4 @@
-"""Block filter and n-gram marks: which of 64 blocks of events can contain a match of a query.
-
-A block is marked with hashes of pieces of its texts. A text is cut into tokens (letters, digits, bytes beyond ASCII, in
-lower ASCII case). Of every run without digits each three bytes make a mark, of every token with a digit each four bytes
-at an even place. A needle anywhere in a text has its tokens inside tokens of that text, so none of its marks is missing
-there; other blocks may have them by chance.
+"""Block filter: which of 64 blocks of events can contain a match of a query, by their marks (``marks.py``).
 
 A block filter is a tree over marks and times, evaluated for 64 blocks at once as the bits of an integer. It passes
 every block with a match, and some without: the rows of passed blocks are read.
@@ -11,13 +6,11 @@ every block with a match, and some without: the rows of passed blocks are read.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
-from struct import Struct
 from typing import Protocol, TypeAlias, assert_never
+
+from wsmon.store.search.marks import piece_marks, run_marks, tokens_of
 
 # Of a segment: the bits of a mask
 BLOCKS = 64
@@ -130,114 +123,12 @@ def _only(filters: list[BlockFilter], joined: type[AllOf | AnyOf]) -> BlockFilte
     return filters[0] if len(filters) == 1 else joined(tuple(filters))
 
 
-# Masks of 64 bits in one row of search_page: they fill one page of 4 KiB
-SLOTS_A_PAGE = 504
-PAGES = 32
-# Marks of texts. The greatest prime that fits, so that every byte of a piece counts
-SLOTS = 16_127
-# The first slot beyond: no text has it by chance
-BACKSLASH_MARK = SLOTS
-RUN_BYTES = 3
-# Pieces with digits are longer than runs of letters: there are but a thousand groups of three digits
-PIECE_BYTES = 4
-# Cached runs: the words that every message has
-FEW_RUNS = 4_000
-
-_DIGITS = b"0123456789"
-_BACKSLASH = ord("\\")
-
-
-def _token_byte(byte: int) -> int:
-    char = chr(byte)
-    return byte if byte > 127 else ord(char.lower()) if char.isalnum() else ord(" ")
-
-
-# Folds case as ``casefold_utf8`` does, and puts blanks between tokens
-_TOKENS = bytes(_token_byte(byte) for byte in range(256))
-_LETTERS = bytes(ord(" ") if byte in _DIGITS else byte for byte in range(256))
-# number % SLOTS, without a Python frame for each number
-_SLOT_OF = SLOTS.__rmod__
-# Odd factors with bits all over, which spread the few numbers of sources and names
-_SPREADS = (0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D)
-_KIND_SOURCE, _KIND_NAME = range(2)
-
-
-def tokens_of(text: bytes) -> list[bytes]:
-    """Cut a text into folded tokens, with repetitions."""
-    return text.translate(_TOKENS).split()
-
-
-def text_marks(tokens: Set[bytes]) -> set[int]:
-    """The marks of the tokens of a block."""
-    marks = set(map(_SLOT_OF, _pieces(tokens, (0, 2))))
-    for run in set(b" ".join(tokens).translate(_LETTERS).split()):
-        if len(run) >= RUN_BYTES:
-            marks |= _run_marks(run)
-    return marks
-
-
 def needle_filter(needle: bytes) -> BlockFilter:
     """A filter for texts that contain these bytes, in any ASCII case."""
-    return all_of(_token_filter(token) for token in tokens_of(needle))
-
-
-def source_marks(source: int) -> frozenset[int]:
-    """The marks of the events of a source, by its id."""
-    return _marks_of(_KIND_SOURCE, source)
-
-
-def name_marks(name: int) -> frozenset[int]:
-    """The marks of the events with a name, by its code."""
-    return _marks_of(_KIND_NAME, name)
-
-
-def backslash_marks(texts: Iterable[bytes]) -> set[int]:
-    """The mark of texts with a backslash, which may escape characters of JSON; empty where no text has one."""
-    return {BACKSLASH_MARK} if any(_BACKSLASH in text for text in texts) else set()
+    return all_of(map(_token_filter, tokens_of(needle)))
 
 
 def _token_filter(token: bytes) -> BlockFilter:
-    runs = all_of(has_marks(*_run_marks(run)) for run in token.translate(_LETTERS).split())
-    if not any(digit in token for digit in _DIGITS):
-        return runs
-    at_even, at_odd = (has_marks(*map(_SLOT_OF, _pieces((token,), (first, first + 2)))) for first in (0, 1))
     # Where the needle's token begins inside a token of the text is unknown: at an even place, or at an odd one
-    return all_of((runs, any_of((at_even, at_odd))))
-
-
-def _pieces(tokens: Iterable[bytes], starts: tuple[int, ...]) -> Iterator[int]:
-    """Yield adjacent groups of four bytes as integers, from each of ``starts`` on, of the tokens with a digit.
-
-    Tokens of one length are unpacked with one format: a call for each token would cost twice as much.
-    """
-    by_length: defaultdict[int, list[bytes]] = defaultdict(list)
-    for token in tokens:
-        if not token.isalpha():
-            by_length[len(token)].append(token)
-    for length, alike in by_length.items():
-        joined = b"".join(alike)
-        for start in starts:
-            if length - start >= PIECE_BYTES:
-                yield from chain.from_iterable(_groups(length, start).iter_unpack(joined))
-
-
-@lru_cache(maxsize=256)
-def _groups(length: int, start: int) -> Struct:
-    count, left = divmod(length - start, PIECE_BYTES)
-    return Struct(f"<{start}x{count}I{left}x")
-
-
-@lru_cache(maxsize=FEW_RUNS)
-def _run_marks(run: bytes) -> frozenset[int]:
-    return frozenset(
-        int.from_bytes(run[at : at + RUN_BYTES], "little") % SLOTS for at in range(len(run) - RUN_BYTES + 1)
-    )
-
-
-@lru_cache(maxsize=FEW_RUNS)
-def _marks_of(kind: int, number: int) -> frozenset[int]:
-    """Several slots, far apart: texts of a block may have one of them by chance, hardly all."""
-    return frozenset((number * 2 + kind + 1) * factor % (1 << 32) % SLOTS for factor in _SPREADS)
-
-
-assert BACKSLASH_MARK < SLOTS_A_PAGE * PAGES
+    pieces = any_of(has_marks(*piece_marks(token, first)) for first in (0, 1))
+    return all_of((has_marks(*run_marks(token)), pieces))

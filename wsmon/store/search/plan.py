@@ -35,17 +35,14 @@ from wsmon.query.regex_literals import required_texts
 from wsmon.store.codec import CONNECTION_GROUP, NAME_CODES
 from wsmon.store.search.block_filter import (
     ANY_BLOCK,
-    BACKSLASH_MARK,
     BlockFilter,
     InPeriod,
     all_of,
     any_of,
     has_marks,
-    name_marks,
     needle_filter,
-    source_marks,
-    tokens_of,
 )
+from wsmon.store.search.marks import BACKSLASH_MARK, name_marks, source_marks, tokens_of
 from wsmon.store.search.skip_index import TEXT_COLUMNS
 from wsmon.store.search.sql import RECORDER_ID, Number, Sql, decided_names, number_fits, text_fits
 

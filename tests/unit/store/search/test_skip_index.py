@@ -17,6 +17,7 @@ from tests.support.recordings import FixedClock, recorded
 from tests.support.stores import Recording, as_schema_6, recording, stored
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
+from wsmon.model.events import Event
 from wsmon.store import pages
 from wsmon.store import retention as pruning
 from wsmon.store.database import open_for_writing
@@ -99,7 +100,7 @@ def test_a_block_with_many_tokens_ends_early(run: Recording, monkeypatch: pytest
     monkeypatch.setattr(skip_index, "STEP_EVENTS", 1)
     run.commit(*[message("one two three")] * 6)
     index(run, 6)
-    assert [(first, last) for first, last, *_ in segments(run)] == [(1, BLOCKS)]
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, BLOCKS), (BLOCKS + 1, 2 * BLOCKS)]
 
 
 def test_ids_with_holes_are_indexed_as_they_are(run: Recording) -> None:
@@ -150,6 +151,66 @@ def test_an_index_that_fell_behind_retention_goes_on_with_what_is_kept(
     assert [(first, last) for first, last, *_ in segments(run)] == [(21, 32), (33, 44)]
 
 
+def feed(run: Recording, indexer: SearchIndexer, *events: Event) -> None:
+    run.fold.fold(events)
+    committed = run.fold.uncommitted
+    run.write()
+    indexer.feed(committed)
+
+
+def test_what_is_handed_over_is_indexed_without_a_look_at_the_table(run: Recording) -> None:
+    indexer = SearchIndexer(run.database.connection, run.path)
+    run.fold.fold([message("margin call" if n == 6 else "fine", after_s=n) for n in range(SEGMENT + 1)])
+    committed = run.fold.uncommitted
+    run.write()
+    run.rows("DELETE FROM event")
+    indexer.feed(committed)
+    assert segments(run) == [(1, 12, 0, 11 * SECOND_NS)]
+    assert where(run, "margin", last_id=12) == [(5, 8)]
+
+
+def test_the_few_events_before_what_is_handed_over_are_read(run: Recording) -> None:
+    run.commit(*[message("fine")] * (SEGMENT - 1))
+    feed(run, SearchIndexer(run.database.connection, run.path), *[message("margin call")] * (SEGMENT + 1))
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (13, 24)]
+    assert where(run, "margin", last_id=24) == [(9, 24)]
+
+
+def test_many_events_before_what_is_handed_over_are_read_in_slices(run: Recording) -> None:
+    run.commit(*[message("margin call")] * (2 * SEGMENT + 5))
+    indexer = SearchIndexer(run.database.connection, run.path)
+    feed(run, indexer, *[message("fine")] * (SEGMENT + 1))
+    assert [(first, last) for first, last, *_ in segments(run)] == [(30, 41)]
+    last_id = run.fold.assigned_id
+    assert [indexer.index(last_id, lambda: True) for _ in range(8)] == [True] * 7 + [False]
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (13, 24), (25, 29), (30, 41)]
+    feed(run, indexer, *[message("fine")] * SEGMENT)
+    assert [first for first, *_ in segments(run)][4:] == [42]
+
+
+def test_what_an_earlier_recorder_left_out_between_segments_is_read(run: Recording) -> None:
+    run.commit(*[message("margin call")] * (2 * SEGMENT))
+    feed(run, SearchIndexer(run.database.connection, run.path), *[message("fine")] * SEGMENT)
+    run.rows("DELETE FROM search_segment WHERE first_id < 25")
+    index(run, 3 * SEGMENT)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (13, 24), (25, 36)]
+
+
+def test_what_is_handed_over_while_the_disk_takes_nothing_is_indexed_later(run: Recording) -> None:
+    indexer = SearchIndexer(run.database.connection, run.path)
+    for _ in range(4):
+        run.fold.fold([message("margin call")] * SEGMENT)
+        committed = run.fold.uncommitted
+        run.write()
+        run.rows("PRAGMA query_only = ON")
+        with pytest.raises(StoreError):
+            indexer.feed(committed)
+        run.rows("PRAGMA query_only = OFF")
+    feed(run, indexer, *[message("fine")] * SEGMENT)
+    indexer.index(run.fold.assigned_id, lambda: False)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(n + 1, n + 12) for n in range(0, 60, 12)]
+
+
 def test_secrets_that_were_masked_are_in_no_mark(tmp_path: Path) -> None:
     path = recorded(tmp_path / "store.db", [message('{"token":"[redacted]"}', redacted=True)] * SEGMENT)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -168,6 +229,14 @@ def version_5(path: Path) -> Path:
         connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
     return path
+
+
+def test_an_index_with_marks_of_before_is_not_asked(run: Recording) -> None:
+    run.commit(*[message("fine")] * SEGMENT)
+    index(run, SEGMENT)
+    assert SkipIndex(run.database.connection).exists
+    run.rows("PRAGMA user_version = 7")
+    assert not SkipIndex(run.database.connection).exists
 
 
 def test_a_store_of_before_is_read_as_it_is_and_searched_through(tmp_path: Path) -> None:

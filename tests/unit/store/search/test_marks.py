@@ -6,20 +6,29 @@ import random
 
 import pytest
 
-from wsmon.store.search.block_filter import (
-    ANY_BLOCK,
+from wsmon.store.search.block_filter import ANY_BLOCK, matching_blocks, needle_filter
+from wsmon.store.search.marks import (
     BACKSLASH_MARK,
+    EXPONENT_MARK,
+    PAGES,
     SLOTS,
-    backslash_marks,
-    matching_blocks,
+    SLOTS_A_PAGE,
+    PythonTextMarks,
     name_marks,
-    needle_filter,
     source_marks,
-    text_marks,
     tokens_of,
 )
 
 TEXT = b'{"type":"Trade","symbol":"BTC-USD","seq":1048576,"id":"9f0c2d1e8b7a6543","who":"J\xc3\xb6rg"}'
+
+
+def marks_of(*texts: bytes) -> set[int]:
+    """The marks of a block with these texts."""
+    marks = PythonTextMarks()
+    marks.add([text.decode("utf-8", "surrogateescape") for text in texts])
+    lane = bytearray(SLOTS_A_PAGE * PAGES)
+    marks.take(lane, 1)
+    return {mark for mark, bits in enumerate(lane) if bits}
 
 
 class OneBlock:
@@ -28,7 +37,7 @@ class OneBlock:
     first_ns = last_ns = 0
 
     def __init__(self, text: bytes) -> None:
-        self._marks = text_marks(set(tokens_of(text)))
+        self._marks = marks_of(text)
 
     def mask(self, mark: int) -> int:
         return int(mark in self._marks)
@@ -68,9 +77,26 @@ def test_short_pieces_tell_nothing(needle: bytes) -> None:
     assert needle_filter(needle) == ANY_BLOCK
 
 
-def test_a_backslash_has_a_mark_that_no_text_has() -> None:
-    assert (backslash_marks([b"a", b"b\\u0061"]), backslash_marks([b"a", b"b"])) == ({BACKSLASH_MARK}, set())
-    assert BACKSLASH_MARK == SLOTS  # every other mark is below
+@pytest.mark.parametrize(
+    ("texts", "marks"),
+    [
+        ((b"a", b"b"), set()),
+        ((b"a", b"b\\u0061"), {BACKSLASH_MARK}),
+        ((b"1e3",), {EXPONENT_MARK}),
+        ((b"a", b'{"x":-1.5E+3}'), {EXPONENT_MARK}),
+        ((b"[0,\t1e-9]",), {EXPONENT_MARK}),
+        ((b'{"x":"1e3"}', b'{"e":1}', b"1e", b"3", b"7-1e3", b"a1e3", b"x:.5e3"), set()),
+    ],
+)
+def test_backslashes_and_exponents_have_marks_that_no_text_has(texts: tuple[bytes, ...], marks: set[int]) -> None:
+    assert {mark for mark in marks_of(*texts) if mark >= SLOTS} == marks
+
+
+def test_marks_count_distinct_tokens_until_they_are_taken() -> None:
+    marks = PythonTextMarks()
+    assert [marks.add(["one two", "ONE"]), marks.add(["two three"])] == [2, 3]
+    marks.take(bytearray(SLOTS_A_PAGE * PAGES), 1)
+    assert marks.add(["one"]) == 1
 
 
 def test_sources_and_names_have_marks_of_their_own() -> None:
@@ -81,5 +107,5 @@ def test_sources_and_names_have_marks_of_their_own() -> None:
 
 
 def test_marks_do_not_change_since_stores_hold_them() -> None:
-    assert sorted(text_marks({b"trade", b"seq42", b"12345"})) == [0, 509, 6032, 9809, 13119, 14857]
-    assert (sorted(source_marks(7)), sorted(name_marks(20))) == ([8974, 9417, 10012], [285, 3750, 8721])
+    assert sorted(marks_of(b"trade seq42", b"12345")) == [4368, 5258, 6336, 7101, 8679, 8950]
+    assert (sorted(source_marks(7)), sorted(name_marks(20))) == ([2097, 8920, 9022], [8815, 12366, 15245])
