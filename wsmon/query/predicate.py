@@ -155,9 +155,14 @@ def _json_predicate(item: Item) -> Callable[[object], bool]:
             return partial(_is_inside, item)
         case Glob(pattern) if pattern == ANY:
             return lambda _value: True
-        case Exact(text) if _NUMERIC.fullmatch(text):
-            return partial(_is_number, item, float(text))
+        case Exact(text) if is_number(text):
+            return partial(_equals, item, float(text))
     return partial(_reads_as, item)
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text of a query is compared with numbers of JSON as a number."""
+    return _NUMERIC.fullmatch(text) is not None
 
 
 def _is_inside(wanted: Range, value: object) -> bool:
@@ -170,7 +175,7 @@ def _is_inside(wanted: Range, value: object) -> bool:
     return bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
 
 
-def _is_number(item: Exact, wanted: float, value: object) -> bool:
+def _equals(item: Exact, wanted: float, value: object) -> bool:
     return value == wanted if type(value) is float or type(value) is int else _reads_as(item, value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import assert_never
 
 from wsmon.model.events import EVENT_NAMES, EventName
@@ -30,7 +31,7 @@ from wsmon.query.ast import (
     Word,
 )
 from wsmon.query.fields import WORD_PLACES
-from wsmon.query.predicate import casefold_utf8, item_fits, utf8
+from wsmon.query.predicate import casefold_utf8, is_number, item_fits, utf8
 from wsmon.query.regex_literals import required_texts
 from wsmon.store.codec import CONNECTION_GROUP, NAME_CODES
 from wsmon.store.search.block_filter import (
@@ -42,7 +43,7 @@ from wsmon.store.search.block_filter import (
     has_marks,
     needle_filter,
 )
-from wsmon.store.search.marks import BACKSLASH_MARK, name_marks, source_marks, tokens_of
+from wsmon.store.search.marks import BACKSLASH_MARK, EXPONENT_MARK, name_marks, source_marks, tokens_of
 from wsmon.store.search.skip_index import TEXT_COLUMNS
 from wsmon.store.search.sql import RECORDER_ID, Number, Sql, decided_names, number_fits, text_fits
 
@@ -59,6 +60,8 @@ _OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
 _GLOB_SIGNS = str.maketrans("*?", "  ")
 _OF_NUMBERS = frozenset(b"0123456789e")
 _NULL = b"null"
+# Decimal digits that a floating-point number always holds
+_SURE_DIGITS = 15
 assert _TEXT_COLUMNS | {"connection", "name"} >= WORD_PLACES.keys()
 
 
@@ -142,6 +145,8 @@ def _path(term: PathTerm) -> BlockFilter:
 def _json_value(item: Item) -> BlockFilter:
     """The payload contains texts as they are; numbers and ``null`` may be spelled otherwise than in the query."""
     match item:
+        case Exact(text) if is_number(text):
+            return _json_number(text)
         case Exact(text) | Contains(text):
             wanted = casefold_utf8(text)
         case Glob(pattern):
@@ -154,6 +159,23 @@ def _json_value(item: Item) -> BlockFilter:
         return ANY_BLOCK
     certain = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
     return all_of(map(needle_filter, certain))
+
+
+def _json_number(text: str) -> BlockFilter:
+    """A filter for payloads with a number, however it is spelled, or with a string that reads as this text.
+
+    A spelling without an exponent begins with the digits of the number; what follows is zeros, or digits after the
+    fifteenth, which a floating-point number does not hold. Or it is less by so little that the same number is read:
+    then its digits are those of the number less one at the fifteenth digit, with nines between.
+    """
+    number = Decimal(text)
+    digits = len(number.normalize().as_tuple().digits)
+    if not number or digits > _SURE_DIGITS or abs(number.adjusted()) >= _SURE_DIGITS:
+        return ANY_BLOCK
+    # Exact: the digits fit into the precision
+    below = abs(number) - Decimal((0, (1,), number.adjusted() - _SURE_DIGITS + 1))
+    spellings = dict.fromkeys((text.lower(), f"{abs(number.normalize()):f}", f"{below:f}"))
+    return any_of((has_marks(EXPONENT_MARK), *(needle_filter(spelling.encode()) for spelling in spellings)))
 
 
 _TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}

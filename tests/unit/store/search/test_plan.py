@@ -19,7 +19,7 @@ from wsmon.store.search.block_filter import (
     has_marks,
     needle_filter,
 )
-from wsmon.store.search.marks import BACKSLASH_MARK, name_marks, source_marks
+from wsmon.store.search.marks import BACKSLASH_MARK, EXPONENT_MARK, name_marks, source_marks
 from wsmon.store.search.plan import compile_block_filter
 
 REJECTED, MARGIN = needle_filter(b"rejected"), needle_filter(b"margin")
@@ -70,6 +70,30 @@ def block_filter(text: str) -> BlockFilter:
 )
 def test_block_filters(text: str, expected: BlockFilter) -> None:
     assert block_filter(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "spellings"),
+    [
+        ("1234567", ("1234567", "1234566.99999999")),
+        ("999777555", ("999777555", "999777554.999999")),
+        ("-999777555.0", ("-999777555.0", "999777555", "999777554.999999")),
+        ("9.99777555E8", ("9.99777555e8", "999777555", "999777554.999999")),
+        ("97120.55", ("97120.55", "97120.5499999999")),
+        ("100000", ("100000", "99999.9999999999")),
+        ("0.12345", ("0.12345", "0.123449999999999")),
+        ("123456789012345", ("123456789012345", "123456789012344")),
+    ],
+)
+def test_a_number_at_a_path_is_where_one_of_its_spellings_is(number: str, spellings: tuple[str, ...]) -> None:
+    spelled = (needle_filter(spelling.encode()) for spelling in spellings)
+    value = any_of((has_marks(EXPONENT_MARK), *spelled))
+    assert block_filter(f"$.status={number}") == any_of((ESCAPED, all_of((needle_filter(b"status"), value))))
+
+
+@pytest.mark.parametrize("number", ["0", "0.0", "1e-400", "1234567890123456", "1e15", "1e-15", "777"])
+def test_a_number_that_may_be_spelled_in_any_way_is_not_asked_for(number: str) -> None:
+    assert block_filter(f"$.status={number}") == any_of((ESCAPED, needle_filter(b"status")))
 
 
 def test_a_word_of_event_names_is_where_they_are() -> None:
