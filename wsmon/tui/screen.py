@@ -202,11 +202,12 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             return
         self._queries.follow_bounds(self._snapshot.bounds)
         if (timeline := self.pane_in_sight(TimelinePane)) is not None:
-            self._queries.ask_timeline(timeline, is_urgent=is_urgent)
+            self._queries.ask_timeline(timeline, self._snapshot, is_urgent=is_urgent)
         if (statistics := self.pane_in_sight(StatisticsPane)) is not None:
             current = self.panes.connections.current
             name = current.name if current is not None else ""
-            self._queries.ask_statistics(statistics, name, partial(self._show_statistics, statistics, name))
+            deliver = partial(self._show_statistics, statistics, name)
+            self._queries.ask_statistics(statistics, name, self._snapshot, deliver, is_urgent=is_urgent)
 
     def show_event(self, event: Event | None) -> None:
         """Show an event in the detail, if that is in sight; None while the log follows."""

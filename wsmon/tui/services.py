@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsmon.model.ranges import StoreBounds
-from wsmon.model.snapshot import Health
+from wsmon.model.snapshot import Health, Snapshot
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.actions import Keymap
@@ -26,6 +27,8 @@ from wsmon.tui.terminal.pacing import OutputPacer
 REST = 10
 # A timeline query without an answer for this long counts as failed, and the next is sent.
 TIMEOUT_NS = 10_000_000_000
+# Statistics that only the time changes are read this seldom: of a large store they take a tenth of a second.
+QUIET_NS = 10_000_000_000
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
@@ -61,6 +64,26 @@ class ScreenServices:
         return self.control.health if self.control is not None else None
 
 
+class _Question(NamedTuple):
+    """What an answer of the store depends on, beside the time."""
+
+    asked: object
+    """What the pane asks for."""
+    snapshot: Snapshot
+    """The one that is shown: there is another one whenever something was recorded."""
+    is_recorded: bool
+    """Whether a recorder answers: what is open lasts until now then."""
+
+    def is_same(self, other: _Question | None) -> bool:
+        """Whether the store has the same answer to both."""
+        return (
+            other is not None
+            and self.snapshot is other.snapshot
+            and self.is_recorded == other.is_recorded
+            and self.asked == other.asked
+        )
+
+
 class PaneQueries:
     """Sends the queries of panes to the worker: one of each kind at a time, where a newer one replaces the older."""
 
@@ -93,6 +116,13 @@ class PaneQueries:
         """Monotonic time of the timeline's query under way; None = there is none."""
         self._timeline_due_ns = 0
         """Monotonic time before which no query of the timeline is sent, unless it is urgent."""
+        self._timeline_question: _Question | None = None
+        """The one whose answer the timeline shows."""
+        self._statistics_question: _Question | None = None
+        self._statistics_answer: StatisticsAnswer | None = None
+        """The newest answer, to that question."""
+        self._statistics_read_ns = 0
+        """Monotonic time of its query."""
 
     def follow_bounds(self, bounds: StoreBounds) -> None:
         """Query the start of the run, the time of the newest event and the period recorded, where ``bounds`` differ."""
@@ -112,10 +142,11 @@ class PaneQueries:
             self._oldest_id = bounds.oldest_id
             worker.submit("period", lambda view: view.period(), self._set_recorded)
 
-    def ask_timeline(self, pane: TimelinePane, *, is_urgent: bool) -> None:
+    def ask_timeline(self, pane: TimelinePane, snapshot: Snapshot, *, is_urgent: bool) -> None:
         """Query what the timeline shows: at once if urgent, else as often as the cost of its answers allows.
 
-        A query under way is not replaced by one that is not urgent: a slow one would never be answered.
+        Nothing is queried where nothing was recorded since ``snapshot`` was shown, and the period is the same. A query
+        under way is not replaced by one that is not urgent: a slow one would never be answered.
         """
         if not self._is_period_read:
             return
@@ -126,26 +157,51 @@ class PaneQueries:
             return
         if not is_urgent and began_ns < self._timeline_due_ns:
             return
-        self._timeline_sent_ns = began_ns
         bounds = TimeBounds(
             self._shown_ns(), self._recorded[0], self._run_ns, self._services.clock.wall_ns(), self._recorded[1]
         )
+        request = pane.request(bounds)
+        question = _Question(request, snapshot, self._recorder.is_on)
+        if not is_urgent and question.is_same(self._timeline_question):
+            pane.pass_time(bounds)
+            return
+        self._timeline_sent_ns = began_ns
 
         def deliver(answer: TimelineAnswer) -> None:
-            self._timeline_sent_ns = None
+            self._timeline_sent_ns, self._timeline_question = None, question
             self._timeline_due_ns = began_ns + (self._services.clock.mono_ns() - began_ns) * REST
             self._recorded = answer.recorded
             pane.show(answer, bounds)
 
-        self._services.worker.submit("timeline", pane.request(bounds).read, deliver)
+        self._services.worker.submit("timeline", request.read, deliver)
 
-    def ask_statistics(self, pane: StatisticsPane, current: str, deliver: Callable[[StatisticsAnswer], None]) -> None:
-        """Query statistics of all connections, and the trends of ``current`` and of the one beside it."""
+    def ask_statistics(
+        self,
+        pane: StatisticsPane,
+        current: str,
+        snapshot: Snapshot,
+        deliver: Callable[[StatisticsAnswer], None],
+        *,
+        is_urgent: bool,
+    ) -> None:
+        """Query statistics of all connections, and the trends of ``current`` and of the one beside it.
+
+        Where nothing was recorded since ``snapshot`` was shown, the answer that is known is delivered: only the time
+        changes it, and only while a recorder runs.
+        """
         if not self._is_period_read:
             return
-        now_ns, buckets = self._shown_ns(), pane.buckets
+        now_ns, buckets, began_ns = self._shown_ns(), pane.buckets, self._services.clock.mono_ns()
         since_ns = pane.selection.since_ns(now_ns, self._recorded[0])
         names = [name for name in (current, pane.selection.beside) if name]
+        question = _Question((pane.selection, current, buckets), snapshot, self._recorder.is_on)
+        known = self._statistics_answer
+        if known is not None and not is_urgent and question.is_same(self._statistics_question):
+            if not question.is_recorded:
+                return
+            if began_ns - self._statistics_read_ns < QUIET_NS:
+                deliver(known)
+                return
 
         def read(view: StoreView) -> StatisticsAnswer:
             statistics = view.statistics(since_ns, None)
@@ -153,7 +209,12 @@ class PaneQueries:
             trends = tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names)
             return StatisticsAnswer(statistics, trends)
 
-        self._services.worker.submit("statistics", read, deliver)
+        def note(answer: StatisticsAnswer) -> None:
+            self._statistics_question, self._statistics_answer = question, answer
+            self._statistics_read_ns = began_ns
+            deliver(answer)
+
+        self._services.worker.submit("statistics", read, note)
 
     def _set_newest(self, newest_id: int, at_ns: int) -> None:
         if at_ns:

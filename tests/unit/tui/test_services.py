@@ -1,8 +1,9 @@
-"""PaneQueries: the timeline is queried at once for a key, seldom where answers are slow, never twice."""
+"""PaneQueries: queried at once for a key, seldom where answers are slow, never twice, not where nothing is new."""
 
 from __future__ import annotations
 
 import threading
+from copy import copy
 from typing import Any
 
 import pytest
@@ -93,11 +94,55 @@ async def test_a_second_that_passes_asks_only_as_often_as_the_answers_allow() ->
         await pilot.pause()
         assert view.asked == asked
         on.clock.advance(5)
+        on.screen.show(copy(on.screen.snapshot))
         on.screen.tick()
         await until(pilot, lambda: view.asked == asked + 1)
         await pilot.press("less_than_sign")
         await until(pilot, lambda: view.asked > asked + 1)
         await until(pilot, lambda: not pane.is_waiting)
+
+
+async def test_where_nothing_was_recorded_nothing_is_asked_again() -> None:
+    on, view = slow_stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await shown(on, pilot)
+        await pilot.press("2", "0")
+        await until(pilot, lambda: view.asked > 1)
+        await until(pilot, lambda: not pane.is_waiting)
+        on.screen.tick()
+        await pilot.pause()
+        asked = view.asked
+        on.screen.tick()
+        on.screen.tick()
+        await pilot.pause()
+        assert view.asked == asked
+        on.screen.show(copy(on.screen.snapshot))
+        on.screen.tick()
+        await until(pilot, lambda: view.asked == asked + 1)
+
+
+async def test_statistics_that_only_the_time_changes_are_asked_for_every_ten_seconds() -> None:
+    on = stage()
+
+    def asked() -> int:
+        return sum(call.startswith("statistics") for call in on.store.calls)
+
+    async def pass_seconds(seconds: int) -> None:
+        for _ in range(seconds):
+            on.clock.advance(1)
+            on.screen.tick()
+            await until(pilot, lambda: on.screen.services.worker.is_idle)
+            await pilot.pause()
+
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: asked() > 0)
+        # The first snapshots differ from each other
+        await pass_seconds(3)
+        before = asked()
+        await pass_seconds(30)
+        assert asked() == before + 3
 
 
 async def test_an_answer_that_never_came_is_asked_for_again_after_a_while() -> None:

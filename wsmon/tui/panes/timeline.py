@@ -113,6 +113,12 @@ class TimelinePane(TextPane):
         if self._state.request(bounds) != requested:
             self._announce()
 
+    def pass_time(self, bounds: TimeBounds) -> None:
+        """Take the present time where the store has nothing new: what the readout says of the cursor lasts longer."""
+        self._state.bounds = bounds
+        if self.has_focus:
+            self._redraw()
+
     def mark_waiting(self) -> None:
         """Show that the answer of the store takes long."""
         self._state.is_waiting = True
