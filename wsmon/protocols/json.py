@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -111,6 +112,9 @@ _NO_MESSAGE = JsonMessage()
 # Kinds of ordinary data, unless the message also says how something went
 _DATA = frozenset({"", "subscription"})
 
+# Types of ordinary data that are known at once
+_MOST_DATA_TYPES = 4_096
+
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -171,68 +175,120 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
         return jsonrpc_messages.read_texts(payload, error, "json", lambda text: _read_text(direction, text, state))
 
 
+class _PlainMessage(msgspec.Struct, gc=False):
+    """The members of ``JsonMessage`` that decide whether a message is ordinary data, and what its columns are."""
+
+    type: Any = None
+    method: Any = None
+    action: Any = None
+    event: Any = None
+    op: Any = None
+    ev: Any = None
+    e: Any = None
+    channel: Any = None
+    topic: Any = None
+    room: Any = None
+    stream: Any = None
+    symbol: Any = None
+    product_id: Any = None
+    instId: Any = None  # noqa: N815 - the peer's spelling
+    market: Any = None
+    s: Any = None
+    id: Any = None
+    ref: Any = None
+    req_id: Any = None
+    request_id: Any = None
+    subscription_id: Any = None
+    arg: Any = None
+    result: Any = None
+    error: Any = None
+    success: Any = None
+    code: Any = None
+
+
+_decode_plain = msgspec.json.Decoder(_PlainMessage).decode
+# Types of ordinary data that came before: a feed has few
+_data_types: set[str] = set()
+_NO_OBJECT = _PlainMessage(code=0)
+_NO_REFS = (None,) * (len(REF_KEYS) - 1)
+
+
 def read_plain(payloads: Sequence[bytes]) -> PlainReading:
-    """Read the type, topic and id of received messages; all but ordinary data is to be decoded one by one."""
+    """Read the type, topic and id of received messages; all but ordinary data is to be decoded one by one.
+
+    Ordinary data is an object whose type means nothing else, that says of nothing how it went, and whose type, topic
+    and id are texts (or for the id, a number) that stand in it as they are.
+    """
     types: list[str] = []
     topics: list[str] = []
     refs: list[str] = []
     others: list[int] = []
-    for at, (payload, m) in enumerate(zip(payloads, _decode_each(payloads), strict=True)):
-        # The keys of TYPE_KEYS, TOPIC_KEYS, REF_KEYS: most messages have one text under them, or nothing
+    add_type, add_topic, add_ref = types.append, topics.append, refs.append
+    data = _data_types
+    for at, m in enumerate(_decode_each(payloads)):
+        # The keys of TYPE_KEYS, TOPIC_KEYS and REF_KEYS
         kind = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel or ""
         topic = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
-        raw = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
-        ref = ""
-        if raw:
-            number = bytes(raw)
-            ref = number.decode() if number.isdigit() else jsonrpc_messages.id_ref(ref_of(m))
-        if kind.__class__ is not str:
-            kind = type_of(m)
-        if topic.__class__ is not str:
-            topic = topic_of(m) if topic or m.arg else ""
-        elif not topic and m.arg:
-            topic = topic_of(m)
-        types.append(kind)
-        topics.append(topic)
-        refs.append(ref)
+        ref = m.id
+        if ref is None:
+            later = (m.ref, m.req_id, m.request_id, m.subscription_id)
+            ref = "" if later == _NO_REFS else next(each for each in later if each is not None)
+        # Not 0, which may have been -0
+        if ref.__class__ is int and ref:
+            ref = str(ref)
         if (
-            payload[:1] != b"{"
-            or m.result
-            or m.error
+            m.result is not None
+            or m.error is not None
             or m.success is not None
             or m.code is not None
-            or kind_of(kind) not in _DATA
-            or len(kind) + len(topic) + len(ref) > MAX_NAME_CHARS
-            or (b"\\" in payload and not _are_verbatim(payload, kind, topic, ref))
+            or m.arg is not None
+            or kind.__class__ is not str
+            or (topic.__class__ is not str and topic is not None)
+            or ref.__class__ is not str
+            or (kind not in data and not _is_data(kind))
         ):
             others.append(at)
-    return PlainReading(PlainColumns(types, topics, refs), others)
+            kind = topic = ref = ""
+        add_type(kind)
+        add_topic(topic or "")
+        add_ref(ref)
+    columns = PlainColumns(types, topics, refs)
+    # Looked for in all at once: few messages have an escape, a long name, or blanks before the object
+    if b"\\" in b"".join(payloads) or any(max(map(len, column)) > MAX_NAME_CHARS for column in columns):
+        others += (at for at, names in enumerate(zip(*columns, strict=True)) if not _are_verbatim(payloads[at], names))
+    others += (at for at, payload in enumerate(payloads) if payload[:1] != b"{")
+    return PlainReading(columns, sorted(set(others)))
 
 
-def _decode_each(payloads: Sequence[bytes]) -> Iterable[JsonMessage]:
-    """Decode messages; one that cannot be decoded, or is too large to be, is a reply without content."""
+def _is_data(kind: str) -> bool:
+    if kind_of(kind) not in _DATA:
+        return False
+    if len(_data_types) < _MOST_DATA_TYPES:
+        _data_types.add(kind)
+    return True
+
+
+def _are_verbatim(payload: bytes, names: Iterable[str]) -> bool:
+    """Whether names that were read in a message are short enough, and stand in it without escapes."""
+    return all(len(name) <= MAX_NAME_CHARS and name.encode("utf-8", "surrogatepass") in payload for name in names)
+
+
+def _decode_each(payloads: Sequence[bytes]) -> Iterable[_PlainMessage]:
+    """Decode messages; what cannot be decoded, or is too large to be, is no ordinary data."""
     if max(map(len, payloads), default=0) <= jsonrpc_messages.MAX_BYTES:
         try:
             # Costs no more a message than one call for an array of all, which a malformed one could spoil
-            return list(map(decode_message, payloads))
+            return list(map(_decode_plain, payloads))
         except UNDECODABLE:
             pass
-    return map(_decode_or_reply, payloads)
+    return map(_decode_or_none, payloads)
 
 
-_REPLY = JsonMessage(code=0)
-
-
-def _decode_or_reply(payload: bytes) -> JsonMessage:
+def _decode_or_none(payload: bytes) -> _PlainMessage:
     try:
-        return _REPLY if len(payload) > jsonrpc_messages.MAX_BYTES else decode_message(payload)
+        return _NO_OBJECT if len(payload) > jsonrpc_messages.MAX_BYTES else _decode_plain(payload)
     except UNDECODABLE:
-        return _REPLY
-
-
-def _are_verbatim(payload: bytes, *texts: str) -> bool:
-    """Whether texts that were decoded from a message stand in it without escapes."""
-    return all(text.encode("utf-8", "surrogatepass") in payload for text in texts)
+        return _NO_OBJECT
 
 
 def _read_text(direction: Direction, payload: bytes, state: JsonState) -> Decoded:

@@ -135,7 +135,10 @@ def type_of(message: JsonMessage) -> str:
     """Return the type; empty where there is none."""
     m = message
     first = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel
-    return cut(first) if first.__class__ is str else _text(message, TYPE_KEYS)
+    if first.__class__ is str:
+        return cut(first)
+    # The last of them that is empty is not a text, where all are
+    return _text(message, TYPE_KEYS) if first else ""
 
 
 # A feed has few types, and a peer may name any number
@@ -177,9 +180,9 @@ def topic_of(message: JsonMessage) -> str:
     """Return the one topic that a message names; empty where there is none."""
     m = message
     first = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
-    if first.__class__ is str:
+    if first and first.__class__ is str:
         return cut(first)
-    return _text(message, TOPIC_KEYS) or (_named(message.arg) if message.arg else "")
+    return (_text(message, TOPIC_KEYS) if first else "") or (_named(message.arg) if message.arg else "")
 
 
 def ref_of(message: JsonMessage) -> msgspec.Raw:

@@ -279,7 +279,7 @@ def payload_value(payload: bytes) -> str | bytes:
 
 def text_value(text: str) -> str | None:
     """Encode a text; ``None`` where it is empty."""
-    return storable(text) or None
+    return storable(text) if text else None
 
 
 def storable(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
+from wsmon.model.block import Block
 from wsmon.model.detectors.base import NumberedMessage
 from wsmon.model.events import Event, Source, SpanId
 from wsmon.model.measures import LatencyBaseline
@@ -81,10 +83,10 @@ class SourceStream:
         # Whether the current batch has events of it
         self.is_touched = False
         self.last_id = 0
-        # The newest message of the current batch
-        self.newest_received: Event | None = None
-        # The one before it, also of the current batch
-        self.older_received: Event | None = None
+        # The newest message of the current batch, or the block that it is in
+        self.newest_received: Event | Block | None = None
+        # What came before that, also in the current batch
+        self.older_received: Event | Block | None = None
         # The newest messages received before the current batch; None before the first
         self.last_received: LastMessages | None = None
         # Monotonic time of the newest message sent; None before the first
@@ -104,7 +106,7 @@ class SourceStream:
     def last_messages(self) -> LastMessages | None:
         """The newest messages received; ``None`` before the first."""
         said = self.last_received
-        received = [each for each in (self.older_received, self.newest_received) if each is not None]
+        received = [*_newest(self.older_received), *_newest(self.newest_received)][-2:]
         if received:
             said = LastMessages.after(said, *received)
         return None if said is None else said._replace(sent_ns=self.last_sent_ns)
@@ -132,6 +134,13 @@ class SourceStream:
         self.encoded: list[int] = []
         # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
         self.latencies: list[int] = []
+
+
+def _newest(received: Event | Block | None) -> Iterable[Event]:
+    """The newest messages of a block, two at most, or the one message."""
+    if isinstance(received, Block):
+        return map(received.event, range(max(0, received.count - 2), received.count))
+    return () if received is None else (received,)
 
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
