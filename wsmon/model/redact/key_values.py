@@ -90,13 +90,14 @@ def credential_ranges(
             continue
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
-            packed = msgpack_value(message, start, end, rules.is_key)
+            packed, is_certain = msgpack_value(message, start, end, rules.is_key)
             if not budget.take(_VALUE_STEPS if packed else _WORD_STEPS):
                 yield budget.rest(start, text)
                 return
             if packed:
-                covered = packed_end = packed.end
                 yield packed
+            if is_certain:
+                covered = packed_end = packed.end if packed else end
                 continue
         if start < done:
             continue
@@ -192,9 +193,12 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> ValueKey | None:
     """Return the key around ``text[start:end]`` if a value follows; it does not begin before ``low``."""
     head = text[max(low, start - _KEY_REACH) : start]
     start -= len(head) - len(head.rstrip(_WORD))
-    if text[start - 1 : start] in _BEFORE_ELEMENT and _ELEMENT.search(text, max(0, start - 40), start):
-        element = _ELEMENT_END.match(text, end)
-        return ValueKey(text[start : element.start(1)], element.end(), is_element=True) if element else None
+    if (
+        text[start - 1 : start] in _BEFORE_ELEMENT
+        and _ELEMENT.search(text, max(0, start - 40), start)
+        and (element := _ELEMENT_END.match(text, end))
+    ):
+        return ValueKey(text[start : element.start(1)], element.end(), is_element=True)
     match = _AFTER.match(text, end)
     if match is None:
         return None

@@ -50,8 +50,8 @@ class PackedString(NamedTuple):
 
     start: int
     end: int
-    role: Literal["key", "value", ""]
-    """Of a map; empty in a list, and outside of both."""
+    role: Literal["key", "value", "item", ""]
+    """Of a map; an item of a list, but the last one, which nothing can belong to, is a value. Empty outside of both."""
 
 
 class PackedMessage:
@@ -87,9 +87,10 @@ class PackedMessage:
         text, to_come = self.text, self._to_come
         while to_come and not to_come[-1]:
             to_come.pop()
-        role: Literal["key", "value", ""] = ""
+        role: Literal["key", "value", "item", ""] = ""
         if to_come and to_come[-1] < 0:
             to_come[-1] += 1
+            role = "item" if to_come[-1] else "value"
         elif to_come:
             role = "value" if to_come[-1] % 2 else "key"
             to_come[-1] -= 1
@@ -121,17 +122,18 @@ class PackedMessage:
 
 def msgpack_value(
     message: PackedMessage, start: int, end: int, is_credential: Callable[[str], bool]
-) -> ByteRange | None:
+) -> tuple[ByteRange | None, bool]:
     """Return the value of the key around the word at ``start`` where it is one of MessagePack that holds a credential.
 
-    Only messages that are no UTF-8 are asked about: there few bytes of a letter are taken for a length.
+    Also return whether that is certain: where it is not, the word may be one of a text. Only messages that are no UTF-8
+    are asked about: there few bytes of a letter are taken for a length.
     """
     text = message.text
     span, is_letter = _key(text, start, end)
     if span is None and not is_letter:
-        return None
+        return None, False
     if not is_letter and span is not None and not is_credential(_decoded(text, span)):
-        return None
+        return None, False
     found = message.string_around(start)
     role = ""
     if found is not None and found[:2] == span:
@@ -140,15 +142,15 @@ def msgpack_value(
         is_name = found.role == "key" or _NAME.fullmatch(text, found.start, found.end)
         span, role = (found[:2], found.role) if end <= found.end and is_name else (None, "")
     if role == "value" or span is None or not is_credential(_decoded(text, span)):
-        return None
+        return None, False
     at = span[1]
     # A text that is followed by the name of a credential is the value before it: {"type": "token", "token": …}
     following = _string_at(text, at) if role != "key" else None
     if following is not None and is_credential(_decoded(text, following)):
-        return None
+        return None, False
     if at >= len(text) or text[at] in _KEPT or text[at] == 0xA0:
-        return None
-    return ByteRange(at, _value_end(text, at), _MASK)
+        return None, role == "key"
+    return ByteRange(at, _value_end(text, at), _MASK), role == "key"
 
 
 def _key(text: bytes, start: int, end: int) -> tuple[tuple[int, int] | None, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from bisect import bisect_right
@@ -314,7 +315,8 @@ def _is_text(message: bytes) -> bool:
     if message.isascii():
         return True
     try:
-        message.decode()
+        # One that is cut within a character is a text, too
+        codecs.utf_8_decode(message)
     except UnicodeDecodeError:
         return False
     return True

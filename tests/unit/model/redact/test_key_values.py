@@ -37,6 +37,7 @@ def masked(text: str) -> str:
         ("token%3Dabc%26x", "token%3D[FILTERED]%26x"),
         ("token: abc, then more", "token: [FILTERED], then more"),
         ("token: Bearer abc", "token: Bearer [FILTERED]"),
+        ("<line😀token=abc", "<line😀token=[FILTERED]"),
         ("(token=abc).", "(token=[FILTERED])."),
         ('{"token":"abc', '{"token":"[FILTERED]'),
     ],

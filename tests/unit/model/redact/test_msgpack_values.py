@@ -60,6 +60,8 @@ def test_a_value_is_masked_whole(message: bytes, expected: bytes) -> None:
         b"\x82\xa5error\xaewrong password\xa4code\xcd\x0f\xa1",
         b"\x82\xa5error\xd9\x20the password is wrong, try again\xa4code\xcd\x0f\xa1",
         b"\xde\x00\x03\xa1a\xdc\x00\x01\x01\xa1b\x81\xa1c\xdf\x00\x00\x00\x01\x01\x02\xa5error\xa8password",
+        # The last item of a list, before the next key
+        b"\x82\xa1a\x91\xa5token\xa4type\xd9\x01x",
         # The same text as a value and as the key of nothing
         b"\x82\xa4type\xa5token\xa5token\xc0",
     ],
@@ -82,6 +84,14 @@ def test_the_length_of_a_long_text_is_no_length_of_a_key() -> None:
     message = b"\x81\xa1a\xc4" + bytes([len(text)]) + text
     assert len(text) == 0xA7
     assert Redactor().payload(message) == (message, False)
+
+
+@pytest.mark.parametrize("end", ["\x80".encode()[:1], b"\xff", b'\xff\\u0041", "token0": ""}'])
+def test_a_text_with_a_byte_that_is_none_is_masked_as_a_text(end: bytes) -> None:
+    text = '{"\u00e9": {"otp": "abc"}, "x": "'.encode() + end
+    masked, _ = Redactor().payload(text)
+    assert b"abc" not in masked
+    assert Redactor().payload(masked) == (masked, False)
 
 
 def test_a_message_that_is_cut_in_a_number_stays() -> None:
