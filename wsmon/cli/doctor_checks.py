@@ -95,6 +95,19 @@ def judge_sqlite(version: Version) -> Iterator[Diagnosis]:
         )
 
 
+def judge_marks(*, is_installed: bool, is_compiled: bool) -> Diagnosis:
+    """Judge the optional helper of the search index."""
+    if is_installed and not is_compiled:
+        return warn(
+            "search index",
+            "wsmon-marks is of another version, and not used",
+            "install the one of this wsmon: the recorder spends less time on the index with it",
+        )
+    return ok(
+        "search index", f"made in {'C, by wsmon-marks' if is_compiled else 'Python; wsmon-marks is not installed'}"
+    )
+
+
 def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator[Diagnosis]:
     """Judge the pages, ids and write-ahead log of a store."""
     kept = found.last_id - found.oldest_id + 1 - found.missing_ids if found.oldest_id else 0

@@ -28,6 +28,7 @@ from wsmon.cli.doctor_checks import (
     judge_loaded,
     judge_logout,
     judge_losses,
+    judge_marks,
     judge_recording,
     judge_runtime_folder,
     judge_space,
@@ -50,6 +51,7 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.integrity import SQLITE_VERSION, check_integrity
 from wsmon.store.reader import Reader
+from wsmon.store.search.marks import IS_COMPILED, IS_INSTALLED
 from wsmon.tui.terminal.capabilities import multiplexer
 
 # Events of the last day that are counted, at most.
@@ -87,6 +89,7 @@ def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) 
     else:
         yield from _about_store(store, environ, clock)
     yield from judge_sqlite(SQLITE_VERSION)
+    yield judge_marks(is_installed=IS_INSTALLED, is_compiled=IS_COMPILED)
     yield from _about_machine(store if isinstance(store, Path) else None, loaded, environ, clock)
     yield from judge_terminal(terminal_facts(environ))
 

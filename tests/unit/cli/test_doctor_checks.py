@@ -19,6 +19,7 @@ from wsmon.cli.doctor_checks import (
     judge_configuration_file,
     judge_logout,
     judge_losses,
+    judge_marks,
     judge_recording,
     judge_runtime_folder,
     judge_space,
@@ -39,6 +40,14 @@ def graded(diagnosis: Diagnosis, grade: Grade, *said: str) -> None:
     assert bool(diagnosis.advice) == (grade != "ok"), diagnosis
     for words in said:
         assert words in f"{diagnosis.fact} → {diagnosis.advice}"
+
+
+def test_the_helper_of_the_search_index_is_named_and_one_of_another_version_too() -> None:
+    graded(judge_marks(is_installed=True, is_compiled=True), "ok", "C, by wsmon-marks")
+    graded(judge_marks(is_installed=False, is_compiled=False), "ok", "Python, without wsmon-marks")
+    graded(
+        judge_marks(is_installed=True, is_compiled=False), "warn", "another version", "install the one of this wsmon"
+    )
 
 
 def test_a_library_without_faults_is_ok_and_each_fault_is_a_line() -> None:

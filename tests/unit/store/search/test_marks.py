@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.support.thoroughness import times
 from wsmon.store.search.block_filter import ANY_BLOCK, matching_blocks, needle_filter
 from wsmon.store.search.marks import (
     BACKSLASH_MARK,
     EXPONENT_MARK,
+    IS_COMPILED,
     PAGES,
     SLOTS,
     SLOTS_A_PAGE,
     PythonTextMarks,
     name_marks,
+    new_text_marks,
     source_marks,
     tokens_of,
 )
@@ -104,6 +110,28 @@ def test_sources_and_names_have_marks_of_their_own() -> None:
     assert len(set(marks)) == len(marks)
     assert {len(each) for each in marks} <= {2, 3}
     assert all(0 <= mark < SLOTS for each in marks for mark in each)
+
+
+# Words, numbers, signs of JSON, bytes that are not UTF-8
+_CHARS = st.sampled_from('0123456789eE.+-[]:,{} aAzZ\\"\t\x0b\u00fc\u212a\udc80_')
+_TEXTS = st.lists(st.text(_CHARS, max_size=40) | st.text(st.characters(codec="utf-8")), max_size=4)
+
+
+@pytest.mark.skipif(
+    not IS_COMPILED and "WSMON_MARKS" not in os.environ, reason="wsmon-marks is not installed: .ci/native does it"
+)
+@settings(max_examples=times(200), deadline=None)
+@given(st.lists(st.tuples(_TEXTS, st.booleans()), min_size=1, max_size=4), st.integers(0, 7))
+def test_the_compiled_marks_are_those_of_python(steps: list[tuple[list[str], bool]], bit: int) -> None:
+    compiled, python = new_text_marks(), PythonTextMarks()
+    assert type(compiled).__module__ == "wsmon_marks"
+    for texts, is_last in steps:
+        assert compiled.add(texts) == python.add(texts)
+        if is_last:
+            lanes = [bytearray(SLOTS_A_PAGE * PAGES) for _ in range(2)]
+            compiled.take(lanes[0], 1 << bit)
+            python.take(lanes[1], 1 << bit)
+            assert lanes[0] == lanes[1]
 
 
 def test_marks_do_not_change_since_stores_hold_them() -> None:
