@@ -60,7 +60,7 @@ class LastMessages(NamedTuple):
         known = [] if earlier is None else [earlier.newest]
         announced = None if earlier is None else earlier.announced
         for message in messages:
-            if _MAY_ANNOUNCE.search(message.text) and announcement(message.text, is_cut=message.is_cut)[0]:
+            if _may_announce(message.text) and announcement(message.text, is_cut=message.is_cut)[0]:
                 announced = message
         newest, before = messages[-1], (known + messages[:-1])[-1:]
         sent_ns = None if earlier is None else earlier.sent_ns
@@ -440,11 +440,19 @@ _TOLD_END: Final = re.compile(
 )
 _ANNOUNCING: Final = frozenset({ReasonKind.RESTART, ReasonKind.ANNOUNCED, ReasonKind.LIFETIME})
 _UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
-# A part of each announcement: a look at each message has to be cheap
-_MAY_ANNOUNCE: Final = re.compile(
-    r"[Mm]aintenance|[Uu]pgrade|[Rr]estart|[Rr]eboot|[Ss]hut|[Dd]isconnect|[Dd]eploy|[Dd]raining|[Ss]topp|[Gg]oing|"
-    r"[Cc]los|[Tt]erminat|[Rr]eset|[Dd]ropped|[Ll]ogged out|[Rr]ollover|[Ee]xpire"
+# A part of each announcement, without its first letter, which may be a capital
+_ANNOUNCING_PARTS: Final = (
+    *("aintenance", "pgrade", "estart", "eboot", "hut", "isconnect", "eploy", "raining", "topp", "oing", "los"),
+    *("erminat", "eset", "ropped", "ogged out", "ollover", "xpire"),
 )
+
+
+def _may_announce(text: str) -> bool:
+    """Whether a text may announce an end. Each message is looked at, and a regex takes 16 times as long."""
+    for part in _ANNOUNCING_PARTS:  # noqa: SIM110 - a generator takes twice as long
+        if part in text:
+            return True
+    return False
 
 
 def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:
