@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.support.builders import at_ns, event, loss, message, usable
+from tests.support.builders import SECOND_NS, at_ns, event, loss, message, usable
 from tests.support.hostile_stores import mutate
 from tests.support.recordings import Recording
 from tests.support.session_events import FIRST, of, story
@@ -30,6 +31,7 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.recorder import record
 from wsmon.recorder.run import RecorderOptions
 from wsmon.store.database import open_for_writing
+from wsmon.store.journal import MessageTraffic
 from wsmon.store.reader import Reader
 from wsmon.store.search import skip_index
 from wsmon.store.search.skip_index import SearchIndexer
@@ -58,6 +60,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         more = [message(f"w{number} needle", 7_210 + number, "nova", type="tick") for number in range(80)]
         recording.write([usable(7_205, "nova"), *more, loss(7_300, "b")], rolled_after_s=7_250)
         recording.execute("INSERT INTO subscription VALUES (1, 'book', 'active', ?)", at_ns(7_205))
+        sizes, none = (3, 4), ()
+        traffic = MessageTraffic(
+            at_ns(7_301) // SECOND_NS, 1, 2, sizes, none, 11, 0, ("tick",), none, sizes, none, none
+        )
+        recording.execute("INSERT INTO journal VALUES (1, ?)", msgspec.msgpack.encode([traffic]))
     database = open_for_writing(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(skip_index, "BLOCK_EVENTS", 1)
@@ -224,6 +231,9 @@ def test_a_schema_that_wsmon_does_not_make_is_refused_by_readers_and_recorders(
         "UPDATE search_segment SET last_id = 'null'",
         "UPDATE connection SET spec = '{\"url\":0}'",
         "UPDATE event SET ts_ns = 'x'",
+        "UPDATE journal SET messages = 'text'",
+        "UPDATE journal SET messages = x'91c0'",
+        "UPDATE journal SET messages = x'93'",
     ],
 )
 def test_what_no_recorder_writes_is_refused_by_a_recorder_with_a_sentence(

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from tests.support.stores import Recording, stored, stored_events
 from tests.support.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.histogram import bucket_index
+from wsmon.store import rollup
 from wsmon.store.codec import unpack
+from wsmon.store.rollup import AT_ONCE
 from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS
 
 AFTER_S = st.floats(0, 200)
@@ -31,10 +34,11 @@ EVENTS = st.one_of(
 BATCHES = st.lists(st.tuples(st.lists(EVENTS, max_size=8), AFTER_S, st.booleans()), max_size=8)
 
 
-@settings(max_examples=times(20))
-@given(BATCHES)
-def test_every_level_is_a_recount_of_the_events(batches: Sequence[tuple[list[Event], float, bool]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@settings(max_examples=times(30))
+@given(BATCHES, st.sampled_from([AT_ONCE, 1, 0]))
+def test_every_level_is_a_recount_of_the_events(batches: Sequence[tuple[list[Event], float, bool]], few: int) -> None:
+    # With fewer connections at once than there are, messages come through the journal
+    with tempfile.TemporaryDirectory() as folder, patch.object(rollup, "AT_ONCE", few):
         path = Path(folder) / "store.db"
         recording = Recording(path)
         for events, now_s, dies in batches:
@@ -43,6 +47,7 @@ def test_every_level_is_a_recount_of_the_events(batches: Sequence[tuple[list[Eve
                 recording.cut_off()
                 recording = Recording(path)
         recording.commit(now_s=300)  # every second is over
+        recording.commit(now_s=400)
         recording.cut_off()
         check(path)
 

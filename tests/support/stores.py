@@ -101,7 +101,8 @@ def tallied(rows: Iterable[tuple[SqlValue, ...]]) -> dict[tuple[SqlValue, ...], 
 
 
 def as_schema_6(store: sqlite3.Connection) -> None:
-    """Give a store of schema 7 the shape of schema 6: a column for each stored key of a connection."""
+    """Give a store the shape of schema 6: no journal, and a column for each stored key of a connection."""
+    store.execute("DROP TABLE journal")
     columns = {
         "group": "TEXT NOT NULL DEFAULT ''",
         "url": "TEXT NOT NULL DEFAULT ''",

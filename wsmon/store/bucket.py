@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from wsmon.model.histogram import merge
 from wsmon.store.codec import storable
@@ -36,7 +35,7 @@ class Bucket:
         # By dimension and key
         self.dims: dict[tuple[int, str], int] = {}
         # Number of keys by dimension, without "other"
-        self.keys: Counter[int] = Counter()
+        self.keys: dict[int, int] = {}
         # A count that none of the keys of a full dimension is below
         self.least: dict[int, int] = {}
         # Counts by bucket of the histogram, by metric
@@ -55,10 +54,10 @@ class Bucket:
         """Count a key of a dimension: a peer may choose it, so the ``MOST_KEYS`` most frequent are kept."""
         place = (dimension, storable(key[:KEY_CHARS]))
         if place not in self.dims and place[1] != OTHER:
-            if self.keys[dimension] >= MOST_KEYS and not self._make_room(dimension, n):
+            if self.keys.get(dimension, 0) >= MOST_KEYS and not self._make_room(dimension, n):
                 place = (dimension, OTHER)
             else:
-                self.keys[dimension] += 1
+                self.keys[dimension] = self.keys.get(dimension, 0) + 1
         self._add(place, n)
 
     def _add(self, place: tuple[int, str], n: int) -> None:
@@ -85,9 +84,9 @@ class Bucket:
         self.removed_dims.add(rarest)
         return True
 
-    def count_types(self, kinds: Iterable[str], way: str) -> None:
-        """Count types of messages; their direction is a dimension for monitoring systems alone."""
-        for kind, count in Counter(kinds).items():
+    def count_types(self, kinds: Mapping[str, int], way: str) -> None:
+        """Count messages by type; their direction is a dimension for monitoring systems alone."""
+        for kind, count in kinds.items():
             self.count(TYPE, kind, count)
             self.count_monitored(way, kind, count)
 

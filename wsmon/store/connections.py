@@ -55,6 +55,7 @@ class ConnectionRecord:
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
 _CONNECTION = MultiRowInsert("INSERT OR REPLACE", "connection", COLUMNS)
+_SET_HEARD = "UPDATE connection SET last_message_ns = ? WHERE id = ?"
 # All but the spec, which is written as JSON
 _values = attrgetter(*COLUMNS[:-1])
 _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
@@ -93,6 +94,8 @@ class Connections:
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
+        # Connections with messages of which nothing else changed
+        self._heard: dict[int, ConnectionRecord] = {}
         # Names of the configuration in force; empty before the first one of this run
         self._configured: frozenset[str] = frozenset()
         self._without_control_frames: set[str] = set()
@@ -100,7 +103,7 @@ class Connections:
     @property
     def has_changed(self) -> bool:
         """Whether there are rows to write."""
-        return bool(self._changed)
+        return bool(self._changed or self._heard)
 
     def get(self, name: str) -> ConnectionRecord:
         """Return the row of a name, which is made where the store has none."""
@@ -118,6 +121,11 @@ class Connections:
     def change(self, record: ConnectionRecord) -> None:
         """Mark a row as changed, to be written with the next commit."""
         self._changed[record.id] = record
+
+    def hear(self, record: ConnectionRecord, ts_ns: int) -> None:
+        """Take note of the newest message of a connection, to be written with the next commit."""
+        record.last_message_ns = ts_ns
+        self._heard[record.id] = record
 
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
         """Use a configuration; connections that it does not name are no longer configured.
@@ -170,10 +178,13 @@ class Connections:
             values += _values(record)
             values.append(msgspec.json.encode(record.spec).decode())
         _CONNECTION.write(self._connection, values)
+        heard = ((record.last_message_ns, key) for key, record in self._heard.items() if key not in self._changed)
+        self._connection.executemany(_SET_HEARD, heard)
 
     def committed(self) -> None:
         """Forget the changes."""
         self._changed.clear()
+        self._heard.clear()
 
     def _keep_control_frames(self, name: str, *, is_kept: bool) -> None:
         if is_kept:

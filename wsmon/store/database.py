@@ -18,6 +18,7 @@ from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
+from wsmon.store.rollup import restore_journal
 from wsmon.store.schema import (
     APPLICATION_ID,
     META_CONFIGURATION,
@@ -118,6 +119,7 @@ class Database:
             self.interrupted_incidents = tuple(
                 InterruptedIncident(*row) for row in checked(connection.execute(_OPEN_INCIDENTS), tuple[Id, str, str])
             )
+            restore_journal(connection)
             self.lost_seconds = tuple(
                 second
                 for (cut_off,) in checked(connection.execute("SELECT id FROM run WHERE end IS NULL"), tuple[Id])

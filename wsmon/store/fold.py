@@ -7,7 +7,6 @@ everything else is done once a batch.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import compress
@@ -17,13 +16,12 @@ import msgspec
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.block import Block
 from wsmon.model.events import Event, EventName, Meta
-from wsmon.model.histogram import bucket_index
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
-from wsmon.store.bucket import BYTES_IN, BYTES_OUT, EVENTS, MESSAGES_IN, MESSAGES_OUT, WIRE_IN, WIRE_OUT, Bucket
+from wsmon.store.bucket import EVENTS, Bucket
 from wsmon.store.codec import (
     EVENT_COLUMNS,
     FLAG_IN,
@@ -41,9 +39,10 @@ from wsmon.store.codec import (
 from wsmon.store.connections import Connections
 from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecond
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
+from wsmon.store.journal import MessageTraffic
 from wsmon.store.lifecycle import Lifecycle
 from wsmon.store.rollup import Rollups
-from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
+from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID
 from wsmon.store.sessions import SourceRows, SourceStream
 
 # Columns that every message with a payload has
@@ -64,8 +63,6 @@ _HasValue = tuple[bool, ...]
 _RECEIVED = NAME_CODES["message.received"]
 _TEXT = OPCODE_CODES["text"]
 _SENT = NAME_CODES["message.sent"]
-_SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
-_DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 # From this event of a connection on, other events become rows
 _PROFILE_CHANGED: EventName = "self.config.reloaded"
 
@@ -100,8 +97,10 @@ class Fold:
         self._counted = CountedSeconds()
         self._rows = EventRows()
         self._messages = self._rows.messages
-        # Counters of the current batch, by second and connection
+        # Of the current batch, by second and connection: counters of all but messages
         self._deltas: dict[tuple[int, int], Bucket] = {}
+        # And its messages
+        self._traffic: list[MessageTraffic] = []
         # Streams with events in the current batch
         self._touched: list[SourceStream] = []
         # Events since the last commit that alerts are about
@@ -195,6 +194,8 @@ class Fold:
 
     def close_seconds(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
         """Make the rows that stand for the messages of past seconds, or, at the end of the run, of all seconds."""
+        if is_end:
+            self._rollups.end()
         seconds = self._counted.take_all() if is_end else self._counted.take_over(ts_ns // SECOND_NS)
         self.assigned_id = self._make_rows(seconds, self.assigned_id, ts_ns, mono_ns)
         self._finish_batch(mono_ns)
@@ -278,8 +279,9 @@ class Fold:
             (stream.decoded if name == _RECEIVED else stream.encoded).append(event.duration_ns)
             has_value = 1
         if event.type:
-            read.append(storable(event.type))
-            (stream.types_in if name == _RECEIVED else stream.types_out).append(event.type)
+            kind = storable(event.type)
+            read.append(kind)
+            (stream.types_in if name == _RECEIVED else stream.types_out).append(kind)
             has_value |= 2
         if event.topic:
             read.append(storable(event.topic))
@@ -311,7 +313,7 @@ class Fold:
             return stream.last_id
         columns = block.columns
         if columns is not None:
-            stream.types_in += filter(None, columns.types)
+            stream.types_in += map(storable, filter(None, columns.types))
         if block.duration_ns is not None:
             stream.decoded += [block.duration_ns] * count
         if not stream.keeps_messages:
@@ -408,63 +410,34 @@ class Fold:
         return bucket
 
     def _count_messages(self, second: int) -> None:
-        """Add the messages collected so far, all of one second, to its counters."""
+        """Count the messages collected so far, all of one second."""
         for stream in self._touched:
             if stream.connection is None or not (stream.received or stream.sent):
                 continue
-            bucket = self._delta(second, stream.connection.id)
-            counters = bucket.counters
-            if stream.keeps_messages:
-                counters[EVENTS] += len(stream.received) + len(stream.sent)
-            else:
+            if not stream.keeps_messages:
                 self._counted.add(stream, second, stream.received, stream.sent)
-            counters[MESSAGES_IN] += len(stream.received)
-            counters[MESSAGES_OUT] += len(stream.sent)
-            counters[WIRE_IN] += stream.received_wire
-            counters[WIRE_OUT] += stream.sent_wire
-            for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
-                if sizes:
-                    counters[total] += _measure_each(bucket, _SIZE, sizes)
-            for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
-                if durations:
-                    _measure_each(bucket, metric, durations)
-            for direction, kinds in (("received_type", stream.types_in), ("sent_type", stream.types_out)):
-                if kinds:
-                    bucket.count_types(kinds, direction)
-            if stream.latencies:
-                _measure_each(bucket, _LATENCY, stream.latencies)
-            stream.clear()
+            self._traffic.append(stream.take(second, stream.connection.id))
 
     def _finish_batch(self, mono_ns: int) -> None:
         """Hand the counters of the batch to detectors, rollups, sessions and connections; it ended at ``mono_ns``."""
-        self._detection.observe_batch(self._touched, self._deltas, mono_ns)
+        self._detection.observe_batch(self._touched, self._traffic, self._deltas, mono_ns)
+        for traffic in self._traffic:
+            self._rollups.collect(traffic)
         for (second, connection_id), delta in self._deltas.items():
             self._rollups.fold(second, connection_id, delta)
+        self._traffic.clear()
         self._deltas.clear()
         for stream in self._touched:
             stream.is_touched = False
             if stream.session is not None:
-                stream.session.last_id = stream.last_id
-                self._sources.change(stream.session)
+                self._sources.extend(stream.session, stream.last_id)
             newest = stream.newest_received
             if newest is not None and stream.connection is not None:
                 # The events themselves would hold their payloads
                 stream.last_received = stream.last_messages
                 stream.newest_received = stream.older_received = None
-                stream.connection.last_message_ns = newest.ts_ns
-                self._connections.change(stream.connection)
+                self._connections.hear(stream.connection, newest.ts_ns)
         self._touched.clear()
-
-
-def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:
-    """Add measurements of messages to their histogram; returns their sum."""
-    counts: dict[int, int] = {}
-    for value, count in Counter(values).items():
-        place = bucket_index(value)
-        counts[place] = counts.get(place, 0) + count
-    total = sum(values)
-    bucket.measure(metric, counts, len(values), total, max(values))
-    return total
 
 
 class EventRows:

@@ -17,14 +17,14 @@ from wsmon.model.measures import sequence_numbers
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.verdict.history import MAX_ENDS, Histories
 from wsmon.ports import CountingDetector, Detector
-from wsmon.store.bucket import ERRORS, MESSAGES_IN, MESSAGES_OUT, Bucket
+from wsmon.store.bucket import ERRORS, KEY_CHARS, MESSAGES_IN, MESSAGES_OUT, Bucket
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
 from wsmon.store.connections import ConnectionRecord
+from wsmon.store.journal import MessageTraffic, tallied
 from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sessions import SourceStream
 from wsmon.store.validation import Id, checked, checked_events
 
-_TYPE = DIMENSIONS["type"]
 _ERROR_TYPE = DIMENSIONS["error_type"]
 _RTT = METRICS["rtt"]
 _PROCESS = METRICS["process"]
@@ -59,21 +59,27 @@ class DetectorRunner:
             detector.observe(identified)
 
     def observe_batch(
-        self, streams: Iterable[SourceStream], deltas: Mapping[tuple[int, int], Bucket], mono_ns: int
+        self,
+        streams: Iterable[SourceStream],
+        messages: Iterable[MessageTraffic],
+        deltas: Mapping[tuple[int, int], Bucket],
+        mono_ns: int,
     ) -> None:
-        """Pass the traffic of a batch to the detectors; ``deltas`` are by second and connection."""
+        """Pass the traffic of a batch to the detectors; ``deltas`` are by second and connection, without messages."""
         if not self._readers:
             return
         traffic: dict[int, Traffic] = {}
         for stream in streams:
             if stream.connection is not None:
                 _add_stream(traffic.setdefault(stream.connection.id, Traffic(at_ns=mono_ns)), stream)
+        for each in messages:
+            _add_messages(traffic[each.connection], each)
         for (_, connection_id), delta in deltas.items():
             if connection_id in traffic:
                 _add_counts(traffic[connection_id], delta)
-        for each in traffic.values():
+        for of_connection in traffic.values():
             for reader in self._readers:
-                reader.observe_traffic(each)
+                reader.observe_traffic(of_connection)
 
     def check(self, ts_ns: int, mono_ns: int) -> Iterable[tuple[Event, ...]]:
         """Yield the events that each detector found; the caller folds them before the next detector is asked."""
@@ -112,11 +118,16 @@ def _add_stream(traffic: Traffic, stream: SourceStream) -> None:
         stream.numbered.clear()
 
 
+def _add_messages(traffic: Traffic, each: MessageTraffic) -> None:
+    traffic.messages += len(each.received) + len(each.sent)
+    for kinds in (each.types_in, each.types_out):
+        if kinds:
+            traffic.types = _sum(traffic.types, tallied([kind[:KEY_CHARS] for kind in kinds]))
+
+
 def _add_counts(traffic: Traffic, delta: Bucket) -> None:
     traffic.messages += delta.counters[MESSAGES_IN] + delta.counters[MESSAGES_OUT]
     traffic.errors += delta.counters[ERRORS]
-    if types := _counts(delta, _TYPE):
-        traffic.types = _sum(traffic.types, types)
     if error_types := _counts(delta, _ERROR_TYPE):
         traffic.error_types = _sum(traffic.error_types, error_types)
     if rtt := delta.hists.get(_RTT):

@@ -16,6 +16,7 @@ from wsmon.store.codec import PackedSum, pack
 from wsmon.store.schema import (
     APPLICATION_ID,
     CONNECTION_SPEC,
+    JOURNAL,
     KPI_THRESHOLDS,
     META_CONFIGURATION,
     META_CREATED_NS,
@@ -115,6 +116,13 @@ def m008_marks_of_exponents(tables: Tables) -> None:
     for statement in NO_INDEX:
         tables.conn.execute(statement)
     tables.conn.execute("PRAGMA user_version = 8")
+
+
+@MIGRATIONS()
+def m009_journal(tables: Tables) -> None:
+    """Messages that are counted and in no rollup yet."""
+    tables.conn.execute(JOURNAL)
+    tables.conn.execute("PRAGMA user_version = 9")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -1,9 +1,10 @@
 """Rollups: counters and histograms of connections by second, minute, ten minutes and hour; totals since the start.
 
 They are folded in memory and written as absolute values. A second is added to the longer buckets around it when it is
-over, in one transaction with the mark ``rolled_s``. A late event, in a second before the mark, is added to all of them
-at once. So at every commit the seconds from the mark on and the longer buckets before it contain each event exactly
-once, also after a crash.
+over, or up to ``BEHIND_S`` later where many connections have traffic, in one transaction with the mark ``rolled_s``. A
+late event, in a second before the mark, is added to all of them at once. So at every commit the journal, the seconds
+from the mark on and the longer buckets before it contain each event exactly once, also after a crash. Messages of many
+connections at once are in the journal (journal.py) until the next second, all else is in the seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from wsmon.model.metrics import ConnectionTotals, Distribution
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, unpack
 from wsmon.store.connections import ConnectionRecord
+from wsmon.store.journal import Journal, MessageTraffic, bucket_of, is_empty
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
 from wsmon.store.validation import Count, Id, Second, checked, meta_value
 
@@ -138,6 +140,10 @@ def _with_total(state: ConnectionTotals, total: _Total) -> ConnectionTotals:
 
 # Seconds that stay in memory after they are over: events of a batch may be this old without a read of the store
 HELD_S = 2
+# Buckets that are written with each commit that changes them; of more, each is written once a second
+AT_ONCE = 64
+# How long the seconds of more connections than that wait for their longer buckets
+BEHIND_S = 10
 
 # Level, first second, connection
 _Key = tuple[Level, int, int]
@@ -160,13 +166,17 @@ _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
 
 
 class Rollups:
-    """The buckets of a store that are in memory: loaded at the start, folded into, written with each commit."""
+    """The buckets of a store that are in memory: loaded at the start, folded into, written with the commits."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         # The longer buckets are complete up to this second
         self.rolled_s = meta_value(connection, META_ROLLED_S)
         self._held: dict[_Key, Bucket] = {}
+        self._journal = Journal(connection)
+        # Second in which all that was collected went into buckets
+        self._added_up_s = 0
+        self._is_ending = False
         # Since the last commit, in their order: second, connection, what happened
         self._uncommitted: list[tuple[int, int, Bucket]] = []
         self._changed: set[_Key] = set()
@@ -177,61 +187,83 @@ class Rollups:
         for level in LEVELS:
             self._load(level, self._held_from[level])
         self.totals = Totals()
-        # Seconds with traffic that are not in the longer buckets yet; at first those of the recorder before, which are
-        # not in the totals of this one
-        self._waiting_s = {second for level, second, _ in self._held if level == 1 and second >= self.rolled_s}
-        for level, second, connection_id in list(self._held):
-            if level == 1 and second in self._waiting_s:
-                self._add_to_longer(second, connection_id, self._held[level, second, connection_id])
-        self.rolled_s = max((second + 1 for second in self._waiting_s), default=self.rolled_s)
-        self._waiting_s.clear()
+        # At first, the seconds of the recorder before, which are not in the totals of this one
+        waiting = [key for key in self._held if key[0] == 1 and key[1] >= self.rolled_s]
+        for key in waiting:
+            self._add_to_longer(key[1], key[2], self._held[key])
+        self.rolled_s = max((second + 1 for _, second, _ in waiting), default=self.rolled_s)
+        # Seconds before this one are over: they are in the totals, and in the longer buckets or behind
+        self._over_s = self.rolled_s
+        # Seconds with traffic that are not over
+        self._open_s: set[int] = set()
+        # What happened from ``rolled_s`` to ``_over_s``, by minute and connection
+        self._behind: dict[tuple[int, int], Bucket] = {}
 
     @property
     def has_changed(self) -> bool:
         """Whether there are rows to write."""
-        return bool(self._changed)
+        return bool(self._changed) or self._journal.has_changed
+
+    def collect(self, traffic: MessageTraffic) -> None:
+        """Count messages: at once where they change few buckets, else in the journal until their second is over."""
+        self._journal.add(traffic)
 
     def fold(self, second: int, connection_id: int, delta: Bucket) -> None:
         """Add what happened on a connection in a second."""
         self._uncommitted.append((second, connection_id, delta))
-        self._add(1, second, connection_id, delta)
-        if second < self.rolled_s:
-            self._add_to_longer(second, connection_id, delta)
-            self.totals.add(connection_id, delta)
-        else:
-            self._held[1, second, connection_id].add_monitored(delta)
-            self._waiting_s.add(second)
+        self._add_to_second(second, connection_id, delta)
+
+    def end(self) -> None:
+        """Leave nothing in the journal from now on, and no second behind: the run ends."""
+        self._is_ending = True
 
     def move_to(self, connection: sqlite3.Connection) -> None:
         """Count into an empty store from now on, beginning with what is not committed."""
         self._connection = connection
+        self._add_up()
         for level, second, connection_id in self._held:
-            if level == 1 and second in self._waiting_s:
+            if level == 1 and second in self._open_s:
                 self.totals.add(connection_id, self._held[level, second, connection_id])
-        self._held.clear()
-        self._changed.clear()
-        self._late.clear()
-        self._waiting_s.clear()
+        for memory in (self._held, self._changed, self._late, self._open_s, self._behind):
+            memory.clear()
+        messages = [(each.second, each.connection, bucket_of([each])) for each in self._journal.move_to(connection)]
+        self._uncommitted += messages
         for second, connection_id, delta in self._uncommitted:
             self._add(1, second, connection_id, delta)
             self._add_to_longer(second, connection_id, delta)
             # From here on, the second has no more that only a bucket of a second holds
             self.rolled_s = max(self.rolled_s, second + 1)
+        self._over_s = max(self._over_s, self.rolled_s)
 
     def roll(self, now_s: int) -> None:
-        """Add past seconds to the longer buckets around them."""
-        over = {second for second in self._waiting_s if second < now_s}
-        if not over:
-            return
-        self._waiting_s -= over
-        for (level, second, connection_id), bucket in list(self._held.items()):
-            if level == 1 and second in over:
-                self._add_to_longer(second, connection_id, bucket)
-                self.totals.add(connection_id, bucket)
-        self.rolled_s = now_s
+        """Add what was collected to its seconds, past seconds to the totals, and these to the longer buckets."""
+        if now_s != self._added_up_s or self._is_ending or self._journal.buckets <= AT_ONCE:
+            self._added_up_s = now_s
+            self._add_up()
+        over = {second for second in self._open_s if second < now_s}
+        if over:
+            self._open_s -= over
+            for (level, second, connection_id), bucket in self._held.items():
+                if level == 1 and second in over:
+                    self.totals.add(connection_id, bucket)
+                    self._add_behind(second, connection_id, bucket)
+            self._over_s = now_s
+        is_due = abs(now_s - self.rolled_s) >= BEHIND_S or self._is_ending or len(self._behind) <= AT_ONCE
+        if self._behind and is_due:
+            for (minute, connection_id), bucket in self._behind.items():
+                self._add_to_longer(minute, connection_id, bucket)
+            self._behind.clear()
+            self.rolled_s = self._over_s
+
+    def restore(self) -> None:
+        """Add what an earlier recorder journaled before it was cut off."""
+        self._journal.load()
+        self._add_up()
 
     def write(self) -> None:
         """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
+        if self._journal.buckets <= AT_ONCE:
+            self._add_up()
         rollups: list[SqlValue] = []
         dims: list[SqlValue] = []
         metrics: list[SqlValue] = []
@@ -247,23 +279,51 @@ class Rollups:
         self._connection.executemany(_REMOVE, removed)
         for statements, values in ((_ROLLUP, rollups), (_DIM, dims), (_METRIC, metrics)):
             statements.write(self._connection, values)
+        self._journal.write()
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (self.rolled_s, META_ROLLED_S))
 
     def committed(self) -> None:
         """Forget the changes, and drop past buckets from memory."""
         self._uncommitted.clear()
+        self._journal.committed()
         for key in self._changed:
             self._held[key].forget_changes()
         for key in self._late - self._changed:
             self._held.pop(key, None)
         self._late &= self._changed
         self._changed.clear()
-        keep_from_s = self.rolled_s - HELD_S
+        keep_from_s = self._over_s - HELD_S
         if keep_from_s <= self._held_from[1]:
             return
-        self._held_from = {level: keep_from_s - keep_from_s % level for level in LEVELS}
+        longer_from_s = self.rolled_s - HELD_S
+        self._held_from = {level: longer_from_s - longer_from_s % level for level in LEVELS}
+        self._held_from[1] = keep_from_s
         for key in [key for key in self._held if key[1] < self._held_from[key[0]]]:
             del self._held[key]
+
+    def _add_up(self) -> None:
+        """Add what was collected to the buckets of its seconds."""
+        for (second, connection_id), parts in self._journal.take().items():
+            self._add_to_second(second, connection_id, bucket_of(parts))
+
+    def _add_to_second(self, second: int, connection_id: int, delta: Bucket) -> None:
+        self._add(1, second, connection_id, delta)
+        if second >= self._over_s:
+            self._held[1, second, connection_id].add_monitored(delta)
+            self._open_s.add(second)
+            return
+        self.totals.add(connection_id, delta)
+        if second >= self.rolled_s:
+            self._add_behind(second, connection_id, delta)
+        else:
+            self._add_to_longer(second, connection_id, delta)
+
+    def _add_behind(self, second: int, connection_id: int, delta: Bucket) -> None:
+        key = (second - second % 60, connection_id)
+        bucket = self._behind.get(key)
+        if bucket is None:
+            bucket = self._behind[key] = Bucket()
+        bucket.add(delta)
 
     def _add_to_longer(self, second: int, connection_id: int, delta: Bucket) -> None:
         for level in LEVELS[1:]:
@@ -297,7 +357,15 @@ class Rollups:
             bucket.counters = list(counters)
         for bucket, (dimension, key, n) in rows("rollup_dim"):
             bucket.dims[dimension, key] = n
-            bucket.keys[dimension] += key != OTHER
+            bucket.keys[dimension] = bucket.keys.get(dimension, 0) + (key != OTHER)
         for bucket, (metric, count, total, greatest, hist) in rows("rollup_metric"):
             bucket.sums[metric] = (count, total, greatest)
             bucket.hists[metric] = unpack(hist)
+
+
+def restore_journal(connection: sqlite3.Connection) -> None:
+    """Write the rollups of what a recorder journaled before it was cut off, within the caller's transaction."""
+    if not is_empty(connection):
+        rollups = Rollups(connection)
+        rollups.restore()
+        rollups.write()

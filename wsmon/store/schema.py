@@ -13,7 +13,7 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 
 # PRAGMA user_version of the stores that are written: the number of migrations
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 # Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
 # First schema with connection.spec
@@ -388,6 +388,14 @@ CONNECTION_VIEW = f"CREATE TEMP VIEW connection AS SELECT *, {_SPEC} AS spec FRO
 # Of migration 8: the index of before has other marks
 NO_INDEX = ("DELETE FROM search_segment", "DELETE FROM search_page")
 
+# Of migration 9. Empty where no recorder is at work and none was cut off
+JOURNAL = """
+CREATE TABLE journal (         -- messages that the rollups do not contain yet, a row a commit
+    id INTEGER PRIMARY KEY,
+    messages BLOB NOT NULL     -- wsmon.store.journal.MessageTraffic, a list of them as MessagePack
+)
+"""
+
 # What each version adds, with what its migration removes: for the comparison of a store with its version
 CREATED_BY: dict[int, tuple[str, ...]] = {
     1: TABLES,
@@ -398,4 +406,5 @@ CREATED_BY: dict[int, tuple[str, ...]] = {
     6: SEARCH_INDEX,
     7: CONNECTION_SPEC,
     8: NO_INDEX,
+    9: (JOURNAL,),
 }

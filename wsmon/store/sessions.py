@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from wsmon.model.block import Block
 from wsmon.model.detectors.base import NumberedMessage
@@ -18,6 +18,7 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict.last_words import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
+from wsmon.store.journal import MessageTraffic
 from wsmon.store.validation import Id, Ns, checked
 
 # Streams in memory; beyond, those of ended sessions are dropped
@@ -48,6 +49,7 @@ class SourceStream:
     """One source in the fold: its ids, and what the current batch brought from it."""
 
     __slots__ = (
+        "_lists",
         "connection",
         "decoded",
         "encoded",
@@ -94,7 +96,24 @@ class SourceStream:
         # Messages of the current batch that carry sequence numbers
         self.numbered: list[NumberedMessage] = []
         self.fastest = LatencyBaseline()
-        self.clear()
+        # Sizes of messages
+        self.received: list[int] = []
+        self.sent: list[int] = []
+        # Bytes of messages as transferred
+        self.received_wire = 0
+        self.sent_wire = 0
+        # Types of messages, where the protocol knows one, as rows have them
+        self.types_in: list[str] = []
+        self.types_out: list[str] = []
+        # Nanoseconds that the protocol took to decode received and sent messages
+        self.decoded: list[int] = []
+        self.encoded: list[int] = []
+        # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
+        self.latencies: list[int] = []
+        self._lists: tuple[list[Any], ...] = (
+            *(self.received, self.sent, self.types_in, self.types_out),
+            *(self.decoded, self.encoded, self.latencies),
+        )
 
     def use_profile(self, profile: Profile) -> None:
         """Use a capture profile from now on."""
@@ -114,26 +133,30 @@ class SourceStream:
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""
         if event.type:
-            (self.types_in if event.direction == "in" else self.types_out).append(event.type)
+            (self.types_in if event.direction == "in" else self.types_out).append(storable(event.type))
         if event.duration_ns is not None:
             (self.decoded if event.direction == "in" else self.encoded).append(event.duration_ns)
 
-    def clear(self) -> None:
-        """Forget what was collected: it is counted."""
-        # Sizes of messages
-        self.received: list[int] = []
-        self.sent: list[int] = []
-        # Bytes of messages as transferred
-        self.received_wire = 0
-        self.sent_wire = 0
-        # Types of messages, where the protocol knows one
-        self.types_in: list[str] = []
-        self.types_out: list[str] = []
-        # Nanoseconds that the protocol took to decode received and sent messages
-        self.decoded: list[int] = []
-        self.encoded: list[int] = []
-        # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
-        self.latencies: list[int] = []
+    def take(self, second: int, connection_id: int) -> MessageTraffic:
+        """Hand over what was collected of the messages of a second."""
+        traffic = MessageTraffic(
+            second,
+            connection_id,
+            len(self.received) + len(self.sent) if self.keeps_messages else 0,
+            tuple(self.received),
+            tuple(self.sent),
+            self.received_wire,
+            self.sent_wire,
+            tuple(self.types_in),
+            tuple(self.types_out),
+            tuple(self.decoded),
+            tuple(self.encoded),
+            tuple(self.latencies),
+        )
+        self.received_wire = self.sent_wire = 0
+        for collected in self._lists:
+            collected.clear()
+        return traffic
 
 
 def _newest(received: Event | Block | None) -> Iterable[Event]:
@@ -146,6 +169,7 @@ def _newest(received: Event | Block | None) -> Iterable[Event]:
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
 _session_values = attrgetter(*SESSION_COLUMNS)
 _SESSION = MultiRowInsert("INSERT OR REPLACE", "session", SESSION_COLUMNS)
+_SET_LAST = "UPDATE session SET last_id = ? WHERE id = ?"
 _SOURCE = MultiRowInsert("INSERT", "source", ("id", "run", "connection", "trace_id", "connection_id"))
 
 
@@ -162,6 +186,8 @@ class SourceRows:
         self._streams: dict[tuple[str, str, str], SourceStream] = {}
         self._new_sources: list[SqlValue] = []
         self._changed_sessions: dict[int, SessionRecord] = {}
+        # Sessions of which nothing else changed
+        self._longer_sessions: dict[int, SessionRecord] = {}
 
     def stream(self, source: Source) -> SourceStream:
         """Return the stream of a source; a new source gets a row."""
@@ -214,16 +240,27 @@ class SourceRows:
         """Mark a session as changed, to be written with the next commit."""
         self._changed_sessions[session.id] = session
 
+    def extend(self, session: SessionRecord, last_id: int) -> None:
+        """Take note of the newest event of a session, to be written with the next commit."""
+        if session.last_id != last_id:
+            session.last_id = last_id
+            self._longer_sessions[session.id] = session
+
     def write(self) -> None:
         """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
         _SOURCE.write(self._connection, self._new_sources)
         sessions = [value for session in self._changed_sessions.values() for value in _session_values(session)]
         _SESSION.write(self._connection, sessions)
+        longer = self._longer_sessions.items()
+        # A row that is replaced goes through its indexes
+        last_ids = ((session.last_id, number) for number, session in longer if number not in self._changed_sessions)
+        self._connection.executemany(_SET_LAST, last_ids)
 
     def committed(self) -> None:
         """Forget the changes, and where there are many streams, those of sessions that ended."""
         self._new_sources.clear()
         self._changed_sessions.clear()
+        self._longer_sessions.clear()
         if len(self._streams) > HELD_STREAMS:
             self._streams = {
                 key: stream

@@ -1,0 +1,190 @@
+"""Messages on their way into the rollups, which the store keeps in its journal meanwhile.
+
+With a thousand connections nearly every message of a batch is of another one: rows of the rollups that were written
+with each commit would be more than rows of messages. So the sizes, types and durations of messages are collected, and
+become rows of the rollups once a second. Every commit has what it brought in one row of the table ``journal``, which is
+removed with the commit of the rollups: a recorder that was cut off loses no count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+
+from wsmon.model.histogram import bucket_index
+from wsmon.store.bucket import BYTES_IN, BYTES_OUT, EVENTS, MESSAGES_IN, MESSAGES_OUT, WIRE_IN, WIRE_OUT, Bucket
+from wsmon.store.schema import METRICS
+from wsmon.store.validation import Count, Id, Second, checked
+
+_SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
+_DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
+# From so many values on, a Counter takes less time than a loop
+_MANY = 16
+_Value = TypeVar("_Value", int, str)
+
+
+class MessageTraffic(msgspec.Struct, array_like=True, gc=False):
+    """Messages of one connection in one second, as far as rollups need them; field by field as the journal has them.
+
+    Tuples of numbers and texts cost the garbage collector nothing once it has seen them, lists do.
+    """
+
+    second: Second
+    connection: Id
+    rows: Count
+    """How many are rows of the event table."""
+    received: tuple[Count, ...]
+    """Uncompressed sizes."""
+    sent: tuple[Count, ...]
+    received_wire: Count
+    """Bytes as transferred."""
+    sent_wire: Count
+    types_in: tuple[str, ...]
+    """Where the protocol knows one."""
+    types_out: tuple[str, ...]
+    decoded: tuple[Count, ...]
+    """Nanoseconds that the protocol took."""
+    encoded: tuple[Count, ...]
+    latencies: tuple[Count, ...]
+    """Nanoseconds beyond the fastest message, where messages carry the time at which they were sent."""
+
+
+def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
+    """Count messages, all of one connection and one second."""
+    bucket = Bucket()
+    counters = bucket.counters
+    counters[EVENTS] = sum(part.rows for part in parts)
+    counters[WIRE_IN] = sum(part.received_wire for part in parts)
+    counters[WIRE_OUT] = sum(part.sent_wire for part in parts)
+    received, sent = _joined(part.received for part in parts), _joined(part.sent for part in parts)
+    counters[MESSAGES_IN], counters[MESSAGES_OUT] = len(received), len(sent)
+    counters[BYTES_IN], counters[BYTES_OUT] = sum(received), sum(sent)
+    for metric, values in (
+        (_SIZE, received + sent),
+        (_DECODE, _joined(part.decoded for part in parts)),
+        (_ENCODE, _joined(part.encoded for part in parts)),
+        (_LATENCY, _joined(part.latencies for part in parts)),
+    ):
+        if values:
+            _measure(bucket, metric, values)
+    for way, kinds in (
+        ("received_type", _joined(part.types_in for part in parts)),
+        ("sent_type", _joined(part.types_out for part in parts)),
+    ):
+        if kinds:
+            bucket.count_types(tallied(kinds), way)
+    return bucket
+
+
+def tallied(values: Sequence[_Value]) -> dict[_Value, int]:
+    """Count equal values."""
+    if len(values) >= _MANY:
+        return Counter(values)
+    counts: dict[_Value, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def _joined(parts: Iterable[tuple[_Value, ...]]) -> tuple[_Value, ...]:
+    return tuple(chain.from_iterable(parts))
+
+
+def _measure(bucket: Bucket, metric: int, values: tuple[int, ...]) -> None:
+    counts: dict[int, int] = {}
+    for value, count in tallied(values).items():
+        place = bucket_index(value)
+        counts[place] = counts.get(place, 0) + count
+    bucket.measure(metric, counts, len(values), sum(values), max(values))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[MessageTraffic]).decode
+_READ = "SELECT messages FROM journal ORDER BY id"
+# A commit that is repeated after an error may be in the store already
+_ADD = "INSERT OR REPLACE INTO journal (id, messages) VALUES (?, ?)"
+_CLEAR = "DELETE FROM journal"
+_HAS_ROWS = "SELECT EXISTS (SELECT 1 FROM journal)"
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether no recorder was cut off while messages were in the journal."""
+    return not connection.execute(_HAS_ROWS).fetchone()[0]
+
+
+class Journal:
+    """What was collected since the rollups were written last, and which of it the table ``journal`` holds."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        # Oldest first
+        self._collected: list[MessageTraffic] = []
+        self._keys: set[tuple[int, int]] = set()
+        # How many of them are committed
+        self._journaled = 0
+        # Rows of the table hold what is in the rollups by now, and go with the next commit
+        self._is_outdated = False
+        self._next_id = 1
+        # Since the last commit, and taken
+        self._taken: list[MessageTraffic] = []
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets of the rollups change by what was collected."""
+        return len(self._keys)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is something to write."""
+        return self._is_outdated or len(self._collected) > self._journaled
+
+    def add(self, traffic: MessageTraffic) -> None:
+        """Collect messages."""
+        self._collected.append(traffic)
+        self._keys.add((traffic.second, traffic.connection))
+
+    def load(self) -> None:
+        """Collect what an earlier recorder journaled."""
+        for (messages,) in checked(self._connection.execute(_READ), tuple[bytes]):
+            for traffic in _decode(messages):
+                self.add(traffic)
+        self._journaled = len(self._collected)
+
+    def take(self) -> dict[tuple[int, int], list[MessageTraffic]]:
+        """Hand over what was collected, by second and connection: from the next commit on it is in the rollups."""
+        groups: dict[tuple[int, int], list[MessageTraffic]] = {}
+        for traffic in self._collected:
+            groups.setdefault((traffic.second, traffic.connection), []).append(traffic)
+        self._taken += self._collected[self._journaled :]
+        self._is_outdated = self._is_outdated or self._journaled > 0
+        self._collected.clear()
+        self._keys.clear()
+        self._journaled = 0
+        return groups
+
+    def move_to(self, connection: sqlite3.Connection) -> list[MessageTraffic]:
+        """Journal in an empty store from now on; return what was taken and is not committed."""
+        self._connection = connection
+        self._is_outdated = False
+        taken, self._taken = self._taken, []
+        return taken
+
+    def write(self) -> None:
+        """Write what was collected since the last commit; it stays marked until ``committed``."""
+        if self._is_outdated:
+            self._connection.execute(_CLEAR)
+        new = self._collected[self._journaled :]
+        if new:
+            self._connection.execute(_ADD, (self._next_id, _encode(new)))
+
+    def committed(self) -> None:
+        """Take note that everything collected is in the store."""
+        self._next_id += 1
+        self._journaled = len(self._collected)
+        self._is_outdated = False
+        self._taken.clear()
