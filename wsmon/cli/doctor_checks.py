@@ -103,9 +103,7 @@ def judge_marks(*, is_installed: bool, is_compiled: bool) -> Diagnosis:
             "wsmon-marks is of another version, and not used",
             "install the one of this wsmon: the recorder spends less time on the index with it",
         )
-    return ok(
-        "search index", f"made in {'C, by wsmon-marks' if is_compiled else 'Python; wsmon-marks is not installed'}"
-    )
+    return ok("search index", "made in C, by wsmon-marks" if is_compiled else "made in Python, without wsmon-marks")
 
 
 def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator[Diagnosis]:
