@@ -1,9 +1,11 @@
-"""Lag of quiet connections beside one that gets the worst messages of every kind, against the same run without them.
+"""What the worst messages of every kind cost the event loop, and the lag of quiet connections beside them.
 
-    python -m tests.benchmarks.worst_messages [--seconds N] [--size BYTES] [--kind NAME]
+    python -m tests.benchmarks.worst_messages [--cpu] [--seconds N] [--size BYTES] [--kind NAME]
 
-A process of its own serves: ``QUIET`` connections get a text with its time of sending 20 times a second, and one more
-gets a hostile message four times a second. Lag is from sending to the event. Goal: p99 at most 250 ms beside any kind.
+First the CPU of one message of each kind, from the frame to its event, at 64 KiB and 1 MiB: the best of ``ROUNDS``, for
+each protocol that reads it. Goal: 5 and 50 ms. ``--cpu`` ends here. Then the lag, against the same run without hostile
+messages. A process of its own serves: ``QUIET`` connections get a text with its time of sending 20 times a second, and
+one more gets a hostile message four times a second. Lag is from sending to the event. Goal: p99 at most 250 ms.
 """
 
 from __future__ import annotations
@@ -13,25 +15,37 @@ import asyncio
 import multiprocessing
 import random
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
+from typing import get_args
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from wsmon.clock import SystemClock
-from wsmon.config.specs import ConnectionSpec
+from wsmon.config.specs import ConnectionSpec, ProtocolName
+from wsmon.engine.frames import FramePath
 from wsmon.engine.loop import new_event_loop
+from wsmon.engine.messages import capture_of, message_path
+from wsmon.engine.protocol_session import CarriedState
+from wsmon.engine.reporter import Reporter
 from wsmon.engine.supervisor import Supervisor
+from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import Block
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.redact.redactor import Redactor
 
 QUIET = 10
 QUIET_EVERY_S = 0.05
 HOSTILE_EVERY_S = 0.25
 GOAL_S = 0.25
+KIB, MIB = 1024, 1024 * 1024
+CPU_GOALS_S = {64 * KIB: 0.005, MIB - KIB: 0.050}
+ROUNDS = 3
+PROTOCOLS: tuple[ProtocolName, ...] = tuple(name for name in get_args(ProtocolName) if name != "auto")
 
 # Repeated up to the size; the beginning of each message, and what is repeated
 KINDS = {
@@ -52,13 +66,103 @@ KINDS = {
     "base64": (b"PLAIN mechanism ", b"AHVzZXIAU0VD "),
     "private keys": (b"", b"-----BEGIN PRIVATE KEY-----\nAAAA"),
     "elements": (b"", b"<password>a</password>"),
+    "open elements": (b"", b"<password>"),
+    "words": (b"", b"token "),
+    "words in quotes": (b"", b'"token" '),
+    "keys in a run": (b"", b"token="),
+    "names and values": (b"[", b'{"value":"x","name":"password"},'),
+    "logins": (b"[", b'{"action":"auth","params":"KEY"},'),
+    "arguments of a login": (b'{"action":"auth","params":[', b'"a",'),
+    "signatures": (b'{"api_key":1,', b'"sig":"a",'),
+    "headers in a string": (b'{"x":"Cookie:a=\\"', b'=\\"'),
+    "encoded JSON": (b"", b"%22token%22%3A%22abc%22%2C"),
+    "JSON in escapes": (b'"', b"{\\u0022token\\u0022:\\u0022a\\u0022},"),
+    "escaped escapes": (b'"', b"\\u005cu005cu0074oken"),
+    "MessagePack": (b"\x81", b"\xa8password\xa3abc"),
+    "lists behind a key": (b'{"token":', b"[]"),
+    "errors": (b"[", b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"token=a"}},'),
+    "packets": (b"", b'42["a",{"token":"b"}]\x1e'),
+    "a reason": (b'["1","1","t","phx_reply",{"status":"error","response":{"reason":"', b"token=a "),
+    "a query": (b'{"type":"subscribe","id":"1","payload":{"query":"', b"subscription{a(token:1)}"),
+    "a frame of STOMP": (b"SEND\n", b"token:a\n"),
+    "URLs": (b"[", b'"https://example.com/x?w=1&h=2",'),
+    "a page": (
+        b"",
+        b'<p><a href="https://example.com/p?id=1&amp;x=2" class="author">password</a> and text</p>\n',
+    ),
+    "a log": (b"", b"2026-01-01T00:00:00Z GET https://example.com/api?page=2&size=10 200 12ms, token refreshed\n"),
+}
+# Their names are all different
+COUNTED = {
+    "different keys": b'"token%d":%d,',
+    "different parameters": b"https://h/?token%d=%d ",
+    "different elements": b"<token%d>%d",
 }
 
 
-def message(kind: str, size: int) -> str:
+def message(kind: str, size: int) -> bytes:
     """Return a hostile message of that kind."""
+    if kind in COUNTED:
+        return b"".join(COUNTED[kind] % (number, number) for number in range(size // 12))[:size]
     begin, unit = KINDS[kind]
-    return (begin + unit * (size // len(unit)) if unit else b"").decode()
+    return begin + unit * (size // len(unit)) if unit else b""
+
+
+class NoSink:
+    """Takes events, and keeps the last message."""
+
+    is_full = False
+    last: Event | None = None
+
+    def emit(self, _event: Event) -> None:
+        """A lifecycle event."""
+
+    def emit_message(self, event: Event) -> None:
+        """A message, or what it means."""
+        self.last = event if event.name == "message.received" else self.last
+
+    def emit_block(self, block: Block) -> None:
+        """Messages."""
+        self.last = list(block.events())[-1]
+
+
+def cpu_s(protocol: ProtocolName, payload: bytes) -> tuple[float, bool]:
+    """Return the CPU of one message of a fresh session, and whether its rest was masked unread."""
+    sink, clock = NoSink(), SystemClock()
+    spec = ConnectionSpec("feed", Sensitive("ws://h/"), protocol=protocol)
+    reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
+    messages = message_path(spec, reporter, sink, clock, CarriedState(), random.randbytes)
+    frames = FramePath(reporter.source, capture_of(spec), reporter.redactor, sink, clock, lambda: None, messages)
+    if messages is not None:
+        messages.begin("ws://h/", "")
+        messages.start(frames.now())
+    opcode: DataOpcode = "text" if payload[:1] != b"\x81" else "binary"
+    began_s = time.process_time()
+    frames.on_message(opcode, payload, len(payload) + 10, 1)
+    took_s = time.process_time() - began_s
+    if messages is not None:
+        messages.end(frames.now())
+    return took_s, bool(sink.last and sink.last.meta and "masked" in sink.last.meta)
+
+
+async def print_cpu(kinds: Iterable[str]) -> None:
+    """Print the CPU of one message of each kind, the worst first, and then the worst of all."""
+    rows = []
+    for kind in kinds:
+        worst = {}
+        for size in CPU_GOALS_S:
+            payload = message(kind, size)
+            worst[size] = max(
+                (min(cpu_s(protocol, payload) for _ in range(ROUNDS)), protocol) for protocol in PROTOCOLS
+            )
+        rows.append((kind, worst))
+    rows.sort(key=lambda row: -max(row[1][size][0][0] / goal_s for size, goal_s in CPU_GOALS_S.items()))
+    for kind, worst in (("CPU of one message, worst kind", rows[0][1]), *rows):
+        figures = (
+            f"{took_s * 1e3:7.2f} ms ({protocol}{', rest masked' if is_over else ''})"
+            for (took_s, is_over), protocol in worst.values()
+        )
+        print(f"{kind:32} {'  '.join(f'{figure:34}' for figure in figures)}", flush=True)
 
 
 def serve_messages(pipe: Pipe, hostile: str) -> None:
@@ -132,7 +236,7 @@ async def measure(port: int, seconds: float) -> LagSink:
 def run(kind: str, size: int, seconds: float) -> LagSink:
     """Serve and record messages of one kind."""
     ours, theirs = multiprocessing.Pipe()
-    arguments = (theirs, message(kind, size))
+    arguments = (theirs, message(kind, size).decode("latin-1"))
     server = multiprocessing.get_context("spawn").Process(target=serve_messages, args=arguments, daemon=True)
     server.start()
     try:
@@ -148,10 +252,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--size", type=int, default=1024 * 1024 - 1024, help="of a hostile message")
-    parser.add_argument("--kind", choices=KINDS, action="append", help="beside none, which is always first")
+    parser.add_argument("--cpu", action="store_true", help="only the CPU of one message of each kind")
+    parser.add_argument("--kind", choices=(*KINDS, *COUNTED), action="append", help="all but for these")
     options = parser.parse_args()
+    kinds = options.kind or (*KINDS, *COUNTED)
+    asyncio.run(print_cpu(kinds))
+    if options.cpu:
+        return
     base_s = 0.0
-    for kind in dict.fromkeys(("none", *(options.kind or KINDS))):
+    for kind in dict.fromkeys(("none", *kinds)):
         sink = run(kind, options.size, options.seconds)
         lags_s = sorted(sink.lags_s)
         middle_s, p99_s = lags_s[len(lags_s) // 2], lags_s[len(lags_s) * 99 // 100]

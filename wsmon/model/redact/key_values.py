@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from wsmon.model.redact.masking import ByteRange, StepBudget
+from wsmon.model.redact.masking import NAME_STEPS, ByteRange, StepBudget
 from wsmon.model.redact.msgpack_values import PackedMessage, msgpack_value
-from wsmon.model.redact.names import KeyRules
+from wsmon.model.redact.names import KeyMeaning, KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range
-from wsmon.model.redact.siblings import named_value
+from wsmon.model.redact.searches import PIECE_BYTES, KeyReading
+from wsmon.model.redact.siblings import NAME_REACH, named_value
 from wsmon.model.redact.strings import JsonStrings
 
 # Characters of a key
@@ -35,11 +36,23 @@ _AFTER = re.compile(
     # In quotes, with some words more
     rb"|[^\"'\\\r\n]{0,64}+(\\*+)([\"'])" + SPACE + rb"(?::|=>?)" + SPACE + rb")"
 )
+# Behind a word of a sentence: nothing that ``_AFTER`` matches
+_NO_KEY = re.compile(
+    rb"[" + _WORD_CHARS + rb"]{0,64}+(?![" + _WORD_CHARS + rb"\]%])"
+    rb"(?=[^\"'\\\r\n]{0,64}+(?!\\*+[\"']" + SPACE + rb"[:=]))[ \t]*+(?![:=%&])"
+)
+# Before it: no letter of the same word, and no sign of an element
+_BEFORE_NO_KEY = frozenset(range(0x80)) - frozenset(_WORD) - frozenset(b"<:;")
 # How far behind a word the end of its key is looked for
 _AFTER_REACH = 128 + 64
 _RUN = re.compile(rb"[" + _WORD_CHARS + rb"]*+")
 _QUOTE_BYTE = ord('"')
+# Behind a word: what is left of a key of JSON, and a string that is its whole value
 _PLAIN_KEY = re.compile(rb"([" + _WORD_CHARS + rb"]{0,128}+)\"\s*+:\s*+")
+_RUN_KEY = re.compile(rb"([" + _WORD_CHARS + rb"]{0,64}+)\"" + SPACE + rb":" + SPACE)
+_RUN_REACH = 64
+_PLAIN_VALUE = re.compile(rb'"([^"\\]*+)"')
+_DIGITS = frozenset(b"-0123456789")
 # Before and behind the name of an XML element
 _ELEMENT = re.compile(rb"(?:<|&lt;)(?:[A-Za-z0-9_.-]{1,32}:)?\Z")
 _ELEMENT_END = re.compile(rb"[" + _WORD_CHARS + rb"]{0,128}+((?:\s[^<>]{0,256}+)?(?<!/)(?:>|&gt;))")
@@ -61,9 +74,16 @@ _CODE = re.compile(rb"(?<![A-Za-z0-9_.-])code(?=\\*[\"']|=|%)")
 # A status or a close code
 _SMALL_NUMBER = re.compile(rb"[0-9]{1,4}")
 
-# Steps of a word that is no key of a credential, of one that is
+# Steps of a word in a key of JSON; of any other word more; of the value of a credential: a string of JSON, any other
 _WORD_STEPS = 1
-_VALUE_STEPS = 8
+_CLOSER_STEPS = 4
+_PLAIN_VALUE_STEPS = 3
+_VALUE_STEPS = 12
+
+# So many times a harmless key is looked at in one message; then the search leaves it out
+_REPEATS = 16
+# So many keys are left out, because each costs a search of its own
+_MOST_REPEATED = 8
 
 
 def credential_ranges(
@@ -73,24 +93,38 @@ def credential_ranges(
     rules: KeyRules,
     budget: StepBudget,
     strings: JsonStrings,
+    reading: KeyReading,
     *,
     is_text: bool,
     is_original: bool,
+    may_have_code: bool,
 ) -> Iterator[ByteRange]:
     """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending).
 
     Where the message is no text, keys of MessagePack count, too; ``is_original`` where no escape was replaced in it.
+    ``reading`` is for the search that finds the hits. ``may_have_code``: the message has the word, and what
+    ``has_code`` looks for.
     """
     meaning = rules.meaning
+    meanings: dict[bytes, KeyMeaning] = {}
+    counts: dict[bytes, int] = {}
+    is_long = len(text) > PIECE_BYTES
+    repeated = reading.repeated
+
     message = None if is_text else PackedMessage(text, budget, is_original=is_original)
+
+    def is_key(name: str) -> bool:
+        return budget.take_name(name.encode("utf-8", "surrogatepass")) and rules.is_key(name)
+
     signatures: list[ValueKey] = []
     done = covered = packed_end = 0
     for start, end in hits:
         if start < covered - _AFTER_REACH or start < packed_end:
+            reading.done = max(covered - _AFTER_REACH, packed_end)
             continue
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
-            packed, is_certain = msgpack_value(message, start, end, rules.is_key)
+            packed, is_certain = msgpack_value(message, start, end, is_key)
             if not budget.take(_VALUE_STEPS if packed else _WORD_STEPS):
                 yield budget.rest(start, text)
                 return
@@ -100,33 +134,82 @@ def credential_ranges(
                 covered = packed_end = packed.end if packed else end
                 continue
         if start < done:
+            reading.done = done if message is None else reading.done
             continue
-        # Most keys that only look like one of a credential: {"tokenId": …}
-        if start and text[start - 1] == _QUOTE_BYTE and (plain := _PLAIN_KEY.match(text, end)):
-            if not budget.take(_WORD_STEPS):
-                yield budget.rest(start, text)
-                return
-            if not meaning(text[start : plain.end(1)]):
-                done = plain.end()
-                continue
-        if not budget.take(_WORD_STEPS):
+        budget.left -= _WORD_STEPS
+        if budget.left < 0:
             yield budget.rest(start, text)
             return
-        key = _key_around(text, start, end, done)
+        # Most keys stand in JSON: {"tokenId": …}
+        name, plain = b"", None
+        if start and text[start - 1] == _QUOTE_BYTE:
+            if plain := _PLAIN_KEY.match(text, end):
+                name = text[start : plain.end(1)]
+        elif (
+            is_text
+            and start >= covered
+            and (plain := _RUN_KEY.match(text, end))
+            and (run := _run_before(text, start, done))
+        ):
+            name = run + text[start : plain.end(1)]
+        if name and plain:
+            kind = meanings.get(name)
+            if kind is None:
+                if not budget.take(NAME_STEPS):
+                    yield budget.rest(start, text)
+                    return
+                kind = meanings[name] = meaning(name)
+            if not kind:
+                done = plain.end()
+                if is_long:
+                    _count(counts, repeated, b'"' + name + b'":')
+                continue
+            if start < covered and plain.end() < covered and kind == "credential" and is_text:
+                continue
+            if kind == "credential" and is_text and (value := _PLAIN_VALUE.match(text, plain.end())):
+                if not budget.take(_PLAIN_VALUE_STEPS):
+                    yield budget.rest(start, text)
+                    return
+                done = plain.end()
+                found = ByteRange(*value.span(1))
+                covered = found.end
+                if covered > found.start and not (
+                    text[found.start] in _DIGITS and is_evidence(text, found, _decoded(name), rules)
+                ):
+                    yield found
+                continue
+        elif is_text and start and text[start - 1] in _BEFORE_NO_KEY and _NO_KEY.match(text, end):
+            # A word of a sentence; most stand far from the quote of a JSON string
+            if start < covered or text.rfind(b'"', max(0, start - NAME_REACH), start) < 0:
+                continue
+            budget.left -= _WORD_STEPS
+            pair = named_value(text, start, end, rules, strings, budget)
+            if pair is not None:
+                yield pair
+                if budget.is_over:
+                    return
+            continue
+        if not budget.take(_CLOSER_STEPS):
+            yield budget.rest(start, text)
+            return
+        low = _low(text, start, done, covered, repeated) if repeated else done
+        key = _key_around(text, start, end, low)
         # What follows a value may be the value of a key that it ends with: "token: password: …"
         if start < covered and (key is None or key.value_at < covered):
             continue
         if key is None:
             # No word in the same long run of letters can be a key, except near its end
-            run = _RUN.match(text, end)
-            done = max(done, run.end() - _AFTER_REACH) if run else done
-            if not budget.take(_WORD_STEPS):
-                yield budget.rest(start, text)
-                return
+            letters = _RUN.match(text, end)
+            done = max(done, letters.end() - _AFTER_REACH) if letters else done
             pair = named_value(text, start, end, rules, strings, budget)
             if pair is not None:
                 yield pair
+                if budget.is_over:
+                    return
             continue
+        if not budget.take_name(key.name):
+            yield budget.rest(start, text)
+            return
         done = key.value_at
         kind = meaning(key.name)
         if kind == "credential":
@@ -139,7 +222,36 @@ def credential_ranges(
                 yield found
         elif kind:
             signatures.append(key)
-    yield from _companions(text, lowered, signatures, rules, budget, strings, has_credentials=covered > 0)
+        elif is_long and is_text and key.quote and text[start - 1] == _QUOTE_BYTE:
+            # JSON within JSON
+            _count(counts, repeated, text[start - 1 : key.value_at])
+    if signatures or covered or may_have_code:
+        yield from _companions(
+            text, lowered, signatures, rules, budget, strings, has_credentials=covered > 0, may_have_code=may_have_code
+        )
+
+
+def _count(counts: dict[bytes, int], repeated: list[bytes], key: bytes) -> None:
+    """Count a harmless key with its quotes and colon, and add it to those that the message repeats."""
+    count = counts[key] = counts.get(key, 0) + 1
+    if count == _REPEATS and len(repeated) < _MOST_REPEATED and key.endswith(b'":'):
+        repeated.append(key)
+
+
+def _run_before(text: bytes, start: int, low: int) -> bytes:
+    """Return the letters of a key between its quote and ``start``; none where no quote is near."""
+    head = text[max(low, start - _RUN_REACH) : start]
+    run = len(head) - len(head.rstrip(_WORD))
+    is_quoted = run < len(head) and head[-run - 1] == _QUOTE_BYTE
+    return head[-run:] if run and is_quoted else b""
+
+
+def _low(text: bytes, start: int, done: int, covered: int, repeated: list[bytes]) -> int:
+    """Return where the key around ``start`` may begin: behind the keys before it, those included that were left out."""
+    for name in repeated:
+        at = text.rfind(name, max(covered - _AFTER_REACH, start - _KEY_REACH - len(name)), start)
+        done = max(done, at + len(name)) if at >= 0 else done
+    return done
 
 
 def _companions(
@@ -151,11 +263,13 @@ def _companions(
     strings: JsonStrings,
     *,
     has_credentials: bool,
+    may_have_code: bool,
 ) -> Iterator[ByteRange]:
     """Yield the values of keys that hold a credential beside others: signatures, and the code of a login by OAuth."""
     if signatures and not (has_credentials or _has_companion(lowered)):
         signatures = []
     strings.restart()
+    names: dict[bytes, bool] = {}
     for key in signatures:
         if not budget.take(_VALUE_STEPS):
             yield budget.rest(key.value_at, text)
@@ -163,11 +277,12 @@ def _companions(
         yield value_range(text, key, strings, budget)
     for is_wanted, pattern, is_named in (
         (has_credentials, _SHORT_SIGNATURE, rules.is_signature),
-        (b"code" in lowered and any(word in lowered for word in _CODE_COMPANIONS), _CODE, rules.is_code),
+        (may_have_code, _CODE, rules.is_code),
     ):
         if not is_wanted:
             continue
         strings.restart()
+        names.clear()
         done = 0
         for match in pattern.finditer(text):
             if match.start() < done:
@@ -176,12 +291,24 @@ def _companions(
                 yield budget.rest(match.start(), text)
                 return
             found_key = _key_around(text, *match.span(), 0)
-            if found_key and is_named(_decoded(found_key.name)):
+            if found_key is None:
+                continue
+            if not budget.take_name(found_key.name):
+                yield budget.rest(match.start(), text)
+                return
+            if found_key.name not in names:
+                names[found_key.name] = is_named(_decoded(found_key.name))
+            if names[found_key.name]:
                 found = value_range(text, found_key, strings, budget)
                 done = found.end
                 is_status = pattern is _CODE and _SMALL_NUMBER.fullmatch(text, found.start, found.end)
                 if not (is_status or is_evidence(text, found, "", rules)):
                     yield found
+
+
+def has_code(lowered: bytes) -> bool:
+    """Return whether a code in a text in lower case may be that of a login by OAuth."""
+    return any(word in lowered for word in _CODE_COMPANIONS)
 
 
 def _has_companion(lowered: bytes) -> bool:

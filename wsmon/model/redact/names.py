@@ -177,6 +177,9 @@ class KeyRules:
         self.is_key = lru_cache(_CACHED_NAMES)(self._is_key)
         # The same of a key as it stands in a message: the words of a key are looked at once
         self.meaning = lru_cache(_CACHED_NAMES)(self._meaning)
+        # Whether the value of this query parameter is a credential
+        self.is_query = lru_cache(_CACHED_NAMES)(self._is_query)
+        self._harmless_queries: set[bytes] = set()
         # Whether metadata of this name is personal, by the built-in list
         self.is_personal = lru_cache(_CACHED_NAMES)(self._is_personal)
 
@@ -199,8 +202,19 @@ class KeyRules:
         """Return whether the value of this header is a credential."""
         return self._is_named(name, self._headers, _are_credential_header)
 
-    def is_query(self, name: str) -> bool:
-        """Return whether the value of this query parameter is a credential."""
+    def has_query(self, names: set[bytes]) -> bool:
+        """Return whether one of these query parameters is a credential."""
+        known = self._harmless_queries
+        if names <= known:
+            return False
+        if True in [self.is_query(name.decode("utf-8", "replace")) for name in names]:
+            return True
+        if len(known) > _CACHED_NAMES:
+            known.clear()
+        known |= names
+        return False
+
+    def _is_query(self, name: str) -> bool:
         return self._is_named(name, self._query, _are_credential_query)
 
     def _is_named(self, name: str, added: frozenset[str], are_credential: Callable[[Words], bool]) -> bool:

@@ -19,10 +19,10 @@ SPACE = rb"(?:\s|\\++[nrt])*+"
 
 _SCHEME = re.compile(rb"(?:bearer|basic|digest|token|negotiate|apikey|hmac)(?:[ \t]++|%20|\+)", re.IGNORECASE)
 _QUOTE = re.compile(rb"(\\*+)([\"'])")
-_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\]|,(?!\s)|\\++(?![\"'nrt\s]|\Z))*+")
-_PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!(?:25)*+2[26]))*+")
+_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\]++|,(?!\s)|\\++(?![\"'nrt\s]|\Z))*+")
+_PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]++|%(?!(?:25)*+2[26]))*+")
 # Of a value that is no string in encoded JSON
-_PERCENT_PLAIN = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!(?:25)*+(?:2[26cC]|[57][dD]|0[aAdD])))*+")
+_PERCENT_PLAIN = re.compile(rb"(?:[^\s&\"'<>;,\\%]++|%(?!(?:25)*+(?:2[26cC]|[57][dD]|0[aAdD])))*+")
 _JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
 _LINE = re.compile(rb"[^\r\n]*+")
 _CLOSES = SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
@@ -30,7 +30,7 @@ _CLOSES = SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
 _CLOSING = re.compile(_CLOSES)
 # A header within a JSON string: its own quotes follow a "=", as in Digest
 _JSON_LINE = re.compile(
-    rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\]|\\++(?![nr\"]))*+"
+    rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\=]++|=|\\++(?![nr\"]))*+"
 )
 _WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
@@ -40,8 +40,11 @@ _EVIDENCE = re.compile(rb"null|true|false|none|nil|undefined", re.IGNORECASE)
 _LONGEST_EVIDENCE = len(b"undefined")
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*+")
 
-# Steps of a string in a list or an object that is a value; a run of brackets takes one
-_STRING_STEPS = 4
+# Steps of a string in a list or an object that is a value, and of a run of brackets
+_STRING_STEPS = 6
+_BRACKET_STEPS = 2
+# Bytes of a header with quotes within a string that are read in the time of a step
+_LINE_BYTES_PER_STEP = 12
 _QUOTES = (b'"', b"'")
 
 
@@ -71,29 +74,37 @@ def value_range(text: bytes, key: ValueKey, strings: JsonStrings, budget: StepBu
     around = None if key.quote == b'"' else strings.end_around(text, key.value_at)
     limit = len(text) if around is None else around
     if key.is_element:
-        return _element_value(text, key, limit)
+        return _element_value(text, key, limit, budget)
     if key.quote:
         return _quoted_key_value(text, key, limit, budget)
     return _text_value(text, key, limit, budget, in_string=around is not None)
 
 
 _CDATA = b"<![CDATA["
+# Before and behind the name in the end of an element
+_ELEMENT_CLOSING = re.compile(rb"(?:\]\]>)?(?:<|&lt;)\\*+/(?:[A-Za-z0-9_.-]{1,32}:)?\Z")
+_CLOSING_REACH = 64
+_BOUNDARY = re.compile(rb"\b")
+# Longer elements without an end of their own end with the next bracket
+_ELEMENT_REACH = 4096
+# Steps of the name within the element
+_CLOSING_STEPS = 3
 
 
-def _element_value(text: bytes, key: ValueKey, limit: int) -> ByteRange:
+def _element_value(text: bytes, key: ValueKey, limit: int, budget: StepBudget) -> ByteRange:
     """Return the content of an XML element, with the elements in it."""
     at = key.value_at + (len(_CDATA) if text.startswith(_CDATA, key.value_at) else 0)
-    closing = re.compile(rb"(?:\]\]>)?(?:<|&lt;)\\*+/(?:[A-Za-z0-9_.-]{1,32}:)?" + re.escape(key.name.strip()) + rb"\b")
-    match = closing.search(text, at, min(limit, at + _ELEMENT_REACH))
-    if match is not None:
-        return ByteRange(at, match.start(), MASK_BYTES if match.start() > at else b"")
+    reach = min(limit, at + _ELEMENT_REACH)
+    name = key.name
+    found = at
+    while (found := text.find(name, found, reach)) >= 0 and budget.take(_CLOSING_STEPS):
+        before = _ELEMENT_CLOSING.search(text, max(at, found - _CLOSING_REACH), found)
+        found += len(name)
+        if before and _BOUNDARY.match(text, found, reach):
+            return ByteRange(at, before.start(), MASK_BYTES if before.start() > at else b"")
     bracket = text.find(b"<", at, limit)
     end = bracket if bracket >= 0 else limit
     return ByteRange(at, end, MASK_BYTES if end > at else b"")
-
-
-# Longer elements without an end of their own end with the next bracket
-_ELEMENT_REACH = 4096
 
 
 def _quoted_key_value(text: bytes, key: ValueKey, limit: int, budget: StepBudget) -> ByteRange:
@@ -127,7 +138,7 @@ def _text_value(text: bytes, key: ValueKey, limit: int, budget: StepBudget, *, i
         is_string = _ENCODED_QUOTE.search(text, max(0, at - 8), at)
         end = _end_of(_PERCENT_BARE if is_string else _PERCENT_PLAIN, text, at, limit)
     elif _WHOLE_LINE.search(key.name) and text[key.value_at - 1 : key.value_at] in (b":", b" ", b"\t"):
-        end = _end_of(_JSON_LINE if in_string else _LINE, text, at, limit)
+        end = _json_line_end(text, at, limit, budget) if in_string else _end_of(_LINE, text, at, limit)
     elif opening and not _CLOSING.match(text, opening.end(), limit):
         at, end = opening.end(), string_end(text, opening, limit)
     elif text[at : at + 1] in (b"[", b"{") and at < limit:
@@ -143,6 +154,16 @@ _ENCODED_QUOTE = re.compile(rb"(?:22|quot;|&#34;)\Z")
 def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int:
     match = pattern.match(text, at, limit)
     return match.end() if match else at
+
+
+def _json_line_end(text: bytes, at: int, limit: int, budget: StepBudget) -> int:
+    """Return the end of a header in a JSON string; ``limit``, and no steps left, where it takes too many."""
+    reach = at + _LINE_BYTES_PER_STEP * max(0, budget.left)
+    end = _end_of(_JSON_LINE, text, at, min(limit, reach))
+    if budget.take((end - at) // _LINE_BYTES_PER_STEP) and end < reach:
+        return end
+    budget.is_over = True
+    return limit
 
 
 def _bare_end(text: bytes, at: int, limit: int) -> int:
@@ -199,7 +220,7 @@ def composite_end(text: bytes, at: int, limit: int, quote: bytes, budget: StepBu
     period = len(quote)
     depth, low = 0, at
     while match := _BRACKETS.search(text, low, limit):
-        if not budget.take(_STRING_STEPS if match[0] in _QUOTES else 1):
+        if not budget.take(_STRING_STEPS if match[0] in _QUOTES else _BRACKET_STEPS):
             budget.is_over = True
             return limit
         before, low = low, match.end()

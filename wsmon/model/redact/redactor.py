@@ -6,19 +6,19 @@ import codecs
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import regex
-from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from wsmon.errors import UsageError
 from wsmon.model.redact import values
-from wsmon.model.redact.key_values import credential_ranges
+from wsmon.model.redact.key_values import credential_ranges, has_code
 from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, CODE_AFTER, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
-from wsmon.model.redact.shapes import shape_ranges
-from wsmon.model.redact.siblings import login_ranges
+from wsmon.model.redact.searches import KeyReading, KeySearch, found_in_pieces, occurs, searcher, shortest, sixty_fours
+from wsmon.model.redact.shapes import SHAPE_MARKS, has_rare_shape, shape_ranges
+from wsmon.model.redact.siblings import LOGIN_ENDS, login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
 from wsmon.model.redact.values import SecretValues
 
@@ -82,6 +82,10 @@ MARKS = (
     *(b"://", b":\\/"),
     *(rb"\u00%d" % digit for digit in range(2, 8)),
 )
+# A text has a shape, or is a login, where it has one of these
+_PLACES = (*SHAPE_MARKS, *LOGIN_ENDS)
+_find_places = searcher(_PLACES).find_matches_as_indexes
+_LONGEST_PLACE = max(map(len, _PLACES))
 # A mask can join text before and after it into a new key; the second round almost always finds nothing
 _ROUNDS = 4
 _SEPARATORS = ("", "_", "-", ".", " ")
@@ -91,13 +95,9 @@ _PATTERN_LIMIT_S = 0.005
 _PATTERN_LIMIT_S_PER_BYTE = 50e-9
 # Messages that are searched together have this byte between them: no text in UTF-8 has it, and no mark
 _BETWEEN = b"\xff"
-# What one search finds with SIMD, and how many of them cost less than one without
-_SIMD_NEEDLES = 64
-_MOST_SEARCHES = 4
-# A message is searched for keys in pieces of this size
-_PIECE_BYTES = 16 * 1024
-# Escapes of characters that one step reads
-_ESCAPES_PER_STEP = 2
+# Escapes of characters that are read for each step that is left, and those that take a step
+_ESCAPES_FOR_STEP = 4
+_ESCAPES_PER_STEP = 5
 # Steps of a match of a pattern
 _MATCH_STEPS = 2
 
@@ -133,18 +133,15 @@ class Redactor:
         key_needles = _key_needles(self._rules.words)
         short = {word + end: (0, len(end)) for word in _SHORT_WORDS for end in _SHORT_ENDS}
         short |= {_PACKED + word: (len(_PACKED), 0) for word in _SHORT_WORDS}
-        needles = _shortest({*key_needles, *short})
-        # Bytes of each needle before and behind the word
-        self._surplus = tuple(short.get(needle, (0, 0)) for needle in needles)
-        self._find_keys = _searcher(needles).find_matches_as_indexes
-        self._longest_key = max(map(len, needles))
+        self._keys = KeySearch({needle: short.get(needle, (0, 0)) for needle in {*key_needles, *short}})
         added = {needle for needle in key_needles if not any(mark in needle for mark in MARKS)}
         escaped = {json.dumps(needle.decode())[1:-1].lower().encode() for needle in added}
-        configured = _shortest({*added, *escaped, *self._values.needles})
+        configured = shortest({*added, *escaped, *self._values.needles})
         self._searches = tuple(
-            _searcher(marks).find_matches_as_indexes for marks in (_shortest({*MARKS}), *_sixty_fours(configured))
+            searcher(marks).find_matches_as_indexes for marks in (shortest({*MARKS}), *sixty_fours(configured))
         )
         self._longest_mark = max(map(len, {*MARKS, *configured}))
+        self._has_values = bool(self._values.needles or self._patterns)
         # Whether no key and no secret has other characters
         self._is_ascii = all(needle.isascii() for needle in {*key_needles, *self._values.needles})
         # Of the last message that was changed: whether a part of it was not read, and masked
@@ -162,12 +159,17 @@ class Redactor:
         self.is_over_budget = False
         masked = payload
         try:
-            for _ in range(_ROUNDS):
-                budget = StepBudget(len(payload))
-                before, masked = masked, mask_ranges(masked, self._ranges(masked, budget))
+            # The first round has a budget, all others have one together
+            budget = StepBudget(len(payload))
+            for number in range(_ROUNDS):
+                ranges = self._ranges(masked, budget)
+                if not ranges:
+                    break
+                before, masked = masked, mask_ranges(masked, ranges)
                 self.is_over_budget |= budget.is_over
                 if masked == before or budget.is_over:
                     break
+                budget = budget if number else StepBudget(len(payload))
         except TimeoutError:
             self.is_over_budget = True
             return MASK_BYTES, True
@@ -245,50 +247,52 @@ class Redactor:
         """Mask short secrets too: a header is text of the recorder, or the peer's response to it."""
         return MASK.join(self._any_secret.sub(MASK, piece) for piece in text.split(MASK))
 
-    def _ranges(self, payload: bytes, budget: StepBudget) -> Iterator[ByteRange]:
-        unescaped = UnescapedText(payload, _ESCAPES_PER_STEP * budget.left, is_ascii=self._is_ascii)
+    def _ranges(self, payload: bytes, budget: StepBudget) -> list[ByteRange]:
+        """Return what is to be masked. What costs a look at each byte begins with a search that ends most messages."""
+        found = list(self._value_ranges(payload, budget)) if self._has_values else []
+        if (b"\\u00" if self._is_ascii else b"\\u") not in payload:
+            return found + self._text_ranges(payload, budget)
+        unescaped = UnescapedText(payload, max(1, _ESCAPES_FOR_STEP * budget.left), is_ascii=self._is_ascii)
+        budget.left -= unescaped.escapes // _ESCAPES_PER_STEP
         if unescaped.unread_at is not None:
-            yield budget.rest(unescaped.unread_at, payload)
-        text = unescaped.text
+            found.append(budget.rest(unescaped.unread_at, payload))
+        ranges = self._text_ranges(unescaped.text, budget, is_original=unescaped.is_original)
+        if unescaped.is_original:
+            return found + ranges
+        if self._has_values:
+            ranges += self._values.ranges(unescaped.text, budget)
+        if not ranges:
+            return found
+        found += (ByteRange(unescaped.original(start), unescaped.original(end), mask) for start, end, mask in ranges)
+        return found
+
+    def _text_ranges(self, text: bytes, budget: StepBudget, *, is_original: bool = True) -> list[ByteRange]:
+        """Return what keys, URLs, shapes and places show, in a text without escapes."""
+        found: list[ByteRange] = []
         lowered = text.lower()
         strings = JsonStrings()
-        is_text = _is_text(text)
-        yield from self._value_ranges(payload, budget)
-        for ranges in (
-            credential_ranges(
-                *(text, lowered, self._hits(lowered), self._rules, budget, strings),
-                is_text=is_text,
-                is_original=unescaped.is_original,
-            ),
-            values.url_ranges(text, self._rules.is_query, budget),
-            shape_ranges(text, lowered, budget, strings),
-            login_ranges(text, lowered, budget, strings),
-            () if unescaped.is_original else self._values.ranges(text, budget),
-        ):
-            if unescaped.is_original:
-                yield from ranges
-            else:
-                yield from (
-                    ByteRange(unescaped.original(start), unescaped.original(end), mask) for start, end, mask in ranges
-                )
+        reading = KeyReading()
+        hits = self._keys.hits(text, lowered, reading)
+        may_have_code = b"code" in lowered and has_code(lowered)
+        if hits or may_have_code:
+            found += credential_ranges(
+                text, lowered, hits, self._rules, budget, strings, reading,
+                is_text=_is_text(text), is_original=is_original, may_have_code=may_have_code,
+            )  # fmt: skip
+        if b"://" in text or b":\\/" in text:
+            found += values.url_ranges(text, self._rules, budget)
+        if occurs(_find_places, lowered, _LONGEST_PLACE) or has_rare_shape(text):
+            found += shape_ranges(text, lowered, budget, strings)
+            found += login_ranges(text, lowered, budget, strings)
+        return found
 
     def _is_suspicious(self, lowered: bytes) -> bool:
         """Whether a message may have something to mask."""
-        if len(lowered) > _PIECE_BYTES:
-            longest = self._longest_mark
-            return any(True for find in self._searches for _ in found_in_pieces(find, lowered, longest))
         # The generator of any() would cost as much as a search
         for find in self._searches:  # noqa: SIM110
-            if find(lowered):
+            if occurs(find, lowered, self._longest_mark):
                 return True
         return False
-
-    def _hits(self, lowered: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where the words of credential keys stand, without what surrounds a short one."""
-        surplus = self._surplus
-        for needle, start, end in found_in_pieces(self._find_keys, lowered, self._longest_key):
-            before, behind = surplus[needle]
-            yield start + before, end - behind
 
     def _value_ranges(self, text: bytes, budget: StepBudget) -> Iterator[ByteRange]:
         """Yield the matches of secrets and patterns; patterns read text between masks only, to be idempotent.
@@ -350,48 +354,3 @@ _SHORT_WORDS = (b"sid", b"pin")
 # The length of such a word in MessagePack, which stands before it
 _PACKED = b"\xa3"
 _SHORT_ENDS = (b'"', b"\\", b"=", b":", b"%")
-
-
-def _shortest(needles: set[bytes]) -> tuple[bytes, ...]:
-    """Return the needles that contain no other one: a text that has one of all has one of these."""
-    return tuple(
-        sorted(needle for needle in needles if not any(other != needle and other in needle for other in needles))
-    )
-
-
-def found_in_pieces(
-    find: Callable[[bytes], list[tuple[int, int, int]]], text: bytes, longest: int, piece_bytes: int = _PIECE_BYTES
-) -> Iterator[tuple[int, int, int]]:
-    """Yield what ``find`` returns for a text: needle, start and end, found a piece at a time.
-
-    ``find`` makes a list of all matches, hundreds of thousands in the worst message, of which the first may be enough.
-    ``longest`` is the length of the longest needle.
-    """
-    at = 0
-    while at < len(text):
-        piece = text[at : at + piece_bytes + longest - 1] if at or len(text) > piece_bytes else text
-        begun_at = at
-        at += piece_bytes
-        for needle, start, end in find(piece):
-            # One that begins in the next piece is found there
-            if start >= piece_bytes and piece is not text:
-                break
-            yield needle, begun_at + start, begun_at + end
-            at = max(at, begun_at + end)
-
-
-def _sixty_fours(needles: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
-    """Yield the needles by up to 64: 74 in two searches take 0.3 ns a byte, in one without SIMD 1.6."""
-    if len(needles) > _MOST_SEARCHES * _SIMD_NEEDLES:
-        yield needles
-        return
-    for at in range(0, len(needles), _SIMD_NEEDLES):
-        yield needles[at : at + _SIMD_NEEDLES]
-
-
-def _searcher(needles: tuple[bytes, ...]) -> BytesAhoCorasick:
-    """Build a search for any of the needles in a text in lower case.
-
-    Leftmost-first is the only kind of match that uses SIMD, up to 64 needles.
-    """
-    return BytesAhoCorasick(needles, matchkind=MatchKind.LeftmostFirst, implementation=Implementation.DFA)

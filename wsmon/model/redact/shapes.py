@@ -11,7 +11,7 @@ from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.strings import JsonStrings
 
 # Steps of a match
-_SHAPE_STEPS = 2
+_SHAPE_STEPS = 4
 
 _BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
 _BASIC = re.compile(rb"(?<![a-z0-9])basic[ \t]++([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
@@ -38,9 +38,22 @@ _SASL_ELEMENT = re.compile(
 )
 _SASL_PLAIN = re.compile(rb"(?<![A-Za-z0-9+/=])([A-Za-z0-9+/]{8,2048}+={0,2})(?![A-Za-z0-9+/])")
 # AUTHENTICATE of WAMP: the answer to a challenge, https://wamp-proto.org
+_WAMP_BEGINS = (b"[", b" ", b"\t", b"\n", b"\r", b"\f", b"\v")
 _WAMP = re.compile(rb"\s*+\[\s*+5\s*+,\s*+\"((?:[^\"\\]|\\.)++)\"(?=\s*+,\s*+\{)", re.DOTALL)
 # "bearer authentication failed" is no credential: a token has digits, capitals or length
 _PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
+
+
+# In lower case: a text with a shape contains one of these, or AUTH, or begins as a message of WAMP
+SHAPE_MARKS = (
+    b"bearer", b"basic", b"eyj", b"private key", b"oauth:", b"pass ", b"identify ", b"oper ", b"sasl", b"mechanism",
+    b"plain",
+)  # fmt: skip
+
+
+def has_rare_shape(text: bytes) -> bool:
+    """Return whether a text without ``SHAPE_MARKS`` may have a shape all the same."""
+    return b"AUTH" in text or (text[:1] in _WAMP_BEGINS and _WAMP.match(text) is not None)
 
 
 def shape_ranges(text: bytes, lowered: bytes, budget: StepBudget, strings: JsonStrings) -> Iterator[ByteRange]:

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.names import KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, value_range
+from wsmon.model.redact.searches import found_in_pieces, searcher
 from wsmon.model.redact.strings import JsonStrings
 
 # Between the two members: others, which are no objects or lists
 _REACH = 1024
-_NAME_REACH = 128
+NAME_REACH = 128
 _COLON = SPACE + rb":" + SPACE
 _MEMBERS = SPACE + rb",(?:[^{}\[\]]{0,%d}?,)??" % _REACH + SPACE
 
-_NAMING = re.compile(
-    rb"(\\*+\")(?:name|key|field|header|param|parameter|id|label|attribute|k|n)\1" + _COLON + rb"\1\Z", re.IGNORECASE
-)
+_NAMING_KEYS = (
+    b"name", b"key", b"field", b"header", b"param", b"parameter", b"id", b"label", b"attribute", b"k", b"n",
+)  # fmt: skip
+_NAMING = re.compile(rb"(\\*+\")(?:" + b"|".join(_NAMING_KEYS) + rb")\1" + _COLON + rb"\1\Z", re.IGNORECASE)
+_NAMING_REACH = 64
 _NAME_REST = re.compile(rb"[^\"\\\r\n]{0,64}+")
 _VALUE_KEYS = rb"(?:value|val|content|data|v)"
 
@@ -32,25 +35,46 @@ _ARGUMENT_KEYS = rb"(?:params|args|arguments|credentials|key|ticket|hash|pw)"
 # A list of texts and numbers, and the texts in it
 _FLAT_LIST = re.compile(rb"\[(?:[^\"\[\]{}\\]++|\"(?:[^\"\\]++|\\.)*+\")*+\]", re.DOTALL)
 _TEXT = re.compile(rb"\"((?:[^\"\\]++|\\.)++)\"", re.DOTALL)
-# In lower case; a message that authenticates contains one of them
-_LOGIN_MARKS = (b"auth", b"login", b"logon", b"signin")
+# In lower case: the ends of messages' types that authenticate, with the quote behind them or its first backslash
+LOGIN_ENDS = tuple(
+    word + end
+    for word in (b"auth", b"login", b"logon", b"authenticate", b"authentication", b"authorize", b"signin")
+    for end in (b'"', b"\\")
+)
+_find_login_ends = searcher(LOGIN_ENDS).find_matches_as_indexes
+_LONGEST_END = max(map(len, LOGIN_ENDS))
+# How far before its end a login begins, and the longest quote behind it
+_LOGIN_REACH = 256
+_QUOTE_REACH = 64
 
-# Steps of such a member
-_STEPS = 8
+# Steps of such a member, and of the end of what may be a login
+_STEPS = 12
+_END_STEPS = 3
+# Bytes of a list of arguments that are read in the time of a step
+_LIST_BYTES_PER_STEP = 16
 
 
 def named_value(
     text: bytes, start: int, end: int, rules: KeyRules, strings: JsonStrings, budget: StepBudget
 ) -> ByteRange | None:
     """Return the value beside a text around ``text[start:end]`` that is the name of a credential; None beside none."""
-    opening = text.rfind(b'"', max(0, start - _NAME_REACH), start)
-    closing = _NAME_REST.match(text, end)
-    if opening < 0 or closing is None:
+    opening = text.rfind(b'"', max(0, start - NAME_REACH), start)
+    low = max(0, opening - _NAMING_REACH)
+    key_end = text.rfind(b'"', low, max(0, opening))
+    key_start = text.rfind(b'"', low, max(0, key_end)) + 1
+    # Most words stand in sentences, or under other keys
+    if not key_start or text[key_start:key_end].rstrip(b"\\").lower() not in _NAMING_KEYS:
         return None
-    naming = _NAMING.search(text, max(0, opening - 64), opening + 1)
+    closing = _NAME_REST.match(text, end)
+    if closing is None:
+        return None
+    naming = _NAMING.search(text, low, opening + 1)
     if naming is None:
         return None
-    name = text[opening + 1 : closing.end()].decode("utf-8", "replace")
+    as_bytes = text[opening + 1 : closing.end()]
+    if not budget.take_name(as_bytes):
+        return budget.rest(start, text)
+    name = as_bytes.decode("utf-8", "replace")
     if not (rules.is_key(name) or rules.is_header(name)):
         return None
     if not budget.take(_STEPS):
@@ -67,17 +91,31 @@ def login_ranges(text: bytes, lowered: bytes, budget: StepBudget, strings: JsonS
 
     Texts in a list are masked, numbers stay; members of an object have names, by which they are masked.
     """
-    if not any(mark in lowered for mark in _LOGIN_MARKS):
-        return
     strings.restart()
-    for login in _LOGIN.finditer(text):
+    done = 0
+    for _, start, end in found_in_pieces(_find_login_ends, lowered, _LONGEST_END):
+        if not budget.take(_END_STEPS):
+            yield budget.rest(start, text)
+            return
+        login = _login_at(text, start, end, done)
+        if login is None:
+            continue
+        done = login.end()
         if not budget.take(_STEPS):
             yield budget.rest(login.start(), text)
             return
         key = _sibling(text, login.start(), login.end(), login[1], _ARGUMENTS_AFTER, _ARGUMENTS_BEFORE)
         if key is None:
             continue
-        if (flat := _FLAT_LIST.match(text, key.value_at)) and key.quote == b'"':
+        reach = key.value_at + _LIST_BYTES_PER_STEP * max(0, budget.left)
+        flat = _FLAT_LIST.match(text, key.value_at, reach) if key.quote == b'"' else None
+        end = flat.end() if flat else min(reach, len(text))
+        if text[key.value_at : key.value_at + 1] == b"[" and not (
+            budget.take((end - key.value_at) // _LIST_BYTES_PER_STEP if flat else 0) and (flat or len(text) <= reach)
+        ):
+            yield budget.rest(key.value_at, text)
+            return
+        if flat:
             for argument in _TEXT.finditer(text, key.value_at, flat.end()):
                 if not budget.take(1):
                     yield budget.rest(argument.start(), text)
@@ -88,6 +126,19 @@ def login_ranges(text: bytes, lowered: bytes, budget: StepBudget, strings: JsonS
             # Of texts alone: a number or null is no key
             if found.end > found.start and text[found.start - 1 : found.start] == b'"':
                 yield found
+
+
+def _login_at(text: bytes, start: int, end: int, low: int) -> re.Match[bytes] | None:
+    """Return the member with the type of a login that ends in ``text[start:end]``; it does not begin before ``low``."""
+    low = max(low, start - _LOGIN_REACH)
+    # The quotes around the key and before the value
+    opening = start
+    for _ in range(3):
+        opening = text.rfind(b'"', low, opening)
+        if opening < 0:
+            return None
+    head = text[max(low, opening - _QUOTE_REACH) : opening]
+    return _LOGIN.search(text, opening - len(head) + len(head.rstrip(b"\\")), min(len(text), end + _QUOTE_REACH))
 
 
 def _sibling(

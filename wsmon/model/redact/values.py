@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
-from wsmon.model.redact.names import is_credential_query
+from wsmon.model.redact.masking import MASK, MASK_BYTES, NAME_STEPS, ByteRange, StepBudget, mask_ranges
+from wsmon.model.redact.names import KeyRules, is_credential_query
 from wsmon.model.redact.strings import JsonStrings
 
 # Shorter values occur by chance; they are masked in configuration and headers only
@@ -32,8 +32,11 @@ _BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for co
 _LEVELS = 4
 
 # Steps of a secret, and of a URL or a parameter
-_SECRET_STEPS = 4
-_URL_STEPS = 3
+_SECRET_STEPS = 6
+_URL_STEPS = 4
+# Names of parameters that are found in the time of a step, and distinct ones that are looked at
+_NAMES_PER_STEP = 5
+_MOST_NAMES = 30
 
 
 class SecretValues:
@@ -115,11 +118,16 @@ def _base64_of(raw: bytes) -> Iterator[tuple[bytes, int]]:
             yield encode(b"\0" * offset + raw)[shared:end], 1 if offset else 0
 
 
-# The second is the form of the first that some JSON serialisers write
-URL_NEEDLES = (b"://", b":\\/")
-
-_URL = re.compile(rb":(?:\\*/){2}(?=[^\s\"'<>\\])((?:[^\s\"'<>\\]|\\++/)*+)")
-_PARAMETER = re.compile(rb"(?:[?&#;]|%3[fF]|%26)([^=&#;?%/]+)(?:=|(%3[dD]))([^&#;]*)")
+_URL_BEGIN = rb":(?:\\*/){2}(?=[^\s\"'<>\\])"
+# URLs that may have userinfo, and those that may have userinfo or parameters
+_URL_WITH_USER, _URL = (
+    re.compile(_URL_BEGIN + rb"((?:[^\s\"'<>\\" + signs + rb"]|\\++/)*+[" + signs + rb"](?:[^\s\"'<>\\]|\\++/)*+)")
+    for signs in (b"@", b"@?&#;%")
+)
+# A sign of a parameter, also percent-encoded, its name, and "="
+_PARAMETER_BEGIN = rb"[?&#;%](?:(?<!%)|(?<=%)(?:3[fF]|26))"
+_PARAMETER = re.compile(_PARAMETER_BEGIN + rb"([^=&#;?%/]++)(?:=|(%3[dD]))([^&#;]*)")
+_PARAMETER_NAME = re.compile(_PARAMETER_BEGIN + rb"([^=&#;?%/\s\"'<>\\]++)(?:=|%3[dD])")
 _PERCENT_END = re.compile(rb"%2[36]")
 _AUTHORITY = re.compile(rb"[^/?#\\]*+")
 _SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
@@ -128,18 +136,35 @@ _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 _SENTENCE_END = b").,}"
 
 
-def url_ranges(text: bytes, is_credential: Callable[[str], bool], budget: StepBudget) -> Iterator[ByteRange]:
+def url_ranges(text: bytes, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:
     """Yield the credentials of all URLs in ``text``: userinfo, and credential parameters in query and fragment."""
-    if not any(mark in text for mark in URL_NEEDLES):
+    has_user = b"@" in text
+    # A percent-encoded parameter begins with a percent-encoded sign, and has a "=" or %3D
+    has_parameters = (b"=" in text or b"%" in text) and _has_parameters(text, rules, budget)
+    if not (has_user or has_parameters):
         return
-    for match in _URL.finditer(text):
+    for match in (_URL if has_parameters else _URL_WITH_USER).finditer(text):
         if not budget.take(_URL_STEPS):
             yield budget.rest(match.start(), text)
             return
         url_end = match.start(1) + len(match[1].rstrip(_SENTENCE_END))
-        yield from _ranges_after_scheme(text, match.start(1), url_end, is_credential, budget)
+        yield from _ranges_after_scheme(text, match.start(1), url_end, rules.is_query, budget)
         if budget.is_over:
             return
+
+
+def _has_parameters(text: bytes, rules: KeyRules, budget: StepBudget) -> bool:
+    """Return whether the URLs of a text may have credential parameters; they have where it takes long to find out.
+
+    Most large messages with URLs have few names of parameters, and none of a credential.
+    """
+    most = _NAMES_PER_STEP * budget.left
+    if len(text) > most and text.count(b"=") + text.count(b"%3") > most:
+        return True
+    names = set(_PARAMETER_NAME.findall(text))
+    if len(names) > _MOST_NAMES or not budget.take(NAME_STEPS * len(names)):
+        return True
+    return rules.has_query(names)
 
 
 def whole_url_ranges(url: bytes, is_credential: Callable[[str], bool], budget: StepBudget) -> Iterator[ByteRange]:
@@ -156,6 +181,9 @@ def _ranges_after_scheme(
         yield ByteRange(start, at)
     for parameter in _PARAMETER.finditer(text, at, end):
         if not budget.take(_URL_STEPS):
+            yield budget.rest(parameter.start(), text)
+            return
+        if not budget.take_name(parameter[1]):
             yield budget.rest(parameter.start(), text)
             return
         name = parameter[1].decode("utf-8", "replace")

@@ -6,14 +6,11 @@ import base64
 import json
 
 import pytest
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support.json_corpus import HOLDS_SECRET, CorpusPayload, corpus
 from tests.support.marked import split_marked
 from wsmon.errors import UsageError
-from wsmon.model.redact.redactor import MARKS, Redactor, found_in_pieces
+from wsmon.model.redact.redactor import MARKS, Redactor
 
 SECRET = "hunter2/secret+x"
 
@@ -311,14 +308,6 @@ def test_a_key_of_another_script_is_found_behind_escapes() -> None:
 
 def test_more_escapes_than_the_budget_reads_are_masked() -> None:
     redactor = Redactor()
-    masked, is_changed = redactor.payload(b'{"token":"a","x":"' + rb"\u0041" * 10_000 + b'"}')
+    masked, is_changed = redactor.payload(b'{"token":"a","x":"' + rb"\u0041" * 60_000 + b'"}')
     assert (masked[:24], masked[-16:], is_changed) == (b'{"token":"[FILTERED]","x', rb"\u0041[FILTERED]", True)
     assert redactor.is_over_budget
-
-
-@given(st.text("abc", max_size=60), st.integers(1, 9), st.lists(st.text("abc", min_size=1, max_size=4), min_size=1))
-def test_a_text_is_searched_in_pieces_as_in_one(text: str, piece_bytes: int, needles: list[str]) -> None:
-    find = BytesAhoCorasick({each.encode() for each in needles}, matchkind=MatchKind.LeftmostFirst)
-    longest = max(map(len, needles))
-    found = found_in_pieces(find.find_matches_as_indexes, text.encode(), longest, piece_bytes)
-    assert list(found) == find.find_matches_as_indexes(text.encode())
