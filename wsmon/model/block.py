@@ -19,7 +19,10 @@ MOST_MESSAGES = 512
 
 
 class PlainColumns(NamedTuple):
-    """What a protocol read of plain messages, an item for each in each column; empty where a message has none."""
+    """What a protocol read of plain messages, an item for each in each column; empty where a message has none.
+
+    All stand in the messages as they are, so no text has a lone surrogate.
+    """
 
     types: Sequence[str]
     topics: Sequence[str]

@@ -313,7 +313,7 @@ class Fold:
             return stream.last_id
         columns = block.columns
         if columns is not None:
-            stream.types_in += map(storable, filter(None, columns.types))
+            stream.types_in += filter(None, columns.types)
         if block.duration_ns is not None:
             stream.decoded += [block.duration_ns] * count
         if not stream.keeps_messages:
