@@ -1,6 +1,6 @@
 """A process that records numbered messages until it is killed: ``python recording_child.py STORE``.
 
-It prints every id that its writer acknowledged.
+It prints every id that its writer acknowledged, and the id of the newest message recorded by then.
 """
 
 from __future__ import annotations
@@ -24,9 +24,14 @@ def main(path: Path) -> None:
     """Record until the end of the world."""
     clock = SystemClock()
     database = open_for_writing(path)
+    recorded = database.last_id
     run = database.begin_run(RunStart(clock.wall_ns(), clock.mono_ns(), os.getpid(), "test", "boot"))
     source = Source("feed", "", "t" * 32, f"{run:016x}")
     bus = Bus(on_drained=lambda: None)
+
+    def acknowledge(last_id: int) -> None:
+        os.write(1, b"%d %d\n" % (last_id, recorded))
+
     writer = Writer(database, bus, clock, on_commit=acknowledge, on_failure=fail)
     writer.start()
     number = 0
@@ -37,11 +42,8 @@ def main(path: Path) -> None:
             Event(source, "message.received", clock.wall_ns(), clock.mono_ns(), "in", "text", size, size + 2, payload)
         )
         number += 1
+        recorded += 1
         time.sleep(GAP_S)
-
-
-def acknowledge(last_id: int) -> None:
-    os.write(1, b"%d\n" % last_id)
 
 
 def fail(error: BaseException) -> None:

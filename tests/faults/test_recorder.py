@@ -67,7 +67,9 @@ async def test_a_stop_on_a_full_disk_ends_in_time_and_says_how_much_is_lost(home
     home.own(process)
     recorder = Recorder(process, home.folder / "store.db")
     assert process.stderr is not None
-    assert b"recording into" in await process.stderr.readline()
+    # On a loaded machine it may first say that it got no time of the processor
+    while b"recording into" not in (line := await process.stderr.readline()):
+        assert line
     await recorder.until_stored(100)
     fill_disk(recorder)
     while b"trying again until it takes events" not in (line := await process.stderr.readline()):
@@ -211,8 +213,7 @@ async def test_nobody_waits_for_who_reads_stderr(home: Home, peers: Peers) -> No
     os.close(writing)
     await server.until(lambda: server.sessions > 100, DEADLINE_S)  # each is three lines; the pipe holds fifty
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(2.0):
-        assert await process.wait() == 0
+    assert await Recorder(process, home.folder / "store.db").ended(within_s=2.0) == 0
     os.close(reading)
 
 
@@ -247,7 +248,7 @@ async def test_five_hundred_connections_at_once(home: Home, peers: Peers) -> Non
     )
     await recorder.until_stored(500, "connection.completed")
     recorder.signal(signal.SIGTERM)
-    assert await recorder.ended(within_s=2.0) == 0
+    assert await recorder.ended() == 0
     ends = [event.to_status for event in is_whole(recorder.store) if event.to_status == "closed"]
     assert len(ends) == 500
 

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from tests.support.processes import POLL_S, Home, Recorder, stored
 from wsmon.cli.stores import greeting
+from wsmon.clock import SystemClock
 from wsmon.config.locate import socket_of
 from wsmon.control.client import RecorderClient
 from wsmon.demo.server import ScenarioServer
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
+from wsmon.store.reader import Reader
 
 # For what takes seconds on an idle machine
-LONG_S = 60.0
+LONG_S = 180.0
 # As fast as the client reads
 FLOOD = """
 [[step]]
@@ -97,9 +99,18 @@ def free_disk(recorder: Recorder) -> None:
 
 async def until_accounted(recorder: Recorder, messages: int) -> None:
     """Wait until the store holds so many messages received, or says that they were not kept."""
-    async with asyncio.timeout(LONG_S):
-        while accounted(stored(recorder.store)).total() < messages:
-            await asyncio.sleep(POLL_S)
+    view = Reader(recorder.store, SystemClock())
+    newest_id = found = 0
+    try:
+        async with asyncio.timeout(LONG_S):
+            while found < messages:
+                page = view.events_after(newest_id, 100)
+                newest_id = page[-1].id if page else newest_id
+                found += accounted(tuple(page)).total()
+                if not page:
+                    await asyncio.sleep(POLL_S)
+    finally:
+        view.close()
 
 
 def newest_id(store: Path) -> int:
