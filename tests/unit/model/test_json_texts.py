@@ -83,6 +83,6 @@ def test_a_decoder_that_repairs_raises_what_it_cannot_repair() -> None:
 
 @pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\\ud800"'])
 def test_a_payload_with_too_many_values_to_repair_stays_unread(value: bytes) -> None:
-    payload = b"[" + b",".join([value] * 100_000) + b"]"
+    payload = b"[" + b",".join([value] * 4_000) + b"]"
     assert len(json_texts(payload)) == 1
     assert json_texts(payload.replace(b"[", b"[" + value + b",", 1)) == ()
