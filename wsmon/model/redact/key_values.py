@@ -125,7 +125,7 @@ def credential_ranges(
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
             packed, is_certain = msgpack_value(message, start, end, is_key)
-            if not budget.take(_VALUE_STEPS if packed else _WORD_STEPS):
+            if not budget.take(_VALUE_STEPS if packed else _CLOSER_STEPS):
                 yield budget.rest(start, text)
                 return
             if packed:
@@ -182,7 +182,6 @@ def credential_ranges(
             # A word of a sentence; most stand far from the quote of a JSON string
             if start < covered or text.rfind(b'"', max(0, start - NAME_REACH), start) < 0:
                 continue
-            budget.left -= _WORD_STEPS
             pair = named_value(text, start, end, rules, strings, budget)
             if pair is not None:
                 yield pair

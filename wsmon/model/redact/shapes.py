@@ -11,7 +11,7 @@ from wsmon.model.redact.masking import ByteRange, StepBudget
 from wsmon.model.redact.strings import JsonStrings
 
 # Steps of a match
-_SHAPE_STEPS = 4
+_SHAPE_STEPS = 5
 
 _BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
 _BASIC = re.compile(rb"(?<![a-z0-9])basic[ \t]++([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)

@@ -99,7 +99,15 @@ class UnescapedText:
         self._maps: list[tuple[list[int], list[int]]] = []
         escape, mark = (_ASCII_ESCAPE, b"\\u00") if is_ascii else (_ESCAPE, b"\\u")
         for _ in range(_PASSES):
-            if mark not in self.text or not self._unescape(escape, most) or self.unread_at is not None:
+            if mark not in self.text:
+                break
+            left = most - self.escapes
+            if most and left <= 0:
+                # All passes together have the most
+                more = escape.search(self.text)
+                self.unread_at = self.original(more.start()) if more else None
+                break
+            if not self._unescape(escape, left if most else 0) or self.unread_at is not None:
                 break
 
     @property

@@ -32,7 +32,7 @@ _BASE64_TAILS = tuple(re.compile(rb"[A-Za-z0-9+/_-]{0,%d}={0,2}" % count) for co
 _LEVELS = 4
 
 # Steps of a secret, and of a URL or a parameter
-_SECRET_STEPS = 6
+_SECRET_STEPS = 8
 _URL_STEPS = 4
 # Names of parameters that are found in the time of a step, and distinct ones that are looked at
 _NAMES_PER_STEP = 5

@@ -6,9 +6,12 @@ import sys
 from itertools import pairwise
 from time import process_time
 from types import FrameType
+from typing import ClassVar
 
 import pytest
 
+from wsmon.model.redact import redactor as redactor_module
+from wsmon.model.redact.masking import StepBudget
 from wsmon.model.redact.redactor import Redactor
 
 MIB = 1024 * 1024
@@ -75,6 +78,17 @@ HOSTILE = {
     "masks": b"[FILTERED]" * (MIB // 10) + b"token=x",
     "brackets": b'{"token":' + b"[]" * (MIB // 2),
     "digits": b'{"token":' + b"1" * MIB,
+    "words": b"token " * (MIB // 6),
+    "words in quotes": b'"token" ' * (MIB // 8),
+    "different keys": b"".join(b'"token%d":1,' % number for number in range(MIB // 14)),
+    "different parameters": b"".join(b"https://h/?token%d=1 " % number for number in range(MIB // 22)),
+    "different elements": b"".join(b"<token%d>" % number for number in range(MIB // 13)),
+    "different strings of MessagePack": b"\x81" + b"".join(b"\xa9tok%06d" % number for number in range(MIB // 10)),
+    "endless names": b"https://h/?" + b"a" * (MIB // 2) + b"=1&token=" + b"b" * (MIB // 2),
+    "JSON in escapes": b'"' + rb"{\u0022token\u0022:\u0022a\u0022}," * (MIB // 36),
+    "escapes of escapes": b'"' + rb"\u005cu005cu0074oken" * (MIB // 20),
+    "lists of a login": b'{"action":"auth","params":["a"' * (MIB // 30),
+    "types of logins": b'"auth"' * (MIB // 6),
 }
 
 
@@ -131,16 +145,63 @@ def test_past_the_budget_the_rest_is_masked_and_the_redactor_says_so(message: by
     assert not redactor.is_over_budget
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"[" + b'{"tokenId":1,"v":2},' * (64 * KIB // 20) + b"1]",
-        b"[" + b'{"side":"buy","price":43210.5,"code":0},' * (MIB // 40) + b"1]",
-        b'"' + b"\\u0430" * (MIB // 6) + b'"',
-    ],
-)
-def test_a_large_message_without_credentials_stays_whole(message: bytes) -> None:
+class CountedBudget(StepBudget):
+    """Keeps what it had, to see what was taken."""
+
+    made: ClassVar[list[CountedBudget]] = []
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(size_bytes)
+        self.had = self.left
+        self.made.append(self)
+
+
+def steps_of(message: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Redact a message; return the steps that it took, and those of one budget."""
+    monkeypatch.setattr(redactor_module, "StepBudget", CountedBudget)
+    monkeypatch.setattr(CountedBudget, "made", [])
+    REDACTOR.payload(message)
+    made = CountedBudget.made
+    return sum(each.had - each.left for each in made), made[0].had if made else 0
+
+
+def repeated(begin: bytes, unit: bytes, end: bytes = b"", size: int = MIB) -> bytes:
+    return begin + unit * ((size - len(begin) - len(end)) // len(unit)) + end
+
+
+LARGE = {
+    "an order book": repeated(b'{"bids":[', b'["43210.50","0.00120"],', b"[]]}"),
+    "trades": repeated(b"[", b'{"side":"buy","price":43210.5,"code":0},', b"1]"),
+    "harmless keys": repeated(b"[", b'{"tokenId":1},', b"1]"),
+    "some harmless keys": repeated(
+        b"[", b'{"tokenId": 1, "token0": "a", "tokenName": "b", "hasPassword": false}, ', b"1]"
+    ),
+    "harmless keys in a string": repeated(b'{"data":"[', rb"{\"tokenId\":1,\"v\":2},", b'1]"}'),
+    "URLs": repeated(b"[", b'"https://example.com/x.png",', b"1]"),
+    "URLs with parameters": repeated(b"[", b'{"url":"https://example.com/x?w=1&h=2&z=3"},', b"1]"),
+    "a page": repeated(
+        b"<html>", b'<p><a href="https://example.com/p?id=1&amp;x=2" class="author">the password</a> and text</p>\n'
+    ),
+    "a log": repeated(b"", b"2026-01-01T00:00:00Z INFO https://example.com/api?page=2&size=10 passed, 200 in 12 ms\n"),
+    "escapes of HTML": repeated(b'"', rb"\u003cp\u003esome text in it and more\u003c/p\u003e", b'"'),
+    "escapes of other scripts": repeated(b'"', rb"\u0430", b'"'),
+}
+
+
+@pytest.mark.parametrize("size", [64 * KIB, MIB])
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_large_message_without_credentials_stays_whole(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = LARGE[kind][:size]
+    steps, budget = steps_of(message, monkeypatch)
+    assert steps <= budget
     assert REDACTOR.payload(message) == (message, False)
+
+
+@pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE)
+def test_all_rounds_together_take_two_budgets(message: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, budget = steps_of(message[: 64 * KIB], monkeypatch)
+    # Whatever ends a budget was begun with steps left: a name, the closing of a list
+    assert steps <= 2 * budget + 64 * KIB // 8
 
 
 def test_a_pattern_that_takes_too_long_masks_the_message_whole() -> None:
