@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
-    from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
+    from wsmon.model.ranges import QueryMatches, SearchProgress, SessionRange, StoreBounds
     from wsmon.model.snapshot import Health, Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
@@ -126,6 +126,10 @@ class StoreView(Protocol):
 
     def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
         """Return the events with these ids, in the order of ``ids``; pruned ones are left out."""
+        ...
+
+    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
+        """Return the first match of each query on each connection in a closed range of ids, found in one pass."""
         ...
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:

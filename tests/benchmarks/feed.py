@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import select
 import subprocess
 import sys
 import zlib
@@ -30,6 +31,8 @@ TICKS_PER_S = 100
 # The window that the library's clients ask servers for
 WINDOW_BITS = 12
 SIXTEEN_BITS, SIXTY_FOUR_BITS = 126, 127
+# How long a thousand clients take at most to connect, and a slow one to take everything
+OPENED_S, LONGEST_S = 120.0, 900.0
 
 
 def trade(chance: random.Random, number: int) -> object:
@@ -169,11 +172,11 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.port = int(self._line())
+        self.port = int(self._line(LONGEST_S))
 
     def opened(self) -> None:
         """Wait until all clients are connected."""
-        self._expect("opened")
+        self._expect("opened", OPENED_S)
 
     def send(self) -> None:
         """Send all messages; return when the operating system has taken the last of them."""
@@ -190,11 +193,14 @@ class Server:
         self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
 
-    def _expect(self, word: str) -> None:
-        assert (found := self._line()) == word, f"the server says {found!r} instead of {word!r}"
+    def _expect(self, word: str, within_s: float = LONGEST_S) -> None:
+        assert (found := self._line(within_s)) == word, f"the server says {found!r} instead of {word!r}"
 
-    def _line(self) -> str:
+    def _line(self, within_s: float) -> str:
+        """The next line, which the server writes only when it was asked for something."""
         assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], within_s)[0]:
+            raise TimeoutError(f"the server says nothing for {within_s:.0f} s: does a client run?")
         return self._process.stdout.readline().strip()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 import msgspec
 
 from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
-from wsmon.errors import WsmonError
+from wsmon.errors import QueryError, WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
@@ -122,6 +122,20 @@ class FakeView:
         self.calls.append("events_by_id")
         newest = self.bounds().last_id
         return tuple(self._events[each - self._first_id] for each in ids if self._oldest_id <= each <= newest)
+
+    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
+        self.calls.append("first_matches")
+        found: dict[str, tuple[FirstMatch, ...]] = {}
+        failed: dict[str, QueryError] = {}
+        for name, query in queries.items():
+            first: dict[str, FirstMatch] = {}
+            try:
+                for each in self.events_after(first_id - 1, last_id, query.within(first_id, last_id)):
+                    first.setdefault(each.source.connection, FirstMatch(each.source, each.id))
+            except QueryError as error:
+                failed[name] = error
+            found[name] = tuple(first.values())
+        return QueryMatches(found, failed)
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         self.calls.append("glance")

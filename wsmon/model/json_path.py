@@ -230,7 +230,7 @@ def members_reader(names: Sequence[str]) -> Callable[[Document], Any] | None:
     if any(map(_NO_FIELD.search, names)) or len(set(names)) < len(names):
         return None
     fields = [(f"v{at}", object, msgspec.field(name=name, default=MISSING)) for at, name in enumerate(names)]
-    return msgspec.json.Decoder(msgspec.defstruct("Members", fields)).decode
+    return msgspec.json.Decoder(msgspec.defstruct("Members", fields, gc=False)).decode
 
 
 def _step_text(step: str | int) -> str:

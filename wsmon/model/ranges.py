@@ -1,10 +1,14 @@
-"""Ranges of events by their ids: what a store holds, a session, and what a search has been through."""
+"""Ranges of events by their ids: what a store holds, a session, what a search has been through, first matches."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from wsmon.errors import QueryError
+from wsmon.model.events import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,21 @@ class SearchProgress:
     """All events from ``first_id`` to ``last_id``, inclusive, were searched."""
     reached_ns: int = 0
     """Wall time of the event at which the search continues; 0 = there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMatch:
+    """The first event of a connection that a query matched."""
+
+    source: Source
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMatches:
+    """What ``StoreView.first_matches`` found."""
+
+    found: Mapping[str, tuple[FirstMatch, ...]]
+    """By name of the query, in the order of ids."""
+    failed: Mapping[str, QueryError]
+    """Why other queries cannot be searched for."""

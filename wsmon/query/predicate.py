@@ -45,6 +45,7 @@ ONE = "?"
 _NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 # More digits than a floating-point number holds
 _LONG = re.compile(r"-?\d{16,40}", re.ASCII)
+_LONG_CHARS = 16
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -137,7 +138,7 @@ def path_predicate(term: PathTerm) -> Callable[[bytes | str | None], bool]:
     A search calls it for every row, so whatever depends on the term alone is decided once, here.
     """
     read = path_collector(term.path)
-    predicates = tuple(_json_predicate(item) for item in term.items)
+    predicates = tuple(json_predicate(item) for item in term.items)
     is_wanted = predicates[0] if len(predicates) == 1 else lambda value: any(fits(value) for fits in predicates)
 
     def holds(document: bytes | str | None) -> bool:
@@ -148,7 +149,7 @@ def path_predicate(term: PathTerm) -> Callable[[bytes | str | None], bool]:
     return holds
 
 
-def _json_predicate(item: Item) -> Callable[[object], bool]:
+def json_predicate(item: Item) -> Callable[[object], bool]:
     """Return a function of a JSON value: whether it fits an item. Numbers may be texts, as prices often are."""
     match item:
         case Range():
@@ -165,14 +166,20 @@ def is_number(text: str) -> bool:
     return _NUMERIC.fullmatch(text) is not None
 
 
-def _is_inside(wanted: Range, value: object) -> bool:
+def json_number(value: object) -> int | float | None:
+    """Return a JSON value as a number, also where it is a text, as prices often are; ``None`` where it is none."""
     if type(value) is float or type(value) is int:
-        return wanted.holds(value)
+        return value
     if not isinstance(value, str):
-        return False
-    if _LONG.fullmatch(value):
-        return wanted.holds(int(value))
-    return bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
+        return None
+    if len(value) >= _LONG_CHARS and _LONG.fullmatch(value):
+        return int(value)
+    return float(value) if _NUMERIC.fullmatch(value) else None
+
+
+def _is_inside(wanted: Range, value: object) -> bool:
+    number = json_number(value)
+    return number is not None and wanted.holds(number)
 
 
 def _equals(item: Exact, wanted: float, value: object) -> bool:

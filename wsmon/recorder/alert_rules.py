@@ -1,17 +1,17 @@
 """Alert rules: searches of the user over committed events, whose matches become incidents.
 
-The store evaluates them as it does a search, so the same text finds the same events here and in the log. They are
-searched in a thread of their own and never delay the recording.
+The same text finds the same events here and in the log. All rules are searched in one pass over what is new, in a
+thread of their own, and never delay the recording.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from wsmon.errors import QueryError, WsmonError
+from wsmon.errors import WsmonError
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.incident_kinds import rule_kind
 from wsmon.ports import Clock, StoreView
@@ -116,29 +116,15 @@ class RuleWatch:
         self, rules: Mapping[str, Query], first_id: int, last_id: int
     ) -> tuple[list[RuleMatch], dict[str, str]]:
         """Return the matches in a range of ids, one per rule and connection, and why rules stop; in the thread."""
-        matches: list[RuleMatch] = []
-        ended: dict[str, str] = {}
-        for name, query in rules.items():
-            try:
-                self._view = self._view or self._open_view()
-                matches += _matches(self._view, name, query, first_id, last_id)
-            except QueryError as error:
-                ended[name] = error.what
-        return matches, ended
+        self._view = self._view or self._open_view()
+        found = self._view.first_matches(rules, first_id, last_id)
+        matches = [
+            RuleMatch(name, rules[name].text, each.source, each.event_id)
+            for name, of_rule in found.found.items()
+            for each in of_rule
+        ]
+        return matches, {name: error.what for name, error in found.failed.items()}
 
     def _close(self) -> None:
         if self._view is not None:
             self._view.close()
-
-
-def _matches(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[RuleMatch]:
-    """Yield the first match of each connection, in one pass over the range."""
-    while first_id <= last_id:
-        found = view.events_after(first_id - 1, 1, query.within(first_id, last_id))
-        if not found:
-            return
-        (event,) = found
-        yield RuleMatch(name, query.text, event.source, event.id)
-        others = Not(FieldTerm("connection", (Exact(event.source.connection),)))
-        query = Query((*query.terms, others), query.text)
-        first_id = event.id + 1

@@ -197,11 +197,16 @@ class Pages:
         return compile_block_filter(query, self._source_search.ids)
 
     def _condition(self, query: Query) -> Condition:
-        connections: dict[int, Source] = {}
-        if query:
-            rows = self._connection.execute(_CONNECTIONS)
-            connections = {id_: Source(name, group) for id_, name, group in checked(rows, tuple[Id, str, str])}
-        return compile_query(query, connections, self._functions.number)
+        return compile_query(query, self.connections() if query else {}, self._functions.number)
+
+    def connections(self) -> dict[int, Source]:
+        """Read the connections and their groups, by id."""
+        rows = self._connection.execute(_CONNECTIONS)
+        return {id_: Source(name, group) for id_, name, group in checked(rows, tuple[Id, str, str])}
+
+    def forget_sources(self) -> None:
+        """Read sources anew: a connection is in another group now."""
+        self._sources.clear()
 
     def _events(self, rows: list[tuple[Any, ...]]) -> tuple[Event, ...]:
         rows = checked_events(rows)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsmon.errors import StoreError
+from wsmon.errors import QueryError, StoreError
 from wsmon.model.events import Event
-from wsmon.model.ranges import SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+    from wsmon.store.first_matches import FirstMatches
     from wsmon.store.periods import StorePeriods
     from wsmon.store.replay import Replay
 
@@ -102,6 +103,8 @@ class Reader:
         self._pages.has_holes = store.is_excerpt
         self._transaction = ReadTransaction(store, self._pages)
         self._extent = StoreExtent(store.connection, store.path)
+        # Of the queries that were asked for last
+        self._first_matches: FirstMatches | None = None
 
     @property
     def _question(self) -> ReadTransaction:
@@ -174,6 +177,28 @@ class Reader:
         """Read the events with these ids, in the order of the ids; pruned ones are left out."""
         with self._question():
             return self._pages.by_id(ids)
+
+    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
+        """Find the first match of each query on each connection in a closed range of ids, in one pass."""
+        from wsmon.store.first_matches import FirstMatches
+
+        with self._question():
+            oldest_id, newest_id = self._extent.kept()
+            first_id, last_id = max(first_id, oldest_id), min(last_id, newest_id)
+            if self._first_matches is None or not self._first_matches.is_for(queries):
+                self._first_matches = FirstMatches(queries, self._pages, self._connection)
+            known = self._first_matches.collect(first_id, last_id)
+        found: dict[str, tuple[FirstMatch, ...]] = {}
+        failed: dict[str, QueryError] = {}
+        for name, query in queries.items():
+            try:
+                if not known[name].is_decided:
+                    with self._question(query):
+                        known[name].search(self._pages, first_id, last_id)
+                found[name] = known[name].in_order()
+            except QueryError as error:
+                failed[name] = error
+        return QueryMatches(found, failed)
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         """Search a closed range of ids for some 40 ms; returns the matches, and how far the search came."""
