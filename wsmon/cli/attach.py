@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from wsmon.cli.params import ScreenWishes, screen_options
+from wsmon.cli.process import importing
 from wsmon.cli.terminal import require_terminal
 
 
@@ -21,6 +22,7 @@ def attach(store: str | None, *, wishes: ScreenWishes) -> int:
     require_terminal()
     info = find_recorder(store)
     # The screen takes the longest to import: only when there is something to show.
-    from wsmon.cli.view import view
+    with importing():
+        from wsmon.cli.view import view
 
     return view(Path(info.store), os.environ, wishes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wsmon.cli.params import Duration, ScreenWishes, screen_options
+from wsmon.cli.process import importing
 from wsmon.cli.terminal import has_terminal, say
 from wsmon.errors import EXIT_OK
 
@@ -50,7 +51,8 @@ def demo(
     limit = ["--for", f"{limit_s}s"] if limit_s else []
     spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, os.environ)
     # The screen takes the longest to import: only when there is something to show.
-    from wsmon.cli.view import view
+    with importing():
+        from wsmon.cli.view import view
 
     return view(store, os.environ, wishes)
 

@@ -7,6 +7,7 @@ import os
 import click
 
 from wsmon.cli.params import ScreenWishes, screen_options
+from wsmon.cli.process import importing
 from wsmon.cli.terminal import require_terminal
 
 
@@ -20,6 +21,7 @@ def open(store: str, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the comman
     require_terminal()
     found = find_store(store)
     # The screen takes the longest to import: only when there is something to show.
-    from wsmon.cli.view import view
+    with importing():
+        from wsmon.cli.view import view
 
     return view(found, os.environ, wishes)

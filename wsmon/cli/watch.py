@@ -10,6 +10,7 @@ import click
 
 from wsmon.cli.main import COMMANDS
 from wsmon.cli.params import Request, ScreenWishes, request_options, screen_options
+from wsmon.cli.process import importing
 from wsmon.cli.terminal import ask_header_values, require_terminal
 from wsmon.errors import UsageError
 
@@ -53,7 +54,8 @@ def watch(
     require_terminal()
     ensure_recorder(request, target, os.environ)
     # The screen takes the longest to import: only when there is something to show.
-    from wsmon.cli.view import view
+    with importing():
+        from wsmon.cli.view import view
 
     return view(target.store, os.environ, wishes, target)
 

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from rich.console import RenderableType
 from rich.segment import Segments
-from rich.traceback import Traceback
 from textual import on
 from textual.app import App
 from textual.driver import Driver
@@ -216,6 +215,8 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
 
         There is no public switch for that; a contract test holds the override.
         """
+        from rich.traceback import Traceback
+
         self.bell()
         traceback = Traceback(show_locals=False, width=None)
         self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))

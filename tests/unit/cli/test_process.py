@@ -35,6 +35,18 @@ def test_it_makes_way_and_never_climbs() -> None:
     assert niceness(15) >= 15
 
 
+def test_garbage_is_looked_for_again_after_imports_and_not_in_what_they_made() -> None:
+    script = """
+import gc
+from wsmon.cli.process import importing
+with importing():
+    print(gc.isenabled())
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
 @contextmanager
 def waiting() -> Iterator[subprocess.Popen[bytes]]:
     """A process of this user that is no recorder, and waits until it is killed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wsmon.errors import QueryError
 from wsmon.model import units as fmt
@@ -14,8 +15,10 @@ from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.commands.export import copied
 from wsmon.tui.commands.selection import focused_event, log_event, place_id
-from wsmon.tui.dialogs.compare import Comparison, ComparisonForm, compare
 from wsmon.tui.screen import Command, MonitorScreen
+
+if TYPE_CHECKING:
+    from wsmon.tui.dialogs.compare import Comparison, ComparisonForm
 
 # Characters of a note
 NOTE_LIMIT = 2_000
@@ -147,6 +150,7 @@ def _ask(
     screen: MonitorScreen, before: Event, after: Event, way: ComparisonForm, deliver: Callable[[Comparison], None]
 ) -> None:
     """Compare on the worker's thread: documents may be large."""
+    from wsmon.tui.dialogs.compare import compare
 
     def read(view: StoreView) -> Comparison:
         kept = {event.id: event for event in view.events_by_id((before.id, after.id))}

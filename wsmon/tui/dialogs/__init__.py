@@ -10,6 +10,10 @@ from pkgutil import iter_modules
 
 
 def preload() -> None:
-    """Import all dialogs, so that the first key that opens one is as quick as the next; a thread may call it."""
+    """Import all dialogs and protocols, so that the first key that needs one is as quick as the next.
+
+    A thread may call it.
+    """
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)
+    import_module("wsmon.protocols.registry")

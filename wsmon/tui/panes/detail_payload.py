@@ -18,7 +18,6 @@ from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.protocols.base import Anatomy
-from wsmon.protocols.registry import dissect
 from wsmon.tui.event_text import describe
 from wsmon.tui.json_view import TokenKind, json_fault, tree_lines
 from wsmon.tui.panes.detail_fields import (
@@ -82,6 +81,9 @@ class DecodedPayload(NamedTuple):
 
 def decode_payload(event: Event) -> DecodedPayload:
     """Decode the payload of an event; at most ``PAYLOAD_LIMIT`` bytes of it are read."""
+    # All protocols are imported with the first payload, or before that by ``dialogs.preload``.
+    from wsmon.protocols.registry import dissect
+
     found = dissect(event)
     body = event.payload or b"" if found is None or found.body is None else found.body
     is_text = event.opcode in ("text", "") or (found is not None and found.body is not None and _is_text(body))
