@@ -63,12 +63,12 @@ ROUND = (
 
 
 class Screen:
-    """``wsmon attach`` in a terminal of 120×40; what it paints is read by a thread, timed, and answered."""
+    """A viewer in a terminal of 120×40; what it paints is read by a thread, timed, and answered."""
 
-    def __init__(self, store: Path, environ: dict[str, str]) -> None:
+    def __init__(self, store: Path, environ: dict[str, str], command: str = "attach") -> None:
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.execve(WSMON, [str(WSMON), "attach", str(store)], environ)  # noqa: S606 - a terminal of its own
+            os.execve(WSMON, [str(WSMON), command, str(store)], environ)  # noqa: S606 - a terminal of its own
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         self.shown = TerminalEmulator(120, 40)
         self._at_s = 0.0
