@@ -10,6 +10,7 @@ import base64
 import hashlib
 import random
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,6 +26,8 @@ from wsmon.ports import Clock
 
 # A deadline, not a duration
 SOON_S = 5.0
+# In a failure
+SHOWN_NAMES = 20
 SOON_AGAIN = ReconnectSpec(initial_s=0.01, max_s=0.05, jitter=0.0)
 NEVER_AGAIN = ReconnectSpec(initial_s=3600.0, max_s=3600.0, jitter=0.0)
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
@@ -66,7 +69,10 @@ class RecordingSink:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(f"no {name} × {count}; there are {self.names(connection)}") from None
+            there = self.names(connection)
+            counts = dict(Counter(there).most_common(SHOWN_NAMES))
+            newest = there[-SHOWN_NAMES:]
+            raise AssertionError(f"no {name} × {count}; there are {counts}, the newest are {newest}") from None
         return found[count - 1]
 
     def named(self, name: str, connection: str = "") -> list[Event]:

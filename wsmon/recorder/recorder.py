@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import random
@@ -207,6 +208,8 @@ class _Recording:
             await self._stopping.wait()
             for task in helpers:
                 task.cancel()
+            # The ends of a thousand sessions would have the garbage collector look through all of them many times
+            gc.freeze()
             await self._supervisor.stop()
 
     async def _reload_on_hangup(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -67,13 +67,15 @@ class CountedSeconds:
     def __init__(self) -> None:
         # By stream and second, oldest first
         self._open: dict[tuple[int, int], CountedSecond] = {}
+        # Which of them are of a connection, oldest first: a thousand sessions may end at once
+        self._of_connection: defaultdict[int, dict[tuple[int, int], None]] = defaultdict(dict)
 
     def add(self, stream: SourceStream, second: int, received: Sequence[int], sent: Sequence[int]) -> None:
         """Take the sizes of messages of a second."""
         key = (stream.id, second)
         counted = self._open.get(key)
         if counted is None:
-            counted = self._open[key] = CountedSecond(stream, second)
+            counted = self._open_second(CountedSecond(stream, second))
         counted.received += len(received)
         counted.received_bytes += sum(received)
         counted.sent += len(sent)
@@ -82,30 +84,38 @@ class CountedSeconds:
 
     def restore(self, stream: SourceStream, second: int, counts: Counts) -> None:
         """Add the counts of a past second, of which no more messages come."""
-        self._open[stream.id, second] = CountedSecond(stream, second, *counts, is_growing=False)
+        self._open_second(CountedSecond(stream, second, *counts, is_growing=False))
 
     def take_over(self, now_s: int) -> list[CountedSecond]:
         """Remove the past seconds; those that grew since the last call stay, for more may be on its way."""
         growing = {key for key, counted in self._open.items() if counted.is_growing}
         for key in growing:
             self._open[key].is_growing = False
-        return self._take(lambda each: each.second < now_s and (each.stream.id, each.second) not in growing)
+        return self._take([key for key in self._open if key[1] < now_s and key not in growing])
 
     def take_of(self, connection_id: int) -> list[CountedSecond]:
         """Remove the seconds of a connection: its session is over, or its messages are rows from now on."""
-        return self._take(
-            lambda each: each.stream.connection is not None and each.stream.connection.id == connection_id
-        )
+        return self._take(list(self._of_connection.get(connection_id, ())))
 
     def take_all(self) -> list[CountedSecond]:
         """Remove all seconds: no message comes any more."""
-        return self._take(lambda _: True)
+        return self._take(list(self._open))
 
-    def _take(self, is_due: Callable[[CountedSecond], bool]) -> list[CountedSecond]:
-        due = [(key, counted) for key, counted in self._open.items() if is_due(counted)]
-        for key, _ in due:
-            del self._open[key]
-        return [counted for _, counted in due]
+    def _open_second(self, counted: CountedSecond) -> CountedSecond:
+        key = (counted.stream.id, counted.second)
+        self._open[key] = counted
+        if counted.stream.connection is not None:
+            self._of_connection[counted.stream.connection.id][key] = None
+        return counted
+
+    def _take(self, keys: list[tuple[int, int]]) -> list[CountedSecond]:
+        taken = []
+        for key in keys:
+            counted = self._open.pop(key)
+            taken.append(counted)
+            if counted.stream.connection is not None:
+                del self._of_connection[counted.stream.connection.id][key]
+        return taken
 
 
 # Seconds before the newest message in which their events are looked for: one is written within two seconds after its

@@ -349,7 +349,8 @@ class Fold:
         """Fold any event but a message; returns the last id assigned."""
         connection = stream.connection
         if connection is not None and (event.to_status in SESSION_ENDS or event.name == _PROFILE_CHANGED):
-            self._count_messages(second)
+            # Of this stream alone: a thousand sessions may end in one batch
+            self._count_messages_of(stream, second)
             assigned_id = self._make_rows(self._counted.take_of(connection.id), assigned_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
         if connection is not None:
@@ -412,8 +413,10 @@ class Fold:
     def _count_messages(self, second: int) -> None:
         """Count the messages collected so far, all of one second."""
         for stream in self._touched:
-            if stream.connection is None or not (stream.received or stream.sent):
-                continue
+            self._count_messages_of(stream, second)
+
+    def _count_messages_of(self, stream: SourceStream, second: int) -> None:
+        if stream.connection is not None and (stream.received or stream.sent):
             if not stream.keeps_messages:
                 self._counted.add(stream, second, stream.received, stream.sent)
             self._traffic.append(stream.take(second, stream.connection.id))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -13,6 +17,8 @@ from tests.support.stores import Recording, recording, spec
 from wsmon.model.profiles import ProfileName
 from wsmon.store.codec import NAMES
 
+# Of sys.settrace
+TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 SENT = message("four", 0.3, NAME, direction="out")
 STREAM = (
     dialled(0, NAME),
@@ -159,3 +165,39 @@ def test_the_recorders_own_reload_switches_nothing(one: Recording) -> None:
     own = event("self.config.reloaded", 0.1, "", reason="nothing changed; 1 went on", status="ok")
     one.commit(own, message("a", 0.2, NAME), now_s=0.5)
     assert names(one) == ["self.config.reloaded", "message.received"]
+
+
+@pytest.mark.parametrize("profile", ["detailed", "standard"])
+def test_the_ends_of_many_sessions_in_one_batch_cost_as_much_each_as_those_of_few(
+    tmp_path: Path, profile: ProfileName
+) -> None:
+    few, many = (lines_of_ends(tmp_path / f"{sessions}.db", sessions, profile) for sessions in (50, 200))
+    assert many < 4.4 * few
+
+
+def lines_of_ends(path: Path, sessions: int, profile: ProfileName) -> int:
+    """Lines that run while a batch is folded in which so many sessions have a message and end: work, not time."""
+    names = [f"c{number}" for number in range(sessions)]
+    lines = 0
+
+    def count(_frame: FrameType, happened: str, _argument: object) -> TraceFunction:
+        nonlocal lines
+        lines += happened == "line"
+        return count
+
+    with recording(path) as made:
+        made.fold.configure([replace(spec(name), profile=profile) for name in names], 0)
+        made.commit(*(each(0, name) for name in (*names, "other") for each in (dialled, usable)), now_s=0.1)
+        # It loads what judges ends
+        made.commit(loss(0.1, "other"), now_s=0.1)
+        ends = [loss(0.3, name, code=1000, by="us", reason="wsmon stopped") for name in names]
+        batch = [*(message("one", 0.2, name) for name in names), *ends]
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            made.fold.fold(batch)
+        finally:
+            sys.settrace(before)
+        made.write()
+        assert made.rows("SELECT count(*) FROM session WHERE end = 'clean'") == [(sessions + 1,)]
+    return lines

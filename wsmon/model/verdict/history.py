@@ -271,7 +271,10 @@ class Histories:
 
     def of(self, connection: str) -> History:
         """Return the history of a connection; an empty one for a connection without events."""
-        return self._by_connection.setdefault(connection, History())
+        history = self._by_connection.get(connection)
+        if history is None:
+            history = self._by_connection[connection] = History()
+        return history
 
     def __contains__(self, connection: str) -> bool:
         return connection in self._by_connection
