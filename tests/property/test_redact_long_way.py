@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from wsmon.model.redact.key_values import credential_ranges, has_code
 from wsmon.model.redact.masking import ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.redactor import Redactor
-from wsmon.model.redact.searches import KeyReading
 from wsmon.model.redact.shapes import shape_ranges
 from wsmon.model.redact.siblings import login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
@@ -63,8 +62,8 @@ def long_way_ranges(redactor: Redactor, payload: bytes) -> Iterator[ByteRange]:
     yield from redactor._value_ranges(payload, budget)
     for ranges in (
         credential_ranges(
-            text, lowered, redactor._keys.hits(text, lowered, KeyReading(), len(text)), rules, budget, strings,
-            KeyReading(),
+            text, lowered, redactor._keys.hits(text, lowered, None), rules, budget, strings,
+            None,
             is_text=True, is_original=unescaped.is_original, may_have_code=b"code" in lowered and has_code(lowered),
         ),
         url_ranges_one_by_one(text, redactor, budget),

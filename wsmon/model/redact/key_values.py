@@ -13,7 +13,7 @@ from wsmon.model.redact.masking import NAME_STEPS, ByteRange, StepBudget
 from wsmon.model.redact.msgpack_values import PackedMessage, msgpack_value
 from wsmon.model.redact.names import KeyMeaning, KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range
-from wsmon.model.redact.searches import PIECE_BYTES, KeyReading
+from wsmon.model.redact.searches import KeyReading
 from wsmon.model.redact.siblings import NAME_REACH, named_value
 from wsmon.model.redact.strings import JsonStrings
 
@@ -93,7 +93,7 @@ def credential_ranges(
     rules: KeyRules,
     budget: StepBudget,
     strings: JsonStrings,
-    reading: KeyReading,
+    reading: KeyReading | None,
     *,
     is_text: bool,
     is_original: bool,
@@ -102,14 +102,13 @@ def credential_ranges(
     """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending).
 
     Where the message is no text, keys of MessagePack count, too; ``is_original`` where no escape was replaced in it.
-    ``reading`` is for the search that finds the hits. ``may_have_code``: the message has the word, and what
+    ``reading`` is for the search of a long message in pieces. ``may_have_code``: the message has the word, and what
     ``has_code`` looks for.
     """
     meaning = rules.meaning
     meanings: dict[bytes, KeyMeaning] = {}
     counts: dict[bytes, int] = {}
-    is_long = len(text) > PIECE_BYTES
-    repeated = reading.repeated
+    repeated = [] if reading is None else reading.repeated
 
     message = None if is_text else PackedMessage(text, budget, is_original=is_original)
 
@@ -120,7 +119,8 @@ def credential_ranges(
     done = covered = packed_end = 0
     for start, end in hits:
         if start < covered - _AFTER_REACH or start < packed_end:
-            reading.done = max(covered - _AFTER_REACH, packed_end)
+            if reading is not None:
+                reading.done = max(covered - _AFTER_REACH, packed_end)
             continue
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
@@ -134,7 +134,8 @@ def credential_ranges(
                 covered = packed_end = packed.end if packed else end
                 continue
         if start < done:
-            reading.done = done if message is None else reading.done
+            if reading is not None and message is None:
+                reading.done = done
             continue
         budget.left -= _WORD_STEPS
         if budget.left < 0:
@@ -161,7 +162,7 @@ def credential_ranges(
                 kind = meanings[name] = meaning(name)
             if not kind:
                 done = plain.end()
-                if is_long:
+                if reading is not None:
                     _count(counts, repeated, b'"' + name + b'":')
                 continue
             if start < covered and plain.end() < covered and kind == "credential" and is_text:
@@ -221,7 +222,7 @@ def credential_ranges(
                 yield found
         elif kind:
             signatures.append(key)
-        elif is_long and is_text and key.quote and text[start - 1] == _QUOTE_BYTE:
+        elif reading is not None and is_text and key.quote and text[start - 1] == _QUOTE_BYTE:
             # JSON within JSON
             _count(counts, repeated, text[start - 1 : key.value_at])
     if signatures or covered or may_have_code:

@@ -16,7 +16,16 @@ from wsmon.model.redact import values
 from wsmon.model.redact.key_values import credential_ranges, has_code
 from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, CODE_AFTER, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
-from wsmon.model.redact.searches import KeyReading, KeySearch, found_in_pieces, occurs, searcher, shortest, sixty_fours
+from wsmon.model.redact.searches import (
+    PIECE_BYTES,
+    KeyReading,
+    KeySearch,
+    found_in_pieces,
+    occurs,
+    searcher,
+    shortest,
+    sixty_fours,
+)
 from wsmon.model.redact.shapes import SHAPE_MARKS, has_rare_shape, shape_ranges
 from wsmon.model.redact.siblings import LOGIN_ENDS, login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
@@ -271,7 +280,7 @@ class Redactor:
         found: list[ByteRange] = []
         lowered = text.lower()
         strings = JsonStrings()
-        reading = KeyReading()
+        reading = KeyReading() if len(text) > PIECE_BYTES else None
         hits = self._keys.hits(text, lowered, reading)
         may_have_code = b"code" in lowered and has_code(lowered)
         if hits or may_have_code:
@@ -288,9 +297,10 @@ class Redactor:
 
     def _is_suspicious(self, lowered: bytes) -> bool:
         """Whether a message may have something to mask."""
+        is_short = len(lowered) <= PIECE_BYTES
         # The generator of any() would cost as much as a search
         for find in self._searches:  # noqa: SIM110
-            if occurs(find, lowered, self._longest_mark):
+            if find(lowered) if is_short else occurs(find, lowered, self._longest_mark):
                 return True
         return False
 

@@ -96,12 +96,14 @@ class KeySearch:
         self._find = searcher(kept).find_matches_as_indexes
         self._longest = max(map(len, kept))
 
-    def hits(self, text: bytes, lowered: bytes, reading: KeyReading, piece_bytes: int = PIECE_BYTES) -> Iterable[Hit]:
+    def hits(
+        self, text: bytes, lowered: bytes, reading: KeyReading | None, piece_bytes: int = PIECE_BYTES
+    ) -> Iterable[Hit]:
         """Return start and end of the words, ascending; ``lowered`` is ``text`` in lower case.
 
-        In a text of several pieces, what ``reading`` says is left out.
+        With ``reading`` the text is searched in pieces, and what it says is left out.
         """
-        if len(text) > piece_bytes:
+        if reading is not None:
             return self._in_pieces(text, lowered, reading, piece_bytes)
         found = []
         for needle, start, end in self._find(lowered):

@@ -9,7 +9,6 @@ import pytest
 from wsmon.model.redact.key_values import credential_ranges
 from wsmon.model.redact.masking import StepBudget, mask_ranges
 from wsmon.model.redact.names import KeyRules
-from wsmon.model.redact.searches import KeyReading
 from wsmon.model.redact.strings import JsonStrings
 
 
@@ -19,7 +18,7 @@ def masked(text: str) -> str:
     hits = [match.span() for match in re.finditer(rb"token|sig", as_bytes)]
     budget = StepBudget(len(as_bytes))
     ranges = credential_ranges(
-        *(as_bytes, as_bytes.lower(), hits, KeyRules(), budget, JsonStrings(), KeyReading()),
+        *(as_bytes, as_bytes.lower(), hits, KeyRules(), budget, JsonStrings(), None),
         is_text=True,
         is_original=True,
         may_have_code=False,

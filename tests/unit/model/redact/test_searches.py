@@ -24,14 +24,12 @@ def test_a_text_is_searched_in_pieces_as_in_one(text: str, piece_bytes: int, nee
 def test_words_of_keys_are_found_in_pieces_as_in_one(text: str, piece_bytes: int, needles: list[str]) -> None:
     search = KeySearch({each.encode(): (0, 0) for each in needles})
     message = text.encode()
-    assert list(search.hits(message, message, KeyReading(), piece_bytes)) == list(
-        search.hits(message, message, KeyReading())
-    )
+    assert list(search.hits(message, message, KeyReading(), piece_bytes)) == list(search.hits(message, message, None))
 
 
 def test_what_a_short_word_is_searched_for_with_is_no_part_of_it() -> None:
     search = KeySearch({b'sid"': (0, 1), b"\xa3sid": (1, 0), b"token": (0, 0)})
-    assert list(search.hits(b"", b'"sid":1 \xa3sid token', KeyReading())) == [(1, 4), (9, 12), (13, 18)]
+    assert list(search.hits(b"", b'"sid":1 \xa3sid token', None)) == [(1, 4), (9, 12), (13, 18)]
 
 
 def test_keys_that_a_long_message_repeats_are_left_out() -> None:
