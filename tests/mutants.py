@@ -88,11 +88,15 @@ def mutants(source: bytes, path: Path) -> Iterator[Mutant]:
 
 
 def _places(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
-    """The expressions and statements in functions, without annotations, assertions, texts and calls of a log."""
+    """The expressions and statements in functions, without annotations, assertions, texts and calls of a log.
+
+    ``zip(..., strict=True)`` is an assertion, too.
+    """
     pending: list[tuple[ast.AST, bool]] = [(tree, False)]
     while pending:
         node, inside = pending.pop()
-        if isinstance(node, ast.Assert | ast.JoinedStr | ast.Raise) or _is_log_call(node):
+        is_strict = isinstance(node, ast.keyword) and node.arg == "strict"
+        if isinstance(node, ast.Assert | ast.JoinedStr | ast.Raise) or is_strict or _is_log_call(node):
             continue
         if inside and isinstance(node, ast.expr | ast.stmt):
             yield node
@@ -142,13 +146,13 @@ def _is_text(node: ast.expr) -> bool:
 class Tree:
     """A copy of the tree, in which tests run on one changed module at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
         self._folder = folder
         leave_out = shutil.ignore_patterns("node_modules", "__pycache__", "__snapshots__", "*.mjs")
         for name in ("wsmon", "tests", "docs", "themes"):
-            shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
+            shutil.copytree(root / name, folder / name, ignore=leave_out)
         for name in ("pyproject.toml", "config.example.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy(root / name, folder / name)
 
     def kills(self, mutant: Mutant) -> bool:
         """Whether a test fails on the mutant."""
@@ -199,26 +203,26 @@ class Tree:
         return code != 0
 
 
-def all_mutants(packages: Sequence[str]) -> list[Mutant]:
+def all_mutants(packages: Sequence[str], root: Path = ROOT) -> list[Mutant]:
     """Every mutant of these packages, in the order of the tree."""
-    modules = (path for package in packages for path in sorted((ROOT / "wsmon" / package).rglob("*.py")))
-    return [mutant for path in modules for mutant in mutants(path.read_bytes(), path.relative_to(ROOT))]
+    modules = (path for package in packages for path in sorted((root / "wsmon" / package).rglob("*.py")))
+    return [mutant for path in modules for mutant in mutants(path.read_bytes(), path.relative_to(root))]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Try mutants; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Try mutants of the tree at ``root``; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", nargs="*", default=CORE)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=datetime.now(UTC).date().toordinal())
     parser.add_argument("--least", type=float, default=95.0, metavar="PERCENT")
     asked = parser.parse_args(arguments)
-    found = all_mutants(asked.packages)
+    found = all_mutants(asked.packages, root)
     chosen = random.Random(asked.seed).sample(found, min(asked.count, len(found)))
     print(f"{len(chosen)} of {len(found):,} mutants, seed {asked.seed}", flush=True)
     survivors = []
     with tempfile.TemporaryDirectory(prefix="wsmon-mutants-") as folder:
-        tree = Tree(Path(folder))
+        tree = Tree(Path(folder), root)
         for number, mutant in enumerate(chosen, 1):
             began_s = time.monotonic()
             is_killed = tree.kills(mutant)

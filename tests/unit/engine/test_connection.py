@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from tests.support.engines import NEVER_AGAIN, against, meta_of
+from tests.support.engines import NEVER_AGAIN, accept, against, hang_up_when_closed, meta_of
 from wsmon.config.specs import CaptureSpec, ConnectionSpec, RedactSpec
 from wsmon.engine.connection import Redactors, describe_changes, keeps_session
 from wsmon.model.redact.masking import Sensitive
@@ -68,6 +68,17 @@ def test_connections_that_mask_the_same_share_a_redactor() -> None:
     assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=False) is not first
     redactors.forget()
     assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is not first
+
+
+async def test_the_first_session_is_no_success_of_a_reconnect() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Accept, and wait for the end."""
+        await accept(reader, writer)
+        await hang_up_when_closed(reader, writer)
+
+    async with against(greet) as engine:
+        await engine.sink.wait("connection.completed")
+    assert "connection.reconnect.success" not in engine.sink.names()
 
 
 async def test_the_next_attempt_is_told_with_its_delay_and_time() -> None:

@@ -12,7 +12,7 @@ from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc_messages
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, ClientOptions, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.json import PROTOCOL, JsonState, answer, decode, due, opening
 
@@ -377,6 +377,17 @@ def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> 
     assert outline(decoded.happenings) == [("heartbeat.received", "start", "", "")]
     assert answer(decoded, ClientOptions(answers=True), session.state) == (pong,)
     assert outline(session.send(pong.encode())) == [("heartbeat.responded", "end", "", "")]
+
+
+@pytest.mark.parametrize(("letters", "is_repeated"), [(MAX_NAME_CHARS - 2, True), (MAX_NAME_CHARS - 1, False)])
+def test_a_pong_repeats_no_id_longer_than_a_name(letters: int, *, is_repeated: bool) -> None:
+    session = Session()
+    session.state.answers = True
+    # With its quotes
+    member = f',"id":"{"x" * letters}"'
+    decoded = session.read("in", f'{{"type":"ping"{member}}}'.encode())
+    expected = f'{{"type":"pong"{member if is_repeated else ""}}}'
+    assert answer(decoded, ClientOptions(answers=True), session.state) == (expected,)
 
 
 def test_the_peers_ping_without_a_pong_is_a_timeout() -> None:

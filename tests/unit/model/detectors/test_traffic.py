@@ -28,6 +28,14 @@ def test_ten_errors_in_ten_seconds_are_a_burst() -> None:
     )
 
 
+@pytest.mark.parametrize(("checked_s", "opens"), [(10.9, True), (11.1, False)])
+def test_an_error_counts_until_its_second_is_ten_seconds_over(checked_s: float, *, opens: bool) -> None:
+    harness = DetectorHarness(ErrorsDetector())
+    harness.traffic(0.5, errors=5)
+    harness.traffic(9.5, errors=5)
+    assert bool(harness.check(checked_s)) == opens
+
+
 def test_a_connection_without_a_message_has_errors_of_one_kind() -> None:
     harness = DetectorHarness(ErrorsDetector())
     harness.traffic(0, errors=12, error_types={"dns": 12}, has_data=False)
