@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import random
 
-from wsmon.query.patterns import MAX_PATTERN_CHARS, QUICK_CHARS, SHORT_CHARS, PatternTooSlowError, check, finder
+import pytest
+import regex
+
+from tests.support.thoroughness import times
+from wsmon.query.patterns import (
+    MAX_PATTERN_CHARS,
+    QUICK_CHARS,
+    SHORT_CHARS,
+    PatternTooSlowError,
+    check,
+    finder,
+    required_run,
+)
 
 
 @pytest.mark.parametrize("length", [1, SHORT_CHARS + 1, QUICK_CHARS + 1], ids=["short", "quick", "long"])
@@ -34,3 +46,62 @@ def test_a_pattern_that_would_never_end_is_ended(pattern: str) -> None:
 def test_what_is_no_pattern_is_refused_with_a_sentence(pattern: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         check(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "chars", "count", "is_whole"),
+    [
+        (r"\d{13}", "0123456789", 13, True),
+        (r"\d\d\d[0-9]{2,}", "0123456789", 5, True),
+        ("[a-c_X]{4}", "abc_X", 4, True),
+        (r"id=[xyz]{5}\d+", "xyz", 5, False),
+        (r"\d{4}-\d{6}-\d{2}", "0123456789", 6, False),
+    ],
+)
+def test_the_run_of_characters_that_a_pattern_needs_is_known(
+    pattern: str, chars: str, count: int, is_whole: bool
+) -> None:
+    found = required_run(pattern, ignores_case=False)
+    assert found is not None
+    known = "".join(chr(byte) for byte in range(128) if found.table[byte] == ord("x"))
+    assert (sorted(known), len(found.run), found.is_whole) == (sorted(chars), count, is_whole)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        r"\d{3}",
+        r"\d{4}?",
+        r"\d{4}|x",
+        r"(\d{4})",
+        r"\d{,4}",
+        r"^\d{4}",
+        r"\w{9}",
+        "[^a]{9}",
+        "[a-]{9}",
+        "[[a]{9}",
+        "a{9}{2}",
+    ],
+)
+def test_nothing_is_known_of_short_runs_and_of_other_constructs(pattern: str) -> None:
+    assert required_run(pattern, ignores_case=False) is None
+
+
+def test_a_pattern_with_a_run_finds_what_the_engine_finds() -> None:
+    rolls = random.Random(1)
+    parts = (r"\d", "[0-9]", "[ab1-3]", "[a-f]", "a", "K", "7", "-", " ")
+    repeats = ("", "{4}", "{2}", "{1,}", "{2,3}", "+")
+    chars = "0123456789abfkKxs -\u0663\u212a\u017f\udc80"
+    looked_for = 0
+    for _ in range(times(500)):
+        pattern = "".join(rolls.choice(parts) + rolls.choice(repeats) for _ in range(rolls.randint(1, 3)))
+        ignores_case = rolls.random() < 0.5
+        looked_for += required_run(pattern, ignores_case=ignores_case) is not None
+        look = finder(pattern, ignores_case=ignores_case)
+        engine = regex.compile(pattern, regex.IGNORECASE if ignores_case else 0)
+        for _ in range(20):
+            few = rolls.choices(chars, k=4)
+            text = "".join(rolls.choices(rolls.choice((few, chars)), k=rolls.randint(0, 20)))
+            assert look(text) is (engine.search(text) is not None), (pattern, text)
+    assert looked_for > 100

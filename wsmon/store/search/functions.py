@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -95,18 +94,22 @@ def _question(leaf: Leaf) -> Callable[..., bool]:
         case PathTerm():
             return path_predicate(leaf)
         case Regex(pattern, ignores_case):
-            return partial(_finds, finder(pattern, ignores_case=ignores_case))
+            return _finding(finder(pattern, ignores_case=ignores_case))
         case FieldTerm(_, items):
             return lambda value: value is not None and any(item_fits(item, _verdict_text(value)) for item in items)
         case _:
             return lambda value: value is not None and item_fits(leaf, text_of(value))
 
 
-def _finds(look: Callable[[str], bool], *values: _InRow) -> bool:
-    for value in values:  # noqa: SIM110 - a generator costs more, and this is called for every row
-        if value is not None and look(text_of(value)):
-            return True
-    return False
+def _finding(look: Callable[[str], bool]) -> Callable[..., bool]:
+    def finds(*values: _InRow) -> bool:
+        # A generator costs more, and so does a call of text_of: this is called for every row
+        for value in values:  # noqa: SIM110
+            if value is not None and look(value if isinstance(value, str) else text_of(value)):
+                return True
+        return False
+
+    return finds
 
 
 def _verdict_text(written: str | bytes) -> str:

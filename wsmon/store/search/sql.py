@@ -159,7 +159,14 @@ def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
 
     It is tried only where one of its required texts occurs.
     """
-    call = Sql(f"{LEAF}({number(found)}, {', '.join((_PAYLOAD, *columns))})")
+    leaf = number(found)
+    of_messages = [column for column in columns if column in _OF_MESSAGES]
+    rare = ", ".join(column for column in columns if column not in _OF_MESSAGES)
+    # A call costs more with values that most messages lack
+    call = Sql(
+        f"({LEAF}({leaf}, {', '.join((_PAYLOAD, *of_messages))}) "
+        f"OR (coalesce({rare}) IS NOT NULL AND {LEAF}({leaf}, {rare})))"
+    )
     required = required_texts(found)
     return all_of((any_of(word(Word(text), columns) for text in required), call)) if required else call
 
