@@ -24,9 +24,10 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.calls: list[tuple[float, Call]] = []
+        self.now_s = 0.0
 
     def time(self) -> float:
-        return 0.0
+        return self.now_s
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Call:
         self.calls.append((delay, call := Call(callback)))

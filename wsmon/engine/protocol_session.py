@@ -40,6 +40,8 @@ from wsmon.protocols.registry import PROTOCOLS
 
 # Interval of the search for overdue answers: they are waited for over seconds
 TICK_S = 1.0
+# Sessions tick together: an idle loop that wakes up for one of a thousand takes several times as long as its tick
+TOGETHER_S = 0.25
 # How long topics wait for ``auto`` to know the protocol. Servers that speak first do so at once; others, such as many
 # JSON feeds, wait for a subscription themselves.
 UNDECIDED_S = 3.0
@@ -133,7 +135,7 @@ class ProtocolSession:
         """Search for overdue answers from now on; ``on_tick`` gets the monotonic time of each search."""
         self._on_tick = on_tick
         self._undecided_until_ns = self._clock.mono_ns() + int(UNDECIDED_S * SECOND_NS)
-        self._timer = self._scheduler.call_later(TICK_S, self._tick)
+        self._schedule_tick()
 
     def pause(self) -> None:
         """Stop searching: reading from the socket was paused, so an answer may wait in our own buffer."""
@@ -333,8 +335,13 @@ class ProtocolSession:
         self._masks = protocol.new_masks()
         self._client = protocol.client if self._speaks else None
 
+    def _schedule_tick(self) -> None:
+        now_s = self._scheduler.time()
+        due_s = (now_s + TICK_S) // TOGETHER_S * TOGETHER_S
+        self._timer = self._scheduler.call_later(due_s - now_s, self._tick)
+
     def _tick(self) -> None:
-        self._timer = self._scheduler.call_later(TICK_S, self._tick)
+        self._schedule_tick()
         if self._is_paused:
             return
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())

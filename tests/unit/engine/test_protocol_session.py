@@ -192,6 +192,15 @@ def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -
     assert (rig.overdue, len(rig.scheduler.calls)) == ([(LATE,)], 2)
 
 
+@pytest.mark.parametrize("now_s", [10.25, 10.26, 10.49])
+def test_sessions_that_began_at_different_times_tick_together(now_s: float) -> None:
+    rig = Rig("json", every(count))
+    rig.scheduler.now_s = now_s
+    rig.session.start(rig.ticks.append)
+    ((delay_s, _),) = rig.scheduler.calls
+    assert now_s + delay_s == pytest.approx(11.25)
+
+
 def test_while_reading_stands_still_nothing_is_overdue() -> None:
     rig = Rig("json", every(count))
     rig.session.start(rig.ticks.append)
