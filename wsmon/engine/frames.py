@@ -180,8 +180,9 @@ class FramePath:
             return
         size = len(payload)
         limit_bytes = self._limit_bytes
+        masked = None
         if fragments == 1 and size <= limit_bytes:
-            kept, is_redacted = self._redact(payload)
+            masked = kept, is_redacted = self._redact(payload)
             if len(kept) <= limit_bytes and not (is_redacted and self._redactor.is_over_budget):
                 # Positional: keyword arguments cost 0.1 µs a message
                 self._emit(
@@ -200,7 +201,7 @@ class FramePath:
                     )
                 )
                 return
-        self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments)
+        self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments, masked=masked)
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         """Emit a ping of the peer; the library answers it."""
@@ -270,12 +271,16 @@ class FramePath:
         *,
         duration_ns: int | None = None,
         fragments: int = 1,
+        masked: tuple[bytes, bool] | None = None,
     ) -> None:
-        """Emit any frame; the general case of what ``on_message`` does for most of them."""
+        """Emit any frame; the general case of what ``on_message`` does for most of them.
+
+        ``masked`` is what the redactor has just returned for it; None where it was not asked.
+        """
         kept, is_redacted, is_cut = None, False, False
         meta: dict[str, Json] = {"fragments": fragments} if fragments > 1 else {}
         if self._limit_bytes >= 0:
-            kept, is_redacted = self._redact(payload)
+            kept, is_redacted = masked or self._redact(payload)
             if is_redacted and self._redactor.is_over_budget:
                 meta |= MASKED_UNREAD
             is_cut = len(kept) > self._limit_bytes
