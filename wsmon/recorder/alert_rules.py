@@ -87,8 +87,11 @@ class RuleWatch:
         try:
             while True:
                 try:
-                    while self._rules and self._after_id < self._newest_id():
-                        last_id = min(self._newest_id(), self._after_id + WINDOW_EVENTS)
+                    is_behind = True
+                    # During a flood there is always something new: a rest makes one search of many
+                    while is_behind and self._rules and (newest_id := self._newest_id()) > self._after_id:
+                        is_behind = newest_id - self._after_id > WINDOW_EVENTS
+                        last_id = min(newest_id, self._after_id + WINDOW_EVENTS)
                         search = partial(self._search, dict(self._rules), self._after_id + 1, last_id)
                         self._take(*await loop.run_in_executor(thread, search))
                         self._after_id, self._failure = last_id, ""
