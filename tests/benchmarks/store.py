@@ -1,7 +1,6 @@
 """What the writer costs a message: take, fold and commit against a bare ``executemany`` of the same rows.
 
-Run it: ``python tests/benchmarks/store.py``. Both are measured in one run, as CPU time of the process, the best of
-three; the ratio is what counts.
+Both are measured in one process, as its CPU time.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.benchmarks.table import Options, Row
 from wsmon.bus import BATCH_EVENTS, Bus
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
@@ -24,19 +24,24 @@ from wsmon.store.writer import Writer
 
 MESSAGES = 200_000
 PAYLOAD = b'{"e":"trade","s":"BTCUSDT","p":"97120.5","q":' + b"x" * 155
-ROUNDS = 3
+ROUNDS = 5
 
 
-def main() -> None:
-    """Print microseconds a message and the ratios."""
-    bare = best(bare_executemany, messages(1))
-    print(f"{'executemany of the rows':<28} {bare:5.2f} µs a message")
+def rows(options: Options) -> Iterator[Row]:
+    """Measure the writer with the messages of one connection, and of fifty."""
+    count, rounds = options.amount(MESSAGES, 2_000), options.rounds_or(ROUNDS)
     for connections in (1, 50):
-        cost = best(through_the_writer, messages(connections))
-        print(f"{f'writer, {connections} connections':<28} {cost:5.2f} µs a message, {cost / bare:.2f} ×")
+        name = f"writer, {connections} connection{'s' if connections > 1 else ''}"
+        if options.wants(name):
+            found = [
+                tuple(cost(work, messages(connections, count)) for work in (through_the_writer, bare_executemany))
+                for _ in range(rounds)
+            ]
+            ours, theirs = zip(*found, strict=True)
+            yield Row(name, "µs a message", ours, "executemany of the rows", theirs)
 
 
-def messages(connections: int) -> list[Event]:
+def messages(connections: int, count: int) -> list[Event]:
     """Messages of 200 bytes, the connections taking turns, 5 µs apart."""
     clock = SystemClock()
     ts_ns, mono_ns = clock.wall_ns(), clock.mono_ns()
@@ -53,19 +58,16 @@ def messages(connections: int) -> list[Event]:
             204,
             PAYLOAD,
         )
-        for n in range(MESSAGES)
+        for n in range(count)
     ]
 
 
-def best(work: Callable[[Database, list[Event]], float], events: list[Event]) -> float:
-    """Microseconds of CPU a message, the best of some rounds, each on a new store."""
-    costs = []
-    for _ in range(ROUNDS):
-        with tempfile.TemporaryDirectory() as folder:
-            database = open_for_writing(Path(folder) / "store.db")
-            database.begin_run(RunStart(1, 1, 1, "benchmark", ""))
-            costs.append(work(database, events) / len(events) * 1e6)
-    return min(costs)
+def cost(work: Callable[[Database, list[Event]], float], events: list[Event]) -> float:
+    """Microseconds of CPU a message, on a new store."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_for_writing(Path(folder) / "store.db")
+        database.begin_run(RunStart(1, 1, 1, "benchmark", ""))
+        return work(database, events) / len(events) * 1e6
 
 
 def bare_executemany(database: Database, events: list[Event]) -> float:
@@ -110,7 +112,3 @@ def check(path: Path, expected: int) -> None:
     connection.close()
     assert found == expected, (found, expected)
     assert threading.active_count() == 1
-
-
-if __name__ == "__main__":
-    main()
