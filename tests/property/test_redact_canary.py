@@ -267,6 +267,8 @@ def packed(value: Any) -> bytes:
 @given(documents)
 def test_a_document_in_messagepack_stays_one_and_keeps_everything_but_its_credentials(document: Any) -> None:
     small = st_shrunk(document)
+    redacted, _ = REDACTOR.payload(packed({"é\x80": small}))
+    assert msgspec.msgpack.decode(redacted) == {"é\x80": expected(small)}
     for held in (small, [True, {"token": packed(small)}, small], {"token": msgspec.msgpack.Ext(7, CANARY.encode())}):
         redacted, _ = REDACTOR.payload(packed({"é\x80": held, "type": "token", "token": f"a {CANARY} password"}))
         assert CANARY.encode() not in redacted

@@ -197,6 +197,9 @@ def credential_ranges(
         # What follows a value may be the value of a key that it ends with: "token: password: …"
         if start < covered and (key is None or key.value_at < covered):
             continue
+        # No key reaches from one string of MessagePack into the next
+        if key is not None and message is not None and message.is_apart(start, key.value_at):
+            continue
         if key is None:
             # No word in the same long run of letters can be a key, except near its end
             letters = _RUN.match(text, end)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from wsmon.model.redact.masking import MASK_BYTES, ByteRange, StepBudget
@@ -50,8 +51,8 @@ class PackedString(NamedTuple):
 
     start: int
     end: int
-    role: Literal["key", "value", "item", ""]
-    """Of a map; an item of a list, but the last one, which nothing can belong to, is a value. Empty outside of both."""
+    role: Literal["key", "value", ""]
+    """The items of a list are values. Empty outside of maps and lists."""
 
 
 class PackedMessage:
@@ -82,15 +83,35 @@ class PackedMessage:
         last = self._last
         return last if last is not None and last.start <= at < last.end else None
 
+    def is_apart(self, at: int, other: int) -> bool:
+        """Return whether the string that has the byte at ``at`` ends before ``other``, in a message that is whole."""
+        found = self.string_around(at)
+        return found is not None and found.end < other and self.is_whole
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the message is one value and nothing else, and not a text with its length before it, for example."""
+        message = PackedMessage(self.text, self._budget, is_original=True)
+        values = message._left = self._left
+        while message._left > 0 and message._at < len(self.text):
+            message._left -= 1
+            message._read()
+            while message._to_come and not message._to_come[-1]:
+                message._to_come.pop()
+            if not message._to_come:
+                break
+        self._budget.take((values - message._left) // _VALUES_PER_STEP)
+        return message._left > 0 and not message._to_come and message._at == len(self.text)
+
     def _read(self) -> PackedString | None:
         """Read a value, of a container its head; return it if it is a string."""
         text, to_come = self.text, self._to_come
         while to_come and not to_come[-1]:
             to_come.pop()
-        role: Literal["key", "value", "item", ""] = ""
+        role: Literal["key", "value", ""] = ""
         if to_come and to_come[-1] < 0:
+            role = "value"
             to_come[-1] += 1
-            role = "item" if to_come[-1] else "value"
         elif to_come:
             role = "value" if to_come[-1] % 2 else "key"
             to_come[-1] -= 1

@@ -60,7 +60,8 @@ def test_a_value_is_masked_whole(message: bytes, expected: bytes) -> None:
         b"\x82\xa5error\xaewrong password\xa4code\xcd\x0f\xa1",
         b"\x82\xa5error\xd9\x20the password is wrong, try again\xa4code\xcd\x0f\xa1",
         b"\xde\x00\x03\xa1a\xdc\x00\x01\x01\xa1b\x81\xa1c\xdf\x00\x00\x00\x01\x01\x02\xa5error\xa8password",
-        # The last item of a list, before the next key
+        # Items of a list
+        b"\x82\xa1a\x92\xa5token\xa3abc\xa1b\xc3",
         b"\x82\xa1a\x91\xa5token\xa4type\xd9\x01x",
         # The same text as a value and as the key of nothing
         b"\x82\xa4type\xa5token\xa5token\xc0",
@@ -90,6 +91,26 @@ def test_the_length_of_a_long_text_is_no_length_of_a_key() -> None:
 def test_a_text_with_a_byte_that_is_none_is_masked_as_a_text(end: bytes) -> None:
     text = '{"\u00e9": {"otp": "abc"}, "x": "'.encode() + end
     masked, _ = Redactor().payload(text)
+    assert b"abc" not in masked
+    assert Redactor().payload(masked) == (masked, False)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # A number that holds "<"
+        b"\x82\xa7tokenId\xcb<C\x38\x00\x00\x00\x00\x00\xa6token0\xa2>0",
+        b"\x83\xa5token\xc0\xa1a\xcb\x43token3:\xa6token0\xa3abc",
+        b"\x82\xa1a\xa5token\xa2b:\xa3abc",
+    ],
+)
+def test_no_key_reaches_from_one_string_into_the_next(message: bytes) -> None:
+    assert Redactor().payload(message) == (message, False)
+
+
+@pytest.mark.parametrize("size", [b"\xa8", b"\xd9\x08", b"\xc4\x08", b"\xda\x00\x08"])
+def test_a_length_before_a_text_hides_nothing_of_it(size: bytes) -> None:
+    masked, _ = Redactor().payload(size + b'{"token":"abc"}')
     assert b"abc" not in masked
     assert Redactor().payload(masked) == (masked, False)
 
