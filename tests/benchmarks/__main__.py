@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +31,8 @@ def benchmarks() -> dict[str, Benchmark]:
 
 def main() -> None:
     """Parse the options and run."""
+    # Servers and recorders end with it
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     known = benchmarks()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("benchmark", nargs="*", help=f"all where none is named: {', '.join(known)}")
