@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 from websockets.exceptions import NegotiationError, PayloadTooBig, ProtocolError
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, enable_client_permessage_deflate
 from websockets.frames import Frame, Opcode
 from websockets.typing import ExtensionParameter
 
@@ -33,6 +34,14 @@ def test_the_extension_is_as_agreed() -> None:
         "PerMessageDeflate(remote_no_context_takeover=True, local_no_context_takeover=False, "
         "remote_max_window_bits=10, local_max_window_bits=15)"
     )
+
+
+def test_the_offer_is_that_of_the_library() -> None:
+    (librarys,) = enable_client_permessage_deflate(None)
+    assert isinstance(librarys, ClientPerMessageDeflateFactory)
+    ours = DeflateOffer()
+    assert ours.get_request_params() == librarys.get_request_params()
+    assert ours.compress_settings == librarys.compress_settings
 
 
 def test_what_the_library_refuses_is_refused() -> None:

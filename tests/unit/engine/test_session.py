@@ -99,6 +99,12 @@ async def test_a_connection_tells_its_addresses() -> None:
         assert "proxy" not in told
 
 
+async def test_a_completed_connection_has_the_status_of_its_upgrade() -> None:
+    async with against(greet) as engine:
+        completed = await engine.sink.wait("connection.completed")
+    assert (completed.status, completed.to_status) == (101, "websocket_connected")
+
+
 async def test_a_connection_through_a_proxy_tells_it_without_its_password() -> None:
     through = Sensitive("http://user:pass@127.0.0.1:PORT", "http://user:[FILTERED]@127.0.0.1:PORT")
     async with against(greet_through_a_proxy, url="ws://peer.test/", proxy=through) as engine:
