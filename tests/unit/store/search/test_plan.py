@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, localcontext
 
+import msgspec
 import pytest
 
 from tests.support.queries import query
+from tests.support.thoroughness import times
 from wsmon.query.ast import FieldName, Item
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.search.block_filter import (
@@ -17,9 +21,18 @@ from wsmon.store.search.block_filter import (
     all_of,
     any_of,
     has_marks,
+    matching_blocks,
     needle_filter,
 )
-from wsmon.store.search.marks import BACKSLASH_MARK, EXPONENT_MARK, name_marks, source_marks
+from wsmon.store.search.marks import (
+    BACKSLASH_MARK,
+    EXPONENT_MARK,
+    PAGES,
+    SLOTS_A_PAGE,
+    PythonTextMarks,
+    name_marks,
+    source_marks,
+)
 from wsmon.store.search.plan import compile_block_filter
 
 REJECTED, MARGIN = needle_filter(b"rejected"), needle_filter(b"margin")
@@ -94,6 +107,53 @@ def test_a_number_at_a_path_is_where_one_of_its_spellings_is(number: str, spelli
 @pytest.mark.parametrize("number", ["0", "0.0", "1e-400", "1234567890123456", "1e15", "1e-15", "777"])
 def test_a_number_that_may_be_spelled_in_any_way_is_not_asked_for(number: str) -> None:
     assert block_filter(f"$.status={number}") == any_of((ESCAPED, needle_filter(b"status")))
+
+
+def spellings(number: Decimal, rolls: random.Random) -> Iterator[str]:
+    """Texts of JSON for a number, or for one so near that the same may be read."""
+    with localcontext() as context:
+        context.prec = 60
+        near = number * (1 + Decimal(rolls.choice((-1, 1))).scaleb(-rolls.randint(15, 25)))
+        shift = rolls.randint(-30, 30)
+        for each in (number, near, Decimal(float(number)), near.quantize(Decimal(1).scaleb(number.adjusted() - 17))):
+            yield f"{each:f}"
+            yield f"{each:f}" + ("0" * shift if "." in f"{each:f}" else "." + "0" * (1 + abs(shift)))
+            yield f"{each.scaleb(shift):f}{rolls.choice('eE')}{-shift:{rolls.choice(('', '+'))}}"
+
+
+class OneBlock:
+    """A segment whose only block has one text."""
+
+    first_ns = last_ns = 0
+
+    def __init__(self, text: str) -> None:
+        marks = PythonTextMarks()
+        marks.add([text])
+        self._lane = bytearray(SLOTS_A_PAGE * PAGES)
+        marks.take(self._lane, 1)
+
+    def mask(self, mark: int) -> int:
+        return self._lane[mark]
+
+
+def test_whatever_reads_as_a_number_is_where_it_is_looked_for() -> None:
+    rolls = random.Random(1)
+    equal = left_out = 0
+    for _ in range(times(300)):
+        number = Decimal(rolls.choice((-1, 1)) * rolls.randrange(10 ** rolls.randint(1, 15))).scaleb(
+            -rolls.randint(0, 9)
+        )
+        text = f"{number:f}"
+        asked = block_filter(f"$.status={text}")
+        for spelling in spellings(number, rolls):
+            lets_through = matching_blocks(asked, OneBlock(f'{{"status":{spelling}}}')) == 1
+            is_equal = msgspec.json.decode(spelling) == float(text)
+            assert lets_through or not is_equal, (text, spelling)
+            equal += is_equal
+        other = f'{{"status":{rolls.randrange(10**9)}}}'
+        left_out += matching_blocks(asked, OneBlock(other)) == 0
+    assert equal > 1_000
+    assert left_out > 150
 
 
 def test_a_word_of_event_names_is_where_they_are() -> None:
