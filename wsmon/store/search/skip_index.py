@@ -158,6 +158,11 @@ class _SegmentBuilder:
         return self._waiting.ids[-1] + 1 if self._waiting.ids else self._next_id
 
     @property
+    def unwritten_id(self) -> int:
+        """The first id that is in no segment that was written."""
+        return self._starts[0] if self._starts else self._next_id
+
+    @property
     def waiting_events(self) -> int:
         """Events that were added and are in no block."""
         return len(self._waiting.ids)
@@ -253,12 +258,13 @@ class SearchIndexer:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        # Ranges of ids to read, oldest first: builder and last id
-        self._behind: deque[tuple[_SegmentBuilder, int]] = deque()
+        # Closed ranges of ids to read, oldest first; a builder is made for the first one when it is read
+        self._behind: deque[tuple[int, int]] = deque()
+        self._reading: _SegmentBuilder | None = None
         unindexed_id = max(1, meta_value(connection, META_OLDEST_ID))
         for first_id, last_id in checked(connection.execute(_SEGMENT_RANGES), tuple[Id, Id]):
             if first_id > unindexed_id:
-                self._behind.append((_SegmentBuilder(unindexed_id), first_id - 1))
+                self._behind.append((unindexed_id, first_id - 1))
             unindexed_id = max(unindexed_id, last_id + 1)
         # Of the newest events
         self._builder = _SegmentBuilder(unindexed_id)
@@ -274,7 +280,7 @@ class SearchIndexer:
         first_id = committed[0][0]
         most_behind = BLOCKS * BLOCK_EVENTS
         if first_id - self._builder.unread_id > most_behind:
-            self._behind.append((self._builder, first_id - 1))
+            self._behind.append((self._builder.unwritten_id, first_id - 1))
             self._builder = _SegmentBuilder(first_id)
         # A segment that could not be written holds up what waits
         if self._builder.waiting_events >= most_behind:
@@ -291,7 +297,8 @@ class SearchIndexer:
         segment cannot be written; the next call tries again.
         """
         while self._behind:
-            builder, end_id = self._behind[0]
+            first_id, end_id = self._behind[0]
+            builder = self._reading = self._reading or _SegmentBuilder(first_id)
             if self._read(builder, end_id, is_over):
                 return True
             while builder.add_block(is_end=True):
@@ -299,6 +306,7 @@ class SearchIndexer:
                     builder.write(self._connection, self._path)
             builder.write(self._connection, self._path)
             self._behind.popleft()
+            self._reading = None
         return self._read(self._builder, last_id, is_over)
 
     def _read(self, builder: _SegmentBuilder, last_id: int, is_over: Callable[[], bool]) -> bool:

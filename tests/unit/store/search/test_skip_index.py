@@ -196,6 +196,17 @@ def test_what_an_earlier_recorder_left_out_between_segments_is_read(run: Recordi
     assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (13, 24), (25, 36)]
 
 
+def test_events_that_are_in_no_segment_when_many_after_them_are_missed_are_read_with_those(run: Recording) -> None:
+    indexer = SearchIndexer(run.database.connection, run.path)
+    feed(run, indexer, *[message("margin call")] * (SEGMENT + BLOCK + 1))
+    run.commit(*[message("fine")] * (SEGMENT + 1))
+    feed(run, indexer, *[message("quasar")] * SEGMENT)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (31, 42)]
+    indexer.index(run.fold.assigned_id, lambda: False)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 12), (13, 24), (25, 30), (31, 42)]
+    assert [where(run, word, last_id=42) for word in ("margin", "quasar")] == [[(1, 20)], [(31, 42)]]
+
+
 def test_what_is_handed_over_while_the_disk_takes_nothing_is_indexed_later(run: Recording) -> None:
     indexer = SearchIndexer(run.database.connection, run.path)
     for _ in range(4):
