@@ -120,7 +120,7 @@ async def test_a_recorder_that_was_held_goes_on_where_it_was(home: Home, peers: 
     await recorder.until_stored(100)
     recorder.signal(signal.SIGSTOP)
     sent = server.sent.messages
-    await server.until(lambda: server.sent.messages > sent + 500)
+    await server.until(lambda: server.sent.messages > sent + 500, DEADLINE_S)
     recorder.signal(signal.SIGCONT)
     await recorder.until_stored(sent + 500)
     recorder.signal(signal.SIGTERM)
@@ -190,7 +190,7 @@ async def test_an_end_with_viewers_is_quiet(home: Home, peers: Peers) -> None:
         env=home.environ,
     )
     home.own(process)
-    await server.until(lambda: server.sessions == 1)
+    await server.until(lambda: server.sessions == 1, DEADLINE_S)
     viewer = Viewer(home, Recorder(process, home.folder / "store.db"))
     await viewer.until(lambda _: True)
     process.send_signal(signal.SIGTERM)

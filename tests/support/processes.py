@@ -34,6 +34,20 @@ def _queued_s(pid: int) -> dict[str, float]:
     return found
 
 
+async def _end(process: asyncio.subprocess.Process, within_s: float) -> None:
+    """Wait for the end of a process; the time for which it waits for a processor is not counted."""
+    loop = asyncio.get_running_loop()
+    began_s, queued_s = loop.time(), 0.0
+    # By thread: those that end are no longer listed
+    before, queued = _queued_s(process.pid), dict[str, float]()
+    async with asyncio.timeout(within_s) as deadline:
+        while process.returncode is None:
+            await asyncio.sleep(POLL_S)
+            queued |= _queued_s(process.pid)
+            queued_s = sum(waited_s - before.get(thread, 0.0) for thread, waited_s in queued.items())
+            deadline.reschedule(began_s + within_s + queued_s)
+
+
 class Recorder:
     """A ``wsmon record`` in the foreground, ready to be watched."""
 
@@ -53,16 +67,7 @@ class Recorder:
 
     async def ended(self, within_s: float = DEADLINE_S) -> int:
         """Its exit code; the time for which it waits for a processor is not counted, which depends on who else runs."""
-        loop = asyncio.get_running_loop()
-        began_s, queued_s = loop.time(), 0.0
-        # By thread: those that end are no longer listed
-        before, queued = _queued_s(self.pid), dict[str, float]()
-        async with asyncio.timeout(within_s) as deadline:
-            while self.process.returncode is None:
-                await asyncio.sleep(POLL_S)
-                queued |= _queued_s(self.pid)
-                queued_s = sum(waited_s - before.get(thread, 0.0) for thread, waited_s in queued.items())
-                deadline.reschedule(began_s + within_s + queued_s)
+        await _end(self.process, within_s)
         return await self.process.wait()
 
     async def until_stored(self, count: int, name: str = "message.received") -> tuple[Event, ...]:
@@ -116,8 +121,11 @@ class Home:
     async def run(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Run ``wsmon`` to its end; exit code, stdout, stderr."""
         process = await self._start(arguments, stdout=asyncio.subprocess.PIPE)
-        async with asyncio.timeout(DEADLINE_S):
-            out, err = await process.communicate()
+        self.own(process)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(process.communicate(), name="output")
+            await _end(process, DEADLINE_S)
+        out, err = reading.result()
         return process.returncode or 0, out.decode(), err.decode()
 
     async def record(self, *arguments: str | Path, store: Path | None = None, stdin: str = "") -> Recorder:
