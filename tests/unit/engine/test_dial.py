@@ -1,10 +1,13 @@
-"""Where a redirect leads, and where it must not."""
+"""Where a redirect leads, and where it must not; what an upgrade offers."""
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import pytest
 
-from tests.support.engines import spec
+from tests.support.engines import against, read_head, spec
 from wsmon.config.specs import ProtocolName, RedirectPolicy
 from wsmon.engine.dial import next_hop, offered_subprotocols
 from wsmon.engine.http_head import ResponseHead
@@ -79,3 +82,16 @@ def test_h6_a_protocol_offers_its_own_subprotocols(protocol: ProtocolName, offer
 def test_h6_configured_subprotocols_are_offered_alone() -> None:
     configured = (Sensitive("graphql-ws"),)
     assert offered_subprotocols(spec(80, protocol="graphql-ws", subprotocols=configured)) == configured
+
+
+@pytest.mark.parametrize(("configured", "sent"), [(("mqtt", "x.y"), "mqtt, x.y"), ((), None)])
+async def test_subprotocols_are_offered_in_the_upgrade(configured: tuple[str, ...], sent: str | None) -> None:
+    heads: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        heads.append(await read_head(reader))
+
+    async with against(refuse, subprotocols=tuple(map(Sensitive, configured))) as engine:
+        await engine.ended()
+    found = re.search(r"(?im)^sec-websocket-protocol: (.*?)\r$", heads[0])
+    assert (found and found[1]) == sent
