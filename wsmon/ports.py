@@ -15,7 +15,7 @@ from wsmon.query.ast import EVERYTHING
 
 # Interfaces need the types for annotations alone: a layer that uses one of them loads none of the others
 if TYPE_CHECKING:
-    from wsmon.model.block import Block
+    from wsmon.model.block import Block, Committed
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
@@ -128,8 +128,13 @@ class StoreView(Protocol):
         """Return the events with these ids, in the order of ``ids``; pruned ones are left out."""
         ...
 
-    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
-        """Return the first match of each query on each connection in a closed range of ids, found in one pass."""
+    def first_matches(
+        self, queries: Mapping[str, Query], first_id: int, last_id: int, committed: Sequence[Committed] = ()
+    ) -> QueryMatches:
+        """Return the first match of each query on each connection in a closed range of ids, found in one pass.
+
+        ``committed`` has all events of the range where the caller has them in memory; they are not read then.
+        """
         ...
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:

@@ -91,7 +91,7 @@ def _write(vary: Callable[[Event, int], Event], number: int, count: int) -> floa
             bus.emit_message(event)
         bus.close()
         began_s = time.process_time()
-        writer = Writer(database, bus, SystemClock(), on_commit=lambda _last_id: None, on_failure=failures.append)
+        writer = Writer(database, bus, SystemClock(), on_commit=lambda *_committed: None, on_failure=failures.append)
         writer.start()
         writer.join()
     assert not failures, failures

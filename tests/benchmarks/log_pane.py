@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +29,7 @@ from tests.support.builders import message
 from tests.support.pane_app import PaneApp
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock
+from wsmon.model.block import Committed
 from wsmon.query.ast import Query, Word
 from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.reader import Reader
@@ -72,7 +73,7 @@ class Recording:
         self._bus.close()
         self._writer.join()
 
-    def _note(self, last_id: int) -> None:
+    def _note(self, last_id: int, _committed: Sequence[Committed]) -> None:
         with self._committed:
             self._last_id = last_id
             self._committed.notify()

@@ -96,7 +96,7 @@ def through_the_writer(database: Database, events: list[Event]) -> float:
     bus.close()
     path = database.path
     began = time.process_time()
-    writer = Writer(database, bus, SystemClock(), on_commit=lambda _last_id: None, on_failure=failures.append)
+    writer = Writer(database, bus, SystemClock(), on_commit=lambda *_committed: None, on_failure=failures.append)
     writer.start()
     writer.join()
     spent = time.process_time() - began

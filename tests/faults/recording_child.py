@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock
+from wsmon.model.block import Committed
 from wsmon.model.events import Event, Source
 from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.writer import Writer
@@ -29,7 +31,7 @@ def main(path: Path) -> None:
     source = Source("feed", "", "t" * 32, f"{run:016x}")
     bus = Bus(on_drained=lambda: None)
 
-    def acknowledge(last_id: int) -> None:
+    def acknowledge(last_id: int, _committed: Sequence[Committed]) -> None:
         os.write(1, b"%d %d\n" % (last_id, recorded))
 
     writer = Writer(database, bus, clock, on_commit=acknowledge, on_failure=fail)

@@ -1,4 +1,7 @@
-"""Many queries at once find, on each connection, the event that the predicate finds for each query by itself."""
+"""Many queries at once find, on each connection, the event that the predicate finds for each query by itself.
+
+So they do in what is read from a store, and in what was committed and is still in memory.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ import pytest
 from tests.support.builders import message, source
 from tests.support.queries import NOW_NS
 from tests.support.random_queries import CONNECTIONS, EVENTS, any_event, any_term
-from tests.support.recordings import FixedClock, recorded
+from tests.support.recordings import FixedClock, Recording
+from wsmon.model.block import Block, PlainColumns, end_of
 from wsmon.model.events import Event
+from wsmon.model.units import SECOND_NS
 from wsmon.query.ast import Query
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.query.predicate import matches
-from wsmon.store import first_matches
+from wsmon.store import first_matches, message_batches
 from wsmon.store.reader import Reader
 
 STORES = 12
@@ -57,6 +62,28 @@ def feed_message(rolls: random.Random) -> Event:
     )
 
 
+def feed_block(rolls: random.Random) -> Block:
+    """Messages as one read of a socket brings them."""
+    made = [feed_message(rolls) for _ in range(rolls.randint(1, 20))]
+    texts = [(each.payload or b"").decode() for each in made]
+    columns = PlainColumns([each.type for each in made], [each.topic for each in made], [each.ref for each in made])
+    return Block(
+        made[0].source,
+        NOW_NS - rolls.choice((0, 7_200 * SECOND_NS)),
+        5,
+        [len(text) for text in texts],
+        [len(text) + rolls.choice((2, 4)) for text in texts],
+        texts,
+        *rolls.choice(((None, None), (columns, None), (columns, 1_000), (columns, 5_000_000))),
+    )
+
+
+def any_made(rolls: random.Random) -> Event | Block:
+    """An event, or a block."""
+    roll = rolls.random()
+    return any_event(rolls) if roll < 0.3 else feed_block(rolls) if roll < 0.4 else feed_message(rolls)
+
+
 def expected(events: tuple[Event, ...], query: Query) -> list[tuple[str, int]]:
     """The first match on each connection, by the predicate."""
     first: dict[str, int] = {}
@@ -68,24 +95,31 @@ def expected(events: tuple[Event, ...], query: Query) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("seed", range(STORES))
 def test_many_queries_find_what_each_finds_alone(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_matches, "BATCH_EVENTS", 15)
-    monkeypatch.setattr(first_matches, "FETCHED_AT_ONCE", 5)
+    monkeypatch.setattr(message_batches, "BATCH_EVENTS", 15)
+    monkeypatch.setattr(message_batches, "FETCHED_AT_ONCE", 5)
     monkeypatch.setattr(first_matches, "MOST_NAMED", 4)
     rolls = random.Random(seed)
-    made = [any_event(rolls) if rolls.random() < 0.3 else feed_message(rolls) for _ in range(2 * EVENTS)]
-    reader = Reader(recorded(tmp_path / "store.db", made, *CONNECTIONS), FixedClock())
-    events = reader.events_after(0, 4 * EVENTS)
+    recording = Recording(tmp_path / "store.db", *CONNECTIONS)
+    recording.write([any_made(rolls) for _ in range(2 * EVENTS)])
+    recording.end(60)
+    committed = recording.committed
+    reader = Reader(recording.path, FixedClock())
+    events = reader.events_after(0, 100 * EVENTS)
     last_id = reader.bounds().last_id
+    assert (committed[0][0], end_of(committed[-1])) == (1, last_id + 1)
     queries = [Query(tuple(any_term(rolls) for _ in range(rolls.randint(1, 3)))) for _ in range(QUERIES)]
     queries += [parse(text, ReferenceTime(NOW_NS)) for text in TEXTS]
     for start in range(0, len(queries), AT_ONCE):
         some = {str(number): query for number, query in enumerate(queries[start : start + AT_ONCE])}
-        middle = rolls.randint(1, last_id)
-        for first_id, to_id in ((1, middle), (middle + 1, last_id)):
-            found = reader.first_matches(some, first_id, to_id)
-            assert found.failed == {}
-            for name, query in some.items():
-                ours = [(match.source.connection, match.event_id) for match in found.found[name]]
-                within = tuple(event for event in events if first_id <= event.id <= to_id)
-                assert ours == expected(within, query), query
+        middle = rolls.randrange(1, len(committed))
+        for held in (committed[:middle], committed[middle:]):
+            first_id, to_id = held[0][0], end_of(held[-1]) - 1
+            within = tuple(event for event in events if first_id <= event.id <= to_id)
+            wanted = {name: expected(within, query) for name, query in some.items()}
+            for in_memory in ((), held):
+                found = reader.first_matches(some, first_id, to_id, in_memory)
+                assert found.failed == {}
+                for name, query in some.items():
+                    ours = [(match.source.connection, match.event_id) for match in found.found[name]]
+                    assert ours == wanted[name], (query, bool(in_memory))
     reader.close()

@@ -10,6 +10,7 @@ import msgspec
 
 from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import QueryError, WsmonError
+from wsmon.model.block import Committed
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 from wsmon.model.ranges import FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
@@ -123,7 +124,9 @@ class FakeView:
         newest = self.bounds().last_id
         return tuple(self._events[each - self._first_id] for each in ids if self._oldest_id <= each <= newest)
 
-    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
+    def first_matches(
+        self, queries: Mapping[str, Query], first_id: int, last_id: int, committed: Sequence[Committed] = ()
+    ) -> QueryMatches:
         self.calls.append("first_matches")
         found: dict[str, tuple[FirstMatch, ...]] = {}
         failed: dict[str, QueryError] = {}

@@ -9,6 +9,7 @@ from types import TracebackType
 from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS, at_ns
 from wsmon.bus import Bus
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
@@ -36,6 +37,8 @@ class Recording:
         self.path = path
         self._database = open_for_writing(path)
         self.run = self._database.begin_run(run_start(after_s, mono_ns))
+        # Everything that was committed, as the writer hands it on
+        self.committed: list[Committed] = []
         self._fold = Fold(self._database.connection, self.run, self._database.last_id, ())
         if connections:
             self._fold.configure(specs(*connections), at_ns(after_s))
@@ -46,7 +49,7 @@ class Recording:
         self._fold.configure(connections, T0_NS)
         self._commit()
 
-    def write(self, events: Iterable[Event], *, rolled_after_s: float | None = None) -> int:
+    def write(self, events: Iterable[Event | Block], *, rolled_after_s: float | None = None) -> int:
         """Commit events, and (if said) roll the seconds before a time up; returns the newest id."""
         self._fold.fold(list(events))
         if rolled_after_s is not None:
@@ -76,6 +79,7 @@ class Recording:
         self.close()
 
     def _commit(self) -> None:
+        self.committed += self._fold.uncommitted
         with transaction(self._database.connection, self._database.path):
             self._fold.write()
         self._fold.committed()
@@ -110,7 +114,7 @@ class Recorder:
         self.bus = Bus(lambda: None)
         database = open_for_writing(path)
         database.begin_run(RunStart(clock.wall_ns(), clock.mono_ns(), 812, "0.1.0", "boot-1"))
-        self.writer = Writer(database, self.bus, clock, lambda _last_id: None, self.failures.append)
+        self.writer = Writer(database, self.bus, clock, lambda *_committed: None, self.failures.append)
         self.writer.start()
 
     def __enter__(self) -> Recorder:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.support.fake_ports import FakeClock
 from tests.support.stores import run_start, stored
 from wsmon.bus import Bus
+from wsmon.model.block import Committed
 from wsmon.model.events import Event
 from wsmon.store.codec import SqlValue
 from wsmon.store.database import Database, open_for_writing
@@ -84,7 +85,7 @@ class Running:
             self.failures.append(error)
             self._committed.notify_all()
 
-    def _on_commit(self, last_id: int) -> None:
+    def _on_commit(self, last_id: int, _committed: Sequence[Committed]) -> None:
         with self._committed:
             self._last_id = last_id
             self._committed.notify_all()

@@ -8,7 +8,7 @@ stored of its messages as single events (``events``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -92,6 +92,16 @@ class Block(msgspec.Struct, gc=False, frozen=True):
     def events(self) -> Iterator[Event]:
         """Yield its messages as events."""
         return map(self.event, range(len(self.sizes)))
+
+
+# What was committed: the (first) id, the event or block, the id of its source
+Committed: TypeAlias = tuple[int, Event | Block, int]
+
+
+def end_of(committed: Committed) -> int:
+    """Return the id after those of a committed event or block."""
+    first_id, event, _ = committed
+    return first_id + (event.count if isinstance(event, Block) else 1)
 
 
 def count_events(emitted: Iterable[Event | Block]) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from wsmon.config.specs import AlertSpec
 from wsmon.export.jsonl import EventDocument, event_document, rfc3339
+from wsmon.model.block import Committed
 from wsmon.model.events import Event, Json, Meta
 from wsmon.model.profiles import AlertDeduplicator, alert_summary
 from wsmon.model.redact.masking import mask_secrets
@@ -107,6 +108,10 @@ class AlertDispatcher:
                     self._webhook.put(alert)
             except Exception as error:  # noqa: BLE001 - an error of ours costs one alert
                 self._guard.failed("alerts", error)
+
+    def hold(self, committed: Sequence[Committed]) -> None:
+        """Take what was committed, for the rules of the user; from the writer's thread."""
+        self._rules.hold(committed)
 
     async def run(self) -> None:
         """Watch rules and deliver until cancelled; waiting alerts are lost then, and a running command is killed."""

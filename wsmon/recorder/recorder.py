@@ -34,6 +34,7 @@ from wsmon.engine.loop import EngineLoop, new_event_loop
 from wsmon.engine.standstill import LoopWatch
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
+from wsmon.model.block import Committed
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event, Meta
@@ -329,8 +330,9 @@ class _Recording:
         unnoted = "" if kept else ", and no file could be written to note it"
         return f"{count:,} events were not kept{unnoted}: "
 
-    def _on_commit(self, last_id: int) -> None:
+    def _on_commit(self, last_id: int, committed: Sequence[Committed]) -> None:
         """Called on the writer thread."""
+        self._alerts.hold(committed)
         if self._untold is not None and last_id > self._last_id_before:
             remove_note(self._options.store, self._options.state_folder)
             self._untold = None

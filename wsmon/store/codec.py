@@ -246,7 +246,7 @@ def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
         span_id=span_id or "",
         parent_id=parent_id or "",
         verdict=None if verdict is None else _VERDICT.decode(verdict),
-        meta=None if meta is None else _META.decode(meta),
+        meta=None if meta is None else meta_of(meta),
         id=event_id,
     )
 
@@ -294,6 +294,12 @@ def meta_text(meta: Meta) -> str:
     except UnicodeEncodeError:
         # A lone surrogate: msgspec has no error handler for it
         return json.dumps(meta, ensure_ascii=False, default=dict).encode("utf-8", "replace").decode()
+
+
+def meta_of(text: str) -> Meta:
+    """Decode metadata."""
+    meta: Meta = _META.decode(text)
+    return meta
 
 
 # Packed histograms (rollup_metric.hist).

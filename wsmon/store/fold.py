@@ -14,7 +14,7 @@ from itertools import compress
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.block import Block
+from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import is_alertable
@@ -105,7 +105,7 @@ class Fold:
         return self.assigned_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
 
     @property
-    def uncommitted(self) -> Sequence[tuple[int, Event | Block, int]]:
+    def uncommitted(self) -> Sequence[Committed]:
         """The events and blocks that the next commit writes, by id, each with its (first) id and that of its source.
 
         The list stays as it is when they are committed.
@@ -441,7 +441,7 @@ class EventRows:
         # Adjacent rows with the same columns, flat
         self._runs: list[tuple[MultiRowInsert, list[SqlValue]]] = []
         # The events and blocks of all rows, in the order of their ids, each with its (first) id and that of its source
-        self.added: list[tuple[int, Event | Block, int]] = []
+        self.added: list[Committed] = []
 
     def of(self, insert: MultiRowInsert) -> list[SqlValue]:
         """Return the list to which the values of the next row are to be added, where these are its columns."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from wsmon.store.validation import BAD_VALUES, bad_value
 
 # What a search does not need is imported by the methods that do: a command waits for the first row, and pays for it.
 if TYPE_CHECKING:
+    from wsmon.model.block import Committed
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
@@ -178,16 +179,23 @@ class Reader:
         with self._question():
             return self._pages.by_id(ids)
 
-    def first_matches(self, queries: Mapping[str, Query], first_id: int, last_id: int) -> QueryMatches:
-        """Find the first match of each query on each connection in a closed range of ids, in one pass."""
+    def first_matches(
+        self, queries: Mapping[str, Query], first_id: int, last_id: int, committed: Sequence[Committed] = ()
+    ) -> QueryMatches:
+        """Find the first match of each query on each connection in a closed range of ids, in one pass.
+
+        ``committed`` has all events of the range where the caller has them; they are not read then.
+        """
         from wsmon.store.first_matches import FirstMatches
 
-        with self._question():
+        # What differs from a message in memory is read, and has to be kept as long
+        with self._question(is_consistent=True):
             oldest_id, newest_id = self._extent.kept()
+            is_kept = first_id >= oldest_id
             first_id, last_id = max(first_id, oldest_id), min(last_id, newest_id)
             if self._first_matches is None or not self._first_matches.is_for(queries):
                 self._first_matches = FirstMatches(queries, self._pages, self._connection)
-            known = self._first_matches.collect(first_id, last_id)
+            known = self._first_matches.collect(first_id, last_id, committed if is_kept else ())
         found: dict[str, tuple[FirstMatch, ...]] = {}
         failed: dict[str, QueryError] = {}
         for name, query in queries.items():

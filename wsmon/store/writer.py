@@ -17,7 +17,7 @@ from contextlib import suppress
 from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
-from wsmon.model.block import Block
+from wsmon.model.block import Block, Committed
 from wsmon.model.detectors import all_detectors
 from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
@@ -27,7 +27,7 @@ from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database
 from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
-from wsmon.store.search.skip_index import Committed, SearchIndexer
+from wsmon.store.search.skip_index import SearchIndexer
 from wsmon.store.tampering import StoreWatch, set_aside
 from wsmon.store.transactions import file_system_fault, primary_code, refusal, refusing, store_error
 
@@ -82,16 +82,17 @@ class Writer:
         database: Database,
         bus: Bus,
         clock: Clock,
-        on_commit: Callable[[int], None],
+        on_commit: Callable[[int, Sequence[Committed]], None],
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
         on_notable: Callable[[Sequence[Event]], None] | None = None,
         renew: Callable[[int], Database] | None = None,
     ) -> None:
-        """``on_commit`` gets the newest id after each commit, ``on_failure`` the exception that ended the thread, and
-        ``on_notable`` the committed events that alerts are about; all are called in the writer's thread. ``detectors``
-        default to all that exist. ``renew`` makes a new store at the same path, in which ids go on after the one that
-        it gets and the run has begun; without it, a store that another program changed ends the thread.
+        """``on_commit`` gets the newest id after each commit, and what was committed: a list that stays as it is.
+        ``on_failure`` gets the exception that ended the thread, and ``on_notable`` the committed events that alerts
+        are about; all are called in the writer's thread. ``detectors`` default to all that exist. ``renew`` makes a
+        new store at the same path, in which ids go on after the one that it gets and the run has begun; without it, a
+        store that another program changed ends the thread.
         """
         self.run = database.run
         # Newest committed id
@@ -219,7 +220,7 @@ class Writer:
             committed = self._fold.uncommitted
             notable = self._commit()
             self.committed_id = self._fold.assigned_id
-            self._on_commit(self.committed_id)
+            self._on_commit(self.committed_id, committed)
             if notable and self._on_notable is not None:
                 self._on_notable(notable)
             if batch.events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,11 +11,13 @@ import pytest
 from tests.support.builders import event, loss, message, numbered
 from tests.support.fake_ports import FakeClock, FakeView, no_fault
 from wsmon.errors import QueryError, StoreError
+from wsmon.model.block import Committed
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event
+from wsmon.model.ranges import QueryMatches
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.recorder import alert_rules
-from wsmon.recorder.alert_rules import RuleWatch
+from wsmon.recorder.alert_rules import HeldCommits, RuleWatch
 
 DEADLINE_S = 20.0
 
@@ -24,11 +26,18 @@ class Refusing(FakeView):
     """A store that raises what it is told to, as often as it is told."""
 
     failures: list[Exception]
+    committed: list[Sequence[Committed]]
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         if self.failures and (query.text == "slow" or not isinstance(self.failures[0], QueryError)):
             raise self.failures.pop(0)
         return super().events_after(after_id, limit, query)
+
+    def first_matches(
+        self, queries: Mapping[str, Query], first_id: int, last_id: int, committed: Sequence[Committed] = ()
+    ) -> QueryMatches:
+        self.committed.append(committed)
+        return super().first_matches(queries, first_id, last_id, committed)
 
 
 @dataclass
@@ -56,7 +65,7 @@ async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     monkeypatch.setattr(alert_rules, "EVERY_S", 0.0)
     monkeypatch.setattr(alert_rules, "WINDOW_EVENTS", 3)
     store = Refusing(numbered([message("big"), message("big")]))
-    store.failures = []
+    store.failures, store.committed = [], []
     detector = RuleDetector()
     matches: list[RuleMatch] = []
     monkeypatch.setattr(detector, "report", matches.append)
@@ -117,3 +126,52 @@ async def test_a_reload_begins_with_what_comes_and_ends_what_it_no_longer_names(
     on.store.add(message("big"))
     await on.until(lambda: len(on.matches) > 1)
     assert on.found == [("one", "binance-spot", 3), ("two", "binance-spot", 5)]
+
+
+def held(first_id: int, count: int = 1, payload: str = "big") -> list[Committed]:
+    """What a commit wrote."""
+    return [(first_id + place, message(payload), 1) for place in range(count)]
+
+
+async def test_what_was_just_committed_is_handed_on_from_memory(on: Watched) -> None:
+    on.watch.configure({"big": "big"})
+    on.watch.hold(held(3, 2))
+    on.store.add(message("big", connection="a"), message("big", connection="b"))
+    await on.until(lambda: len(on.matches) == 2)
+    assert on.store.committed == [held(3, 2)]
+
+
+async def test_what_was_committed_before_the_first_that_is_held_is_read(on: Watched) -> None:
+    on.watch.configure({"big": "big"})
+    on.watch.hold(held(5))
+    on.store.add(message("big"), message("big"), message("big"))
+    await on.until(lambda: len(on.matches) == 2)
+    assert (on.found, on.store.committed) == ([("big", "binance-spot", 3), ("big", "binance-spot", 5)], [[], held(5)])
+
+
+def test_held_commits_are_given_from_an_id_on_and_once() -> None:
+    commits = HeldCommits()
+    commits.add([])
+    assert (commits.take(1), commits.before()) == ([], ())
+    for first_id in (1, 3, 5):
+        commits.add(held(first_id, 2))
+    assert (commits.before(), commits.take(3), commits.take(3)) == ((0,), held(3, 4), [])
+    commits.add(held(7))
+    assert (commits.take(6), commits.before(), commits.take(7)) == ([], (6,), held(7))
+    commits.add(held(8))
+    commits.clear()
+    assert commits.take(8) == []
+
+
+def test_commits_that_are_too_many_are_forgotten_and_later_ones_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_rules, "HELD_EVENTS", 3)
+    monkeypatch.setattr(alert_rules, "HELD_BYTES", 10)
+    commits = HeldCommits()
+    commits.add(held(1, 2))
+    commits.add(held(3, 2))
+    assert commits.before() == (2,)
+    # Not the next id
+    commits.add(held(6))
+    assert commits.before() == (5,)
+    commits.add(held(7, payload="a" * 8))
+    assert (commits.before(), commits.take(7)) == ((6,), held(7, payload="a" * 8))

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from wsmon.model.block import Block
+from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event
 from wsmon.query.predicate import text_of
 from wsmon.store.codec import NAME_CODES, storable
@@ -59,8 +59,6 @@ _INSERT_PAGE = "INSERT INTO search_page (id, masks) VALUES (?, ?)"
 
 _Text = bytes | None
 _Row = tuple[Id, Ns, Id, int, _Text, _Text, _Text, _Text, _Text]
-# What was committed: the (first) id, the event or block, the id of its source
-Committed = tuple[int, Event | Block, int]
 
 
 @dataclass(slots=True)
