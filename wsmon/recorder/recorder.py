@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import importlib
 import logging
 import os
 import random
@@ -206,6 +207,9 @@ class _Recording:
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
             ]
             on_ready(self._info)
+            # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
+            # before the first connection, since later there may be no descriptor left to read a module by
+            importlib.import_module("wsmon.model.verdict.judge")
             await self._stopping.wait()
             for task in helpers:
                 task.cancel()

@@ -185,7 +185,7 @@ class VerdictRunner:
                 _LOG.warning("verdicts on %s leave out earlier runs, which could not be read: %s", record.name, error)
         if event.to_status not in SESSION_ENDS or event.verdict is not None:
             return event
-        # Imported at the first end: a recorder should be ready soon.
+        # A recorder loads it once it is ready
         from wsmon.model.verdict.judge import judge
 
         verdict = judge(event, self._histories.of(record.name), stream.last_messages)
