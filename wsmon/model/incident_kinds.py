@@ -6,7 +6,7 @@ Queries, the configuration and ``wsmon detectors`` read them from here; they nee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NewType, TypeAlias
 
@@ -57,15 +57,18 @@ class IncidentKind:
     """When it opens, for users; ``{name}`` stands for a threshold."""
     thresholds: tuple[Threshold, ...] = ()
     """The numbers that its detector compares with."""
+    defaults: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    """The defaults of the thresholds by name, in their units."""
+
+    def __post_init__(self) -> None:
+        # Looked up several times a batch and connection
+        defaults = MappingProxyType({each.name: each.default for each in self.thresholds})
+        object.__setattr__(self, "defaults", defaults)
 
     @property
     def silence(self) -> str:
         """What the user can configure against such incidents: ``a longer expect_every or silence = ["stall"]``."""
         return f'{self.avoided_by}{self.avoided_by and " or "}silence = ["{self.name}"]'
-
-    def default(self, name: str) -> float:
-        """Return the default of a threshold, in its unit."""
-        return next(each.default for each in self.thresholds if each.name == name)
 
     def in_force(self, configured: Thresholds) -> Mapping[str, float]:
         """Return the value of each threshold: the configured one, else the default."""

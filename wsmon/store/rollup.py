@@ -12,12 +12,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from types import GenericAlias
 from typing import Any
 
 from wsmon.model.histogram import merge
 from wsmon.model.metrics import ConnectionTotals, Distribution
+from wsmon.model.snapshot import StoredSpec
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, unpack
 from wsmon.store.connections import ConnectionRecord
@@ -64,8 +66,8 @@ class Totals:
         self._lock = threading.Lock()
         # By the id of the connection
         self._totals: defaultdict[int, _Total] = defaultdict(_Total)
-        # States of the configured connections, in their order, without counters
-        self._states: tuple[tuple[int, ConnectionTotals], ...] = ()
+        # States of the configured connections, in their order: columns of their records
+        self._states: tuple[_State, ...] = ()
         self._series = 0
         # Second of the states
         self._states_s = 0
@@ -92,15 +94,15 @@ class Totals:
         if now_s == self._states_s:
             return
         self._states_s = now_s
-        configured = sorted((record for record in records if record.configured), key=lambda record: record.position)
-        states = tuple((record.id, _state(record)) for record in configured)
+        configured = sorted((record for record in records if record.configured), key=_position)
+        states = tuple(map(_state, configured))
         with self._lock:
             self._states = states
 
     def read(self) -> tuple[ConnectionTotals, ...]:
         """The totals of the configured connections, in their order."""
         with self._lock:
-            return tuple(_with_total(state, self._totals[connection_id]) for connection_id, state in self._states)
+            return tuple(_totals_of(state, self._totals[state[0]]) for state in self._states)
 
     def _count(self, total: _Total, dimension: str, key: str, n: int) -> None:
         keys = total.keyed.setdefault(dimension, {})
@@ -113,24 +115,19 @@ class Totals:
         keys[key] = keys.get(key, 0) + n
 
 
-def _state(record: ConnectionRecord) -> ConnectionTotals:
-    return ConnectionTotals(
-        record.name,
-        record.spec.group,
-        record.spec.url,
-        record.spec.profile,
-        record.spec.protocol,
-        record.spec.enabled,
-        STATUS_OF[record.status],
-        record.stalled_since_ns is not None,
-        record.last_message_ns,
-    )
+# Copied for every connection once a second, and made totals of when these are asked for
+_State = tuple[int, str, StoredSpec, int, int | None, int | None]
+_state: Callable[[ConnectionRecord], _State] = attrgetter(
+    "id", "name", "spec", "status", "stalled_since_ns", "last_message_ns"
+)
+_position = attrgetter("position")
 
 
-def _with_total(state: ConnectionTotals, total: _Total) -> ConnectionTotals:
+def _totals_of(state: _State, total: _Total) -> ConnectionTotals:
+    _, name, spec, status, stalled_since_ns, last_message_ns = state
     return ConnectionTotals(
-        state.name, state.group, state.url, state.profile, state.protocol, state.enabled, state.status,
-        state.is_stalled, state.last_message_ns,
+        name, spec.group, spec.url, spec.profile, spec.protocol, spec.enabled, STATUS_OF[status],
+        stalled_since_ns is not None, last_message_ns,
         dict(zip(COUNTERS, total.counters, strict=True)),
         {dimension: dict(keys) for dimension, keys in total.keyed.items()},
         total.distributions(),

@@ -35,7 +35,7 @@ class Expectation:
         configured = self.thresholds.get(kind.name)
         if configured is not None and name in configured:
             return configured[name]
-        return kind.default(name)
+        return kind.defaults[name]
 
     def threshold_ns(self, kind: IncidentKind, name: str) -> int:
         """Return a threshold that is a duration."""

@@ -172,9 +172,12 @@ class SlowDetector(IncidentDetector):
 
     def _open_if_slow(self, traffic: Traffic, peer: _PeerSpeed, limit: _SlownessLimit) -> None:
         baseline = peer.baseline(limit)
-        now_ns, usual_ns = baseline.now, baseline.usual
+        now_ns = baseline.now
+        if now_ns is None:
+            return
+        usual_ns = baseline.usual
         limit_ns = self._limit_ns(traffic.source.connection, limit, usual_ns)
-        if now_ns is None or now_ns <= limit_ns:
+        if now_ns <= limit_ns:
             return
         peer.slow, peer.limit_ns = limit, limit_ns
         against = "" if usual_ns is None else f", usually {milliseconds(usual_ns / MS_NS)}"
@@ -323,7 +326,7 @@ class TypesDetector(IncidentDetector):
         feed.source = traffic.source
         feed.newest_ns = at_ns
         feed.newest_id = traffic.newest_id
-        has_learned = self._has_learned(feed, at_ns)
+        messages = feed.messages
         feed.messages += traffic.messages
         for name in traffic.types:
             known = feed.types.get(name)
@@ -332,7 +335,8 @@ class TypesDetector(IncidentDetector):
                 feed.missed.discard(name)
             elif len(feed.types) < MAX_TYPES:
                 feed.types[name] = _TypeSightings(at_ns, at_ns)
-                if has_learned:
+                # By the messages before this batch
+                if self._has_learned(feed, at_ns, messages):
                     feed.new.append(name)
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
@@ -347,7 +351,7 @@ class TypesDetector(IncidentDetector):
                 self._open(feed, f"new message {_names(feed.new)}", "new", feed.new)
                 feed.is_about_new = True
                 feed.new = []
-            elif feed.closed_ns is None and self._has_learned(feed, feed.newest_ns):
+            elif feed.closed_ns is None and self._has_learned(feed, feed.newest_ns, feed.messages):
                 self._look_for_missed(feed)
 
     def _look_for_missed(self, feed: _TypedFeed) -> None:
@@ -364,10 +368,10 @@ class TypesDetector(IncidentDetector):
         if feed.missed:
             self._open(feed, f"no more messages of {_names(sorted(feed.missed))}", "missed", sorted(feed.missed))
 
-    def _has_learned(self, feed: _TypedFeed, now_ns: int) -> bool:
+    def _has_learned(self, feed: _TypedFeed, now_ns: int, messages: int) -> bool:
         connection = feed.source.connection
         is_long = now_ns - feed.first_ns >= self._threshold_ns(connection, "learning")
-        return is_long and feed.messages >= self._threshold(connection, "messages")
+        return is_long and messages >= self._threshold(connection, "messages")
 
     def _open(self, feed: _TypedFeed, reason: str, what: str, names: list[str]) -> None:
         self.incidents.open(feed.source, reason, [feed.newest_id], {what: list(names)})
