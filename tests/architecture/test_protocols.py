@@ -16,6 +16,7 @@ from tests.support.fake_ports import FakeClock
 from tests.support.schedulers import Scheduler
 from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec, ProtocolName
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
+from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import (
@@ -116,7 +117,9 @@ WITH_MORSE: Mapping[ProtocolName, Protocol[Any]] = {**PROTOCOLS, NAME: MORSE}
 def session(protocol: ProtocolName) -> ProtocolSession:
     """The session of a connection that asks for one topic."""
     spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, subscribe=(Sensitive("DE"),))
-    return ProtocolSession(spec, Scheduler(), FakeClock(), CarriedState(), lambda _happenings, _at: None, WITH_MORSE)
+    return ProtocolSession(
+        spec, Ticker(Scheduler()), FakeClock(), CarriedState(), lambda _happenings, _at: None, WITH_MORSE
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.messages import message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.ticker import Ticker
 from wsmon.model.block import Block
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
@@ -93,7 +94,9 @@ async def whole_ns(payloads: Sequence[bytes]) -> list[float]:
     sink, clock, redactor = NoSink(), SystemClock(), Redactor()
     spec = ConnectionSpec("feed", Sensitive("ws://h/"), protocol="json")
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), redactor, sink, clock)
-    messages = message_path(spec, reporter, sink, clock, CarriedState(), random.randbytes)
+    messages = message_path(
+        spec, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), random.randbytes
+    )
     assert messages is not None
     messages.begin("ws://h/", "")
     best = [float("inf")] * len(payloads)

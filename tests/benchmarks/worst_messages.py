@@ -33,6 +33,7 @@ from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.supervisor import Supervisor
 from wsmon.engine.tap import DataOpcode
+from wsmon.engine.ticker import Ticker
 from wsmon.model.block import Block
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
@@ -131,7 +132,9 @@ def cpu_s(protocol: ProtocolName, payload: bytes) -> tuple[float, bool]:
     sink, clock = NoSink(), SystemClock()
     spec = ConnectionSpec("feed", Sensitive("ws://h/"), protocol=protocol)
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
-    messages = message_path(spec, reporter, sink, clock, CarriedState(), random.randbytes)
+    messages = message_path(
+        spec, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), random.randbytes
+    )
     frames = FramePath(reporter.source, capture_of(spec), reporter.redactor, sink, clock, lambda: None, messages)
     if messages is not None:
         messages.begin("ws://h/", "")

@@ -27,6 +27,7 @@ from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.ticker import Ticker
 from wsmon.model.block import Block, PlainColumns
 from wsmon.model.events import Event, Source
 from wsmon.model.profiles import ProfileName
@@ -72,7 +73,9 @@ async def emitted(
     sink, clock = RecordingSink(), FakeClock()
     of = spec(1, protocol=protocol, capture=capture)
     reporter = Reporter(SOURCE, redactor, sink, clock)
-    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    messages = message_path(
+        of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
     frames = FramePath(SOURCE, capture_of(of), redactor, sink, clock, lambda: None, messages)
     if messages is not None:
         messages.begin("ws://127.0.0.1/", "")

@@ -19,6 +19,7 @@ from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
+from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
@@ -58,6 +59,7 @@ def message_path(
     reporter: Reporter,
     sink: EventSink,
     clock: Clock,
+    ticker: Ticker,
     carried: CarriedState,
     random_bytes: Callable[[int], bytes],
 ) -> MessagePath | None:
@@ -71,9 +73,8 @@ def message_path(
     source = reporter.source
     cleaner = TextCleaner(reporter.redactor)
     events = MessageEvents(source, sink, cleaner, carried.ledger, random_bytes)
-    loop = asyncio.get_running_loop()
-    protocol = ProtocolSession(spec, loop, clock, carried, events.emit_overdue)
-    sender = ProtocolSender(spec.heartbeat, protocol, loop)
+    protocol = ProtocolSession(spec, ticker, clock, carried, events.emit_overdue)
+    sender = ProtocolSender(spec.heartbeat, protocol, asyncio.get_running_loop())
     return MessagePath(
         source,
         capture_of(spec),

@@ -18,6 +18,7 @@ import msgspec
 
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.keepalive import Scheduler, Timer
+from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.redact.masking import Sensitive
@@ -38,10 +39,6 @@ from wsmon.protocols.configured import (
 from wsmon.protocols.detect import DetectionReview, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
-# Interval of the search for overdue answers: they are waited for over seconds
-TICK_S = 1.0
-# Sessions tick together: an idle loop that wakes up for one of a thousand takes several times as long as its tick
-TOGETHER_S = 0.25
 # How long topics wait for ``auto`` to know the protocol. Servers that speak first do so at once; others, such as many
 # JSON feeds, wait for a subscription themselves.
 UNDECIDED_S = 3.0
@@ -72,7 +69,7 @@ class ProtocolSession:
     def __init__(
         self,
         spec: ConnectionSpec,
-        scheduler: Scheduler,
+        ticker: Ticker,
         clock: Clock,
         carried: CarriedState,
         on_overdue: OverdueCallback,
@@ -80,7 +77,7 @@ class ProtocolSession:
     ) -> None:
         """``on_overdue`` is called with every tick, whether something is overdue or not."""
         self._protocols = protocols
-        self._scheduler = scheduler
+        self._ticker = ticker
         self._clock = clock
         self._carried = carried
         self._on_overdue = on_overdue
@@ -108,7 +105,6 @@ class ProtocolSession:
         self._opens_late = False
         self._is_auth_over = False
         self._speaks = spec.answer or bool(spec.subscribe)
-        self._timer: Timer | None = None
         self._is_paused = False
         self._has_failed = False
         self._masks: Mapping[Direction, Mask] = {}
@@ -135,7 +131,7 @@ class ProtocolSession:
         """Search for overdue answers from now on; ``on_tick`` gets the monotonic time of each search."""
         self._on_tick = on_tick
         self._undecided_until_ns = self._clock.mono_ns() + int(UNDECIDED_S * SECOND_NS)
-        self._schedule_tick()
+        self._ticker.add(self._tick)
 
     def pause(self) -> None:
         """Stop searching: reading from the socket was paused, so an answer may wait in our own buffer."""
@@ -146,10 +142,8 @@ class ProtocolSession:
         self._is_paused = False
 
     def stop(self) -> None:
-        """Stop the timer: the session is over."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
+        """Search no more: the session is over."""
+        self._ticker.remove(self._tick)
 
     def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
         """Decode a whole message, not yet masked, that came in or went out at this monotonic time."""
@@ -335,13 +329,7 @@ class ProtocolSession:
         self._masks = protocol.new_masks()
         self._client = protocol.client if self._speaks else None
 
-    def _schedule_tick(self) -> None:
-        now_s = self._scheduler.time()
-        due_s = (now_s + TICK_S) // TOGETHER_S * TOGETHER_S
-        self._timer = self._scheduler.call_later(due_s - now_s, self._tick)
-
     def _tick(self) -> None:
-        self._schedule_tick()
         if self._is_paused:
             return
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())

@@ -12,23 +12,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.dial import Dial, TlsContexts, describe_tls
+from wsmon.engine.dial import Dial, describe_tls
 from wsmon.engine.frames import FramePath
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.messages import capture_of, has_credentials, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
+from wsmon.engine.services import EngineServices
 from wsmon.engine.standstill import READING_S, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.ports import Clock, EventSink
 
 # Code and reason of a close frame; the code is 1005 where the frame has none
 CloseFrame: TypeAlias = tuple[int, str]
@@ -59,10 +58,7 @@ class Session:
         self,
         spec: ConnectionSpec,
         reporter: Reporter,
-        sink: EventSink,
-        clock: Clock,
-        contexts: TlsContexts,
-        random: Random,
+        services: EngineServices,
         carried: CarriedState,
         attempt: int,
         on_usable: Callable[[], None],
@@ -70,15 +66,18 @@ class Session:
         """``reporter.source`` is this session's already; ``attempt`` counts from 1 in its series of attempts."""
         self._spec = spec
         self._reporter = reporter
-        self._clock = clock
-        self._random = random
+        clock = self._clock = services.clock
+        self._random = services.random
+        self._paused = services.paused
         self._attempt = attempt
         self._on_usable = on_usable
-        self._messages = message_path(spec, reporter, sink, clock, carried, random.randbytes)
-        self._frames = FramePath(
-            reporter.source, capture_of(spec), reporter.redactor, sink, clock, self._pause, self._messages
+        self._messages = message_path(
+            spec, reporter, services.sink, clock, services.ticker, carried, self._random.randbytes
         )
-        self._dial = Dial(spec, clock, contexts, self, self._frames)
+        self._frames = FramePath(
+            reporter.source, capture_of(spec), reporter.redactor, services.sink, clock, self._pause, self._messages
+        )
+        self._dial = Dial(spec, clock, services.contexts, self, self._frames)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
         # None until the upgrade
         self._tap: Tap | None = None
@@ -141,17 +140,13 @@ class Session:
         if self._paused_ns is None:
             return
         paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
+        self._paused.discard(self)
         if self._tap is not None:
             self._tap.resume_reading()
         self._read_late()
         if self._holding is None:
             self._resume_timers()
         self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the socket is not read, because the sink is full."""
-        return self._paused_ns is not None
 
     def stood_still(self, standstill: Standstill) -> None:
         """Read what waits in the socket before any timer judges the peer: the recorder stood still until now."""
@@ -328,6 +323,7 @@ class Session:
         """Stop reading from the socket: the sink is full because our own store is slow."""
         if self._paused_ns is None and self._tap is not None:
             self._paused_ns = self._clock.mono_ns()
+            self._paused.add(self)
             self._tap.pause_reading()
             self._pause_timers()
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from random import Random
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.connection import Connection, EngineServices, Redactors, keeps_session
+from wsmon.engine.connection import Connection, keeps_session
 from wsmon.engine.dial import TlsContexts
+from wsmon.engine.services import EngineServices, Redactors
 from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import stop_deadline
+from wsmon.engine.ticker import Ticker
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
 
@@ -48,12 +50,12 @@ class Supervisor:
         random: Random,
     ) -> None:
         """``secrets`` are values that are masked wherever they occur."""
-        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors())
+        self._loop = asyncio.get_running_loop()
+        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop))
         self._secrets = secrets
         self._connections = {spec.name: Connection(spec, secrets, self._services) for spec in connections}
         # Connections that were removed and still close, too
         self._running: set[Connection] = set()
-        self._loop = asyncio.get_running_loop()
         # None before and after ``run``
         self._group: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
@@ -125,7 +127,7 @@ class Supervisor:
     @property
     def is_paused(self) -> bool:
         """Whether a socket is not read, because the sink is full."""
-        return any(connection.is_paused for connection in self._running)
+        return bool(self._services.paused)
 
     def stood_still(self, standstill: Standstill) -> None:
         """Judge no peer by a time in which the recorder stood still, which is over now."""

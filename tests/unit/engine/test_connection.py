@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 from tests.support.engines import NEVER_AGAIN, accept, against, hang_up_when_closed, meta_of
-from wsmon.config.specs import CaptureSpec, ConnectionSpec, RedactSpec
-from wsmon.engine.connection import Redactors, describe_changes, keeps_session
+from wsmon.config.specs import CaptureSpec, ConnectionSpec
+from wsmon.engine.connection import describe_changes, keeps_session
 from wsmon.model.redact.masking import Sensitive
 
 SPEC = ConnectionSpec("feed", Sensitive("ws://a"))
@@ -57,17 +57,6 @@ def test_thresholds_need_no_new_session_and_are_told() -> None:
     assert keeps_session(SPEC, strict)
     assert describe_changes(SPEC, strict) == ("kpi connection_time_ms 300", {"kpi": {"connection_time_ms": 300.0}})
     assert describe_changes(strict, SPEC) == ("kpi as in the profile", {"kpi": {}})
-
-
-def test_connections_that_mask_the_same_share_a_redactor() -> None:
-    redactors = Redactors()
-    first = redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True)
-    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is first
-    assert redactors.get(RedactSpec(), ("b" * 10,), filters_metadata=True) is not first
-    assert redactors.get(RedactSpec(keys=("code",)), ("a" * 10,), filters_metadata=True) is not first
-    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=False) is not first
-    redactors.forget()
-    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is not first
 
 
 async def test_the_first_session_is_no_success_of_a_reconnect() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import DataOpcode
+from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.redactor import Redactor
@@ -35,7 +37,9 @@ async def told(protocol: ProtocolName, payloads: list[bytes], limit_bytes: int =
     sink, clock = RecordingSink(), SystemClock()
     of = spec(1, protocol=protocol, capture=CaptureSpec(payload_limit_bytes=limit_bytes), **fields)
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
-    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    messages = message_path(
+        of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
     frames = FramePath(reporter.source, capture_of(of), reporter.redactor, sink, clock, lambda: None, messages)
     if messages is not None:
         messages.begin("ws://127.0.0.1/", "")
@@ -127,7 +131,9 @@ async def test_raw_messages_are_read_only_to_measure_or_send(fields: dict[str, A
     sink, clock = RecordingSink(), SystemClock()
     reporter = Reporter(Source("feed"), Redactor(), sink, clock)
     raw = spec(1, protocol="raw", **fields)
-    path = message_path(raw, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    path = message_path(
+        raw, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
     assert (path is not None) is is_read
 
 
@@ -136,7 +142,9 @@ async def all_told(payloads: list[bytes], **fields: Any) -> list[Event]:
     sink, clock = RecordingSink(), SystemClock()
     of = spec(1, protocol="json", **fields)
     reporter = Reporter(Source("feed", connection_id="c" * 16), Redactor(), sink, clock)
-    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    messages = message_path(
+        of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
     assert messages is not None
     messages.begin("ws://127.0.0.1/", "")
     messages.start(Instant(clock.wall_ns(), clock.mono_ns()))
@@ -172,7 +180,9 @@ async def test_d2_messages_that_may_have_waited_while_wsmon_did_not_read_have_no
     sink, clock = RecordingSink(), FakeClock()
     of = spec(1, sequence=SequenceSpec("$.n"), latency=LatencySpec("$.t", "ns"))
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
-    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    messages = message_path(
+        of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
     assert messages is not None
     messages.read_late(clock.mono_ns(), clock.mono_ns() + 1_000_000_000)
     sent_ns = clock.wall_ns()

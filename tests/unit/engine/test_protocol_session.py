@@ -12,7 +12,8 @@ from tests.support.fake_ports import FakeClock
 from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.support.schedulers import Scheduler
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
-from wsmon.engine.protocol_session import TICK_S, UNDECIDED_S, CarriedState, ProtocolSession
+from wsmon.engine.protocol_session import UNDECIDED_S, CarriedState, ProtocolSession
+from wsmon.engine.ticker import TICK_S, Ticker
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
@@ -74,7 +75,9 @@ class Rig:
         self.carried = carried or CarriedState()
         spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
         self.ticks: list[int] = []
-        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.carried, self._tell_overdue, protocols)
+        self.session = ProtocolSession(
+            spec, Ticker(self.scheduler), FakeClock(), self.carried, self._tell_overdue, protocols
+        )
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
         return self.session.read("in", opcode, payload, 5)
@@ -190,15 +193,6 @@ def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -
     assert [delay for delay, _ in rig.scheduler.calls] == [TICK_S]
     rig.scheduler.calls[-1][1].callback()
     assert (rig.overdue, len(rig.scheduler.calls)) == ([(LATE,)], 2)
-
-
-@pytest.mark.parametrize("now_s", [10.25, 10.26, 10.49])
-def test_sessions_that_began_at_different_times_tick_together(now_s: float) -> None:
-    rig = Rig("json", every(count))
-    rig.scheduler.now_s = now_s
-    rig.session.start(rig.ticks.append)
-    ((delay_s, _),) = rig.scheduler.calls
-    assert now_s + delay_s == pytest.approx(11.25)
 
 
 def test_while_reading_stands_still_nothing_is_overdue() -> None:
@@ -343,7 +337,7 @@ def undecided(**fields: Any) -> tuple[ProtocolSession, FakeClock]:
     """A session of ``auto`` that subscribes, after its start; and its clock."""
     clock = FakeClock()
     spec = replace(ConnectionSpec("x", Sensitive("ws://x/")), subscribe=(Sensitive("lobby"),), **fields)
-    session = ProtocolSession(spec, Scheduler(), clock, CarriedState(), lambda _happenings, _at: None)
+    session = ProtocolSession(spec, Ticker(Scheduler()), clock, CarriedState(), lambda _happenings, _at: None)
     session.begin("ws://x/", "")
     session.start(lambda _now_ns: None)
     return session, clock
@@ -391,6 +385,6 @@ def test_h6_a_login_is_not_sent_twice() -> None:
 def test_h6_a_protocol_in_the_url_needs_no_waiting() -> None:
     clock = FakeClock()
     spec = replace(ConnectionSpec("x", Sensitive("ws://x/")), subscribe=(Sensitive("room:lobby"),))
-    session = ProtocolSession(spec, Scheduler(), clock, CarriedState(), lambda _happenings, _at: None)
+    session = ProtocolSession(spec, Ticker(Scheduler()), clock, CarriedState(), lambda _happenings, _at: None)
     session.begin("ws://x/socket/websocket?vsn=2.0.0", "")
     assert "phx_join" in str(session.opening())
