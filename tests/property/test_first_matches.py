@@ -33,8 +33,18 @@ TEXTS = (
     "lat>2ms",
     "size>60", "-type:trade", "conn:a.b OR $.side:s*", "seq>=5", "gap:1", "topic:room*", "$.tags:7", "dir:out",
     r"/\d{2}/ type:book", "BOOK -$.qty:7", "text:\"sell\" lat<=2ms", "is:problem", "kind:message NOT (trade OR book)",
-    "meta:missing", "ref:1*", "$.p:*", "$:*", "is:redacted", "since:-1h", "wire:70..90 $.qty:<9", "name:message.sent",
+    "meta:missing", "ref:1*", "$.p:*", "$:*", "is:redacted", "$.side:sell", "$.side:buy,bu*", "$.side:*EL*",
+    "$.side:null", "$.tags:*ab*", "-$.side:sell", "$.p:null OR $.side:bu?", "$.tags:[1e2]",
+    "since:-1h", "wire:70..90 $.qty:<9", "name:message.sent",
 )  # fmt: skip
+
+OTHER_WORDS = (
+    (b"sell", b"s\\u0065ll"),
+    (b'"buy"', b"NaN"),
+    (b":", b" : "),
+    (b"side", b"sid\\u0065"),
+    (b"none", b"none"),
+)
 
 
 def feed_message(rolls: random.Random) -> Event:
@@ -46,9 +56,12 @@ def feed_message(rolls: random.Random) -> Event:
             "qty": rolls.choice((rolls.randint(0, 12), str(rolls.randint(0, 60)))),
             "p": rolls.choice((f"{rolls.randint(8, 22)}.0", None, [rolls.randint(1, 30)])),
             "side": rolls.choice(("buy", "sell")),
-            "tags": rolls.choice(([], [7, "x"])),
+            "tags": rolls.choice(([], [7, "x"], {"of": ["ab-c", 1e2]})),
         }
     )
+    # The same in other words, and no JSON
+    words, others = rolls.choice(OTHER_WORDS)
+    payload = payload.replace(words, others)
     made = message(payload, ts_ns=NOW_NS, direction=rolls.choice(("in", "in", "out")))
     return msgspec.structs.replace(
         made,

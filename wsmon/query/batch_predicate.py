@@ -8,13 +8,14 @@ A property test holds both evaluators equal.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate, compress
+from functools import cached_property, partial
+from itertools import accumulate, compress, repeat
 from operator import attrgetter
-from typing import Literal, TypeAlias, assert_never, get_args
+from typing import Literal, TypeAlias, assert_never, cast, get_args
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
@@ -23,8 +24,10 @@ from wsmon.model.json_path import MISSING, JsonPath, members_reader, path_collec
 from wsmon.query.ast import (
     And,
     Contains,
+    Exact,
     FieldName,
     FieldTerm,
+    Glob,
     Ids,
     Item,
     Not,
@@ -37,7 +40,14 @@ from wsmon.query.ast import (
     Word,
 )
 from wsmon.query.fields import Value
-from wsmon.query.predicate import casefold_utf8, item_fits, json_number, json_predicate, matches
+from wsmon.query.predicate import (
+    casefold_utf8,
+    item_fits,
+    json_number,
+    json_numbers,
+    json_predicate,
+    matches,
+)
 from wsmon.query.regex_literals import required_texts
 
 # Fields that differ from message to message; a message's other fields, but for the payload, are those of its kind
@@ -49,6 +59,9 @@ Mask: TypeAlias = int
 
 # Longer ones are searched for one by one: the automaton of all needles grows with their lengths
 MOST_NEEDLE_BYTES = 200
+
+# Part of a text that does not cross the borders of a JSON token, and is in no number
+_IN_ONE_TOKEN = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z]{2}[A-Za-z0-9_.-]*", re.ASCII)
 
 # Local numbers of kinds fit into a byte up to this: one call of bytes.translate makes a mask
 _MOST_TRANSLATED = 256
@@ -86,7 +99,11 @@ class BatchPredicate:
         fields |= {"topic"} if any(isinstance(part, Word | Regex) for part in parts) else set()
         # Of COLUMN_FIELDS, those that the queries ask for
         self.fields: frozenset[FieldName] = frozenset(fields | {"id"})
-        needles = sorted({needle for part in parts for needle in _needles(part) if needle})
+        # By the identity of the term
+        path_texts = {id(term): texts for query in self._queries for term, texts in _path_texts(query)}
+        self._path_texts: Mapping[int, tuple[bytes, ...]] = path_texts
+        found = {needle for part in parts for needle in _needles(part) if needle}
+        needles = sorted(found.union(*path_texts.values()))
         self._long_needles = [needle for needle in needles if len(needle) > MOST_NEEDLE_BYTES]
         self._needles = [needle for needle in needles if len(needle) <= MOST_NEEDLE_BYTES]
         self._search = BytesAhoCorasick(self._needles, implementation=Implementation.DFA) if self._needles else None
@@ -97,21 +114,22 @@ class BatchPredicate:
     def decide(self, columns: MessageColumns) -> list[Decision]:
         """Return what is known of each query; ``columns.kinds`` are those of the batch before, and perhaps more."""
         self._tables.extend(columns.kinds)
-        batch = _Batch(columns, self._found(columns.payloads), self._tables, self._members, self._path_readers)
+        found = self._found(columns.payloads)
+        batch = _Batch(columns, found, self._tables, self._members, self._path_readers, self._path_texts)
         return [batch.decide(term, batch.all) for term in self._queries]
 
     def _found(self, payloads: Sequence[bytes | None]) -> Mapping[bytes, Mask]:
         """The rows whose payload contains each needle; ASCII case does not count."""
         if self._search is None and not self._long_needles:
             return {}
-        texts = [(payload or b"").lower() for payload in payloads]
-        found = {
-            needle: int.from_bytes(bytes(needle in text for text in texts), "little") for needle in self._long_needles
-        }
+        texts = [payload or b"" for payload in payloads]
+        found: dict[bytes, Mask] = {}
+        for long in self._long_needles:
+            found[long] = int.from_bytes(bytes(long in text.lower() for text in texts), "little")
         if self._search is not None:
             ends = list(accumulate(map(len, texts)))
             rows: dict[int, list[int]] = {}
-            for needle, start, end in self._search.find_matches_as_indexes(b"".join(texts), overlapping=True):
+            for needle, start, end in self._search.find_matches_as_indexes(b"".join(texts).lower(), overlapping=True):
                 row = bisect_right(ends, start)
                 if end <= ends[row]:
                     rows.setdefault(needle, []).append(row)
@@ -187,7 +205,9 @@ class _Batch:
         tables: _KindTables,
         members: Callable[[bytes], object] | None,
         path_readers: Mapping[JsonPath, _PathReader],
+        path_texts: Mapping[int, tuple[bytes, ...]],
     ) -> None:
+        self._path_texts = path_texts
         self._columns = columns
         self._found = found
         self._tables = tables
@@ -299,7 +319,7 @@ class _Batch:
                 known[value] = item_fits(item, value)
             return self._mask(map(known.__getitem__, values)) if any(known.values()) else 0
         if field not in self._extremes:
-            numbers = [value for value in values if isinstance(value, int | float)]
+            numbers = _numbers(values)
             self._extremes[field] = (min(numbers), max(numbers)) if numbers else None
         extremes = self._extremes[field]
         if extremes is None or _is_beyond(item, *extremes):
@@ -308,12 +328,21 @@ class _Batch:
 
     def _path(self, term: PathTerm, within: Mask) -> Mask:
         """The rows of some that have a wanted value at a path."""
+        if texts := self._path_texts.get(id(term)):
+            within &= self._any(self._found.get(text, 0) for text in texts) | self._escaped
+            if not within:
+                return 0
         values = self._paths.get(term.path)
         if values is None:
             values = self._paths[term.path] = _PathValues(self._path_readers[term.path], self._members)
         values.read(within)
         rows = {row for item in term.items for row in values.rows(item)}
         return mask_of(rows, self._count) & within if rows else 0
+
+    @cached_property
+    def _escaped(self) -> Mask:
+        """The rows whose JSON has an escape: any text may be written with it."""
+        return self._mask(payload is not None and b"\\" in payload for payload in self._columns.payloads)
 
     def _mask(self, flags: Iterable[bool]) -> Mask:
         return int.from_bytes(bytes(flags), "little")
@@ -326,6 +355,14 @@ class _Batch:
         return found
 
 
+def _numbers(values: Sequence[Value]) -> Sequence[int | float]:
+    """The numbers of a column."""
+    types = set(map(type, values))
+    if types <= {int, float}:
+        return cast("Sequence[int | float]", values)
+    return [value for value in values if isinstance(value, int | float)] if types & {int, float} else ()
+
+
 class _Members:
     """The members of JSON payloads that paths begin with, all decoded at once, as far as they were needed."""
 
@@ -335,6 +372,8 @@ class _Members:
         # None where it is not decoded yet, or cannot be
         self._decoded: list[object] = [None] * len(payloads)
         self._is_read: Mask = 0
+        # Every payload that was read is an object
+        self.are_objects = decode is not None
 
     def decoded(self, within: Mask) -> Sequence[object]:
         """Return what has the members of each message as attributes; ``None`` where a payload is no JSON object."""
@@ -346,7 +385,7 @@ class _Members:
                     self._decoded[row] = decode(self.payloads[row] or b"")
                 except (ValueError, RecursionError):
                     # Each path is read by itself there, as in any payload
-                    continue
+                    self.are_objects = False
         return self._decoded
 
 
@@ -357,11 +396,13 @@ class _PathValues:
         self._reader = reader
         self._members = members
         self._is_read: Mask = 0
-        # With the row of each. Of an array, its items too
-        self._values: list[tuple[int, object]] = []
+        # Of an array, its items too; and the row of each
+        self._values: list[object] = []
+        self._rows: list[int] = []
         # How many of the values are in these; the rest comes when it is asked for
         self._numbered = self._grouped = 0
-        self._numbers: list[tuple[int, int | float]] = []
+        self._numbers: list[int | float] = []
+        self._number_rows: list[int] = []
         self._extremes: tuple[float, float] | None = None
         # Rows by text: texts repeat often
         self._texts: dict[str, list[int]] = {}
@@ -373,25 +414,34 @@ class _PathValues:
         if not missing:
             return
         self._is_read |= missing
-        decoded, payloads = self._members.decoded(missing), self._members.payloads
-        rows = list(rows_of(missing, len(payloads)))
+        rows = list(rows_of(missing, len(self._members.payloads)))
+        values = self._found(rows, self._members.decoded(missing))
+        is_there = [value is not MISSING for value in values]
+        self._rows += compress(rows, is_there)
+        self._values += compress(values, is_there)
+        if list in set(map(type, values)):
+            for row, value in zip(rows, values, strict=True):
+                if type(value) is list:
+                    self._rows += repeat(row, len(value))
+                    self._values += value
+
+    def _found(self, rows: list[int], decoded: Sequence[object]) -> list[object]:
+        """The value in each of some rows, ``MISSING`` where it has none."""
         reader = self._reader
-        singly = rows
-        fresh: list[tuple[int, object]] = []
-        if reader.member:
-            objects = [(row, members) for row in rows if (members := decoded[row]) is not None]
-            member = attrgetter(reader.member)
-            fresh = [(row, found) for row, members in objects if (found := member(members)) is not MISSING]
-            if reader.rest is not None:
-                rest = reader.rest
-                fresh = [(row, below) for row, found in fresh if (below := rest(found)) is not MISSING]
-            singly = [row for row in rows if decoded[row] is None] if len(objects) < len(rows) else []
-        for row in singly:
-            payload = payloads[row]
-            if payload is not None and (found := reader.read(payload)) is not MISSING:
-                fresh.append((row, found))
-        self._values += fresh
-        self._values += [(row, each) for row, found in fresh if type(found) is list for each in found]
+        if not reader.member:
+            return [self._read_singly(row) for row in rows]
+        member, rest = attrgetter(reader.member), reader.rest
+        if not self._members.are_objects:
+            return [
+                self._read_singly(row) if members is None else _below(rest, member(members))
+                for row, members in zip(rows, map(decoded.__getitem__, rows), strict=True)
+            ]
+        values = list(map(member, map(decoded.__getitem__, rows)))
+        return values if rest is None else [_below(rest, value) for value in values]
+
+    def _read_singly(self, row: int) -> object:
+        payload = self._members.payloads[row]
+        return MISSING if payload is None else self._reader.read(payload)
 
     def rows(self, item: Item) -> Iterable[int]:
         """The rows, of those read, with a value that fits an item."""
@@ -399,7 +449,7 @@ class _PathValues:
             self._number()
             if self._extremes is None or _is_beyond(item, *self._extremes):
                 return ()
-            return [row for row, number in self._numbers if item.holds(number)]
+            return [row for row, number in zip(self._number_rows, self._numbers, strict=True) if item.holds(number)]
         self._group()
         fits = json_predicate(item)
         found = [row for row, value in self._others if fits(value)]
@@ -410,19 +460,25 @@ class _PathValues:
 
     def _number(self) -> None:
         """Find the numbers among the values."""
-        fresh = [
-            (row, number) for row, value in self._values[self._numbered :] if (number := json_number(value)) is not None
-        ]
+        rows, values = self._rows[self._numbered :], self._values[self._numbered :]
         self._numbered = len(self._values)
-        if fresh:
-            self._numbers += fresh
-            least, greatest = self._extremes or (fresh[0][1], fresh[0][1])
-            numbers = [number for _, number in fresh]
+        numbers = json_numbers(values)
+        if numbers is None:
+            found = [
+                (row, number)
+                for row, value in zip(rows, values, strict=True)
+                if (number := json_number(value)) is not None
+            ]
+            rows, numbers = [row for row, _ in found], [number for _, number in found]
+        if numbers:
+            self._number_rows += rows
+            self._numbers += numbers
+            least, greatest = self._extremes or (numbers[0], numbers[0])
             self._extremes = min(least, *numbers), max(greatest, *numbers)
 
     def _group(self) -> None:
         """Group the values by text."""
-        for row, value in self._values[self._grouped :]:
+        for row, value in zip(self._rows[self._grouped :], self._values[self._grouped :], strict=True):
             if type(value) is str:
                 self._texts.setdefault(value, []).append(row)
             else:
@@ -455,6 +511,11 @@ def _path_readers(paths: Sequence[JsonPath]) -> tuple[Callable[[bytes], object] 
             rest = partial(_value_below, path[1:]) if len(path) > 1 else None
             readers[path] = _PathReader(read, f"v{names.index(path[0])}", rest)
     return decode, readers
+
+
+def _below(rest: Callable[[object], object] | None, value: object) -> object:
+    """What the rest of a path reads in a value."""
+    return value if rest is None or value is MISSING else rest(value)
 
 
 def _value_below(path: JsonPath, value: object) -> object:
@@ -520,18 +581,56 @@ def _ordered(term: Term) -> Term:
     match term:
         case And(terms):
             of_kind = tuple(each for each in terms if _is_of_kind(each))
-            others = sorted((_ordered(each) for each in terms if not _is_of_kind(each)), key=_costs_much)
+            others = sorted((_ordered(each) for each in terms if not _is_of_kind(each)), key=_cost)
             return And((And(of_kind), *others) if of_kind else tuple(others))
         case Or(terms):
-            return Or(tuple(sorted(map(_ordered, terms), key=_costs_much)))
+            return Or(tuple(sorted(map(_ordered, terms), key=_cost)))
         case Not(inner):
             return Not(_ordered(inner))
         case _:
             return term
 
 
-def _costs_much(term: Term) -> bool:
-    return any(isinstance(part, PathTerm) for part in _parts(term))
+def _cost(term: Term) -> int:
+    """How much a term costs: least without a path, less for ranges than for texts at a path.
+
+    A range is decided for a whole batch by its least and greatest number.
+    """
+    return max(
+        (0 if not isinstance(part, PathTerm) else 1 if _is_range(part) else 2 for part in _parts(term)), default=0
+    )
+
+
+def _is_range(term: PathTerm) -> bool:
+    return all(isinstance(item, Range) for item in term.items)
+
+
+def _path_texts(query: Term) -> Iterator[tuple[PathTerm, tuple[bytes, ...]]]:
+    """Terms about texts at a path, and texts of which the payload has one wherever they match, but for escapes.
+
+    Not beside a range at a path, which comes first and seldom leaves much to decide: texts cost more where many
+    messages have them.
+    """
+    terms = query.terms if isinstance(query, And) else ()
+    paths = [term for term in terms if isinstance(term, PathTerm)]
+    if not any(map(_is_range, paths)):
+        for term in paths:
+            texts = [_certain_text(item) for item in term.items]
+            if all(texts):
+                yield term, tuple(map(casefold_utf8, texts))
+
+
+def _certain_text(item: Item) -> str:
+    """A text that stands in JSON without an escape wherever a value fits an item; empty where there is none.
+
+    Numbers, arrays and objects are compared as JSON that is written anew: numbers may change then, but have no two
+    letters in a row, and what is within a string stays. What is not JSON, as NaN, is read as ``null``.
+    """
+    if not isinstance(item, Exact | Contains | Glob):
+        return ""
+    text = item.pattern if isinstance(item, Glob) else item.text
+    certain = max(_IN_ONE_TOKEN.findall(text), key=len, default="")
+    return "" if certain.lower() in "null" else certain
 
 
 def _needles(part: Term) -> Iterator[bytes]:

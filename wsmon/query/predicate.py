@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from typing import assert_never
+from typing import assert_never, cast
 
 import msgspec
 
@@ -43,6 +43,7 @@ ANY = "*"
 ONE = "?"
 
 _NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_NUMERIC_LINES = re.compile(rf"(?:{_NUMERIC.pattern}\n)*+", re.ASCII)
 # More digits than a floating-point number holds
 _LONG = re.compile(r"-?\d{16,40}", re.ASCII)
 _LONG_CHARS = 16
@@ -175,6 +176,20 @@ def json_number(value: object) -> int | float | None:
     if len(value) >= _LONG_CHARS and _LONG.fullmatch(value):
         return int(value)
     return float(value) if _NUMERIC.fullmatch(value) else None
+
+
+def json_numbers(values: Sequence[object]) -> Sequence[int | float] | None:
+    """Return JSON values as ``json_number`` does, all at once; ``None`` where it has to decide one by one."""
+    types = set(map(type, values))
+    if types <= {int, float}:
+        return cast("Sequence[int | float]", values)
+    if types != {str}:
+        return None
+    texts = cast("Sequence[str]", values)
+    lines = "\n".join(texts) + "\n"
+    if max(map(len, texts)) < _LONG_CHARS and lines.count("\n") == len(texts) and _NUMERIC_LINES.fullmatch(lines):
+        return list(map(float, texts))
+    return None
 
 
 def _is_inside(wanted: Range, value: object) -> bool:

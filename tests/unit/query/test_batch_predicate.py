@@ -87,3 +87,35 @@ def test_only_the_columns_that_queries_need_are_asked_for() -> None:
 
 def test_a_mask_has_a_byte_for_each_row() -> None:
     assert (mask_of([1, 3], 4), list(rows_of(0x01000100, 4))) == (0x01000100, [1, 3])
+
+
+def of_texts(text: str, *payloads: bytes) -> list[int]:
+    """The payloads that match a query."""
+    batch = MessageColumns(KINDS, [0] * len(payloads), payloads, {"id": range(len(payloads))})
+    (decision,) = BatchPredicate([parse(text)]).decide(batch)
+    assert decision.possible == decision.certain
+    return list(rows_of(decision.certain, len(payloads)))
+
+
+def test_a_text_at_a_path_is_found_however_json_writes_it() -> None:
+    payloads = (
+        b'{"s":"sell"}',
+        b'{"s":"s\\u0065ll"}',
+        b'{"\\u0073":"SELL"}',
+        b'{"x":"sell"}',
+        b'{"s" : "buy"}',
+        b"sell",
+    )
+    assert (of_texts("$.s:sell", *payloads), of_texts("$.s:s*,buy", *payloads)) == ([0, 1, 2], [0, 1, 2, 4])
+    assert of_texts("-$.s:*el*", *payloads) == [3, 4, 5]
+    # Read as null, and an array that is written anew
+    assert of_texts("$.s:null", b'{"s":NaN}', b'{"s":null}', b'{"s":"NaN"}') == [0, 1]
+    assert of_texts("$.s:*ab-c*", b'{"s":{"a":["ab-c", 1]}}', b'{"s":[ "ab-c" ]}', b'{"s":"ab_c"}') == [0, 1]
+
+
+def test_numbers_at_a_path_are_read_one_by_one_where_one_is_unusual() -> None:
+    usual = (b'{"p":"1.5"}', b'{"p":"-20"}', b'{"q":1}')
+    assert of_texts("$.p>=1.5", *usual) == [0]
+    assert of_texts("$.p>=1.5", *usual, b'{"p":"1e1"}', b'{"p":"9007199254740993"}', b'{"p":" 9"}') == [0, 3, 4]
+    assert of_texts("$.p>=1.5", *usual, b'{"p":[2,"x"]}', b'{"p":2}', b"[]", b'{"p":3}{"q":1}') == [0, 3, 4, 6]
+    assert of_texts("$.p.q>=2", b'{"p":{"q":2}}', b'{"p":3}', b"{}") == [0]
