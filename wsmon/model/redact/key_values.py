@@ -14,7 +14,7 @@ from wsmon.model.redact.msgpack_values import PackedMessage, msgpack_value
 from wsmon.model.redact.names import KeyMeaning, KeyRules
 from wsmon.model.redact.notation import SPACE, ValueKey, is_evidence, period_of, value_range
 from wsmon.model.redact.searches import KeyReading
-from wsmon.model.redact.siblings import NAME_REACH, named_value
+from wsmon.model.redact.siblings import named_value
 from wsmon.model.redact.strings import JsonStrings
 
 # Characters of a key
@@ -45,6 +45,7 @@ _NO_KEY = re.compile(
 _BEFORE_NO_KEY = frozenset(range(0x80)) - frozenset(_WORD) - frozenset(b"<:;")
 # How far behind a word the end of its key is looked for
 _AFTER_REACH = 128 + 64
+_WORD_BYTES = frozenset(_WORD)
 _RUN = re.compile(rb"[" + _WORD_CHARS + rb"]*+")
 _QUOTE_BYTE = ord('"')
 # Behind a word: what is left of a key of JSON, and a string that is its whole value
@@ -143,11 +144,13 @@ def credential_ranges(
             return
         # Most keys stand in JSON: {"tokenId": …}
         name, plain = b"", None
-        if start and text[start - 1] == _QUOTE_BYTE:
+        before = text[start - 1] if start else -1
+        if before == _QUOTE_BYTE:
             if plain := _PLAIN_KEY.match(text, end):
                 name = text[start : plain.end(1)]
         elif (
-            is_text
+            before in _WORD_BYTES
+            and is_text
             and start >= covered
             and (plain := _RUN_KEY.match(text, end))
             and (run := _run_before(text, start, done))
@@ -179,11 +182,9 @@ def credential_ranges(
                 ):
                     yield found
                 continue
-        elif is_text and start and text[start - 1] in _BEFORE_NO_KEY and _NO_KEY.match(text, end):
-            # A word of a sentence; most stand far from the quote of a JSON string
-            if start < covered or text.rfind(b'"', max(0, start - NAME_REACH), start) < 0:
-                continue
-            pair = named_value(text, start, end, rules, strings, budget)
+        elif before in _BEFORE_NO_KEY and is_text and _NO_KEY.match(text, end):
+            # A word of a sentence
+            pair = named_value(text, start, end, rules, strings, budget) if start >= covered else None
             if pair is not None:
                 yield pair
                 if budget.is_over:

@@ -107,7 +107,7 @@ def mask_ranges(text: bytes, ranges: Iterable[ByteRange]) -> bytes:
 
 
 # Steps of any message, and bytes of a message for each step more
-_BASE_STEPS = 2_000
+_BASE_STEPS = 1_500
 _BYTES_PER_STEP = 48
 # Steps of a name whose words are looked at. A message pays for each of its names once, whatever earlier messages had:
 # the same message is masked alike in any company

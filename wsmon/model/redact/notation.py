@@ -194,8 +194,10 @@ def _content(period: int, quote: bytes) -> re.Pattern[bytes]:
 
     A quote belongs to the content where the backslashes before it, counted modulo ``2 * period``, are at least
     ``period``. One match does what a loop over the quotes would: a mebibyte of escaped quotes took 149 ms with it,
-    and takes 40.
+    and takes 40. In JSON that is not nested, each backslash belongs to what follows it, which takes half of that.
     """
+    if period == 1:
+        return re.compile(rb"[^\\" + quote + rb"]*+(?:\\.[^\\" + quote + rb"]*+)*+", re.DOTALL)
     pair, own, rest = (b"{%d}" % count for count in (2 * period, period, period - 1))
     up_to = b"{0," + rest[1:]
     return re.compile(

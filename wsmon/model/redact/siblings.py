@@ -13,7 +13,7 @@ from wsmon.model.redact.strings import JsonStrings
 
 # Between the two members: others, which are no objects or lists
 _REACH = 1024
-NAME_REACH = 128
+_NAME_REACH = 128
 _COLON = SPACE + rb":" + SPACE
 _MEMBERS = SPACE + rb",(?:[^{}\[\]]{0,%d}?,)??" % _REACH + SPACE
 
@@ -22,6 +22,10 @@ _NAMING_KEYS = (
 )  # fmt: skip
 _NAMING = re.compile(rb"(\\*+\")(?:" + b"|".join(_NAMING_KEYS) + rb")\1" + _COLON + rb"\1\Z", re.IGNORECASE)
 _NAMING_REACH = 64
+# What stands before the quote of a name: its key's colon, white space, also as an escape, and a backslash of the quote
+_ESCAPED_SPACE = frozenset(b"nrt")
+_BEFORE_NAME = frozenset(b": \t\n\r\f\v\\") | _ESCAPED_SPACE
+_BACKSLASH = ord("\\")
 _NAME_REST = re.compile(rb"[^\"\\\r\n]{0,64}+")
 _VALUE_KEYS = rb"(?:value|val|content|data|v)"
 
@@ -47,8 +51,9 @@ _LONGEST_END = max(map(len, LOGIN_ENDS))
 _LOGIN_REACH = 256
 _QUOTE_REACH = 64
 
-# Steps of such a member, and of the end of what may be a login
+# Steps of such a member, of a look for the key of a text, and of the end of what may be a login
 _STEPS = 12
+_LOOK_STEPS = 2
 _END_STEPS = 3
 # Bytes of a list of arguments that are read in the time of a step
 _LIST_BYTES_PER_STEP = 16
@@ -58,11 +63,17 @@ def named_value(
     text: bytes, start: int, end: int, rules: KeyRules, strings: JsonStrings, budget: StepBudget
 ) -> ByteRange | None:
     """Return the value beside a text around ``text[start:end]`` that is the name of a credential; None beside none."""
-    opening = text.rfind(b'"', max(0, start - NAME_REACH), start)
-    low = max(0, opening - _NAMING_REACH)
-    key_end = text.rfind(b'"', low, max(0, opening))
-    key_start = text.rfind(b'"', low, max(0, key_end)) + 1
     # Most words stand in sentences, or under other keys
+    opening = text.rfind(b'"', start - _NAME_REACH if start > _NAME_REACH else 0, start)
+    if opening < 2 or text[opening - 1] not in _BEFORE_NAME:
+        return None
+    if text[opening - 1] in _ESCAPED_SPACE and text[opening - 2] != _BACKSLASH:
+        return None
+    if not budget.take(_LOOK_STEPS):
+        return budget.rest(start, text)
+    low = max(0, opening - _NAMING_REACH)
+    key_end = text.rfind(b'"', low, opening)
+    key_start = text.rfind(b'"', low, max(0, key_end)) + 1
     if not key_start or text[key_start:key_end].rstrip(b"\\").lower() not in _NAMING_KEYS:
         return None
     closing = _NAME_REST.match(text, end)

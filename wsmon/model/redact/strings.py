@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 
 # JSON may follow the packet type, namespace and id of Engine.IO and Socket.IO
 _JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
-_STRING = re.compile(rb"\"(?:[^\"\\]++|\\.)*+\"?", re.DOTALL)
+# One round for each escape: an alternative of escapes and other characters takes two, and twice as long
+_CONTENT = rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
+_STRING = re.compile(rb"\"" + _CONTENT + rb"\"?", re.DOTALL)
 # Up to the first quote of a string that is not closed before the end
-_CLOSED = re.compile(rb"(?:[^\"]++|\"(?:[^\"\\]++|\\.)*+\")*+", re.DOTALL)
+_CLOSED = re.compile(rb"(?:[^\"]++|\"" + _CONTENT + rb"\")*+", re.DOTALL)
 
 
 class JsonStrings:
@@ -72,42 +73,45 @@ _ESCAPE = re.compile(rb"(\\(?<!\\\\)\\*+u[0-9a-fA-F]{4})")
 _ASCII_ESCAPE = re.compile(rb"(\\(?<!\\\\)\\*+u00[2-7][0-9a-fA-F])")
 # An escape within an escaped escape (\u005cu0074) is visible after the next pass; more levels do not occur
 _PASSES = 3
-# Longer ones have more backslashes than nesting gives them, and are not kept in the cache
+# So many escapes of the first pass cost as much as one of a later pass, with its offsets in two texts
+_AGAIN = 2
+# Longer ones have more backslashes than nesting gives them, and are not kept
 _CACHED_ESCAPE_BYTES = 22
+_MOST_CACHED = 4096
 _CODE_BYTES = len(b"u0074")
+# Pieces whose offsets are added up together
+_PIECES_TOGETHER = 256
 
 
 class UnescapedText:
     r"""A message without its ``\uXXXX`` escapes: ``original(i)`` is the offset in the message of ``text[i]``.
 
     ``"\u0074oken"`` is the key ``token``, and serialisers that avoid quotes nest JSON as ``{\u0022token\u0022: …}``:
-    keys are searched for in the unescaped text, masks are applied to the original. Past ``most`` escapes the rest stays
-    as it is, and ``unread_at`` is the offset in the message from which it does; ``is_ascii`` leaves out escapes of
-    other characters than those of ASCII.
+    keys are searched for in the unescaped text, masks are applied to the original. Past ``most`` escapes the text ends,
+    and ``unread_at`` is the offset in the message at which it does; ``is_ascii`` leaves out escapes of other characters
+    than those of ASCII.
     """
 
-    __slots__ = ("_maps", "_passes", "escapes", "text", "unread_at")
+    __slots__ = ("_passes", "escapes", "text", "unread_at")
 
     def __init__(self, message: bytes, most: int = 0, *, is_ascii: bool = False) -> None:
         self.text = message
         self.unread_at: int | None = None
-        # Escapes that were read
+        # Escapes that were read, those of later passes counted as more
         self.escapes = 0
-        # The pieces of each pass, before it and after it
-        self._passes: list[tuple[list[bytes], list[bytes]]] = []
-        # Where the pieces begin, made when the first offset is asked for
-        self._maps: list[tuple[list[int], list[int]]] = []
+        self._passes: list[_Pass] = []
         escape, mark = (_ASCII_ESCAPE, b"\\u00") if is_ascii else (_ESCAPE, b"\\u")
-        for _ in range(_PASSES):
+        for number in range(_PASSES):
             if mark not in self.text:
                 break
-            left = most - self.escapes
+            weight = _AGAIN if number else 1
+            left = (most - self.escapes) // weight
             if most and left <= 0:
                 # All passes together have the most
-                more = escape.search(self.text)
-                self.unread_at = self.original(more.start()) if more else None
+                if more := escape.search(self.text):
+                    self._end_at(more.start())
                 break
-            if not self._unescape(escape, left if most else 0) or self.unread_at is not None:
+            if not self._unescape(escape, left if most else 0, weight) or self.unread_at is not None:
                 break
 
     @property
@@ -117,30 +121,57 @@ class UnescapedText:
 
     def original(self, at: int) -> int:
         """Return the offset in the message of ``text[at]``."""
-        while len(self._maps) < len(self._passes):
-            before, after = self._passes[len(self._maps)]
-            self._maps.append(([0, *accumulate(map(len, after))], [0, *accumulate(map(len, before))]))
-        for starts, origins in reversed(self._maps):
-            piece = bisect_right(starts, at) - 1
-            is_escape = piece % 2
-            at = origins[piece] + (0 if is_escape else at - starts[piece])
+        for each in reversed(self._passes):
+            at = each.origin(at)
         return at
 
-    def _unescape(self, escape: re.Pattern[bytes], most: int) -> bool:
+    def _end_at(self, at: int) -> None:
+        self.unread_at = self.original(at)
+        self.text = self.text[:at]
+
+    def _unescape(self, escape: re.Pattern[bytes], most: int, weight: int) -> bool:
         """Run one pass; return whether the text changed. Pieces alternate: verbatim, escape, verbatim, …"""
         pieces = escape.split(self.text, maxsplit=most)
         escapes = pieces[1::2]
-        self.escapes += len(escapes)
+        self.escapes += len(escapes) * weight
         if most and len(escapes) == most and escape.search(pieces[-1]):
-            self.unread_at = self.original(len(self.text) - len(pieces[-1]))
-        plain = [_cached_plain(each) if len(each) <= _CACHED_ESCAPE_BYTES else _plain(each) for each in escapes]
+            self._end_at(len(self.text) - len(pieces[-1]))
+            pieces[-1] = b""
+        plain = list(map(_PLAIN.__getitem__, escapes))
         if plain == escapes:
             return False
-        before = pieces[:]
+        before, size = pieces[:], len(self.text)
         pieces[1::2] = plain
-        self._passes.append((before, pieces))
         self.text = b"".join(pieces)
+        self._passes.append(_Pass(before, pieces, size, len(self.text)))
         return True
+
+
+class _Pass:
+    """The offsets of one pass: its pieces alternate, verbatim, escape, verbatim, …
+
+    They are added up as far as they are asked for: a message over its budget has few that are.
+    """
+
+    __slots__ = ("_more_origins", "_more_starts", "_origins", "_size_after", "_size_before", "_starts")
+
+    def __init__(self, before: list[bytes], after: list[bytes], size_before: int, size_after: int) -> None:
+        self._size_before, self._size_after = size_before, size_after
+        self._starts, self._origins = [0], [0]
+        self._more_starts = accumulate(map(len, after))
+        self._more_origins = accumulate(map(len, before))
+
+    def origin(self, at: int) -> int:
+        """Return the offset before the pass of what is at this one after it."""
+        if at >= self._size_after:
+            return self._size_before
+        starts = self._starts
+        while starts[-1] <= at:
+            starts += islice(self._more_starts, _PIECES_TOGETHER)
+            self._origins += islice(self._more_origins, _PIECES_TOGETHER)
+        piece = bisect_right(starts, at) - 1
+        is_escape = piece % 2
+        return self._origins[piece] + (0 if is_escape else at - starts[piece])
 
 
 def _plain(escape: bytes) -> bytes:
@@ -161,4 +192,16 @@ def _plain(escape: bytes) -> bytes:
     return chr(code).encode()
 
 
-_cached_plain = lru_cache(maxsize=4096)(_plain)
+class _PlainTexts(dict[bytes, bytes]):
+    """The texts of escapes, each worked out once; a look into it is that of a dict."""
+
+    def __missing__(self, escape: bytes) -> bytes:
+        plain = _plain(escape)
+        if len(escape) <= _CACHED_ESCAPE_BYTES:
+            if len(self) >= _MOST_CACHED:
+                self.clear()
+            self[escape] = plain
+        return plain
+
+
+_PLAIN = _PlainTexts()

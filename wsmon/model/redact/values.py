@@ -12,6 +12,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from wsmon.model.redact.masking import MASK, MASK_BYTES, NAME_STEPS, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import KeyRules, is_credential_query
+from wsmon.model.redact.searches import found_in_pieces
 from wsmon.model.redact.strings import JsonStrings
 
 # Shorter values occur by chance; they are masked in configuration and headers only
@@ -49,9 +50,10 @@ class SecretValues:
         self._cuts = dict(enumerate(base64.values(), start=len(self._plain)))
         self._has_numbers = any(_NUMBER.fullmatch(form) for form in self._plain)
         self._forms = (*self._plain, *base64)
-        self._search = BytesAhoCorasick(
+        self._find = BytesAhoCorasick(
             self._forms, matchkind=MatchKind.LeftmostLongest, implementation=Implementation.ContiguousNFA
-        )
+        ).find_matches_as_indexes
+        self._longest = max(map(len, self._forms), default=0)
 
     @property
     def needles(self) -> tuple[bytes, ...]:
@@ -63,7 +65,7 @@ class SecretValues:
         if not self._forms:
             return
         strings = JsonStrings() if self._has_numbers and text.lstrip()[:1] in (b"{", b"[") else None
-        for form, start, end in self._search.find_matches_as_indexes(text):
+        for form, start, end in found_in_pieces(self._find, text, self._longest):
             if not budget.take(_SECRET_STEPS):
                 yield budget.rest(start, text)
                 return
@@ -121,7 +123,7 @@ def _base64_of(raw: bytes) -> Iterator[tuple[bytes, int]]:
 _URL_BEGIN = rb":(?:\\*/){2}(?=[^\s\"'<>\\])"
 # URLs that may have userinfo, and those that may have userinfo or parameters
 _URL_WITH_USER, _URL = (
-    re.compile(_URL_BEGIN + rb"((?:[^\s\"'<>\\" + signs + rb"]|\\++/)*+[" + signs + rb"](?:[^\s\"'<>\\]|\\++/)*+)")
+    re.compile(_URL_BEGIN + rb"((?:[^\s\"'<>\\" + signs + rb"]++|\\++/)*+[" + signs + rb"](?:[^\s\"'<>\\]++|\\++/)*+)")
     for signs in (b"@", b"@?&#;%")
 )
 # A sign of a parameter, also percent-encoded, its name, and "="

@@ -28,10 +28,11 @@ def test_offsets_in_the_text_lead_back_to_the_message() -> None:
     assert (unescaped.is_original, UnescapedText(b"plain").is_original) == (False, True)
 
 
-def test_escapes_past_the_most_stay_and_the_first_of_them_is_named() -> None:
+def test_the_text_ends_past_the_most_escapes_and_says_where_that_is_in_the_message() -> None:
     message = rb'{"\u0061":"\u0062\u0063\u0064"}'
     unescaped = UnescapedText(message, 2)
-    assert (unescaped.text, unescaped.unread_at) == (rb'{"a":"b\u0063\u0064"}', message.index(rb"\u0063"))
+    assert (unescaped.text, unescaped.unread_at) == (rb'{"a":"b', message.index(rb"\u0063"))
+    assert unescaped.original(len(unescaped.text)) == unescaped.unread_at
     assert (UnescapedText(message, 4).unread_at, UnescapedText(message).unread_at) == (None, None)
 
 
