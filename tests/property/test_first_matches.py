@@ -21,7 +21,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.query.ast import Query
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.query.predicate import matches
-from wsmon.store import first_matches, message_batches
+from wsmon.store import event_batches, first_matches
 from wsmon.store.reader import Reader
 
 STORES = 12
@@ -108,8 +108,8 @@ def expected(events: tuple[Event, ...], query: Query) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("seed", range(STORES))
 def test_many_queries_find_what_each_finds_alone(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_batches, "BATCH_EVENTS", 15)
-    monkeypatch.setattr(message_batches, "FETCHED_AT_ONCE", 5)
+    monkeypatch.setattr(event_batches, "BATCH_EVENTS", 15)
+    monkeypatch.setattr(event_batches, "FETCHED_AT_ONCE", 5)
     monkeypatch.setattr(first_matches, "MOST_NAMED", 4)
     rolls = random.Random(seed)
     recording = Recording(tmp_path / "store.db", *CONNECTIONS)

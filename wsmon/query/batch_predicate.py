@@ -50,7 +50,7 @@ from wsmon.query.predicate import (
 )
 from wsmon.query.regex_literals import required_texts
 
-# Fields that differ from message to message; a message's other fields, but for the payload, are those of its kind
+# Fields that differ from event to event; an event's other fields, but for the payload, are those of its kind
 ColumnField = Literal["id", "ts", "topic", "ref", "size", "wire", "duration", "latency", "seq", "gap", "meta", "url"]
 COLUMN_FIELDS: frozenset[FieldName] = frozenset(get_args(ColumnField))
 
@@ -69,7 +69,7 @@ _MOST_TRANSLATED = 256
 
 @dataclass(frozen=True, slots=True)
 class MessageColumns:
-    """Messages as columns of equal length; they have no status, close, reason, error, span or verdict."""
+    """Events as columns of equal length; they have no status, transition, close, reason, error, span or verdict."""
 
     kinds: Sequence[Event]
     """Every combination of connection, name, direction, opcode, flags and type met so far; later batches add to it."""

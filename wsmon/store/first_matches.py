@@ -1,6 +1,6 @@
 """First matches of many queries: one pass over a range of events for all of them, as alert rules need it.
 
-Messages are decided as columns by ``query/batch_predicate.py``; other events, which are few, by the predicate.
+Most events are decided as columns by ``query/batch_predicate.py``; others, which are few, by the predicate.
 What neither decides, as regular expressions, is left to the SQL search of that query, for the events that may match.
 """
 
@@ -19,7 +19,7 @@ from wsmon.query.batch_predicate import BatchPredicate, Decision, MessageColumns
 from wsmon.query.fields import Value
 from wsmon.query.notes import asks_notes
 from wsmon.query.predicate import matches
-from wsmon.store.message_batches import CommittedBatches, KindKey, MessageBatch, StoredBatches
+from wsmon.store.event_batches import CommittedBatches, EventBatch, KindKey, StoredBatches
 from wsmon.store.pages import Pages
 
 # Kinds of messages in memory, about a kilobyte each
@@ -71,7 +71,7 @@ class FirstMatches:
                     self._decide_single(event, found)
         return found
 
-    def _decide(self, batch: MessageBatch, found: Mapping[str, PartialMatches]) -> None:
+    def _decide(self, batch: EventBatch, found: Mapping[str, PartialMatches]) -> None:
         fields: dict[FieldName, Sequence[Value]] = {"id": batch.ids, **batch.fields}
         kind_of = self._kinds_of(batch.ids, batch.kinds)
         columns = MessageColumns(self._kinds, kind_of, batch.payloads, fields)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders import loss, message
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
-from wsmon.store import first_matches, message_batches
+from wsmon.store import event_batches, first_matches
 from wsmon.store.reader import Reader
 
 EVENTS = [
@@ -57,8 +57,8 @@ def test_batches_of_any_size_find_the_same(reader: Reader, monkeypatch: pytest.M
     monkeypatch.setattr(first_matches, "MOST_NAMED", named)
     texts = {"all": "kind:message", "pattern": "/!/ -conn:a"}
     for size in (1, 2, 3, 100):
-        monkeypatch.setattr(message_batches, "BATCH_EVENTS", size)
-        monkeypatch.setattr(message_batches, "FETCHED_AT_ONCE", 1)
+        monkeypatch.setattr(event_batches, "BATCH_EVENTS", size)
+        monkeypatch.setattr(event_batches, "FETCHED_AT_ONCE", 1)
         monkeypatch.setattr(first_matches, "HELD_KINDS", size - 1)
         assert found(reader, 1, 7, **texts) == {"all": [("a", 1), ("b", 2)], "pattern": [("b", 6)]}
 

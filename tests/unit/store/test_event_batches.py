@@ -1,4 +1,4 @@
-"""Message batches: what is made of committed events in memory is what is read of their rows."""
+"""Event batches: what is made of committed events in memory is what is read of their rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.recordings import Recording
 from wsmon.model.block import Block, PlainColumns
 from wsmon.query.ast import FieldName
 from wsmon.query.batch_predicate import ColumnField
-from wsmon.store import message_batches
-from wsmon.store.message_batches import CommittedBatches, MessageBatch, StoredBatches
+from wsmon.store import event_batches
+from wsmon.store.event_batches import CommittedBatches, EventBatch, StoredBatches
 
 FIELDS: tuple[FieldName, ...] = tuple(sorted(set(get_args(ColumnField)) - {"id"}))
 TEXTS = ('{"a":1}', "é\0", "")
@@ -38,8 +38,8 @@ MADE = (
 def test_columns_of_what_was_committed_are_those_of_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(message_batches, "BATCH_EVENTS", size)
-    monkeypatch.setattr(message_batches, "FETCHED_AT_ONCE", 1)
+    monkeypatch.setattr(event_batches, "BATCH_EVENTS", size)
+    monkeypatch.setattr(event_batches, "FETCHED_AT_ONCE", 1)
     with Recording(tmp_path / "store.db", "a", "b") as recording:
         for each in MADE:
             recording.write([each])
@@ -57,7 +57,7 @@ def test_columns_of_what_was_committed_are_those_of_its_rows(
         reader.close()
 
 
-def rows(batch: MessageBatch) -> list[object]:
+def rows(batch: EventBatch) -> list[object]:
     """What a batch has of each event; empty texts are not told from none, which no query does."""
     found: list[object] = list(batch.others)
     for place, (event_id, payload, kind) in enumerate(zip(batch.ids, batch.payloads, batch.kinds, strict=True)):

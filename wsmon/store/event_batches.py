@@ -1,7 +1,7 @@
-"""Message batches: adjacent messages as columns, made of what was just committed, or read from the event table.
+"""Event batches: adjacent events as columns, made of what was just committed, or read from the event table.
 
 Both ways give the same batches, as ``store/first_matches.py`` needs them. Reading costs SQLite and the interpreter lock
-several microseconds a message; the recorder, which has just written them, hands them over instead.
+several microseconds an event; the recorder, which has just written them, hands them over instead.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ BATCH_EVENTS = 2_000
 BATCH_BYTES = 4 * 1024 * 1024
 FETCHED_AT_ONCE = 100
 
-_MESSAGES = ", ".join(str(NAME_CODES[name]) for name in ("message.received", "message.sent"))
 # Keys of the JSON in the column meta, which the recorder writes without escapes
 META_KEYS: Mapping[FieldName, str] = {"latency": "latency_ms", "seq": "seq", "gap": "missing", "url": "url"}
 
-# A message in which one of these has a value is not read as columns
+# An event in which one of these has a value is not among the columns; no sound message or heartbeat has one
 _RARE = (
     "status",
     "from_status",
@@ -46,7 +45,7 @@ _RARE = (
     "verdict",
 )
 _COLUMNS = f"""
-id, CAST(payload AS BLOB), name IN ({_MESSAGES}) AND coalesce({", ".join(_RARE)}) IS NULL,
+id, CAST(payload AS BLOB), coalesce({", ".join(_RARE)}) IS NULL,
 source, name, flags, opcode, type
 """.strip()
 _Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -56,13 +55,13 @@ _KIND = slice(3, len(_COLUMN_TYPES))
 _RECEIVED = NAME_CODES["message.received"]
 _TEXT = OPCODE_CODES["text"]
 
-# Source, name, flags, opcode and type of a message, as its row has them
+# Source, name, flags, opcode and type of an event, as its row has them
 KindKey: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class MessageBatch:
-    """Adjacent events: messages as columns of equal length, and the ids of the others."""
+class EventBatch:
+    """Adjacent events: plain ones as columns of equal length, and the ids of the others."""
 
     fields: dict[FieldName, list[Value]]
     """Those that were asked for."""
@@ -70,7 +69,7 @@ class MessageBatch:
     payloads: list[bytes | None] = field(default_factory=list)
     kinds: list[KindKey] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
-    """Events that are no messages, and messages with a status, close, reason, error, span or verdict."""
+    """Events with a status, transition, close, reason, error, span or verdict."""
 
 
 class StoredBatches:
@@ -83,16 +82,16 @@ class StoredBatches:
         self._select = f"SELECT {_COLUMNS}{''.join(asked)} FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
         self._types: tuple[Any, ...] = (*_COLUMN_TYPES, *[int | float | str | None] * len(fields))
 
-    def read(self, first_id: int, last_id: int) -> Iterator[MessageBatch]:
+    def read(self, first_id: int, last_id: int) -> Iterator[EventBatch]:
         """Read a closed range of ids."""
         while first_id <= last_id:
             rows, first_id = self._rows(first_id, last_id)
-            messages = [row for row in rows if row[2]]
-            batch = MessageBatch({})
-            if len(messages) < len(rows):
+            plain = [row for row in rows if row[2]]
+            batch = EventBatch({})
+            if len(plain) < len(rows):
                 batch.others = [row[0] for row in rows if not row[2]]
-            if messages:
-                found = zip(*messages, strict=True)
+            if plain:
+                found = zip(*plain, strict=True)
                 columns = [checked(column, kind) for column, kind in zip(found, self._types, strict=True)]
                 batch.ids, batch.payloads = columns[:2]
                 batch.kinds = list(zip(*columns[_KIND], strict=True))
@@ -128,14 +127,14 @@ class CommittedBatches:
     def __init__(self, fields: Sequence[FieldName]) -> None:
         self._fields = fields
 
-    def make(self, committed: Sequence[Committed]) -> Iterator[MessageBatch]:
+    def make(self, committed: Sequence[Committed]) -> Iterator[EventBatch]:
         """Make batches of events in the order of their ids."""
         batch, size_bytes = self._begin(), 0
         for first_id, event, source in committed:
             if isinstance(event, Block):
                 self._add_block(batch, first_id, event, source)
             elif _is_plain(event):
-                self._add_message(batch, first_id, event, source)
+                self._add_event(batch, first_id, event, source)
             else:
                 batch.others.append(first_id)
             size_bytes += event.size or 0
@@ -144,10 +143,10 @@ class CommittedBatches:
                 batch, size_bytes = self._begin(), 0
         yield batch
 
-    def _begin(self) -> MessageBatch:
-        return MessageBatch({name: [] for name in self._fields})
+    def _begin(self) -> EventBatch:
+        return EventBatch({name: [] for name in self._fields})
 
-    def _add_block(self, batch: MessageBatch, first_id: int, block: Block, source: int) -> None:
+    def _add_block(self, batch: EventBatch, first_id: int, block: Block, source: int) -> None:
         count = block.count
         batch.ids += range(first_id, first_id + count)
         batch.payloads += map(str.encode, block.texts) if block.texts else repeat(None, count)
@@ -173,7 +172,7 @@ class CommittedBatches:
                 case _:
                     values += repeat(None, count)
 
-    def _add_message(self, batch: MessageBatch, event_id: int, event: Event, source: int) -> None:
+    def _add_event(self, batch: EventBatch, event_id: int, event: Event, source: int) -> None:
         batch.ids.append(event_id)
         batch.payloads.append(event.payload)
         name, opcode = NAME_CODES[event.name], OPCODE_CODES[event.opcode]
@@ -184,7 +183,7 @@ class CommittedBatches:
 
 def _is_plain(event: Event) -> bool:
     """Whether a committed event is decided as columns."""
-    return event.name in ("message.received", "message.sent") and not (
+    return not (
         event.status is not None
         or event.from_status
         or event.to_status
