@@ -122,7 +122,8 @@ def _add_messages(traffic: Traffic, each: MessageTraffic) -> None:
     traffic.messages += len(each.received) + len(each.sent)
     for kinds in (each.types_in, each.types_out):
         if kinds:
-            traffic.types = _sum(traffic.types, tallied([kind[:KEY_CHARS] for kind in kinds]))
+            counts = tallied([kind[:KEY_CHARS] for kind in kinds])
+            traffic.types = _sum(traffic.types, counts) if traffic.types else counts
 
 
 def _add_counts(traffic: Traffic, delta: Bucket) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -58,24 +58,23 @@ def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
     """Count messages, all of one connection and one second."""
     bucket = Bucket()
     counters = bucket.counters
-    counters[EVENTS] = sum(part.rows for part in parts)
-    counters[WIRE_IN] = sum(part.received_wire for part in parts)
-    counters[WIRE_OUT] = sum(part.sent_wire for part in parts)
-    received, sent = _joined(part.received for part in parts), _joined(part.sent for part in parts)
+    # Field by field: every connection of many has a handful of parts a second
+    columns: tuple[tuple[Any, ...], ...] = tuple(zip(*map(msgspec.structs.astuple, parts), strict=True))
+    rows, all_received, all_sent, received_wire, sent_wire = columns[2:7]
+    types_in, types_out, decoded, encoded, latencies = columns[7:]
+    counters[EVENTS], counters[WIRE_IN], counters[WIRE_OUT] = sum(rows), sum(received_wire), sum(sent_wire)
+    received, sent = _joined(all_received), _joined(all_sent)
     counters[MESSAGES_IN], counters[MESSAGES_OUT] = len(received), len(sent)
     counters[BYTES_IN], counters[BYTES_OUT] = sum(received), sum(sent)
     for metric, values in (
         (_SIZE, received + sent),
-        (_DECODE, _joined(part.decoded for part in parts)),
-        (_ENCODE, _joined(part.encoded for part in parts)),
-        (_LATENCY, _joined(part.latencies for part in parts)),
+        (_DECODE, _joined(decoded)),
+        (_ENCODE, _joined(encoded)),
+        (_LATENCY, _joined(latencies)),
     ):
         if values:
             _measure(bucket, metric, values)
-    for way, kinds in (
-        ("received_type", _joined(part.types_in for part in parts)),
-        ("sent_type", _joined(part.types_out for part in parts)),
-    ):
+    for way, kinds in (("received_type", _joined(types_in)), ("sent_type", _joined(types_out))):
         if kinds:
             bucket.count_types(tallied(kinds), way)
     return bucket

@@ -301,7 +301,15 @@ class Rollups:
     def _add_up(self) -> None:
         """Add what was collected to the buckets of its seconds."""
         for (second, connection_id), parts in self._journal.take().items():
-            self._add_to_second(second, connection_id, bucket_of(parts))
+            key: _Key = (1, second, connection_id)
+            counted = bucket_of(parts)
+            if second >= self._over_s and second >= self._held_from[1] and key not in self._held:
+                # Nothing to add it to, as for most seconds of many connections
+                self._held[key] = counted
+                self._changed.add(key)
+                self._open_s.add(second)
+            else:
+                self._add_to_second(second, connection_id, counted)
 
     def _add_to_second(self, second: int, connection_id: int, delta: Bucket) -> None:
         self._add(1, second, connection_id, delta)
