@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
 from websockets.frames import Frame, Opcode
+from websockets.typing import ExtensionParameter
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, PING, PONG, TEXT, accepting, close_frame, frame
@@ -61,10 +63,36 @@ class Compressor:
 
 
 class LibraryOffer(ClientPerMessageDeflateFactory):
-    """The library's own extension, which the tap leaves everything to."""
+    """The library's own extension, which the tap leaves everything to; it also reads on behind a final block."""
 
     def __init__(self) -> None:
         super().__init__(compress_settings={"memLevel": 5})
+
+    def process_response_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> PerMessageDeflate:
+        agreed = super().process_response_params(params, accepted_extensions)
+        return ReadingOn(
+            agreed.remote_no_context_takeover,
+            agreed.local_no_context_takeover,
+            agreed.remote_max_window_bits,
+            agreed.local_max_window_bits,
+            agreed.compress_settings,
+        )
+
+
+class ReadingOn(PerMessageDeflate):
+    """The library's extension, with a new decoder behind a message that ended the stream of the last one."""
+
+    before = b""
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        inflated = super().decode(frame, max_size=max_size)
+        if inflated is not frame and not self.remote_no_context_takeover:
+            self.before += bytes(inflated.data)
+            if frame.fin and self.decoder.eof:
+                self.decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits, zdict=self.before)
+        return inflated
 
 
 @dataclass(frozen=True, slots=True)

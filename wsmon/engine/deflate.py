@@ -17,6 +17,9 @@ from websockets.frames import Frame
 _TAIL = b"\x00\x00\xff\xff"
 # As the library: a longer message is not copied to put the tail behind it
 _TAIL_BELOW_BYTES = 2044
+# How far back a message may refer (RFC 1951, section 2), and bytes of messages past which all but that is dropped
+_WINDOW_BYTES = 32 * 1024
+_KEPT_BYTES = 4 * _WINDOW_BYTES
 
 
 class DeflateOffer(ClientPerMessageDeflateFactory):
@@ -45,6 +48,10 @@ class TapDeflate(PerMessageDeflate):
     """permessage-deflate whose messages are inflated by the tap where they are whole, and else by the library.
 
     Both use one decoder, so that either goes on where the other stopped.
+
+    A server may end a message with a final block (RFC 7692, section 7.2.3.4), with which the stream of a zlib decoder
+    is over: of what follows it returns nothing, and says nothing either. It is then replaced by a new one, which knows
+    what came before.
     """
 
     def __init__(self, agreed: PerMessageDeflate, *, compresses: bool = True) -> None:
@@ -59,6 +66,9 @@ class TapDeflate(PerMessageDeflate):
         self._compresses = compresses
         # Why a message could not be inflated; the library is given that message, and fails the connection for it
         self._fault: ProtocolError | PayloadTooBig | None = None
+        # The newest messages, or parts of them, and their bytes; at least what the next one may refer to
+        self._recent: list[bytes] = []
+        self._recent_bytes = 0
 
     def inflate(self, payload: bytes, limit_bytes: int) -> bytes | None:
         """Return a whole message, as ``decode`` does; None where ``decode`` must be called, which refuses it."""
@@ -79,17 +89,34 @@ class TapDeflate(PerMessageDeflate):
             self._fault = ProtocolError("decompression failed")
             self._fault.__cause__ = error
             return None
-        if is_whole:
-            return message
-        self._fault = PayloadTooBig(None, limit_bytes)
-        return None
+        if not is_whole:
+            self._fault = PayloadTooBig(None, limit_bytes)
+            return None
+        if not self.remote_no_context_takeover:
+            self._remember(message, is_end=True)
+        return message
 
     def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
         """Return the frame inflated; raises ``ProtocolError`` or ``PayloadTooBig``."""
         # The decoder has taken the message, and would not say the same of it again
         if self._fault is not None:
             raise self._fault
-        return super().decode(frame, max_size=max_size)
+        inflated = super().decode(frame, max_size=max_size)
+        if inflated is not frame and not self.remote_no_context_takeover:
+            self._remember(bytes(inflated.data), is_end=frame.fin)
+        return inflated
+
+    def _remember(self, inflated: bytes, *, is_end: bool) -> None:
+        """Keep what the next message may refer to; at the end of one with a final block, begin a new decoder."""
+        recent = self._recent
+        recent.append(inflated)
+        self._recent_bytes += len(inflated)
+        if self._recent_bytes > _KEPT_BYTES:
+            recent[:] = [b"".join(recent)[-_WINDOW_BYTES:]]
+            self._recent_bytes = len(recent[0])
+        if is_end and self.decoder.eof:
+            before = b"".join(recent)[-_WINDOW_BYTES:]
+            self.decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits, zdict=before)
 
     def encode(self, frame: Frame) -> Frame:
         """Return the frame compressed, or as it is where we send nothing compressed."""

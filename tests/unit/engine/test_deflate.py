@@ -90,3 +90,39 @@ def test_after_a_message_that_could_not_be_inflated_none_is() -> None:
     deflate = agreed()
     assert deflate.inflate(HELLO, 4) is None
     assert deflate.inflate(HELLO, 100) is None
+
+
+def final(payload: bytes, before: bytes = b"") -> bytes:
+    """A message in a final block (RFC 7692, section 7.2.3.4), which may refer to what came before."""
+    deflate = zlib.compressobj(wbits=-15, zdict=before)
+    return deflate.compress(payload) + deflate.flush(zlib.Z_FINISH) + b"\x00"
+
+
+@pytest.mark.parametrize("is_first_from_library", [False, True])
+@pytest.mark.parametrize("is_second_from_library", [False, True])
+def test_what_follows_a_final_block_is_read_with_what_came_before_it(
+    is_first_from_library: bool, is_second_from_library: bool
+) -> None:
+    deflate = agreed()
+
+    def read(payload: bytes, *, by_library: bool) -> bytes | None:
+        return bytes(deflate.decode(whole(payload)).data) if by_library else deflate.inflate(payload, 100_000)
+
+    long = bytes(range(256)) * 150
+    assert read(final(long), by_library=is_first_from_library) == long
+    assert read(final(b"Hello, " + long[-40:], long), by_library=is_second_from_library) == b"Hello, " + long[-40:]
+    again = zlib.compressobj(wbits=-15, zdict=long[-500:] + b"Hello, " + long[-40:])
+    third = again.compress(b"Hello, " + long[-400:]) + again.flush(zlib.Z_SYNC_FLUSH)
+    assert read(third[:-4], by_library=False) == b"Hello, " + long[-400:]
+    assert deflate.inflate(final(b"the last"), 100_000) == b"the last"
+
+
+def test_what_messages_may_refer_to_is_kept_within_bounds() -> None:
+    deflate, sent = agreed(), zlib.compressobj(wbits=-15)
+    messages = [bytes([number]) * 20_000 + b"end" for number in range(20)]
+    for each in messages:
+        compressed = (sent.compress(each) + sent.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        assert deflate.inflate(compressed, 100_000) == each
+    assert len(b"".join(deflate._recent)) < 200_000
+    assert deflate.inflate(final(messages[-1]), 100_000) == messages[-1]
+    assert deflate.inflate(final(messages[-1][-9:], messages[-1]), 100_000) == messages[-1][-9:]
