@@ -85,8 +85,10 @@ class StallDetector(IncidentDetector):
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, session in self._sessions.items():
             every_s = self._expectation(connection).every_s
+            if not every_s or session.paused_ns is not None:
+                continue
             silent_ns = mono_ns - session.heard_ns
-            if every_s and session.paused_ns is None and silent_ns > every_s * SECOND_NS:
+            if silent_ns > every_s * SECOND_NS:
                 reason = f"no data for {seconds(silent_ns)}; expected every {seconds(every_s * SECOND_NS)}"
                 if session.is_unused:
                     reason += f"; {_UNUSED}"

@@ -6,6 +6,7 @@ observation is shown beside that.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -104,13 +105,17 @@ def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | N
     """
     source, host, this = event.source, history.host, host_loss(event, now)
     losses = [loss for loss in host.losses if loss.run == source.run]
-    if _flaps(source.connection, event.mono_ns, losses):
+    # A thousand connections may be lost at once, each with as many losses of others to look at as are kept
+    lost_ns: defaultdict[str, list[int]] = defaultdict(list)
+    for loss in losses:
+        lost_ns[loss.connection].append(loss.mono_ns)
+    if _flaps(lost_ns[source.connection], event.mono_ns):
         return None
     newest = {loss.connection: loss for loss in losses if loss.connection != source.connection}
     recent = [loss for loss in newest.values() if 0 <= event.mono_ns - loss.mono_ns <= TOGETHER_NS]
     if stood_still := [loss for loss in recent if loss.is_after_standstill]:
         return _after_standstill(stood_still)
-    alike = [loss for loss in recent if loss.is_like(this) and not _flaps(loss.connection, loss.mono_ns, losses)]
+    alike = [loss for loss in recent if loss.is_like(this) and not _flaps(lost_ns[loss.connection], loss.mono_ns)]
     is_whole_host = len(alike) == len(recent) and not host.open - {source.connection}
     if not alike or not (len(alike) + 1 >= MIN_ENDS or is_whole_host):
         return None
@@ -166,9 +171,9 @@ def _others(losses: Sequence[HostLoss]) -> str:
     return "another connection" if len(losses) == 1 else f"{len(losses)} other connections"
 
 
-def _flaps(connection: str, mono_ns: int, losses: Iterable[HostLoss]) -> bool:
-    """Return whether a connection was lost already in the minute before a loss."""
-    return any(loss.connection == connection and 0 < mono_ns - loss.mono_ns <= FLAPPING_NS for loss in losses)
+def _flaps(lost_ns: Iterable[int], mono_ns: int) -> bool:
+    """Return whether a connection that was lost at these times was lost already in the minute before a loss."""
+    return any(0 < mono_ns - each <= FLAPPING_NS for each in lost_ns)
 
 
 def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
