@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, compress, repeat
 from operator import attrgetter
+from types import NoneType
 from typing import Literal, TypeAlias, assert_never, cast, get_args
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
@@ -342,7 +343,10 @@ class _Batch:
     @cached_property
     def _escaped(self) -> Mask:
         """The rows whose JSON has an escape: any text may be written with it."""
-        return self._mask(payload is not None and b"\\" in payload for payload in self._columns.payloads)
+        payloads = self._columns.payloads
+        if b"\\" not in b"".join(filter(None, payloads)):
+            return 0
+        return self._mask(payload is not None and b"\\" in payload for payload in payloads)
 
     def _mask(self, flags: Iterable[bool]) -> Mask:
         return int.from_bytes(bytes(flags), "little")
@@ -358,9 +362,10 @@ class _Batch:
 def _numbers(values: Sequence[Value]) -> Sequence[int | float]:
     """The numbers of a column."""
     types = set(map(type, values))
-    if types <= {int, float}:
-        return cast("Sequence[int | float]", values)
-    return [value for value in values if isinstance(value, int | float)] if types & {int, float} else ()
+    if str in types:
+        return [value for value in values if isinstance(value, int | float)]
+    numbers = cast("Sequence[int | float | None]", values)
+    return [value for value in numbers if value is not None] if types != {NoneType} else ()
 
 
 class _Members:
@@ -372,11 +377,16 @@ class _Members:
         # None where it is not decoded yet, or cannot be
         self._decoded: list[object] = [None] * len(payloads)
         self._is_read: Mask = 0
+        # Rows with a payload
+        self.present = int.from_bytes(bytes([payload is not None for payload in payloads]), "little")
         # Every payload that was read is an object
         self.are_objects = decode is not None
 
     def decoded(self, within: Mask) -> Sequence[object]:
-        """Return what has the members of each message as attributes; ``None`` where a payload is no JSON object."""
+        """Return what has the members of each message as attributes; ``None`` where a payload is no JSON object.
+
+        All of the rows have a payload.
+        """
         decode = self._decode
         if decode is not None and (missing := within & ~self._is_read):
             self._is_read |= missing
@@ -410,7 +420,7 @@ class _PathValues:
 
     def read(self, within: Mask) -> None:
         """Read the values of some rows, if not done yet."""
-        missing = within & ~self._is_read
+        missing = within & self._members.present & ~self._is_read
         if not missing:
             return
         self._is_read |= missing
@@ -440,8 +450,7 @@ class _PathValues:
         return values if rest is None else [_below(rest, value) for value in values]
 
     def _read_singly(self, row: int) -> object:
-        payload = self._members.payloads[row]
-        return MISSING if payload is None else self._reader.read(payload)
+        return self._reader.read(self._members.payloads[row] or b"")
 
     def rows(self, item: Item) -> Iterable[int]:
         """The rows, of those read, with a value that fits an item."""
