@@ -1,6 +1,7 @@
 """Run benchmarks, print the table, write JSON.
 
-    python -m tests.benchmarks [BENCHMARK]... [--only TEXT]... [--rounds N] [--quick] [--json FILE] [--peers PYTHON]
+    python -m tests.benchmarks [BENCHMARK]... [--only TEXT]... [--rounds N] [--quick | --full] [--json FILE]
+        [--peers PYTHON] [--folder FOLDER]
 
 All benchmarks take hours; each can be run by its name.
 """
@@ -38,16 +39,18 @@ def main() -> None:
     parser.add_argument("benchmark", nargs="*", help=f"all where none is named: {', '.join(known)}")
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="rows with this in their name")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument(
+    amounts = parser.add_mutually_exclusive_group()
+    amounts.add_argument(
         "--quick", action="store_true", help="small amounts: see that it works; the figures mean nothing"
     )
+    amounts.add_argument("--full", action="store_true", help="the largest amounts: ten million events, exports checked")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--peers", type=Path, default=PEERS, metavar="PYTHON", help="of the group 'bench'")
     parser.add_argument("--folder", type=Path, help="where stores are written")
     asked = parser.parse_args()
     if unknown := set(asked.benchmark) - set(known):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options = Options(asked.rounds, asked.quick, tuple(asked.only), asked.peers, asked.folder)
+    options = Options(asked.rounds, asked.quick, asked.full, tuple(asked.only), asked.peers, asked.folder)
     began, machine = datetime.now(UTC), environment()
     print_heading()
     found: list[Row] = []

@@ -1,32 +1,27 @@
-"""What connections cost the recorder: the same traffic over 1 to 1,000 of them, 1,000 idle ones, and a stop of them.
+"""What connections cost the recorder: the same traffic over many of them beside one, and a stop of them.
 
-    python tests/benchmarks/connections.py [--counts 1,10,100,1000] [--rate N] [--seconds N] [--trees DIR,DIR]
-
-One process serves all connections; the recorder is the command as users run it. Prints CPU of the recorder per message,
-its CPU while 1,000 connections are idle, and for each stop how long it took and whether every message that was sent is
-stored or was shed. ``--trees`` measures the working trees in turn, run by run, so that a change and its base share
-what else the machine does.
+One process serves all connections; the recorder is the command as users run it, and is stopped while messages go on:
+every message that was sent must be stored or counted as shed.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import random
 import signal
 import sqlite3
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.load import cpu_s, resident_mib
+from tests.benchmarks.cpu import cpu_s
+from tests.benchmarks.table import Options, Row
 from tests.support.engines import CLOSE, TEXT, accept, close_frame, frame, read_frame
 
 OPEN_WITHIN_S = 120.0
@@ -36,6 +31,9 @@ WARM_UP_S = 2.0
 # Between two rounds of the server: what is due is sent
 ROUND_S = 0.005
 PAYLOADS = 512
+ROUNDS = 3
+GOAL, GOAL_STOP_S = 1.5, 2.0
+PEER = "1 connection"
 
 
 def payloads() -> list[bytes]:
@@ -117,10 +115,7 @@ class Cost:
     """Of one recorder."""
 
     us_a_message: float
-    cpu_percent: float
-    mib: float
     stop_s: float
-    stop_cpu_s: float
     sent: int
     kept: int
     """Stored, or counted as shed."""
@@ -135,7 +130,7 @@ def kept(store: Path) -> int:
     return int(stored) + sum(int(json.loads(meta)["events"]) for (meta,) in shed)
 
 
-async def measure(tree: Path, connections: int, rate: int, seconds: float, folder: Path) -> Cost:
+async def measure(connections: int, rate: int, seconds: float, folder: Path) -> Cost:
     """Record that many connections with so many messages a second in all, and stop while they go on."""
     config, store = folder / "wsmon.toml", folder / "recording" / "store.db"
     server = Server()
@@ -143,65 +138,49 @@ async def measure(tree: Path, connections: int, rate: int, seconds: float, folde
         config.write_text("".join(f'[[connection]]\nname = "c{n}"\nurl = "{server.url}"\n' for n in range(connections)))
         recorder = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(store), "--quiet"),
-            env={**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": str(tree)},
-            cwd=tree,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
         )
         await server.opened(connections)
         await asyncio.sleep(SETTLE_S)
         sending = group.create_task(server.send(rate))
         await asyncio.sleep(WARM_UP_S)
-        began_s, began, began_at = cpu_s(recorder.pid), server.sent, time.monotonic()
+        began_s, began = cpu_s([recorder.pid]), server.sent
         await asyncio.sleep(seconds)
-        used_s, sent, took_s = cpu_s(recorder.pid) - began_s, server.sent - began, time.monotonic() - began_at
-        mib, before_s, stopping_s = resident_mib(recorder.pid), sum(os.times()[2:4]), time.monotonic()
-        running_s = cpu_s(recorder.pid)
+        used_s, sent = cpu_s([recorder.pid]) - began_s, server.sent - began
+        stopping_s = time.monotonic()
         recorder.send_signal(signal.SIGTERM)
         code = await recorder.wait()
         stop_s = time.monotonic() - stopping_s
-        stop_cpu_s = sum(os.times()[2:4]) - before_s - running_s
         sending.cancel()
-    return Cost(
-        used_s / max(1, sent) * 1e6, used_s / took_s * 100, mib, stop_s, stop_cpu_s, server.sent, kept(store), code
-    )
+    return Cost(used_s / max(1, sent) * 1e6, stop_s, server.sent, kept(store), code)
 
 
-def run(tree: Path, connections: int, rate: int, seconds: float) -> Cost:
-    """Measure in a folder of its own, and print it."""
-    with tempfile.TemporaryDirectory() as folder:
+def run(connections: int, rate: int, seconds: float, where: Path | None) -> Cost:
+    """Measure in a folder of its own."""
+    with tempfile.TemporaryDirectory(dir=where) as folder:
         Path(folder, "wsmon").mkdir(mode=0o700)
-        cost = asyncio.run(measure(tree, connections, rate, seconds, Path(folder)))
-    lost = cost.sent - cost.kept
-    print(
-        f"{tree.name:12} {connections:5} connections {rate:6} /s  "
-        f"{cost.us_a_message if rate else float('nan'):7.1f} µs a message  {cost.cpu_percent:6.2f} % of a core  "
-        f"{cost.mib:6.1f} MiB  stop {cost.stop_s:5.2f} s ({cost.stop_cpu_s:.2f} s CPU)  lost {lost}  code {cost.code}",
-        flush=True,
-    )
+        cost = asyncio.run(measure(connections, rate, seconds, Path(folder)))
+    assert cost.code == 0, cost
+    assert cost.sent == cost.kept, cost
     return cost
 
 
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--counts", default="1,10,100,1000", help="numbers of connections")
-    parser.add_argument("--rate", type=int, default=5_000, help="messages a second, all connections together; 0: idle")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--trees", default=str(Path(__file__).parents[2]))
-    options = parser.parse_args()
-    trees = [Path(tree) for tree in options.trees.split(",")]
-    counts = [int(count) for count in options.counts.split(",")]
-    costs: dict[tuple[str, int], list[Cost]] = {}
-    for _ in range(options.rounds):
-        for count in counts:
-            for tree in trees:
-                costs.setdefault((tree.name, count), []).append(run(tree, count, options.rate, options.seconds))
-    if options.rate:
-        for (name, count), found in costs.items():
-            middle = statistics.median(cost.us_a_message for cost in found)
-            first = statistics.median(cost.us_a_message for cost in costs[name, counts[0]])
-            print(f"{name:12} {count:5} connections: {middle:.1f} µs a message, {middle / first:.2f} × {counts[0]}")
-
-
-if __name__ == "__main__":
-    main()
+def rows(options: Options) -> Iterator[Row]:
+    """Measure many connections and one, in turns."""
+    rate, seconds = options.amount(5_000, 500), options.amount(10, 1)
+    for count in (10, 100, 1_000):
+        names = (f"5,000/s over {count:,} connections", f"stop, {count:,} busy connections")
+        if not any(options.wants(name) for name in names):
+            continue
+        found: dict[int, list[Cost]] = {options.amount(count, min(count, 20)): [], 1: []}
+        for _ in range(options.rounds_or(ROUNDS)):
+            for connections, costs in found.items():
+                costs.append(run(connections, rate, seconds, options.folder))
+        many, one = found.values()
+        messages = (tuple(cost.us_a_message for cost in costs) for costs in (many, one))
+        stops = (tuple(cost.stop_s for cost in costs) for costs in (many, one))
+        rows_of = (
+            Row(names[0], "µs a message", next(messages), PEER, next(messages), goal=GOAL),
+            Row(names[1], "s", next(stops), PEER, next(stops), limit=GOAL_STOP_S),
+        )
+        yield from (row for row in rows_of if options.wants(row.name))

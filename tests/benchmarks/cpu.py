@@ -1,9 +1,11 @@
-"""CPU time of processes, from outside: what they used between two moments, and whether they are at rest."""
+"""CPU time and memory of processes, from outside: what they use, and whether they are at rest."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 # Linux: the number of the clock of all CPU time of a process is made from its id (clock_getcpuclockid(3))
 CLOCK_OF_ALL_THREADS = 2
@@ -11,6 +13,12 @@ CLOCK_OF_ALL_THREADS = 2
 REST_SHARE = 0.02
 REST_S = 1.0
 LONGEST_S = 900.0
+PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
 
 
 def cpu_s(processes: Sequence[int]) -> float:

@@ -1,23 +1,21 @@
-"""Statistics over 24 hours of 50 connections and 10 million events: time to the answer, from the rollups alone.
+"""Statistics over 24 hours of 50 connections: time to the answer, from the rollups alone.
 
-    python tests/benchmarks/day.py [--events N] [--hours N] [--connections N] [--store FILE] [--rounds N]
-
-The store is written and pruned by the recorder's own code, and thrown away unless ``--store`` names it; one that is
-there already is used as it is. Beside it, what SQLite takes to count the same events one by one.
+The store is written and pruned by the recorder's own code. The peer is what SQLite takes to count the same events one
+by one.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import sqlite3
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.table import Options, Row, paired
 from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, retry, source, usable
 from tests.support.recordings import FixedClock, Recording
 from wsmon.clock import SystemClock
@@ -32,6 +30,8 @@ PING_S = 20
 # How long a session lasts
 HELD_S = 1800
 GOAL_MS = 50
+ROUNDS = 7
+WHOLE, ANY = "statistics, the whole day", "statistics, from any second to any other"
 MS_NS = 1_000_000
 COUNT = "SELECT source, name, count(*), sum(size), max(size) FROM event GROUP BY source, name"
 
@@ -80,12 +80,9 @@ def _session(connection: str, at_s: float, *, is_first: bool) -> Iterator[Event]
 
 def build(path: Path, connections: int, events: int, hours: int) -> None:
     """Write the store."""
-    began = time.perf_counter()
     with Recording(path, *(f"feed-{n:02}" for n in range(connections))) as recording:
         for end_s, found in day(connections, events, hours):
             recording.write(found, rolled_after_s=end_s)
-            if end_s % HOUR_S == 0:
-                print(f"  {end_s // HOUR_S} h written after {time.perf_counter() - began:.0f} s", flush=True)
 
 
 def prune(path: Path, hours: int) -> None:
@@ -107,34 +104,32 @@ def ask(path: Path, since_s: float, until_s: float) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--connections", type=int, default=50)
-    parser.add_argument("--hours", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--store", type=Path)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        store = options.store or Path(folder) / "store.db"
-        if not store.exists():
-            build(store, options.connections, options.events, options.hours)
-        prune(store, options.hours)
-        length_s, chance = options.hours * HOUR_S, random.Random(2)
-        whole = sorted(ask(store, 0, length_s) for _ in range(options.rounds))
-        edges = sorted(ask(store, chance.random() * length_s / 24, length_s - chance.random() * length_s / 24)
-                       for _ in range(options.rounds))  # fmt: skip
-        with sqlite3.connect(store) as database:
-            began = time.perf_counter()
-            database.execute(COUNT).fetchall()
-            recount_ms = (time.perf_counter() - began) * 1000
-        database.close()
-        print(f"store {store.stat().st_size / 2**20:,.0f} MiB")
-    for name, times in (("the whole day", whole), ("from any second to any other", edges)):
-        print(f"{name:<30} p50 {statistics.median(times):6.1f}  max {times[-1]:6.1f} ms (goal {GOAL_MS})")
-    print(f"{'a count of the events':<30} {recount_ms:,.0f} ms")
+def count(path: Path) -> float:
+    """Milliseconds to count the events one by one."""
+    with closing(sqlite3.connect(path)) as database:
+        began = time.perf_counter()
+        database.execute(COUNT).fetchall()
+        return (time.perf_counter() - began) * 1000
 
 
-if __name__ == "__main__":
-    main()
+def rows(options: Options) -> Iterator[Row]:
+    """Ask for the whole time, and from any second to any other."""
+    wanted = [name for name in (WHOLE, ANY) if options.wants(name)]
+    if not wanted:
+        return
+    events, connections = options.amount(1_000_000, 6_000, 10_000_000), options.amount(50, 5)
+    hours, chance = options.amount(24, 1), random.Random(2)
+    length_s = hours * HOUR_S
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        store = Path(folder) / "store.db"
+        build(store, connections, events, hours)
+        prune(store, hours)
+
+        def any_seconds() -> float:
+            edges_s = (chance.random() * length_s / 24 for _ in range(2))
+            return ask(store, next(edges_s), length_s - next(edges_s))
+
+        for name in wanted:
+            ours = partial(ask, store, 0, length_s) if name == WHOLE else any_seconds
+            costs, counted = paired(options.rounds_or(ROUNDS), ours, partial(count, store))
+            yield Row(name, "ms", costs, "a count of the events", counted, limit=GOAL_MS)

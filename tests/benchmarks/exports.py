@@ -1,20 +1,27 @@
-"""What each export costs: seconds and memory at two sizes of a store, each in a process of its own.
+"""What each export costs: CPU and memory, at two sizes of a store, each in a process of its own.
 
-``python tests/benchmarks/exports.py [--check] [EVENTS …]``; memory must not grow with the events. With ``--check``
-each file is given to something that wsmon did not write (``export_checks.py``): node with the packages of
-``tests/real_peers``, ``sqlite3``, ``chromium`` and the test dependencies must be there.
+Neither may grow faster than the events; memory not at all. With ``--full`` each file is given to something that wsmon
+did not write (``export_checks``): node with the packages of ``tests/real_peers``, ``sqlite3``, ``chromium`` and the
+test dependencies must be there.
+
+    python -m tests.benchmarks.exports STORE FORMAT
+
+is the process that exports.
 """
 
 from __future__ import annotations
 
-import os
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+from tests.benchmarks.export_checks import CHECKS
+from tests.benchmarks.table import Options, Row
 from tests.support.builders import dialled, event, loss, message, ping, pong, refused, retry, stall
 from tests.support.recordings import FixedClock, Recording
 from tests.support.session_events import of, opening
@@ -26,7 +33,7 @@ from wsmon.store.reader import Reader
 SESSION_MESSAGES = 5_000
 PER_SECOND = 1_000
 CONNECTIONS = ("nova", "orders", "chat", "ticks", "meters")
-SIZES = (100_000, 1_000_000)
+ROOT = Path(__file__).parents[2]
 
 
 def made(path: Path, events: int) -> None:
@@ -71,14 +78,14 @@ def session(number: int, messages: int, after_s: float) -> list[Event]:
 
 
 def measured(store: Path, name: str) -> None:
-    """One export, in this process."""
-    view = Reader(store, FixedClock())
-    before_s = time.perf_counter()
-    report = run_export(ExportRequest(name, target_of(store, name), overwrite=True), view)
-    took_s = time.perf_counter() - before_s
-    view.close()
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name:10} {report.size_bytes / 1e6:8.1f} MB {took_s:7.1f} s  peak {peak_mib:4.0f} MiB", flush=True)
+    """One export, in this process: prints its CPU seconds and the peak of its memory in MiB."""
+    with closing(Reader(store, FixedClock())) as view:
+        before_s = time.process_time()
+        run_export(ExportRequest(name, target_of(store, name), overwrite=True), view)
+        used_s = time.process_time() - before_s
+    # ru_maxrss would begin with what the parent had
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(used_s, int(peak.split()[1]) / 1024)
 
 
 def target_of(store: Path, name: str) -> Path:
@@ -86,38 +93,48 @@ def target_of(store: Path, name: str) -> Path:
     return store.with_name(f"out{FORMATS[name].suffix}")
 
 
-def checked(store: Path, name: str) -> None:
-    """One export, looked at by somebody else."""
-    from tests.benchmarks.export_checks import CHECKS
+def cost(store: Path, name: str) -> tuple[float, float]:
+    """CPU seconds and MiB of an export, in a process of its own."""
+    command = (sys.executable, "-m", __name__, store, name)
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout.split()
+    return float(printed[0]), float(printed[1])
 
-    print(f"{'':10} {CHECKS[name](target_of(store, name), store)}", flush=True)
+
+def removed(path: Path) -> None:
+    """Remove an export, which may be a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
-def main(sizes: tuple[int, ...], *, is_checked: bool, folder: Path) -> None:
-    """All formats of all sizes."""
-    for events in sizes:
-        store = folder / f"{events}.db"
-        subprocess.run([sys.executable, __file__, "make", store, str(events)], check=True)
-        print(f"{events:,} events", flush=True)
-        for name in FORMATS:
-            subprocess.run([sys.executable, __file__, "measure", store, name], check=True)
-            if is_checked:
-                subprocess.run([sys.executable, __file__, "check", store, name], check=True)
-            target_of(store, name).unlink()
+def rows(options: Options) -> Iterator[Row]:
+    """Export both stores in each format; with --full, what is not wsmon looks at the larger export."""
+    wanted = [name for name in FORMATS if any(options.wants(each) for each in _names(name))]
+    if not wanted:
+        return
+    small, large = options.amount(100_000, 1_000), options.amount(1_000_000, 3_000)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        stores = {events: Path(folder) / f"{events}.db" for events in (small, large)}
+        for events, store in stores.items():
+            made(store, events)
+        for name in wanted:
+            costs = {events: cost(store, name) for events, store in stores.items()}
+            store = stores[large]
+            note = CHECKS[name](target_of(store, name), store) if options.is_full and name in CHECKS else ""
+            removed(target_of(store, name))
+            of_cpu, of_memory = _names(name)
+            peer = f"{small:,} events"
+            if options.wants(of_cpu):
+                a_thing = {events: (used_s / events * 1e6,) for events, (used_s, _) in costs.items()}
+                yield Row(of_cpu, "µs an event", a_thing[large], peer, a_thing[small], note=note)
+            if options.wants(of_memory):
+                yield Row(of_memory, "MiB", (costs[large][1],), peer, (costs[small][1],))
+
+
+def _names(name: str) -> tuple[str, str]:
+    return f"export, {name}", f"export, {name}, memory"
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["make", path, count]:
-            made(Path(path), int(count))
-        case ["measure", path, name]:
-            measured(Path(path), name)
-        case ["check", path, name]:
-            checked(Path(path), name)
-        case arguments:
-            os.environ["PYTHONPATH"] = os.pathsep.join(
-                filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
-            )
-            sizes = tuple(int(each) for each in arguments if each != "--check") or SIZES
-            with tempfile.TemporaryDirectory() as folder:
-                main(sizes, is_checked="--check" in arguments, folder=Path(folder))
+    measured(Path(sys.argv[1]), sys.argv[2])

@@ -119,8 +119,21 @@ def mixed(chance: random.Random, number: int) -> object:
     return ticker(chance, number) if roll < 0.98 else heartbeat(chance, number)
 
 
+def jsonrpc(chance: random.Random, number: int) -> object:
+    """The same, each as a notification of JSON-RPC."""
+    params = {"channel": "trades.BTC", "data": mixed(chance, number)}
+    return {"jsonrpc": "2.0", "method": "subscription", "params": params}
+
+
+def phoenix(chance: random.Random, number: int) -> object:
+    """The same, each as a message of a Phoenix channel."""
+    return ["4", None, "trades:BTC", "new_trade", mixed(chance, number)]
+
+
 FEEDS: dict[str, Callable[[random.Random, int], object]] = {
     "mixed": mixed,
+    "jsonrpc": jsonrpc,
+    "phoenix": phoenix,
     "100 B": tick,
     "1 KiB": lambda chance, number: book(chance, number, 34),
     "10 KiB": lambda chance, number: book(chance, number, 370),

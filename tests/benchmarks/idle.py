@@ -1,31 +1,34 @@
-"""What connections cost while nothing happens on them: the recorder's memory and CPU, one connection against many.
-
-    python tests/benchmarks/idle.py [--connections N] [--seconds N] [--store FILE]
+"""What connections cost while nothing happens on them: memory and CPU of the recorder and of a viewer, beside one.
 
 Every connection is open and pinged as often as the default says; its peer sends nothing. A viewer shows them in a
-terminal of 120×40. With ``--store``, also what a viewer costs on a store that nobody records.
+terminal of 120×40.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.load import cpu_s, resident_mib
-from tests.benchmarks.screen import Screen, spent
+from tests.benchmarks.cpu import cpu_s, resident_mib
+from tests.benchmarks.screen import Screen, environ_of, spent
+from tests.benchmarks.table import Options, Row
 from tests.support.peers import script
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 
 SILENT = script('[[step]]\ndo = "wait"\nfor = "1h"\n')
 OPEN_WITHIN_S = 30.0
-GOAL_PERCENT = 1.0
+# After the last upgrade
+SETTLE_S = 3.0
+ROUNDS = 3
+# Connections, and the most MiB that they may take beyond one
+COUNTS = {200: 38.0, 1_000: None}
+GOAL_PERCENT, GOAL_VIEWER_PERCENT = 2.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,19 @@ async def idle(connections: int, seconds: int, folder: Path) -> Cost:
             *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(store), "--quiet"), env=environ
         )
         await server.until(lambda: server.sessions == connections, OPEN_WITHIN_S)
-        began_s = cpu_s(recorder.pid)
+        await asyncio.sleep(SETTLE_S)
+        began_s = cpu_s([recorder.pid])
         await asyncio.sleep(seconds)
-        mib, percent = resident_mib(recorder.pid), (cpu_s(recorder.pid) - began_s) / seconds * 100
-        cost = Cost(mib, percent, await asyncio.to_thread(watched, store, environ, seconds, "attach"))
+        mib, percent = resident_mib(recorder.pid), (cpu_s([recorder.pid]) - began_s) / seconds * 100
+        cost = Cost(mib, percent, await asyncio.to_thread(watched, store, environ, seconds))
         recorder.terminate()
         await recorder.wait()
     return cost
 
 
-def environ_of(folder: Path) -> dict[str, str]:
-    """The environment of processes that leave nothing behind, with a terminal that has colours."""
-    ours = {"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": f"{folder}/state"}
-    return {**os.environ, **ours, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-
-
-def watched(store: Path, environ: dict[str, str], seconds: int, command: str) -> float:
-    """CPU of a viewer, percent of a core, while nobody touches a key."""
-    screen = Screen(store, environ, command)
+def watched(store: Path, environ: dict[str, str], seconds: int) -> float:
+    """CPU of a viewer, percent of a core, while no key is pressed."""
+    screen = Screen(store, environ)
     try:
         screen.wait("q quit")
         return spent(screen, seconds)[0]
@@ -76,32 +74,25 @@ def watched(store: Path, environ: dict[str, str], seconds: int, command: str) ->
         screen.close()
 
 
-def measure(connections: int, seconds: int) -> Cost:
-    """In folders of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        cost = asyncio.run(idle(connections, seconds, Path(folder)))
-    of_viewer = f"viewer {cost.viewer_percent:5.2f} % of a core (goal {GOAL_PERCENT:g})"
-    print(
-        f"{connections:4} connections  {cost.mib:6.1f} MiB  {cost.cpu_percent:5.2f} % of a core  {of_viewer}",
-        flush=True,
-    )
-    return cost
-
-
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--connections", type=int, default=200)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--store", type=Path, help="a large store that nobody records")
-    options = parser.parse_args()
-    if options.store is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            percent = watched(options.store, environ_of(Path(folder)), options.seconds, "open")
-        print(f"viewer of {options.store.name}: {percent:.2f} % of a core (goal {GOAL_PERCENT:g})", flush=True)
-    one, many = measure(1, options.seconds), measure(options.connections, options.seconds)
-    print(f"{options.connections} cost {many.mib - one.mib:.1f} MiB more than one")
-
-
-if __name__ == "__main__":
-    main()
+def rows(options: Options) -> Iterator[Row]:
+    """Measure many connections and one, in turns."""
+    for count in COUNTS:
+        names = [f"{what}, {count:,} idle connections" for what in ("recorder", "memory beyond one's", "viewer")]
+        if not any(options.wants(name) for name in names):
+            continue
+        connections, costs = options.amount(count, 5), ([], [])  # type: tuple[int, tuple[list[Cost], list[Cost]]]
+        for _ in range(options.rounds_or(ROUNDS)):
+            for number, found in zip((connections, 1), costs, strict=True):
+                with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+                    found.append(asyncio.run(idle(number, options.amount(60, 1), Path(folder))))
+        many, one = costs
+        beyond = tuple(ours.mib - theirs.mib for ours, theirs in zip(many, one, strict=True))
+        used = tuple(tuple(cost.cpu_percent for cost in found) for found in costs)
+        viewed = tuple(tuple(cost.viewer_percent for cost in found) for found in costs)
+        peer = "1 idle connection"
+        rows_of = (
+            Row(names[0], "% of a core", used[0], peer, used[1], limit=GOAL_PERCENT),
+            Row(names[1], "MiB", beyond, limit=COUNTS[count]),
+            Row(names[2], "% of a core", viewed[0], peer, viewed[1], limit=GOAL_VIEWER_PERCENT),
+        )
+        yield from (row for row in rows_of if options.wants(row.name))

@@ -1,30 +1,28 @@
-"""What the log costs on a store of a million events: a jump to any page, and following at 10 Hz.
+"""What the log costs on a store of a million events: a jump to any page, a tick of following, a filter's first answer.
 
-Run it: ``python tests/benchmarks/log_pane.py [--events N]``. Times are of one pane of 120 × 38 cells, in CPU of the UI
-thread: asking for rows, drawing and cropping lines; the store is read by a worker, as on the screen. The ratio is to a
-``Static`` of the same size that gets as many lines of text, measured in the same run. Wall times are of the same work,
-with the wait for the worker.
+Times are of one pane of 120 × 38 cells, in CPU of the UI thread: asking for rows, drawing and cropping lines; the store
+is read by a worker, as on the screen. The peer is a ``Static`` of the same size that gets as many lines of text.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
 from queue import SimpleQueue
-from statistics import median, quantiles
+from statistics import median
 
 from textual.content import Content
 from textual.geometry import Region
 from textual.widgets import Static
 
+from tests.benchmarks.table import Options, Row
 from tests.support.builders import message
 from tests.support.pane_app import PaneApp
 from wsmon.bus import Bus
@@ -35,14 +33,19 @@ from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.writer import Writer
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_filter import LogScope, Search, run_search
+from wsmon.tui.panes.log_filter import LogScope
 from wsmon.tui.store_threads import StoreWorker
 
 SIZE = (122, 40)
 JUMPS = 300
 TICKS = 100
-# Events between two repaints at 1,000 and at 10,000 events/s
-PER_TICK = (100, 1_000)
+STATIC_UPDATES = 100
+ROUNDS = 5
+JUMP, FILTER = "log, a jump to a page", "log, first answer of a filter"
+# Events between two repaints
+FOLLOWS = {"log, a tick at 1,000 events/s": 100, "log, a tick at 10,000 events/s": 1_000}
+PEER = "Static of the same size"
+FIRST_ANSWER_MS = 100.0
 PAYLOAD = '{"e":"trade","s":"BTCUSDT","p":"97120.5","q":' + "1" * 155 + "}"
 
 
@@ -104,59 +107,39 @@ class Deliveries:
         raise error
 
 
-class Costs:
-    """What an action costs, each time."""
-
-    def __init__(self) -> None:
-        self.cpu_ms: list[float] = []
-        """CPU of this thread."""
-        self.wall_ms: list[float] = []
-
-    def time(self, action: Callable[[], object]) -> None:
-        """Run the action, timed."""
-        began, began_cpu = time.perf_counter(), time.thread_time()
-        action()
-        self.cpu_ms.append((time.thread_time() - began_cpu) * 1000)
-        self.wall_ms.append((time.perf_counter() - began) * 1000)
-
-
-def report(what: str, costs: Costs, reference: float | None = None) -> None:
-    """Print medians and the slowest of twenty, and the ratio of the CPU to the reference."""
-    ratio = "" if reference is None else f"{median(costs.cpu_ms) / reference:6.2f} ×"
-    print(f"{what:<38} CPU {spread(costs.cpu_ms)}  wall {spread(costs.wall_ms)} {ratio}")
-
-
-def spread(times_ms: list[float]) -> str:
-    """The median and the slowest of twenty."""
-    return f"p50 {median(times_ms):6.2f} p95 {quantiles(times_ms, n=20)[-1]:6.2f} ms"
+def cpu_ms(action: Callable[[], object]) -> float:
+    """CPU of this thread."""
+    began = time.thread_time()
+    action()
+    return (time.thread_time() - began) * 1000
 
 
 async def static_update() -> float:
     """Median of updating and drawing a ``Static`` full of lines."""
     static = Static()
     app = PaneApp(static)
-    costs = Costs()
+    costs = []
     async with app.run_test(size=SIZE):
-        for number in range(100):
+        for number in range(STATIC_UPDATES):
             lines = Content("\n".join(f"{number:06} {PAYLOAD}"[:118] for _ in range(38)))
 
             def update(lines: Content = lines) -> None:
                 static.update(lines, layout=False)
                 static.render_lines(Region(0, 0, *SIZE))
 
-            costs.time(update)
-    report("Static of the same size", costs)
-    return median(costs.cpu_ms)
+            costs.append(cpu_ms(update))
+    return median(costs)
 
 
-async def log(path: Path, recording: Recording, reference: float) -> None:
-    """Jumps, follows and searches."""
+async def log(path: Path, recording: Recording, options: Options) -> dict[str, float]:
+    """Jumps, follows and a filter: medians of milliseconds by name of their row."""
     view = Reader(path, SystemClock())
     deliveries = Deliveries(path)
     pane = LogPane(deliveries.submit, SystemClock(), zone=UTC)
     app = PaneApp(pane, "log.tcss")
     whole = Region(0, 0, *SIZE)
     chance = random.Random(7)
+    found = {}
     async with app.run_test(size=SIZE, message_hook=app.hear) as pilot:
         pane.set_bounds(view.bounds())
         await pilot.pause()
@@ -166,64 +149,54 @@ async def log(path: Path, recording: Recording, reference: float) -> None:
             deliveries.settle(pane)
             pane.render_lines(whole)
 
-        jumps = Costs()
-        for _ in range(JUMPS):
-            jumps.time(jump)
-        report("jump to a page", jumps, reference)
+        found[JUMP] = median(cpu_ms(jump) for _ in range(options.amount(JUMPS, 5)))
         await pilot.pause()
         pane.follow()
-        for count in PER_TICK:
-            costs = Costs()
-            for _ in range(TICKS):
-                recording.record(count)
+        for name, count in FOLLOWS.items():
+            costs = []
+            for _ in range(options.amount(TICKS, 3)):
+                recording.record(options.amount(count, 10))
 
                 def tick() -> None:
                     pane.set_bounds(view.bounds())
                     deliveries.settle(pane)
                     pane.render_lines(whole)
 
-                costs.time(tick)
+                costs.append(cpu_ms(tick))
                 await pilot.pause()
-            report(f"follow, {count * 10:,} events/s, a tick", costs, reference)
-        query = Query((Word("nowhere"),), "nowhere")
+            found[name] = median(costs)
 
         def filter_by_word() -> None:
-            pane.set_scope(LogScope(query))
+            pane.set_scope(LogScope(Query((Word("nowhere"),), "nowhere")))
             deliveries.settle(pane)
 
-        first = Costs()
-        first.time(filter_by_word)
-        print(f"{'first answer of a filter':<38} CPU {first.cpu_ms[0]:10.2f} ms  wall {first.wall_ms[0]:10.2f} ms")
+        began_s = time.perf_counter()
+        filter_by_word()
+        found[FILTER] = (time.perf_counter() - began_s) * 1000
         await pilot.pause()
-        (wanted,) = app.heard_of(LogPane.SearchWanted)
-        search_all(view, wanted.search)
     deliveries.close()
     view.close()
+    return found
 
 
-def search_all(view: Reader, search: Search) -> None:
-    """How fast a word that is nowhere is not found."""
-    began = time.perf_counter()
-    found = list(run_search(view, search, lambda: False))
-    rate = (search.last_id - search.first_id + 1) / (time.perf_counter() - began)
-    print(f"{'a word that is nowhere, in ' + str(len(found)) + ' windows':<44} {rate / 1e6:7.2f} million events/s")
-
-
-async def main() -> None:
-    """Fill a store, measure."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=1_000_000)
-    events = parser.parse_args().events
-    with tempfile.TemporaryDirectory() as folder:
+def rows(options: Options) -> Iterator[Row]:
+    """Fill a store, measure in rounds."""
+    wanted = [name for name in (JUMP, *FOLLOWS, FILTER) if options.wants(name)]
+    if not wanted:
+        return
+    ours: list[dict[str, float]] = []
+    static_ms: list[float] = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = Path(folder) / "store.db"
         recording = Recording(path)
         try:
-            for _ in range(events // 10_000):
+            for _ in range(options.amount(1_000_000, 10_000) // 10_000):
                 recording.record(10_000)
-            await log(path, recording, await static_update())
+            for _ in range(options.rounds_or(ROUNDS)):
+                ours.append(asyncio.run(log(path, recording, options)))
+                static_ms.append(asyncio.run(static_update()))
         finally:
             recording.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    for name in wanted:
+        costs = tuple(found[name] for found in ours)
+        yield Row(name, "ms", costs, PEER, tuple(static_ms), limit=FIRST_ANSWER_MS if name == FILTER else None)

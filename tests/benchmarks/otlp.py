@@ -1,23 +1,23 @@
-"""A recorder of 5,000 messages a second that sends its telemetry to collectors in trouble, and to one that is well.
+"""How late commits are where telemetry is sent to collectors in trouble, and to one that is well; beside none.
 
-    python tests/benchmarks/otlp.py [--rate N] [--seconds N]
-
-Prints how late commits were, in milliseconds, without a collector and with each; whether every message was stored; and
-what became of the telemetry. Half of the way through, a collector in trouble becomes well: the backlog then arrives.
+5,000 messages a second are recorded. Half of the way through, a collector in trouble becomes well: the backlog then
+arrives. The note of a row says whether every message was stored, and what became of the telemetry.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.timed_recorder import read
+from tests.benchmarks.table import Options, Row, paired
+from tests.benchmarks.timed_recorder import Commits, read
 from tests.support.collectors import HANG, RESET, FakeCollector, answer
 from tests.support.engines import raw_server
 from tests.support.external_programs import free_port
@@ -27,6 +27,9 @@ from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 
 CONNECTIONS = 10
+ROUNDS = 3
+GOAL_MS = 150
+OPEN_WITHIN_S = 30.0
 RECORDER = Path(__file__).with_name("timed_recorder.py")
 PATHS = ("/v1/traces", "/v1/logs", "/v1/metrics")
 TROUBLES = {
@@ -38,8 +41,8 @@ TROUBLES = {
 }
 
 
-async def recorded(folder: Path, name: str, rate: int, seconds: int) -> str:
-    """Record for a while; what came of it."""
+async def recorded(folder: Path, name: str, rate: int, seconds: int) -> tuple[Commits, str]:
+    """Record for a while; how late commits were, and what came of the telemetry."""
     chosen = scenario("load").with_(rate=rate // CONNECTIONS, count=seconds * rate)
     collector, port, log = FakeCollector(), free_port(), folder / "commits.jsonl"
     trouble = TROUBLES.get(name)
@@ -57,6 +60,8 @@ async def recorded(folder: Path, name: str, rate: int, seconds: int) -> str:
             *(sys.executable, RECORDER, log, "record", config, "--store", folder / "store.db", "--quiet"),
             env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
         )
+        for server in servers:
+            await server.until(lambda server=server: server.sessions > 0, OPEN_WITHIN_S)  # type: ignore[misc]
         await asyncio.sleep(seconds / 2)
         if name == "away":
             await stack.enter_async_context(raw_server(collector.serve, port=port))
@@ -65,7 +70,7 @@ async def recorded(folder: Path, name: str, rate: int, seconds: int) -> str:
         recorder.send_signal(signal.SIGINT)
         await recorder.wait()
         sent = sum(server.sent.messages for server in servers)
-    return f"{read(log)}; {arrived(folder / 'store.db', collector, sent)}"
+    return read(log), arrived(folder / "store.db", collector, sent)
 
 
 def arrived(store: Path, collector: FakeCollector, sent: int) -> str:
@@ -80,17 +85,23 @@ def arrived(store: Path, collector: FakeCollector, sent: int) -> str:
     )
 
 
-def main() -> None:
-    """Print a line for each collector."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rate", type=int, default=5_000)
-    parser.add_argument("--seconds", type=int, default=20)
-    options = parser.parse_args()
-    for name in ("none", *TROUBLES, "away"):
-        with tempfile.TemporaryDirectory(prefix="wsmon-") as folder:
-            said = asyncio.run(recorded(Path(folder), name, options.rate, options.seconds))
-        print(f"{name:<20} {said}", flush=True)
+def rows(options: Options) -> Iterator[Row]:
+    """Record with each collector, and without one."""
+    rate, seconds = options.amount(5_000, 500), options.amount(20, 2)
+    for trouble in (*TROUBLES, "away"):
+        name = f"commits, collector: {trouble}"
+        if not options.wants(name):
+            continue
+        notes: list[str] = []
+        measure = partial(_late, rate=rate, seconds=seconds, notes=notes)
+        ours, theirs = paired(options.rounds_or(ROUNDS), partial(measure, trouble), partial(measure, "none"))
+        yield Row(name, "ms, p99", ours, "no collector", theirs, limit=GOAL_MS, note=notes[-1])
 
 
-if __name__ == "__main__":
-    main()
+def _late(name: str, rate: int, seconds: int, notes: list[str]) -> float:
+    """Milliseconds that 99 of a hundred commits keep; what came of the telemetry goes to the notes."""
+    with tempfile.TemporaryDirectory(prefix="wsmon-") as folder:
+        commits, note = asyncio.run(recorded(Path(folder), name, rate, seconds))
+    if name != "none":
+        notes.append(note)
+    return commits.late(0.99)

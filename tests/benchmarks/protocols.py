@@ -1,19 +1,25 @@
-"""What a message of 200 bytes costs each protocol, beside decoding it whole; all in one run.
+"""What understanding a message costs: each protocol beside decoding the message whole, and recorded beside ``raw``.
 
-Run: ``python tests/benchmarks/protocols.py``. The last table is the worst that a peer can do with 1 MiB.
+Rows that begin with "decode" are of the protocol alone, in this process; those that begin with "1 MiB" are the worst
+that a peer can do with so much. Rows that begin with "recorded" are of whole recorders, on the same messages in the
+envelope of the protocol.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from tests.benchmarks.feed import Load, Server, running
+from tests.benchmarks.sides import RAW, Recorder
+from tests.benchmarks.table import Options, Row, paired
 from wsmon.config.specs import ProtocolName
 from wsmon.protocols.base import Protocol
 from wsmon.protocols.registry import PROTOCOLS
@@ -27,7 +33,15 @@ TRADE = (
     b'"side":"buy","liquidation":false,"best_bid_price":43210.0,"best_ask_price":43211.0}          '
 )
 HEARTBEAT = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"heartbeat"}}'
+REQUEST = b'{"jsonrpc":"2.0","id":42,"method":"public/get_time","params":{"currency":"BTC"}}'
+ANSWER = b'{"jsonrpc":"2.0","id":42,"result":1700000000000,"usIn":1,"usOut":2,"usDiff":1,"testnet":true}'
+ROUNDS = 5
 RUNS = 20_000
+RECORDED_MESSAGES = 100_000
+# Protocols, and feeds in their envelopes
+RECORDED: Mapping[ProtocolName, str] = MappingProxyType(
+    {"json": "mixed", "auto": "mixed", "jsonrpc": "jsonrpc", "phoenix": "phoenix"}
+)
 MIB = 2**20
 WITH_CALLS: tuple[ProtocolName, ...] = ("jsonrpc", "deribit")
 WITH_LARGE: tuple[ProtocolName, ...] = ("json", "deribit")
@@ -54,53 +68,70 @@ LARGE: Mapping[str, bytes] = MappingProxyType(
 )
 
 
-def nanoseconds(call: Callable[[], object], runs: int = RUNS) -> float:
-    """The best of seven rounds: what the machine can do when nobody disturbs it."""
-    return min(timeit.repeat(call, number=runs, repeat=7)) / runs * 1e9
+def ns(call: Callable[[], object], runs: int) -> float:
+    """CPU nanoseconds of a call, the mean of so many."""
+    return timeit.timeit(call, timer=time.process_time, number=runs) / runs * 1e9
 
 
-def cost(protocol: Protocol[Any], payload: bytes) -> float:
-    """Of one incoming message."""
+def decode(protocol: Protocol[Any], payload: bytes) -> Callable[[], object]:
+    """What reads an incoming message."""
     state = protocol.new_state()
-    return nanoseconds(lambda: protocol.decode("in", "text", payload, state))
+    return lambda: protocol.decode("in", "text", payload, state)
 
 
-def call_cost(protocol: Protocol[Any]) -> float:
-    """Of a request and its answer together."""
+def call(protocol: Protocol[Any]) -> Callable[[], object]:
+    """What reads a request and its answer."""
     state = protocol.new_state()
-    request = b'{"jsonrpc":"2.0","id":42,"method":"public/get_time","params":{"currency":"BTC"}}'
-    answer = b'{"jsonrpc":"2.0","id":42,"result":1700000000000,"usIn":1,"usOut":2,"usDiff":1,"testnet":true}'
 
     def both() -> None:
-        protocol.decode("out", "text", request, state)
-        protocol.decode("in", "text", answer, state)
+        protocol.decode("out", "text", REQUEST, state)
+        protocol.decode("in", "text", ANSWER, state)
 
-    return nanoseconds(both)
+    return both
 
 
-def milliseconds(protocol: Protocol[Any], payload: bytes) -> float:
+def large_ms(protocol: Protocol[Any], payload: bytes) -> float:
     """Of one large message, an answer to a call that waits for it."""
     state = protocol.new_state()
     protocol.decode("out", "text", b'{"id":1,"method":"public/subscribe","params":{"channels":["b"]}}', state)
-    began = time.perf_counter()
-    protocol.decode("in", "text", payload, state)
-    return (time.perf_counter() - began) * 1e3
+    return ns(lambda: protocol.decode("in", "text", payload, state), 1) / 1e6
 
 
-def main() -> int:
-    """Print the tables."""
-    whole = nanoseconds(lambda: msgspec.json.decode(NOTIFICATION))
-    print(f"{whole:9.0f} ns  msgspec.json.decode of {len(NOTIFICATION)} bytes")
-    for label, (name, payload) in MESSAGES.items():
-        cost_ns = cost(PROTOCOLS[name], payload)
-        print(f"{cost_ns:9.0f} ns  {label} ({cost_ns / whole:.2f} x decode)")
-    for name in WITH_CALLS:
-        print(f"{call_cost(PROTOCOLS[name]):9.0f} ns  {name}, request and answer together")
+def whole_ms(payload: bytes) -> float:
+    """Of decoding it whole, as far as that goes."""
+
+    def decode_whole() -> None:
+        with suppress(msgspec.DecodeError, RecursionError):
+            msgspec.json.decode(payload)
+
+    return ns(decode_whole, 1) / 1e6
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Measure each protocol alone, with the largest messages, and in a recorder."""
+    rounds, runs = options.rounds_or(ROUNDS), options.amount(RUNS, 200)
+    calls = {label: (decode(PROTOCOLS[name], payload), payload) for label, (name, payload) in MESSAGES.items()}
+    calls |= {f"{name}, request and answer": (call(PROTOCOLS[name]), ANSWER) for name in WITH_CALLS}
+    for label, (ours, payload) in calls.items():
+        if options.wants(name := f"decode, {label}"):
+            whole = partial(msgspec.json.decode, payload)
+            costs, peer_costs = paired(rounds, partial(ns, ours, runs), partial(ns, whole, runs))
+            yield Row(name, "ns", costs, "msgspec.json.decode", peer_costs)
     for label, payload in LARGE.items():
-        figures = (f"{name} {milliseconds(PROTOCOLS[name], payload):.1f}" for name in WITH_LARGE)
-        print(f"{', '.join(figures)} ms  1 MiB: {label}")
-    return 0
+        for protocol in WITH_LARGE:
+            if options.wants(name := f"1 MiB: {label}, {protocol}"):
+                ours = partial(large_ms, PROTOCOLS[protocol], payload)
+                costs, peer_costs = paired(rounds, ours, partial(whole_ms, payload))
+                yield Row(name, "ms", costs, "msgspec.json.decode", peer_costs)
+    for protocol, feed in RECORDED.items():
+        if options.wants(name := f"recorded as {protocol}"):
+            load = Load(feed, options.amount(RECORDED_MESSAGES, 1_000))
+            side = Recorder(f"wsmon, {protocol}", defaults=f'protocol = "{protocol}"')
+            with running(load) as server:
+                ours, theirs = (partial(_at_rest, each, load, server, options) for each in (side, RAW))
+                costs, peer_costs = paired(rounds, ours, theirs)
+            yield Row(name, "µs a message", costs, "recorded as raw", peer_costs)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _at_rest(side: Recorder, load: Load, server: Server, options: Options) -> float:
+    return side.measure(load, server, options).at_rest

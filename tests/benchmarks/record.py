@@ -3,7 +3,7 @@
 Both sides receive the same feed, frame by frame, and their whole processes are measured (``sides``). The recorder
 receives, decodes, redacts, stores durably and builds its search index. Other programs that store messages are measured
 in the same rounds. ``at rest`` is until the recorder does nothing more, its index built; ``to commit`` is until the
-last message is committed. Rows that do not say which are at rest.
+last message is committed. Rows that do not say which are at rest. ``standard`` is the profile that counts messages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.benchmarks.feed import Load, running
-from tests.benchmarks.sides import DEFAULT, DISCARD, PEER_SIDES, RAW, Cost, NotRunError, Side
+from tests.benchmarks.sides import DEFAULT, DISCARD, PEER_SIDES, RAW, STANDARD, Cost, NotRunError, Side
 from tests.benchmarks.table import Options, Row
 
 ROUNDS = 7
@@ -57,6 +57,7 @@ def scenarios(options: Options) -> Iterator[tuple[Load, tuple[Wanted, ...]]]:
                 Wanted(f"default, {kind}, to commit", DEFAULT, _to_commit),
                 Wanted(f"raw, {kind}, at rest", RAW, note=_indexed),
                 Wanted(f"raw, {kind}, to commit", RAW, _to_commit, goal=None if deflate else 1.0),
+                Wanted(f"standard, {kind}", STANDARD),
                 *peers,
             ),
         )
@@ -108,5 +109,5 @@ def _row(wanted: Wanted, costs: dict[int, Cost], discarded: dict[int, Cost], why
         DISCARD.name,
         tuple(discarded[number].at_rest for number in costs),
         wanted.goal,
-        wanted.note(next(iter(costs.values()))),
+        note=wanted.note(next(iter(costs.values()))),
     )

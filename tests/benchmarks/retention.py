@@ -1,44 +1,56 @@
-"""Retention under load: 5,000 messages a second into a store that may have only so many bytes, or so many seconds.
+"""Retention under load: 5,000 messages a second into a store that may have only so many bytes.
 
-    python tests/benchmarks/retention.py [--size MB] [--age SECONDS] [--rate N] [--seconds N] [--folder PATH]
-
-Prints the size of the store's file over time (the goal: within 10 % of its limit once that is reached), how long slices
-of pruning kept a commit waiting (no more than 50 ms), how late commits were, and whether ids have a hole.
+The size of the store's file once it has reached its limit, how long slices of pruning kept a commit waiting, and how
+late commits were, beside a recorder whose store has no limit to speak of. What is left must be a stretch of ids without
+a hole.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
 import sqlite3
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.table import Options, Row, paired
 from tests.benchmarks.timed_recorder import Commits, read
 from tests.support.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
-from wsmon.store.codec import NAME_CODES
 
 CONNECTIONS = 10
 LONGEST_S = 3_600
 RECORDER = Path(__file__).with_name("timed_recorder.py")
 SAMPLE_S = 0.5
-GOAL_SHARE, GOAL_WAIT_MS = 0.10, 50
+GOAL_SHARE, GOAL_WAIT_MS, GOAL_LATE_MS = 0.10, 50, 150
+UNLIMITED_BYTES = 100_000_000_000
+ROUNDS = 3
 
 
-async def run(limit_bytes: int, age_s: int, rate: int, seconds: int, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of a recording."""
+
+    commits: Commits
+    sizes: list[int]
+    """Bytes of the store's file, twice a second."""
+
+
+async def record(limit_bytes: int, rate: int, seconds: int, folder: Path) -> Recorded:
     """Record, watch the file, stop, look."""
     chosen = scenario("load").with_(rate=rate // CONNECTIONS, count=LONGEST_S * rate // CONNECTIONS)
     store, log, config = folder / "store.db", folder / "log", folder / "wsmon.toml"
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(ScenarioServer(chosen, SystemClock())) for _ in range(CONNECTIONS)]
         entries = (f'[[connection]]\nname = "c{n}"\nurl = "{server.url}"\n' for n, server in enumerate(servers))
-        config.write_text(f'[wsmon]\nretention = {{ age = "{age_s}s", size = {limit_bytes} }}\n{"".join(entries)}')
+        config.write_text(f"[wsmon]\nretention = {{ size = {limit_bytes} }}\n{''.join(entries)}")
         recorder = await asyncio.create_subprocess_exec(
             *(sys.executable, RECORDER, log, "record", config, "--store", store, "--quiet"),
             env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
@@ -46,21 +58,16 @@ async def run(limit_bytes: int, age_s: int, rate: int, seconds: int, folder: Pat
         sizes = await watched(store, seconds)
         recorder.send_signal(signal.SIGTERM)
         assert await recorder.wait() == 0
-        sent = sum(server.sent.messages for server in servers)
-    print(f"{sent:,} messages sent, {sent / seconds:,.0f} a second")
-    judge_sizes(sizes, limit_bytes)
-    judge_waits(read(log))
-    judge_store(store)
+    check(store)
+    return Recorded(read(log), sizes)
 
 
-async def watched(store: Path, seconds: int) -> list[tuple[int, int]]:
-    """Bytes of the store and of its write-ahead log, twice a second."""
+async def watched(store: Path, seconds: int) -> list[int]:
+    """Bytes of the store, twice a second."""
     sizes = []
-    for number in range(round(seconds / SAMPLE_S)):
+    for _ in range(round(seconds / SAMPLE_S)):
         await asyncio.sleep(SAMPLE_S)
-        sizes.append((size_of(store), size_of(store.with_name("store.db-wal"))))
-        if number % 20 == 19:
-            print(f"{(number + 1) * SAMPLE_S:5.0f} s  {sizes[-1][0] / 1e6:7.1f} MB  log {sizes[-1][1] / 1e6:5.1f} MB")
+        sizes.append(size_of(store))
     return sizes
 
 
@@ -69,69 +76,35 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def judge_sizes(sizes: list[tuple[int, int]], limit_bytes: int) -> None:
-    """From when the file had reached nine tenths of its limit."""
-    first = next((n for n, (size, _) in enumerate(sizes) if size >= limit_bytes * (1 - GOAL_SHARE)), len(sizes))
-    full = sizes[first:]
-    if not full:
-        print(f"size: the limit of {limit_bytes / 1e6:.0f} MB was not reached")
-        return
-    least, most = min(size for size, _ in full), max(size for size, _ in full)
-    kept = most <= limit_bytes * (1 + GOAL_SHARE)
-    print(
-        f"size: limit {limit_bytes / 1e6:.1f} MB, reached after {first * SAMPLE_S:.0f} s; from then on "
-        f"{least / 1e6:.1f} to {most / 1e6:.1f} MB ({most / limit_bytes - 1:+.1%}), log at most "
-        f"{max(log for _, log in full) / 1e6:.1f} MB: {'kept' if kept else 'MISSED'}"
-    )
-
-
-def judge_waits(commits: Commits) -> None:
-    """How long a commit waited for a slice of pruning."""
-    slices = commits.pruning_ms
-    if slices:
-        p99 = slices[int(len(slices) * 0.99)]
-        kept = slices[-1] <= GOAL_WAIT_MS
-        print(f"pruning: {len(slices):,} slices, p50 {slices[len(slices) // 2]:.1f} ms, p99 {p99:.1f} ms, ", end="")
-        print(f"longest {slices[-1]:.1f} ms: {'kept' if kept else 'MISSED'}", end="; ")
-        worked = commits.pruning_cpu_ms
-        print(f"of CPU p99 {worked[int(len(worked) * 0.99)]:.1f}, most {worked[-1]:.1f} ms; ", end="")
-        print(f"at most {commits.largest_slice:,} events a slice")
-    print(f"late: {commits}")
-
-
-def judge_store(store: Path) -> None:
-    """What is left is a stretch of ids without a hole; what went is said."""
-    with sqlite3.connect(store) as database:
-        count, oldest, newest, span_ns = database.execute(
-            "SELECT count(*), min(id), max(id), max(ts_ns) - min(ts_ns) FROM event"
-        ).fetchone()
-        (told,) = database.execute(
-            "SELECT sum(json_extract(meta, '$.events')) FROM event WHERE name = ?", (NAME_CODES["self.pruned"],)
-        ).fetchone()
-        used = (
-            database.execute("PRAGMA page_count").fetchone()[0]
-            - database.execute("PRAGMA freelist_count").fetchone()[0]
-        )
+def check(store: Path) -> None:
+    """See that what is left is a stretch of ids without a hole, in a sound file."""
+    with closing(sqlite3.connect(store)) as database:
+        count, oldest, newest = database.execute("SELECT count(*), min(id), max(id) FROM event").fetchone()
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    print(
-        f"store: {count:,} events of {span_ns / 1e9:.0f} s, ids {oldest:,}..{newest:,}, {newest - oldest + 1 - count} "
-        f"missing; events that tell of pruning name {told or 0:,}; {used * 4096 / 1e6:.1f} MB in use"
+    assert newest - oldest + 1 == count, f"{newest - oldest + 1 - count} ids are missing"
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Record with a limit and without, in turns."""
+    names = ("file beyond its limit", "pruning, longest slice", "commits while pruning, p99")
+    if not any(options.wants(name) for name in names):
+        return
+    limit_bytes, rate, seconds = options.amount(20_000_000, 2_000_000), options.amount(5_000, 2_000), (60, 8)
+    limited: list[Recorded] = []
+
+    def measure(bytes_: int) -> float:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            found = asyncio.run(record(bytes_, rate, options.amount(*seconds), Path(folder)))
+        if bytes_ == limit_bytes:
+            limited.append(found)
+        return found.commits.late(0.99)
+
+    late = paired(options.rounds_or(ROUNDS), partial(measure, limit_bytes), partial(measure, UNLIMITED_BYTES))
+    most = tuple(max(found.sizes) / limit_bytes for found in limited)
+    slices = tuple(max(found.commits.pruning_ms, default=0.0) for found in limited)
+    found = (
+        Row(names[0], "× the limit", most, limit=1 + GOAL_SHARE),
+        Row(names[1], "ms", slices, limit=GOAL_WAIT_MS, note=f"{limited[-1].commits.largest_slice:,} events at most"),
+        Row(names[2], "ms", late[0], "no limit", late[1], limit=GOAL_LATE_MS),
     )
-
-
-def main() -> None:
-    """Parse the options and run."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--size", type=int, default=20, help="MB the store may have")
-    options.add_argument("--age", type=int, default=14 * 86_400, help="seconds that events stay")
-    options.add_argument("--rate", type=int, default=5_000, help="messages a second, all connections together")
-    options.add_argument("--seconds", type=int, default=60)
-    options.add_argument("--folder", type=Path, default=None)
-    chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
-        asyncio.run(run(chosen.size * 1_000_000, chosen.age, chosen.rate, chosen.seconds, Path(name)))
-
-
-if __name__ == "__main__":
-    main()
+    yield from (row for row in found if options.wants(row.name))

@@ -1,14 +1,12 @@
 """The screen over a large store that grows: time from a key to its effect, and the viewer's CPU and bytes.
 
-    python tests/benchmarks/screen.py [--events N] [--rate N ...] [--seconds N]
-
-A recorder fills a store, then records at each rate in turn, 0 included, while ``wsmon attach`` runs in a terminal of
-its own. Keys are pressed in a round; each has a text that the screen shows because of it, and only then.
+A recorder fills a store, then records at each rate in turn, none included, while ``wsmon attach`` runs in a terminal of
+its own. Keys are pressed in a round; each has a text that the screen shows because of it, and only then. The peer is
+the same screen while nothing is recorded.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import fcntl
 import os
@@ -23,11 +21,13 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.load import cpu_s
+from tests.benchmarks.cpu import cpu_s
+from tests.benchmarks.table import Options, Row
 from tests.support.peers import script
 from tests.support.terminal_emulator import TerminalEmulator
 from wsmon.clock import SystemClock
@@ -39,8 +39,13 @@ WSMON = Path(sys.executable).with_name("wsmon")
 CONNECTIONS = 10
 ASKED = QUESTION.encode()
 GOAL_MS = 65
+# Messages a second, and the most of a core that a viewer may take at it, percent
+CPU_GOALS = {0: 1.0, 1_000: 25.0, 10_000: 25.0}
+RATES = tuple(CPU_GOALS)
+ROUNDS = 10
 DEADLINE_S = 10.0
 SETTLE_S = 2.0
+OPEN_WITHIN_S = 30.0
 # So that what the key before painted is through, and Escape is no Alt
 BETWEEN_KEYS_S = 0.3
 STEP = (
@@ -129,23 +134,25 @@ def press_all(screen: Screen) -> list[tuple[bytes, float]]:
     return [(key, delay) for key, shows in ROUND if (delay := screen.press(key, shows)) and key != BACK[0]]
 
 
-def summary(pressed: list[tuple[bytes, float]], goal_ms: int) -> str:
-    """What keys took, all together and each by itself."""
+def p95(pressed: list[tuple[bytes, float]]) -> float:
+    """The delay that 95 of a hundred keys keep."""
     delays = sorted(delay for _, delay in pressed)
-    by_key = {key: [each for other, each in pressed if other == key] for key, _ in pressed}
-    each_key = " ".join(f"{key.decode()} {statistics.median(of):.0f}–{max(of):.0f}" for key, of in by_key.items())
-    p50, p95 = statistics.median(delays), delays[int(len(delays) * 0.95)]
-    all_keys = f"p50 {p50:4.0f}  p95 {p95:4.0f}  max {delays[-1]:4.0f} ms (goal {goal_ms})"
-    return f"key to paint {all_keys}; medians and longest: {each_key}"
+    return delays[int(len(delays) * 0.95)]
+
+
+def slowest(pressed: list[tuple[bytes, float]]) -> str:
+    """Which key took longest."""
+    key, delay = max(pressed, key=lambda each: each[1])
+    return f"p50 {statistics.median(delay for _, delay in pressed):.0f} ms; slowest {key.decode()} {delay:.0f} ms"
 
 
 def spent(screen: Screen, seconds: int) -> tuple[float, float]:
     """CPU of the viewer, percent of a core, and bytes a second to the terminal, while nobody touches a key."""
     time.sleep(SETTLE_S)
-    began_s, began_bytes, start = cpu_s(screen.pid), screen.painted_bytes, time.perf_counter()
+    began_s, began_bytes, start = cpu_s([screen.pid]), screen.painted_bytes, time.perf_counter()
     time.sleep(seconds)
     took_s = time.perf_counter() - start
-    return (cpu_s(screen.pid) - began_s) / took_s * 100, (screen.painted_bytes - began_bytes) / took_s
+    return (cpu_s([screen.pid]) - began_s) / took_s * 100, (screen.painted_bytes - began_bytes) / took_s
 
 
 async def record(folder: Path, rate: int, count: int, environ: dict[str, str], then: Callable[[Path], None]) -> None:
@@ -163,7 +170,7 @@ async def record(folder: Path, rate: int, count: int, environ: dict[str, str], t
             *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(store), "--quiet"), env=environ
         )
         for server in servers:
-            await server.until(lambda server=server: server.sessions > 0)  # type: ignore[misc]
+            await server.until(lambda server=server: server.sessions > 0, OPEN_WITHIN_S)  # type: ignore[misc]
         while not store.exists() or events(store) < count:
             await asyncio.sleep(1)
         await asyncio.to_thread(then, store)
@@ -180,43 +187,65 @@ def events(store: Path) -> int:
         view.close()
 
 
-def measure(rate: int, seconds: int, rounds: int, store: Path, environ: dict[str, str]) -> None:
-    """Watch a store that grows, and print a line."""
-    screen = Screen(store, environ)
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a viewer cost."""
+
+    percent: float
+    """Of a core, while no key was pressed."""
+    bytes_per_s: float
+    pressed: list[tuple[bytes, float]]
+
+
+def watch(screen: Screen, seconds: int, rounds: int) -> Watched:
+    """Watch a store that grows, then press keys; ends the viewer."""
     try:
         screen.wait("q quit")
         percent, per_s = spent(screen, seconds)
-        pressed = [each for _ in range(rounds) for each in press_all(screen)]
+        return Watched(percent, per_s, [each for _ in range(rounds) for each in press_all(screen)])
     finally:
         screen.close()
-    viewer = f"viewer {percent:5.1f} % of a core, {per_s / 1000:5.1f} kB/s"
-    print(f"{events(store):12,} events, {rate:6,}/s: {summary(pressed, GOAL_MS)}   {viewer}", flush=True)
 
 
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=int, nargs="*", default=[0, 1_000, 10_000])
-    parser.add_argument("--seconds", type=int, default=15)
-    parser.add_argument("--rounds", type=int, default=10)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+def environ_of(folder: Path) -> dict[str, str]:
+    """The environment of processes that leave nothing behind, with a terminal that has colours."""
+    ours = {"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": f"{folder}/state"}
+    return {**os.environ, **ours, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Watch at each rate; the peer is measured first."""
+    kinds = ("key to paint", "viewer", "terminal")
+    wanted = [rate for rate in RATES if any(options.wants(_name(kind, rate)) for kind in kinds)]
+    if not wanted:
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        environ = {
-            **os.environ,
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "XDG_STATE_HOME": f"{folder}/state",
-            "XDG_RUNTIME_DIR": str(folder),
-        }
-        for number, rate in enumerate(options.rate):
+        environ = environ_of(folder)
+        still: Watched | None = None
+        for rate in dict.fromkeys((0, *wanted)):
+            seen: list[Watched] = []
 
-            def watch(store: Path, rate: int = rate) -> None:
-                measure(rate, options.seconds, options.rounds, store, environ)
+            def see(store: Path, seen: list[Watched] = seen) -> None:
+                seen.append(watch(Screen(store, environ), options.amount(15, 1), options.rounds_or(ROUNDS)))
 
-            asyncio.run(record(folder, rate, 0 if number else options.events, environ, watch))
+            filled = options.amount(1_000_000, 1_000) if rate == 0 else 0
+            asyncio.run(record(folder, options.amount(rate, rate // 100), filled, environ, see))
+            still = still or seen[0]
+            of_keys, of_still_keys = seen[0].pressed, still.pressed
+            found = (
+                _row(kinds[0], rate, "ms, p95", p95(of_keys), p95(of_still_keys), GOAL_MS, slowest(of_keys)),
+                _row(kinds[1], rate, "% of a core", seen[0].percent, still.percent, CPU_GOALS[rate]),
+                Row(_name(kinds[2], rate), "bytes/s", (seen[0].bytes_per_s,)),
+            )
+            yield from (row for row in found if rate in wanted and options.wants(row.name))
 
 
-if __name__ == "__main__":
-    main()
+def _name(kind: str, rate: int) -> str:
+    return f"{kind}, {rate:,}/s"
+
+
+def _row(kind: str, rate: int, unit: str, cost: float, still: float, limit: float, note: str = "") -> Row:
+    if rate == 0:
+        return Row(_name(kind, rate), unit, (cost,), limit=limit, note=note)
+    return Row(_name(kind, rate), unit, (cost,), "nothing recorded", (still,), limit=limit, note=note)

@@ -1,17 +1,14 @@
-"""How quick a search is over a large store, beside ripgrep (or grep) over the same payloads and SQLite's LIKE.
-
-    python tests/benchmarks/search.py [--events N]... [--folder PATH]
+"""How quick a search is over a large store, beside SQLite's LIKE, or ripgrep (or grep) over the same payloads.
 
 The store is written by the recorder's fold, and its indexer is fed with it, in C where ``native/`` is installed.
-Messages are trades of about 200 bytes, as JSON.
-A search runs as the log runs it: ``first`` is the first answer (rows, or how far it looked), ``pause`` the longest time
-between two answers, ``cancel`` the longest of some interrupts. A search is measured the second time, its pages in the
-memory of the system, as the peers' file is.
+Messages are trades of about 200 bytes, as JSON. A search runs as the log runs it; *first answer* is rows, or how far it
+looked, *pause* the longest time between two answers, *cancel* the longest of some interrupts. A search is measured when
+its pages are in the memory of the system, as the peers' file is. Where the peer's query is another, it looks for a word
+that is nowhere.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
@@ -20,12 +17,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.benchmarks.table import Options, Row, paired
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
 from wsmon.query.ast import Query
@@ -45,84 +44,91 @@ STEP_NS = 100_000
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD", "ADA-EUR", "DOGE-USDT", "LTC-BTC")
 RARE_EVERY = 1_000_000
 INTERRUPTS = 5
-# What takes longer is not asked twice: it has read its own pages from memory for most of the time
-WARM_BELOW_S = 10.0
+ROUNDS = 3
+NOWHERE = "quasar"
+FIELD_MS, WORD_MS, ROWS_PER_MS = 100.0, 300.0, 1_000
+INDEXED = "search index"
+# Of all queries, and the most milliseconds
+SLOWEST = {"search, first answer": 100.0, "search, longest pause": 250.0, "search, cancel": 100.0}
 
-# What, our query, the peers' pattern
+# What, our query, the peers' pattern (empty: none), and the most milliseconds (None: at ``ROWS_PER_MS``)
 QUERIES = (
-    ("word, nowhere", "quasar", "quasar"),
-    ("words, nowhere", '"margin call"', "margin call"),
-    ("word, 1 in a million", "rejected", "rejected"),
-    ("number, 1 in a million", "4815162342", "4815162342"),
-    ("number, nowhere", "9914815162", "9914815162"),
-    ("word, everywhere", "coinbase", "coinbase"),
-    ("value at a path, 1 in a million", "$.status:rejected", ""),
-    ("session, nowhere", "session:ffffffffffffffff", ""),
-    ("connection, 1 in a million", "conn:quiet", ""),
-    ("lifecycle", "kind:connection", ""),
-    ("ids", "id:1000..1100", ""),
-    ("two letters, nowhere", "zq", "zq"),
-    ("without a word that is everywhere", "-coinbase", ""),
-    ("size, nowhere", "size>10kb", ""),
-    ("number at a path, nowhere", "$.qty>=1000", ""),
-    ("number equal at a path, nowhere", "$.seq=999777555", ""),
-    ("expression, nowhere", r"/margin\s\d{7}/", r"margin\s[0-9]{7}"),
-    ("alternatives, 1 in a million", "/rejected|margin call/", "rejected|margin call"),
-    ("expression without a text, nowhere", r"/[xyz]{4}\d/", "[xyz]{4}[0-9]"),
-    ("digits, everywhere", r"/\d{13}/", "[0-9]{13}"),
-    ("digits, nowhere", r"/\d{17}/", "[0-9]{17}"),
-    ("everything", "", ""),
+    ("word, nowhere", "quasar", "quasar", WORD_MS),
+    ("words, nowhere", '"margin call"', "margin call", WORD_MS),
+    ("word, 1 in a million", "rejected", "rejected", WORD_MS),
+    ("number, 1 in a million", "4815162342", "4815162342", WORD_MS),
+    ("number, nowhere", "9914815162", "9914815162", WORD_MS),
+    ("word, everywhere", "coinbase", "coinbase", None),
+    ("value at a path, 1 in a million", "$.status:rejected", "", WORD_MS),
+    ("session, nowhere", "session:ffffffffffffffff", "", FIELD_MS),
+    ("connection, 1 in a million", "conn:quiet", "", FIELD_MS),
+    ("lifecycle", "kind:connection", "", FIELD_MS),
+    ("ids", "id:1000..1100", "", FIELD_MS),
+    ("two letters, nowhere", "zq", "zq", None),
+    ("without a word that is everywhere", "-coinbase", "", None),
+    ("size, nowhere", "size>10kb", "", None),
+    ("number at a path, nowhere", "$.qty>=1000", "", None),
+    ("number equal at a path, nowhere", "$.seq=999777555", "", WORD_MS),
+    ("expression, nowhere", r"/margin\s\d{7}/", r"margin\s[0-9]{7}", None),
+    ("alternatives, 1 in a million", "/rejected|margin call/", "rejected|margin call", None),
+    ("expression without a text, nowhere", r"/[xyz]{4}\d/", "[xyz]{4}[0-9]", None),
+    ("digits, everywhere", r"/\d{13}/", "[0-9]{13}", None),
+    ("digits, nowhere", r"/\d{17}/", "[0-9]{17}", None),
+    ("everything", "", "", None),
 )
 
 
 class Measured(NamedTuple):
-    """One search; all times in seconds."""
+    """One search; all times in milliseconds."""
 
     found: int
-    first_s: float
-    whole_s: float
-    pause_s: float
+    first: float
+    whole: float
+    pause: float
 
 
-def main() -> None:
-    """Build, index, search, print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, action="append")
-    parser.add_argument("--folder", type=Path)
-    asked = parser.parse_args()
-    for events in asked.events or [1_000_000, 10_000_000]:
-        with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-            measure(Path(folder), events)
-
-
-def measure(folder: Path, events: int) -> None:
-    """One store, all queries."""
-    path, lines = folder / "store.db", folder / "payloads.jsonl"
-    said_index(path, build(path, lines, events), events)
-    peer = shutil.which("rg") or "grep"
-    print(f"{events:,} events; seconds, and million events a second\n")
-    print(
-        f"{'':36}{'found':>10}{'first':>8}{'all':>8}{'M/s':>7}{'pause':>7}{'cancel':>8}{Path(peer).name:>8}{'LIKE':>7}"
-    )
-    with closing(Reader(path, SystemClock())) as reader:
-        for what, text, pattern in QUERIES:
+def rows(options: Options) -> Iterator[Row]:
+    """Build, index, search."""
+    all_names = (INDEXED, *SLOWEST, *(f"search, {what}" for what, *_ in QUERIES))
+    if not any(options.wants(name) for name in all_names):
+        return
+    events, rounds = options.amount(1_000_000, 20_000, 10_000_000), options.rounds_or(ROUNDS)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path, lines = Path(folder) / "store.db", Path(folder) / "payloads.jsonl"
+        indexed_s, folded_s = build(path, lines, events)
+        if options.wants(INDEXED):
+            cost_us, peer_us = (each / events * 1e6 for each in (indexed_s, folded_s))
+            note = size_of(path, events)
+            yield Row(INDEXED, "µs an event", (cost_us,), "fold and insert", (peer_us,), note=note)
+        slowest = dict.fromkeys(SLOWEST, (0.0, ""))
+        for what, text, pattern, limit_ms in QUERIES:
+            name = f"search, {what}"
+            if not any(options.wants(each) for each in (name, *SLOWEST)):
+                continue
             query = parse(text, ReferenceTime(T0_NS))
-            ours = search(reader, query, events)
-            if ours.whole_s < WARM_BELOW_S:
-                ours = search(reader, query, events)
-            cancel_s = max(cancelled(path, query, events, ours.whole_s) for _ in range(INTERRUPTS))
-            theirs = f"{grep(peer, lines, pattern):8.3f}" if pattern else " " * 8
-            like = f"{sql_like(path, pattern):7.2f}" if pattern and not {*"[|"} & {*pattern} else ""
-            print(
-                f"{what:36}{ours.found:>10,}{ours.first_s:8.3f}{ours.whole_s:8.3f}{events / ours.whole_s / 1e6:7.1f}"
-                f"{ours.pause_s:7.3f}{cancel_s:8.3f}{theirs}{like}",
-                flush=True,
-            )
-        print()
+            with closing(Reader(path, SystemClock())) as reader:
+                found: list[Measured] = [search(reader, query, events)]
+
+                def ours(reader: Reader = reader, query: Query = query, found: list[Measured] = found) -> float:
+                    found.append(search(reader, query, events))
+                    return found[-1].whole
+
+                peer, theirs = peer_of(path, lines, pattern)
+                costs, peer_costs = paired(rounds, ours, theirs)
+            latest = found[-1]
+            cancel = max(cancelled(path, query, events, latest.whole / 1000) for _ in range(INTERRUPTS))
+            for each, took_ms in zip(SLOWEST, (latest.first, latest.pause, cancel), strict=True):
+                slowest[each] = max(slowest[each], (took_ms, what))
+            if options.wants(name):
+                limit = events / ROWS_PER_MS if limit_ms is None else limit_ms
+                yield Row(name, "ms", costs, peer, peer_costs, limit=limit, note=f"{latest.found:,} found")
+        for name, (took_ms, what) in slowest.items():
+            if options.wants(name):
+                yield Row(name, "ms", (took_ms,), limit=SLOWEST[name], note=what)
 
 
-def build(path: Path, lines: Path, events: int) -> float:
-    """A store of so many messages, and their payloads a line each; returns the seconds of CPU for its index."""
+def build(path: Path, lines: Path, events: int) -> tuple[float, float]:
+    """A store of so many messages, and their payloads a line each; returns CPU seconds of its index and of the rest."""
     rolls = random.Random(1)
     database = open_for_writing(path)
     run = database.begin_run(RunStart(T0_NS, 0, 1, "benchmark", ""))
@@ -130,22 +136,24 @@ def build(path: Path, lines: Path, events: int) -> float:
     sources = [Source(f"feed-{n}", "", f"{n:032x}", f"{n:016x}") for n in range(5)]
     made = messages(events, sources, rolls)
     indexer = SearchIndexer(database.connection, path)
-    spent_s = 0.0
+    indexed_s = folded_s = 0.0
     with lines.open("wb") as file:
         for _ in range(0, events, BATCH):
             batch = list(islice(made, BATCH))
             file.writelines((event.payload or b"") + b"\n" for event in batch)
+            began = time.process_time()
             fold.fold(batch)
             committed = fold.uncommitted
             with transaction(database.connection, path):
                 fold.write()
             fold.committed()
-            began = time.process_time()
+            committed_s = time.process_time()
             indexer.feed(committed)
-            spent_s += time.process_time() - began
+            folded_s += committed_s - began
+            indexed_s += time.process_time() - committed_s
     database.end_run(T0_NS + events * STEP_NS)
     database.close()
-    return spent_s
+    return indexed_s, folded_s
 
 
 def messages(events: int, sources: list[Source], rolls: random.Random) -> Iterator[Event]:
@@ -186,16 +194,13 @@ def messages(events: int, sources: list[Source], rolls: random.Random) -> Iterat
         )
 
 
-def said_index(path: Path, spent_s: float, events: int) -> None:
-    """Say what the index of the store costs."""
+def size_of(path: Path, events: int) -> str:
+    """How large the index of a store is."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         (pages,) = connection.execute("SELECT count(*) FROM search_page").fetchone()
-    size = path.stat().st_size
-    print(
-        f"indexed in {'C' if IS_COMPILED else 'Python'} in {spent_s / events * 1e6:.2f} µs of CPU an event; "
-        f"{pages * 4096 / events:.1f} bytes an event, {pages * 4096 / size:.1%} of {size / 1e6:,.0f} MB"
-    )
+    share = pages * 4096 / path.stat().st_size
+    return f"{'C' if IS_COMPILED else 'Python'}; {pages * 4096 / events:.1f} bytes an event, {share:.1%} of the store"
 
 
 def search(reader: Reader, query: Query, events: int) -> Measured:
@@ -208,11 +213,11 @@ def search(reader: Reader, query: Query, events: int) -> Measured:
         pause_s = max(pause_s, now - last)
         last = now
         found += len(answer.ids)
-    return Measured(found, first_s, last - began, pause_s)
+    return Measured(found, first_s * 1000, (last - began) * 1000, pause_s * 1000)
 
 
 def cancelled(path: Path, query: Query, events: int, whole_s: float) -> float:
-    """Seconds from an interrupt, somewhere within a search, to its end."""
+    """Milliseconds from an interrupt, somewhere within a search, to its end."""
     started, ended = threading.Event(), threading.Event()
     readers: list[Reader] = []
 
@@ -234,28 +239,28 @@ def cancelled(path: Path, query: Query, events: int, whole_s: float) -> float:
         ended.wait(0.001)
     spent_s = time.perf_counter() - began
     thread.join()
-    return spent_s
+    return spent_s * 1000
+
+
+def peer_of(path: Path, lines: Path, pattern: str) -> tuple[str, Callable[[], float]]:
+    """A peer's name, and what measures its milliseconds."""
+    if {*pattern} & {*"[|"}:
+        program = shutil.which("rg") or "grep"
+        return Path(program).name, partial(grep, program, lines, pattern)
+    return "LIKE", partial(sql_like, path, pattern or NOWHERE)
 
 
 def grep(program: str, lines: Path, pattern: str) -> float:
-    """Seconds that the peer needs, best of two."""
-    return min(_grep(program, lines, pattern) for _ in range(2))
-
-
-def _grep(program: str, lines: Path, pattern: str) -> float:
+    """Milliseconds that a program needs to count the lines."""
     options = ["-c", "-i"] if program.endswith("rg") else ["-c", "-i", "-E"]
     began = time.perf_counter()
     subprocess.run([program, *options, pattern, lines], stdout=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - began
+    return (time.perf_counter() - began) * 1000
 
 
 def sql_like(path: Path, pattern: str) -> float:
-    """Seconds of a plain statement over the payloads."""
+    """Milliseconds of a plain statement over the payloads."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         began = time.perf_counter()
         connection.execute("SELECT count(*) FROM event WHERE payload LIKE ?", (f"%{pattern}%",)).fetchone()
-        return time.perf_counter() - began
-
-
-if __name__ == "__main__":
-    main()
+        return (time.perf_counter() - began) * 1000

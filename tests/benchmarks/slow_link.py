@@ -1,26 +1,45 @@
-"""The screen over a slow line while thousands of messages a second come in: time from a key to its effect, and bytes.
+"""The screen over a slow line while thousands of messages a second come in: time from a key to its effect.
 
-    python tests/benchmarks/slow_link.py [--rate BYTES_A_SECOND ...] [--messages N ...] [--rounds N] [--mute]
-
-A terminal of 120×40 is read at each rate in turn, evenly, and answers questions when it has read them, as a line of SSH
-with large buffers does; ``--mute`` answers none.
+A terminal of 120×40 is read at a rate, evenly, and answers questions when it has read them, as a line of SSH with large
+buffers does; a mute one answers none. The peer is the fastest line.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.screen import Screen, press_all, record, spent, summary
+from tests.benchmarks.screen import Screen, Watched, environ_of, p95, record, slowest, watch
+from tests.benchmarks.table import Options, Row
 
 # The terminal reads so often
 SLICE_S = 0.02
 GOAL_MS = 1_000
 EVENTS = 20_000
+ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line between screen and terminal."""
+
+    bytes_per_s: int
+    is_mute: bool = False
+    """Whether the terminal answers no question."""
+
+
+FAST = Line(1_000_000)
+LINES = {
+    FAST: "1 MB/s",
+    Line(64_000): "64 kB/s",
+    Line(64_000, is_mute=True): "64 kB/s, mute terminal",
+    Line(16_000): "16 kB/s",
+}
 
 
 class SlowScreen(Screen):
@@ -45,46 +64,28 @@ class SlowScreen(Screen):
             time.sleep(max(0.0, due_s - time.monotonic()))
 
 
-def watch(store: Path, environ: dict[str, str], rate: int, rounds: int, *, is_mute: bool) -> None:
-    """Press keys over one line, and print what they took."""
-    screen = SlowScreen(store, environ, rate, is_mute=is_mute)
-    try:
-        screen.wait("q quit")
-        percent, per_s = spent(screen, 10)
-        pressed = [each for _ in range(rounds) for each in press_all(screen)]
-    finally:
-        screen.close()
-    viewer = f"viewer {percent:4.1f} % of a core, {per_s / 1000:5.1f} kB/s"
-    print(f"    {rate / 1000:6.0f} kB/s: {summary(pressed, GOAL_MS)}   {viewer}", flush=True)
-
-
-def main() -> None:
-    """Measure each line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rate", type=int, nargs="*", default=[1_000_000, 64_000, 16_000])
-    parser.add_argument("--messages", type=int, nargs="*", default=[1_000, 10_000], help="a second")
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--mute", action="store_true", help="a terminal that answers no question")
-    options = parser.parse_args()
-    for messages in options.messages:
-        print(f"{messages:,} messages a second:", flush=True)
-        with tempfile.TemporaryDirectory() as name:
+def rows(options: Options) -> Iterator[Row]:
+    """Press keys over each line, at each number of messages a second."""
+    for messages in (1_000, 10_000):
+        names = {line: f"key to paint, {messages:,}/s, {name}" for line, name in LINES.items()}
+        if not any(options.wants(name) for name in names.values()):
+            continue
+        found: dict[Line, Watched] = {}
+        lines = [line for line, name in names.items() if line == FAST or options.wants(name)]
+        with tempfile.TemporaryDirectory(dir=options.folder) as name:
             folder = Path(name)
-            environ = {
-                **os.environ,
-                "TERM": "xterm-256color",
-                "COLORTERM": "truecolor",
-                "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22",
-                "XDG_STATE_HOME": f"{folder}/state",
-                "XDG_RUNTIME_DIR": str(folder),
-            }
+            environ = environ_of(folder) | {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
 
-            def all_lines(store: Path, environ: dict[str, str] = environ) -> None:
-                for rate in options.rate:
-                    watch(store, environ, rate, options.rounds, is_mute=options.mute)
+            def see(store: Path, environ: dict[str, str] = environ) -> None:
+                for line in lines:  # noqa: B023 - called within this round
+                    screen = SlowScreen(store, environ, line.bytes_per_s, is_mute=line.is_mute)
+                    found[line] = watch(screen, options.amount(10, 1), options.rounds_or(ROUNDS))  # noqa: B023
 
-            asyncio.run(record(folder, messages, EVENTS, environ, all_lines))
-
-
-if __name__ == "__main__":
-    main()
+            count, filled = options.amount(messages, messages // 100), options.amount(EVENTS, 1_000)
+            asyncio.run(record(folder, count, filled, environ, see))
+        fast = found[FAST]
+        for line, seen in found.items():
+            if options.wants(names[line]):
+                peer, peer_costs = ("", ()) if line == FAST else (LINES[FAST], (p95(fast.pressed),))
+                note = f"{seen.bytes_per_s / 1000:.1f} kB/s; {slowest(seen.pressed)}"
+                yield Row(names[line], "ms, p95", (p95(seen.pressed),), peer, peer_costs, limit=GOAL_MS, note=note)

@@ -1,24 +1,18 @@
-"""Short commands, and from Enter to the first paint of the screen, as multiples of ``python -c pass``.
-
-    python tests/benchmarks/start.py [--rounds N] [--against REVISION] [--events N ...]
+"""Short commands, and from Enter to the first paint of the screen, beside ``python -c pass`` and an empty application.
 
 CPU time (user and system) of commands, and of the screen until its connections are shown, modules compiled; all
-candidates take turns.
-``--against`` measures a worktree of another revision beside this one; a screen runs in a pseudo-terminal of 120×40 and
-is compared with an empty Textual application too. ``--events`` adds ``open`` on stores of so many events, beside one
-without any.
+candidates take turns. A screen runs in a pseudo-terminal of 120×40; ``open`` on large stores is compared with ``open``
+on one without any event.
 """
 
 from __future__ import annotations
 
-import argparse
 import compileall
 import fcntl
 import os
 import pty
 import select
 import signal
-import statistics
 import struct
 import subprocess
 import sys
@@ -26,12 +20,13 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.cpu import cpu_s
 from tests.benchmarks.day import build
-from tests.benchmarks.load import cpu_s
+from tests.benchmarks.screen import environ_of
+from tests.benchmarks.table import Options, Row
 from tests.support.recordings import recorded
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +39,13 @@ class Empty(App):
 Empty().run()
 """
 MS_PER_S = 1000
-# Of a store for --events: the narrow messages of the benchmark of a day
+ROUNDS = 7
+PASS, EMPTY_APP, NO_EVENT = "python -c pass", "an empty Textual application", "open, no event"
+SEARCH, ATTACH = "search, one row", "attach, first paint"
+GOAL_LARGE = 1.5
+PAINT_MS = 350.0
+LIMITS_MS = {SEARCH: 120.0, ATTACH: PAINT_MS}
+# Of a large store: the narrow messages of the benchmark of a day
 CONNECTIONS, EVENTS_AN_HOUR = 20, 250_000
 # Ends of processes that were asked to end
 WAIT_S = 10
@@ -71,7 +72,7 @@ def screen_ms(command: list[str], environ: Mapping[str, str], shows: bytes) -> f
             if not select.select([terminal], [], [], WAIT_S)[0]:
                 raise AssertionError(f"never painted: {received[-500:]!r}")
             received += os.read(terminal, 65_536)
-        return cpu_s(pid) * MS_PER_S
+        return cpu_s([pid]) * MS_PER_S
     finally:
         os.kill(pid, signal.SIGTERM)
         _read_to_the_end(terminal)
@@ -89,108 +90,73 @@ def _read_to_the_end(terminal: int) -> None:
             return
 
 
-@contextmanager
-def checked_out(revision: str | None, folder: Path) -> Iterator[Mapping[str, Path]]:
-    """The source trees to measure, compiled: this one, and the one of another revision."""
-    trees = {"": ROOT}
-    if revision is not None:
-        tree = folder / "against"
-        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", tree, revision], check=True)
-        trees[f" at {revision}"] = tree
-    try:
-        for tree in trees.values():
-            compileall.compile_dir(tree / "wsmon", quiet=2)
-        yield trees
-    finally:
-        if revision is not None:
-            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
-
-
-def candidates(
-    trees: Mapping[str, Path], small: Path, stores: Mapping[str, Path], environ: dict[str, str]
-) -> dict[str, Callable[[], float]]:
-    """What is measured, by name, the first one being the unit."""
-    # Never from the current folder, which may be one of the trees
+def candidates(small: Path, stores: Mapping[str, Path], environ: dict[str, str]) -> dict[str, Callable[[], float]]:
+    """What is measured, by name."""
+    # Never from the current folder, which may have modules
     python, wsmon = [sys.executable, "-c"], [sys.executable, "-P", "-m", "wsmon"]
     commands = {
-        "search, one row": ["search", "--limit", "1", "--store", str(small)],
+        SEARCH: ["search", "--limit", "1", "--store", str(small)],
         "search --json, one row": ["search", "--json", "--limit", "1", "--store", str(small)],
         "stats": ["stats", "--store", str(small)],
         "export": ["export", "--format", "jsonl", "--store", str(small)],
         "--help": ["--help"],
     }
     found: dict[str, Callable[[], float]] = {
-        "python -c pass": partial(command_ms, [*python, "pass"], environ),
-        "empty Textual application": partial(screen_ms, [*python, EMPTY], environ, b"Connections"),
+        PASS: partial(command_ms, [*python, "pass"], environ),
+        EMPTY_APP: partial(screen_ms, [*python, EMPTY], environ, b"Connections"),
+        ATTACH: partial(screen_ms, [*wsmon, "attach"], environ, b"ticker"),
     }
-    for suffix, tree in trees.items():
-        inside = environ | {"PYTHONPATH": str(tree)}
-        for name, arguments in commands.items():
-            found[f"wsmon {name}{suffix}"] = partial(command_ms, [*wsmon, *arguments], inside)
-        found[f"wsmon attach{suffix}"] = partial(screen_ms, [*wsmon, "attach"], inside, b"ticker")
-        for name, store in stores.items():
-            found[f"wsmon open, {name}{suffix}"] = partial(screen_ms, [*wsmon, "open", str(store)], inside, b"feed-00")
+    for name, arguments in commands.items():
+        found[name] = partial(command_ms, [*wsmon, *arguments], environ)
+    for name, store in stores.items():
+        found[name] = partial(screen_ms, [*wsmon, "open", str(store)], environ, b"feed-00")
     return found
 
 
-def stores_of(sizes: list[int], folder: Path) -> dict[str, Path]:
-    """A store without events, and those of so many."""
-    if not sizes:
-        return {}
-    found = {"no event": recorded(folder / "empty.db", [], "feed-00", end_s=1)}
-    for events in sizes:
-        path = found[f"{events:,} events"] = folder / f"{events}.db"
+def store_of(events: int, path: Path) -> Path:
+    """A store of so many events."""
+    if events:
         build(path, CONNECTIONS, events, max(1, events // EVENTS_AN_HOUR))
-    return found
+        return path
+    return recorded(path, [], "feed-00", end_s=1)
 
 
-def main() -> None:
-    """Measure all in turn."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--against", metavar="REVISION", help="another revision, measured beside this one")
-    parser.add_argument("--events", type=int, nargs="*", default=[], help="sizes of stores for `open`")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, checked_out(options.against, Path(name)) as trees:
+def rows(options: Options) -> Iterator[Row]:
+    """Measure all in turn, round by round."""
+    large = {f"open, {events:,} events": events for events in (1_000_000, *([3_000_000] if options.is_full else []))}
+    peers = {SEARCH: PASS, "search --json, one row": PASS, "stats": PASS, "export": PASS, "--help": PASS}
+    peers |= {ATTACH: EMPTY_APP, **dict.fromkeys(large, NO_EVENT)}
+    wanted = {name: peer for name, peer in peers.items() if options.wants(name)}
+    if not wanted:
+        return
+    compileall.compile_dir(ROOT / "wsmon", quiet=2)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         (folder / "run").mkdir(mode=0o700)
-        environ = {
-            **os.environ,
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "XDG_STATE_HOME": f"{folder}/state",
-            "XDG_RUNTIME_DIR": f"{folder}/run",
-        }
-        stores = stores_of(options.events, folder)
-        demo = [sys.executable, "-m", "wsmon", "demo", "--headless", "--for", "10m"]
+        environ = environ_of(folder) | {"XDG_RUNTIME_DIR": f"{folder}/run", "PYTHONPATH": str(ROOT)}
+        events_of = {each: options.amount(large[each], 3_000) for each in large if each in wanted}
+        events_of |= {NO_EVENT: 0} if events_of else {}
+        stores = {each: store_of(events, folder / f"{events}.db") for each, events in events_of.items()}
+        demo = [sys.executable, "-m", "wsmon", "demo", "--headless", "--for", "1h"]
         with subprocess.Popen(demo, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recorder:
             try:
                 time.sleep(5)
                 (small,) = (folder / "state" / "wsmon").glob("*/store.db")
-                measured = candidates(trees, small, stores, environ)
-                taken: dict[str, list[float]] = {name: [] for name in measured}
-                for _ in range(options.rounds):
-                    for name, measure in measured.items():
-                        taken[name].append(measure())
+                measured = candidates(small, stores, environ)
+                taken: dict[str, list[float]] = {each: [] for each in (*wanted, *wanted.values())}
+                for _ in range(options.rounds_or(ROUNDS)):
+                    for each, times in taken.items():
+                        times.append(measured[each]())
             finally:
                 recorder.terminate()
-    print_table(taken)
-
-
-def print_table(taken: Mapping[str, list[float]]) -> None:
-    """Print medians, and what they are of the first and the second candidate, which are the units."""
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    unit, screen = list(medians.values())[:2]
-    print(
-        f"load {os.getloadavg()[0]:.1f}, CPU time, medians (least to most) of {len(next(iter(taken.values())))} rounds"
-    )
-    for name, median in medians.items():
-        times = taken[name]
-        beside = f"  {median / screen:5.2f} × empty application" if median > screen or "open" in name else ""
-        print(
-            f"{name:<44} {median:6.0f} ms ({min(times):.0f} to {max(times):.0f})  {median / unit:5.1f} × pass{beside}"
+    for each, peer in wanted.items():
+        goal = GOAL_LARGE if peer == NO_EVENT else None
+        yield Row(
+            each,
+            "ms",
+            tuple(taken[each]),
+            peer,
+            tuple(taken[peer]),
+            goal,
+            LIMITS_MS.get(each, PAINT_MS if peer == NO_EVENT else None),
         )
-
-
-if __name__ == "__main__":
-    main()

@@ -31,6 +31,8 @@ class Options:
     """None: as many as the benchmark finds right."""
     is_quick: bool = False
     """Whether to run on small amounts, to see that the benchmark works; its figures mean nothing."""
+    is_full: bool = False
+    """Whether to run on the largest amounts, such as stores of ten million events."""
     only: tuple[str, ...] = ()
     """Parts of the names of the wanted rows; empty: all."""
     peers: Path | None = None
@@ -46,9 +48,11 @@ class Options:
         """Return how often to measure: one round where only quick, else as asked, else ``usual``."""
         return 1 if self.is_quick else self.rounds or usual
 
-    def amount(self, usual: int, quick: int) -> int:
-        """Return how much to measure."""
-        return quick if self.is_quick else usual
+    def amount(self, usual: int, quick: int, full: int | None = None) -> int:
+        """Return how much to measure; ``full`` is as usual where it is None."""
+        if self.is_quick:
+            return quick
+        return full if self.is_full and full is not None else usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ class Row:
     peer_costs: tuple[float, ...] = ()
     """In the same order: a cost and the peer's cost at the same place were measured one after the other."""
     goal: float | None = None
-    """The greatest right ratio; without a peer, the greatest right cost."""
+    """The greatest right ratio."""
+    limit: float | None = None
+    """The greatest right cost, whatever the peer's is."""
     note: str = ""
     """Why a row was not run, or what else belongs to it."""
 
@@ -88,12 +94,15 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the goal is met; None without a goal, and where the row was not run."""
-        return None if self.goal is None or not self.costs else self.result <= self.goal
+        """Whether goal and limit are met; None without either, and where the row was not run."""
+        if not self.costs or (self.goal is None and self.limit is None):
+            return None
+        return (self.goal is None or self.result <= self.goal) and (self.limit is None or self.cost <= self.limit)
 
     def document(self) -> dict[str, object]:
         """The row in the JSON of a run."""
-        found: dict[str, object] = {"name": self.name, "unit": self.unit, "goal": self.goal, "note": self.note}
+        found: dict[str, object] = {"name": self.name, "unit": self.unit, "goal": self.goal, "limit": self.limit}
+        found["note"] = self.note
         if self.costs:
             found |= {"cost": self.cost, "costs": self.costs, "result": self.result, "met": self.is_met}
             found |= {"least": min(self.ratios), "greatest": max(self.ratios)}
@@ -105,7 +114,20 @@ class Row:
 
 Benchmark = Callable[[Options], Iterator[Row]]
 
-WIDTHS = (44, 24, 28, 24, 8, 8)
+
+def paired(
+    rounds: int, ours: Callable[[], float], theirs: Callable[[], float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure both in turns, the order reversed in every second round; returns our costs and those of the peer."""
+    found: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds):
+        sides = list(zip((ours, theirs), found, strict=True))
+        for measure, costs in reversed(sides) if number % 2 else sides:
+            costs.append(measure())
+    return tuple(found[0]), tuple(found[1])
+
+
+WIDTHS = (52, 26, 40, 24, 16, 8)
 HEADINGS = ("what", "cost", "peer", "ratio (least–greatest)", "goal", "")
 
 
@@ -125,7 +147,8 @@ def print_row(row: Row) -> None:
     ratio = (
         f"{_figure(row.result)}{' ×' if row.peer_costs else ''} ({_figure(min(row.ratios))}–{_figure(max(row.ratios))})"
     )
-    goal = "" if row.goal is None else f"≤ {row.goal:g}"
+    goals = ((row.goal, " ×"), (row.limit, f" {row.unit}"))
+    goal = ", ".join(f"≤ {greatest:g}{of}" for greatest, of in goals if greatest is not None)
     verdict = {None: "", True: "met", False: "MISSED"}[row.is_met]
     cells = (row.name, f"{_figure(row.cost)} {row.unit}", peer, ratio, goal, verdict)
     print(f"{_line(cells)}{row.note}".rstrip(), flush=True)

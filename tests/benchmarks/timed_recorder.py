@@ -59,7 +59,7 @@ def read(path: Path) -> Commits:
 
 def watch(path: Path) -> None:
     """See every batch and slice of the writer that this process will start."""
-    log = path.open("w", buffering=1024 * 1024)
+    log = path.open("w", buffering=1)
     clock = SystemClock()
     record, prune = Writer._record, Retention.prune_events
 

@@ -1,16 +1,12 @@
 """The timeline over a day of many connections: what a key costs until the answer of the store is drawn.
 
-    python tests/benchmarks/timeline.py [--lanes N ...] [--events N] [--rounds N] [--store FOLDER]
-
-The store has a day of rollups that stand for so many messages, two hours of them by the second, one connection in a
-storm all day and incidents all over. The pane is 120 × 38 cells. *paint* is from a key to lines that
-show its effect with what is known by then, *answer drawn* to those of the store's answer; *store* is what that took in
-its own thread, *screen* the CPU of drawing it. The reference, in the same run, is SQLite adding up the same day.
+The store has a day of rollups that stand for ten million messages, two hours of them by the second, one connection in a
+storm all day and incidents all over. The pane is 120 × 38 cells. *paint* is from a key to lines that show its effect
+with what is known by then, *answer* to those of the store's answer. The peer is SQLite adding up the same day.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import random
@@ -18,6 +14,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
@@ -25,6 +22,7 @@ from statistics import median, quantiles
 from textual import events, on
 from textual.geometry import Region
 
+from tests.benchmarks.table import Options, Row
 from tests.support.pane_app import PaneApp
 from tests.support.recordings import specs
 from wsmon.clock import SystemClock
@@ -42,6 +40,8 @@ SECOND_NS = 1_000_000_000
 DAY_S, FINE_S = 86_400, 7_200
 SIZE = (122, 40)
 GOAL_MS = 65
+LANES, MESSAGES, KEY_ROUNDS = (50, 300), 10_000_000, 20
+PEER = "SQLite adds up the day"
 # Connections
 GROUP_OF = 5
 # A day, of each connection and of the one in a storm
@@ -178,68 +178,55 @@ class Host(PaneApp):
         return (time.perf_counter() - began) * 1000
 
 
-async def measure(path: Path, now_s: int, rounds: int, reference_ms: float) -> None:
-    """Press the keys of every situation, and print a line of each."""
+async def measure(path: Path, now_s: int, what: str, rounds: int) -> tuple[list[float], list[float], str]:
+    """Press the keys of a situation; milliseconds to paint, and to the answer, and what the rest was spent for."""
     host = Host(path, now_s)
     async with host.run_test(size=SIZE):
         host.ask()
         await host.settled()
-        for what, keys in ROUNDS.items():
-            for key in BEFORE[what]:
-                await host.press(key)
-            host.answer_ms.clear()
-            host.screen_ms.clear()
-            host.paint_ms.clear()
-            delays = [await host.press(key) for _ in range(rounds) for key in keys]
-            found = {"paint": host.paint_ms, "answer drawn": delays, "store": host.answer_ms, "screen": host.screen_ms}
-            words = (
-                f"{name} p50 {median(each):4.0f} p95 {quantiles(each, n=20)[-1]:4.0f}" for name, each in found.items()
-            )
-            print(f"{what:<18}{'   '.join(words)} ms   {median(delays) / reference_ms:.1f} × reference", flush=True)
-            print(f"{'':<18}{host.pane.status[0]}")
+        for key in BEFORE[what]:
+            await host.press(key)
+        host.answer_ms.clear()
+        host.screen_ms.clear()
+        host.paint_ms.clear()
+        delays = [await host.press(key) for _ in range(rounds) for key in ROUNDS[what]]
         host.stop()
-    print(f"{'goal':<18}paint p95 {GOAL_MS} ms")
+    return host.paint_ms, delays, f"store {median(host.answer_ms):.0f} ms, drawing {median(host.screen_ms):.1f} ms"
 
 
 def reference(path: Path) -> float:
     """Milliseconds that SQLite takes to add up a day by minutes."""
-    connection = sqlite3.connect(path)
-    costs = []
-    for _ in range(5):
+    with closing(sqlite3.connect(path)) as connection:
         began = time.perf_counter()
         connection.execute("SELECT sum(messages_in) FROM rollup WHERE level = 60").fetchone()
-        costs.append((time.perf_counter() - began) * 1000)
-    connection.close()
-    return median(costs)
+        return (time.perf_counter() - began) * 1000
 
 
-def run(folder: Path, lanes: int, options: argparse.Namespace) -> None:
-    """One store, and everything that is measured on it."""
-    path, now_s = folder / f"{lanes}" / "store.db", int(time.time())
-    path.parent.mkdir(parents=True)
-    database = open_for_writing(path)
-    began_ns = (now_s - DAY_S) * SECOND_NS
-    database.begin_run(RunStart(began_ns, began_ns, 1, "benchmark", ""))
-    fill(database, lanes, options.events, now_s)
-    database.close()
-    reference_ms = reference(path)
-    size = path.stat().st_size / 1e6
-    print(f"{lanes} lanes, {options.events:,} events, {size:.0f} MB; reference {reference_ms:.1f} ms", flush=True)
-    asyncio.run(measure(path, now_s, options.rounds, reference_ms))
+def rows(options: Options) -> Iterator[Row]:
+    """Press the keys of every situation, over two numbers of lanes."""
+    for lanes in LANES:
+        names = {what: f"timeline, {lanes} lanes, {what}" for what in ROUNDS}
+        wanted = [
+            what for what in ROUNDS if any(options.wants(f"{names[what]}, {each}") for each in ("paint", "answer"))
+        ]
+        if not wanted:
+            continue
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            path, now_s = Path(folder) / "store.db", int(time.time())
+            with closing(open_for_writing(path)) as database:
+                began_ns = (now_s - DAY_S) * SECOND_NS
+                database.begin_run(RunStart(began_ns, began_ns, 1, "benchmark", ""))
+                fill(database, options.amount(lanes, LANES[0]), MESSAGES, now_s)
+            for what in wanted:
+                paint_ms, answer_ms, note = asyncio.run(measure(path, now_s, what, options.amount(KEY_ROUNDS, 1)))
+                added_ms = (median(reference(path) for _ in range(5)),)
+                found = (
+                    Row(f"{names[what]}, paint", "ms, p95", (p95(paint_ms),), PEER, added_ms, limit=GOAL_MS),
+                    Row(f"{names[what]}, answer", "ms, p50", (median(answer_ms),), PEER, added_ms, note=note),
+                )
+                yield from (row for row in found if options.wants(row.name))
 
 
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--lanes", type=int, nargs="*", default=[50, 300])
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--store", type=Path, help="A folder for the stores; by default one that is removed.")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        for lanes in options.lanes:
-            run(options.store or Path(name), lanes, options)
-
-
-if __name__ == "__main__":
-    main()
+def p95(times_ms: list[float]) -> float:
+    """What 95 of a hundred keep."""
+    return quantiles(times_ms, n=20)[-1]

@@ -1,21 +1,22 @@
 """How long a frame takes until a viewer can read it from the store, committed: from its arrival to the row in hand.
 
-    python tests/benchmarks/visible.py [--seconds N] [--connections N] [--rate N]
-
-The viewer is a process's worth of the screen: woken by the recorder after each commit, it reads what is new.
+The viewer is a process's worth of the screen: woken by the recorder after each commit, it reads what is new. The peer
+is the same at a hundred messages a second.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.table import Options, Row, paired
 from tests.support.background import background
 from tests.support.peers import scenario
 from wsmon.cli.stores import greeting
@@ -26,8 +27,12 @@ from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader
 
 WARM_UP_S = 2
+OPEN_WITHIN_S = 30.0
 PAGE_EVENTS = 5_000
 NS_PER_MS = 1e6
+ROUNDS = 3
+FEW = 100
+GOAL_MS = 150
 
 
 async def watch(store: Path, socket: Path, seconds: int) -> list[float]:
@@ -49,8 +54,8 @@ async def watch(store: Path, socket: Path, seconds: int) -> list[float]:
     return seen
 
 
-async def run(seconds: int, connections: int, rate: int, folder: Path) -> None:
-    """Start servers, a recorder and a viewer; print what the viewer saw."""
+async def run(seconds: int, connections: int, rate: int, folder: Path) -> list[float]:
+    """Start servers, a recorder and a viewer; the sorted delays in milliseconds."""
     chosen = scenario("load").with_(rate=rate // connections, count=rate // connections * (seconds + WARM_UP_S * 2))
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(ScenarioServer(chosen, SystemClock())) for _ in range(connections)]
@@ -62,24 +67,27 @@ async def run(seconds: int, connections: int, rate: int, folder: Path) -> None:
             *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(store), "--quiet"), env=environ
         )
         for server in servers:
-            await server.until(lambda server=server: server.sent.messages > 0)  # type: ignore[misc]
+            await server.until(lambda server=server: server.sent.messages > 0, OPEN_WITHIN_S)  # type: ignore[misc]
         delays = sorted(await watch(store, socket_of(store, environ), seconds))
         recorder.terminate()
         await recorder.wait()
-    p50, p95, p99 = (delays[int(len(delays) * share)] for share in (0.5, 0.95, 0.99))
-    print(f"{len(delays):,} events at {rate:,}/s: p50 {p50:.0f}  p95 {p95:.0f}  p99 {p99:.0f}  max {delays[-1]:.0f} ms")
+    return delays
 
 
-def main() -> None:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--connections", type=int, default=10)
-    parser.add_argument("--rate", type=int, default=1_000, help="messages a second, all connections together")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(options.seconds, options.connections, options.rate, Path(folder)))
+def rows(options: Options) -> Iterator[Row]:
+    """Watch at each rate."""
+    seconds, connections = options.amount(20, 1), 10
+    for rate in (1_000, 10_000):
+        name = f"frame to visible, {rate:,}/s"
+        if options.wants(name):
+            measure = partial(_p99_ms, seconds, connections, options.folder)
+            ours, theirs = paired(
+                options.rounds_or(ROUNDS), partial(measure, options.amount(rate, 500)), partial(measure, FEW)
+            )
+            yield Row(name, "ms, p99", ours, f"{FEW}/s", theirs, limit=GOAL_MS)
 
 
-if __name__ == "__main__":
-    main()
+def _p99_ms(seconds: int, connections: int, where: Path | None, rate: int) -> float:
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        delays = asyncio.run(run(seconds, connections, rate, Path(folder)))
+    return delays[int(len(delays) * 0.99)]

@@ -1,24 +1,21 @@
 """What the worst messages of every kind cost the event loop, and the lag of quiet connections beside them.
 
-    python -m tests.benchmarks.worst_messages [--cpu] [--seconds N] [--size BYTES] [--kind NAME]
-
-First the CPU of one message of each kind, from the frame to its event, at 64 KiB and 1 MiB: the best of ``ROUNDS``, for
-each protocol that reads it. Goal: 5 and 50 ms where nothing else runs; what other processes slow down is measured by a
-loop before and after each message, and figures are as if it took ``LOOP_S``. ``--cpu`` ends here. Then the lag, against
-the same run without hostile messages. A process of its own serves: ``QUIET`` connections get a text with its time of
-sending 20 times a second, and one more gets a hostile message four times a second. Lag is from sending to the event.
-Goal: p99 at most 250 ms.
+CPU is of one message of a kind, from the frame to its event, for the protocol that takes longest; the peer is a
+harmless message of the same size. What other processes slow down is measured by a loop before and after each message,
+and figures are as if it took ``LOOP_S``. Lag is from sending to the event: a process of its own serves ``QUIET``
+connections that get a text with its time of sending 20 times a second, and one more that gets a hostile message four
+times a second. The peer is the same without hostile messages.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import multiprocessing
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from typing import get_args
 
@@ -26,6 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from tests.benchmarks.table import Options, Row, paired
 from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec, ProtocolName
 from wsmon.engine.frames import FramePath
@@ -54,9 +52,13 @@ LOOPS = 100_000
 SECRET = "correct-horse-battery"
 PROTOCOLS: tuple[ProtocolName, ...] = tuple(name for name in get_args(ProtocolName) if name != "auto")
 
+NONE = "none"
+# Up to its end
+HARMLESS = b'{"type":"'
+
 # Repeated up to the size; the beginning of each message, and what is repeated
 KINDS = {
-    "none": (b"", b""),
+    NONE: (b"", b""),
     "parameters of URLs": (b"https://h/?", b"token=abcd&key=efgh&"),
     "keys and values": (b"", b"token=a&"),
     "members": (b"{", b'"token":"a",'),
@@ -169,24 +171,12 @@ def cpu_s(protocol: ProtocolName, payload: bytes) -> tuple[float, bool]:
     return took_s, bool(sink.last and sink.last.meta and "masked" in sink.last.meta)
 
 
-async def print_cpu(kinds: Iterable[str]) -> None:
-    """Print the CPU of one message of each kind, the worst first, and then the worst of all."""
-    rows = []
-    for kind in kinds:
-        worst = {}
-        for size in CPU_GOALS_S:
-            payload = message(kind, size)
-            worst[size] = max(
-                (min(cpu_s(protocol, payload) for _ in range(ROUNDS)), protocol) for protocol in PROTOCOLS
-            )
-        rows.append((kind, worst))
-    rows.sort(key=lambda row: -max(row[1][size][0][0] / goal_s for size, goal_s in CPU_GOALS_S.items()))
-    for kind, worst in (("CPU of one message, worst kind", rows[0][1]), *rows):
-        figures = (
-            f"{took_s * 1e3:7.2f} ms ({protocol}{', rest masked' if is_over else ''})"
-            for (took_s, is_over), protocol in worst.values()
-        )
-        print(f"{kind:32} {'  '.join(f'{figure:34}' for figure in figures)}", flush=True)
+async def worst_cpu(kind: str, size: int) -> tuple[float, str]:
+    """Milliseconds of CPU of one message of a kind, the best of rounds, and the protocol that takes longest."""
+    payload = message(kind, size) or HARMLESS + b"x" * (size - len(HARMLESS) - 2) + b'"}'
+    worst = max((min(cpu_s(protocol, payload) for _ in range(ROUNDS)), protocol) for protocol in PROTOCOLS)
+    (took_s, is_over), protocol = worst
+    return took_s * 1000, f"{protocol}{', rest masked' if is_over else ''}"
 
 
 def serve_messages(pipe: Pipe, hostile: str) -> None:
@@ -214,13 +204,12 @@ def serve_messages(pipe: Pipe, hostile: str) -> None:
 
 
 class LagSink:
-    """Keeps the lag of the quiet connections' messages, and counts those of the hostile one."""
+    """Keeps the lag of the quiet connections' messages."""
 
     is_full = False
 
     def __init__(self) -> None:
         self.lags_s: list[float] = []
-        self.hostile = 0
 
     def emit(self, _event: Event) -> None:
         """A lifecycle event."""
@@ -229,9 +218,7 @@ class LagSink:
         """A message."""
         if event.name != "message.received" or event.payload is None:
             return
-        if event.source.connection == "hostile":
-            self.hostile += 1
-        else:
+        if event.source.connection != "hostile":
             sent_ns = int(event.payload.removeprefix(b'{"sent_ns":').removesuffix(b"}"))
             self.lags_s.append((time.time_ns() - sent_ns) / 1e9)
 
@@ -271,30 +258,30 @@ def run(kind: str, size: int, seconds: float) -> LagSink:
         server.join()
 
 
-def main() -> None:
-    """Parse the options, run each kind, print a line for each."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--size", type=int, default=1024 * 1024 - 1024, help="of a hostile message")
-    parser.add_argument("--cpu", action="store_true", help="only the CPU of one message of each kind")
-    parser.add_argument("--kind", choices=(*KINDS, *COUNTED), action="append", help="all but for these")
-    options = parser.parse_args()
-    kinds = options.kind or (*KINDS, *COUNTED)
-    asyncio.run(print_cpu(kinds))
-    if options.cpu:
-        return
-    base_s = 0.0
-    for kind in dict.fromkeys(("none", *kinds)):
-        sink = run(kind, options.size, options.seconds)
-        lags_s = sorted(sink.lags_s)
-        middle_s, p99_s = lags_s[len(lags_s) // 2], lags_s[len(lags_s) * 99 // 100]
-        base_s = base_s or p99_s
-        print(
-            f"{kind:20} {sink.hostile:4} hostile  p50 {middle_s * 1e3:7.1f} ms  p99 {p99_s * 1e3:7.1f} ms"
-            f"  {p99_s / base_s:6.1f} × without  {'met' if p99_s <= GOAL_S else 'MISSED'}",
-            flush=True,
+def rows(options: Options) -> Iterator[Row]:
+    """Measure each kind."""
+    kinds = [kind for kind in (*KINDS, *COUNTED) if kind != NONE]
+    for size, goal_s in CPU_GOALS_S.items():
+        names = {kind: f"worst messages, {kind}, {-(-size // KIB)} KiB" for kind in kinds}
+        wanted = {kind: name for kind, name in names.items() if options.wants(name)}
+        if not wanted:
+            continue
+        harmless_ms, _ = asyncio.run(worst_cpu(NONE, size))
+        for kind, name in wanted.items():
+            cost_ms, note = asyncio.run(worst_cpu(kind, size))
+            yield Row(name, "ms", (cost_ms,), "a text", (harmless_ms,), limit=goal_s * 1000, note=note)
+    lags = {kind: f"worst messages, {kind}, lag of others" for kind in kinds}
+    of_lag = [kind for kind, name in lags.items() if options.wants(name)]
+    # Two seconds a kind are long for a look
+    of_lag = of_lag[: options.amount(len(of_lag), 1)]
+    seconds = options.amount(5, 1)
+    for kind in of_lag:
+        costs, peer_costs = paired(
+            options.rounds_or(1), partial(_lag_p99_ms, kind, seconds), partial(_lag_p99_ms, NONE, seconds)
         )
+        yield Row(lags[kind], "ms, p99", costs, "without", peer_costs, limit=GOAL_S * 1000)
 
 
-if __name__ == "__main__":
-    main()
+def _lag_p99_ms(kind: str, seconds: float) -> float:
+    lags_s = sorted(run(kind, MIB - KIB, seconds).lags_s)
+    return lags_s[len(lags_s) * 99 // 100] * 1000
