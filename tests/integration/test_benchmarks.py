@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.__main__ import benchmarks
+from tests.benchmarks.table import Row, paired
+
 # Rows whose measuring takes a second or two; the others measure the same with other numbers
 ROWS = {
     "record": ("default, plain, at rest", "default, plain, to commit"),
     "alerts": ("50 rules, as fast as taken",),
-    "growth": ("store, 1,000 types", "search of 50 alert rules"),
+    "growth": ("store, 1,000 types", "search of 50 alert rules", "store, 1,000 open incidents"),
     "store": ("writer, 1 connection",),
+    "protocols": ("decode, json, trade", "1 MiB: brackets, json"),
+    "redact": ("redaction, one credential masked",),
+    "exports": ("export, csv", "export, csv, memory"),
+    "worst_messages": ("worst messages, digits, 64 KiB",),
 }
 # A machine under load takes ten times as long
 DEADLINE_S = 200
@@ -62,3 +69,45 @@ async def test_a_benchmark_that_is_none_is_refused() -> None:
     code, printed = await run("nothing")
     assert code == 2
     assert "no benchmark nothing; there are alerts, " in printed
+
+
+@pytest.mark.parametrize(
+    ("goal", "limit", "is_met"),
+    [
+        pytest.param(None, None, None, id="no goal"),
+        pytest.param(2.0, None, True, id="the ratio is met"),
+        pytest.param(1.9, None, False, id="the ratio is missed"),
+        pytest.param(None, 4.0, True, id="the cost is met"),
+        pytest.param(2.0, 3.9, False, id="the cost is missed, the ratio met"),
+    ],
+)
+def test_a_row_compares_its_ratio_with_the_goal_and_its_cost_with_the_limit(
+    goal: float | None, limit: float | None, is_met: bool | None
+) -> None:
+    row = Row("a row", "ms", (4.0,), "a peer", (2.0,), goal, limit)
+    assert row.is_met is is_met
+
+
+def test_sides_take_turns_in_being_first() -> None:
+    order: list[str] = []
+
+    def measure(side: str) -> float:
+        order.append(side)
+        return float(len(order))
+
+    assert paired(3, lambda: measure("ours"), lambda: measure("theirs")) == ((1.0, 4.0, 5.0), (2.0, 3.0, 6.0))
+    assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
+
+
+def test_every_goal_names_a_benchmark_that_there_is() -> None:
+    design = (Path(__file__).parents[2] / "docs" / "design.md").read_text()
+    goals = design.partition("| what | goal | benchmark: row |")[2].partition("## ")[0]
+    named = {
+        part.split("`")[1]
+        for line in goals.splitlines()[2:]
+        if line
+        for part in line.split("|")[3].split(";")
+        if "`" in part
+    }
+    assert named
+    assert named <= benchmarks().keys()
