@@ -214,7 +214,8 @@ def topics_of(message: JsonMessage) -> tuple[str, ...] | None:
         message.channels, message.topics, message.streams, message.symbols, message.product_ids,
         message.args, message.params,
     ):  # fmt: skip
-        start = bytes(raw)[:1]
+        # Most of them are missing
+        start = bytes(raw)[:1] if raw else b""
         if start == b"[":
             return tuple(name for name in dict.fromkeys(_named(item) for item in _decode_list(raw)) if name)
         if start == b"{" and (name := _named(raw)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from wsmon.model.redact.masking import NAME_STEPS, ByteRange, StepBudget
 from wsmon.model.redact.msgpack_values import PackedMessage, msgpack_value
@@ -112,10 +113,7 @@ def credential_ranges(
     repeated = [] if reading is None else reading.repeated
 
     message = None if is_text else PackedMessage(text, budget, is_original=is_original)
-
-    def is_key(name: str) -> bool:
-        return budget.take_name(name.encode("utf-8", "surrogatepass")) and rules.is_key(name)
-
+    is_packed_key = partial(_is_packed_key, rules, budget)
     signatures: list[ValueKey] = []
     done = covered = packed_end = 0
     for start, end in hits:
@@ -125,7 +123,7 @@ def credential_ranges(
             continue
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
-            packed, is_certain = msgpack_value(message, start, end, is_key)
+            packed, is_certain = msgpack_value(message, start, end, is_packed_key)
             if not budget.take(_VALUE_STEPS if packed else _CLOSER_STEPS):
                 yield budget.rest(start, text)
                 return
@@ -233,6 +231,10 @@ def credential_ranges(
         yield from _companions(
             text, lowered, signatures, rules, budget, strings, has_credentials=covered > 0, may_have_code=may_have_code
         )
+
+
+def _is_packed_key(rules: KeyRules, budget: StepBudget, name: str) -> bool:
+    return budget.take_name(name.encode("utf-8", "surrogatepass")) and rules.is_key(name)
 
 
 def _count(counts: dict[bytes, int], repeated: list[bytes], key: bytes) -> None:

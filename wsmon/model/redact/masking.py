@@ -127,7 +127,8 @@ class StepBudget:
         self.left = _BASE_STEPS + size_bytes // _BYTES_PER_STEP
         # Whether a part of the message is masked because it was not read
         self.is_over = False
-        self._names: set[bytes] = set()
+        # Names that were paid for; most messages have none
+        self._names: set[bytes] | None = None
 
     def take(self, steps: int) -> bool:
         """Take steps; return whether there were enough left."""
@@ -136,6 +137,8 @@ class StepBudget:
 
     def take_name(self, name: bytes) -> bool:
         """Take the steps of a name whose meaning is asked for; return whether there were enough left."""
+        if self._names is None:
+            self._names = set()
         if name not in self._names:
             self._names.add(name)
             self.left -= NAME_STEPS + len(name) // _NAME_BYTES_PER_STEP

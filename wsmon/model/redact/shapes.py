@@ -51,9 +51,9 @@ SHAPE_MARKS = (
 )  # fmt: skip
 
 
-def has_rare_shape(text: bytes) -> bool:
-    """Return whether a text without ``SHAPE_MARKS`` may have a shape all the same."""
-    return b"AUTH" in text or (text[:1] in _WAMP_BEGINS and _WAMP.match(text) is not None)
+def has_rare_shape(text: bytes, *, may_log_in: bool) -> bool:
+    """Return whether a text without ``SHAPE_MARKS`` may have a shape all the same; ``may_log_in`` if it has AUTH."""
+    return (may_log_in and b"AUTH" in text) or (text[:1] in _WAMP_BEGINS and _WAMP.match(text) is not None)
 
 
 def shape_ranges(text: bytes, lowered: bytes, budget: StepBudget, strings: JsonStrings) -> Iterator[ByteRange]:

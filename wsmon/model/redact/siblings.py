@@ -20,6 +20,7 @@ _MEMBERS = SPACE + rb",(?:[^{}\[\]]{0,%d}?,)??" % _REACH + SPACE
 _NAMING_KEYS = (
     b"name", b"key", b"field", b"header", b"param", b"parameter", b"id", b"label", b"attribute", b"k", b"n",
 )  # fmt: skip
+_NAMES_OF_NAMES = frozenset(_NAMING_KEYS)
 _NAMING = re.compile(rb"(\\*+\")(?:" + b"|".join(_NAMING_KEYS) + rb")\1" + _COLON + rb"\1\Z", re.IGNORECASE)
 _NAMING_REACH = 64
 # What stands before the quote of a name: its key's colon, white space, also as an escape, and a backslash of the quote
@@ -71,10 +72,10 @@ def named_value(
         return None
     if not budget.take(_LOOK_STEPS):
         return budget.rest(start, text)
-    low = max(0, opening - _NAMING_REACH)
+    low = opening - _NAMING_REACH if opening > _NAMING_REACH else 0
     key_end = text.rfind(b'"', low, opening)
-    key_start = text.rfind(b'"', low, max(0, key_end)) + 1
-    if not key_start or text[key_start:key_end].rstrip(b"\\").lower() not in _NAMING_KEYS:
+    key_start = text.rfind(b'"', low, key_end) + 1 if key_end > low else 0
+    if not key_start or text[key_start:key_end].rstrip(b"\\").lower() not in _NAMES_OF_NAMES:
         return None
     closing = _NAME_REST.match(text, end)
     if closing is None:

@@ -163,7 +163,13 @@ def _has_parameters(text: bytes, rules: KeyRules, budget: StepBudget) -> bool:
     most = _NAMES_PER_STEP * budget.left
     if len(text) > most and text.count(b"=") + text.count(b"%3") > most:
         return True
-    names = set(_PARAMETER_NAME.findall(text))
+    # They stand between the begin of the first URL and the last "="
+    begin = text.find(b"://")
+    names = set(
+        _PARAMETER_NAME.findall(text)
+        if begin < 0 or b"%" in text or b"\\" in text
+        else _PARAMETER_NAME.findall(text, begin, text.rfind(b"=") + 1)
+    )
     if len(names) > _MOST_NAMES or not budget.take(NAME_STEPS * len(names)):
         return True
     return rules.has_query(names)
