@@ -12,15 +12,15 @@ import pytest
 from tests.benchmarks.__main__ import benchmarks
 from tests.benchmarks.table import Row, paired
 
-# Rows whose measuring takes a second or two; the others measure the same with other numbers
+# Of each benchmark that can be looked at in a second or two, in the order of the table
 ROWS = {
-    "record": ("default, plain, at rest", "default, plain, to commit"),
     "alerts": ("50 rules, as fast as taken",),
-    "growth": ("store, 1,000 types", "search of 50 alert rules", "store, 1,000 open incidents"),
-    "store": ("writer, 1 connection",),
-    "protocols": ("decode, json, trade", "1 MiB: brackets, json"),
-    "redact": ("redaction, one credential masked",),
     "exports": ("export, csv", "export, csv, memory"),
+    "growth": ("store, 1,000 types", "search of 50 alert rules", "store, 1,000 open incidents"),
+    "protocols": ("decode, json, trade", "1 MiB: brackets, json"),
+    "record": ("default, plain, at rest", "default, plain, to commit"),
+    "redact": ("redaction, one credential masked",),
+    "store": ("writer, 1 connection",),
     "worst_messages": ("worst messages, digits, 64 KiB",),
 }
 # A machine under load takes ten times as long
@@ -47,15 +47,14 @@ async def run(*arguments: str) -> tuple[int, str]:
     return process.returncode or 0, printed.decode()
 
 
-@pytest.mark.parametrize("benchmark", ROWS)
-async def test_a_benchmark_yields_its_rows(benchmark: str, tmp_path: Path) -> None:
-    written = tmp_path / "rows.json"
-    wanted = [part for name in ROWS[benchmark] for part in ("--only", name)]
-    code, printed = await run(benchmark, "--quick", "--json", str(written), *wanted)
+async def test_benchmarks_yield_their_rows(tmp_path: Path) -> None:
+    written, names = tmp_path / "rows.json", [name for of_benchmark in ROWS.values() for name in of_benchmark]
+    wanted = [part for name in names for part in ("--only", name)]
+    code, printed = await run(*ROWS, "--quick", "--json", str(written), *wanted)
     assert code == 0, printed
     document = json.loads(written.read_text())
-    assert tuple(row["name"] for row in document["rows"]) == ROWS[benchmark]
-    assert all(row["cost"] > 0 and row["peer_cost"] > 0 for row in document["rows"])
+    assert [row["name"] for row in document["rows"]] == names
+    assert all(row["cost"] > 0 and row.get("peer_cost", 1) > 0 for row in document["rows"])
     assert {"machine", "cores", "load", "python", "sqlite", "websockets"} <= document["environment"].keys()
 
 
