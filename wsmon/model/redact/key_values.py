@@ -113,7 +113,6 @@ def credential_ranges(
     repeated = [] if reading is None else reading.repeated
 
     message = None if is_text else PackedMessage(text, budget, is_original=is_original)
-    is_packed_key = partial(_is_packed_key, rules, budget)
     signatures: list[ValueKey] = []
     done = covered = packed_end = 0
     for start, end in hits:
@@ -123,7 +122,7 @@ def credential_ranges(
             continue
         # A key of MessagePack may stand in what looks like one long key of a text
         if message is not None and start >= covered:
-            packed, is_certain = msgpack_value(message, start, end, is_packed_key)
+            packed, is_certain = msgpack_value(message, start, end, partial(_is_packed_key, rules, budget))
             if not budget.take(_VALUE_STEPS if packed else _CLOSER_STEPS):
                 yield budget.rest(start, text)
                 return

@@ -319,7 +319,9 @@ class Redactor:
         if (signs or not is_short) and (_URL_BEGIN in text or b":\\/" in text):
             found += values.url_ranges(text, self._rules, budget)
         has_place = has_others and occurs(_find_places, lowered, _LONGEST_PLACE)
-        if has_place or has_rare_shape(text, may_log_in=has_others):
+        # What begins as an object is no message of WAMP
+        may_be_rare = has_others or text[:1] != b"{"
+        if has_place or (may_be_rare and has_rare_shape(text, may_log_in=has_others)):
             found += shape_ranges(text, lowered, budget, strings)
             found += login_ranges(text, lowered, budget, strings)
         return found
