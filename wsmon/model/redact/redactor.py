@@ -316,7 +316,8 @@ class Redactor:
                 text, lowered, hits, self._rules, budget, strings, reading,
                 is_text=_is_text(text), is_original=is_original, may_have_code=may_have_code,
             )  # fmt: skip
-        if (signs or not is_short) and (_URL_BEGIN in text or b":\\/" in text):
+        has_urls = not has_others and bool(signs)
+        if has_urls or (has_others and (_URL_BEGIN in text or b":\\/" in text)):
             found += values.url_ranges(text, self._rules, budget)
         has_place = has_others and occurs(_find_places, lowered, _LONGEST_PLACE)
         # What begins as an object is no message of WAMP

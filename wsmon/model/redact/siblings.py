@@ -66,11 +66,11 @@ def named_value(
     """Return the value beside a text around ``text[start:end]`` that is the name of a credential; None beside none."""
     # Most words stand in sentences, or under other keys
     opening = text.rfind(b'"', start - _NAME_REACH if start > _NAME_REACH else 0, start)
-    if opening < 2 or text[opening - 1] not in _BEFORE_NAME:
+    before = text[opening - 1] if opening > 1 else -1
+    if before not in _BEFORE_NAME or (before in _ESCAPED_SPACE and text[opening - 2] != _BACKSLASH):
         return None
-    if text[opening - 1] in _ESCAPED_SPACE and text[opening - 2] != _BACKSLASH:
-        return None
-    if not budget.take(_LOOK_STEPS):
+    budget.left -= _LOOK_STEPS
+    if budget.left < 0:
         return budget.rest(start, text)
     low = opening - _NAMING_REACH if opening > _NAMING_REACH else 0
     key_end = text.rfind(b'"', low, opening)
