@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -21,7 +21,7 @@ from wsmon.export.selection import Selection
 from wsmon.export.sessions import ExportedSession, address_and_port, sessions
 from wsmon.model.events import Event, Json
 from wsmon.model.http import status_phrase
-from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.masking import MASK, split_url
 from wsmon.model.units import MS_NS, SECOND_NS
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
@@ -108,7 +108,7 @@ def _frame(event: Event) -> bytes:
 def _request(session: ExportedSession) -> dict[str, Json]:
     url = _url(session)
     try:
-        query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+        query = parse_qsl(split_url(url).query, keep_blank_values=True)
     except ValueError:
         # Brackets around what is not an IPv6 address
         query = []

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from wsmon.export.import_session import MAX_CLOSE_CODE, Fault, connection_name, shown, wall_ns
 from wsmon.model.events import CloseBy, Direction, Opcode
-from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.masking import MASK, split_url
 from wsmon.model.units import MS_NS
 
 _OPCODES: dict[int, Opcode] = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
@@ -152,7 +152,7 @@ def read_entry(raw: object, number: int, creator: str, before_ns: int) -> HarEnt
     url = _text(request, "url")
     frames = raw.get("_webSocketMessages")
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         parts.port  # noqa: B018 - raises where it is no number
     except ValueError as error:
         if _is_socket("", raw):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from wsmon.export.har_document import HarEntries
 from wsmon.export.har_entry import HarEntry, HarFrame, read_entry, start_ns
 from wsmon.export.import_session import Fault, Incoming, derived, in_order, opening
+from wsmon.export.sessions import endpoint
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.http import status_phrase
 from wsmon.model.redact.masking import MASKED_UNREAD
@@ -101,7 +101,7 @@ def _about(entry: HarEntry, redactor: Redactor, *, is_timed: bool) -> dict[str, 
         "response_headers": _redacted(entry.response_headers, redactor),
     }
     if entry.address:
-        meta["peer"] = f"{entry.address}:{urlsplit(entry.url).port or ''}".rstrip(":")
+        meta["peer"] = f"{entry.address}:{endpoint(entry.url).port or ''}".rstrip(":")
     timings = dict(entry.timings) if is_timed else {}
     if timings.get("ssl"):
         # The standard includes ssl in connect

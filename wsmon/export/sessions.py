@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from wsmon.config.specs import DEFAULT_PORTS
 from wsmon.export.selection import Selection
 from wsmon.model.events import Event, EventName, Json, Source
-from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.masking import split_url
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
@@ -177,9 +176,9 @@ class Endpoint(NamedTuple):
 
 
 def endpoint(url: str) -> Endpoint:
-    """Return host and port of a recorded URL; the brackets of masks are not those of an IPv6 address."""
+    """Return host and port of a recorded URL."""
     try:
-        parts = urlsplit(url.replace(MASK, ""))
+        parts = split_url(url)
         return Endpoint(parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme))
     except ValueError:
         # A port that is not a number, or a bracket without its pair

@@ -493,3 +493,12 @@ def test_a_close_code_that_is_none_is_left_out(code: object) -> None:
     close = {"code": code, "reason": "bye", "timestamp": 1764403204.1}
     events, _ = read(json.dumps(handed("http-toolkit.har", _webSocketClose=close)).encode())
     assert (told(events[-1])[:2], events[-1].close_code) == (("connection.disconnected", 4.1), None)
+
+
+@pytest.mark.parametrize("mask", ["[FILTERED]", "%5BFILTERED%5D"])
+def test_i5_a_masked_password_in_a_url_is_no_address_in_brackets(mask: str) -> None:
+    request = {"method": "GET", "url": f"wss://user:{mask}@echo.example.org:8443/", "headers": []}
+    events, faults = read(har(chrome(request=request, serverIPAddress="192.0.2.1")))
+    assert faults == []
+    assert (events[0].meta or {})["url"] == "wss://[FILTERED]@echo.example.org:8443/"
+    assert (events[1].source.connection, (events[1].meta or {})["peer"]) == ("echo.example.org", "192.0.2.1:8443")

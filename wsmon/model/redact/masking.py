@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit
 
 from wsmon.model.events import Meta
 
@@ -63,6 +64,14 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def split_url(url: str) -> SplitResult:
+    """Take a recorded URL apart; a mask in it is ``%5BFILTERED%5D`` in the parts. Raises ``ValueError``.
+
+    ``urlsplit`` takes the brackets of a mask, as in ``wss://user:[FILTERED]@host``, for those of an IPv6 address.
+    """
+    return urlsplit(url.replace(MASK, quote(MASK)))
 
 
 MASK_BYTES = MASK.encode()

@@ -9,10 +9,10 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from wsmon.model.events import CloseBy, Event
 from wsmon.model.http import response_header
+from wsmon.model.redact.masking import split_url
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -316,6 +316,6 @@ def _host(event: Event) -> str:
     """Return host and port of a dial; empty where the event has no URL."""
     url = (event.meta or {}).get("url")
     try:
-        return urlsplit(url).netloc.rpartition("@")[2] if isinstance(url, str) else ""
+        return split_url(url).netloc.rpartition("@")[2] if isinstance(url, str) else ""
     except ValueError:
         return ""

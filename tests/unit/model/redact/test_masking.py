@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from wsmon.model.redact.masking import EMPTY, MASK, ByteRange, Sensitive, mask_ranges, mask_secrets, merge_ranges
+from wsmon.model.redact.masking import (
+    EMPTY,
+    MASK,
+    ByteRange,
+    Sensitive,
+    mask_ranges,
+    mask_secrets,
+    merge_ranges,
+    split_url,
+)
 
 TOKEN = Sensitive("Bearer s3cret", f"Bearer {MASK}")
 
@@ -20,6 +29,12 @@ def test_sensitive_texts_are_equal_by_text_and_mask_and_false_when_empty() -> No
     assert Sensitive("Bearer s3cret") != TOKEN
     assert Sensitive("Bearer other", f"Bearer {MASK}") != TOKEN
     assert (TOKEN == "Bearer s3cret", bool(TOKEN), bool(EMPTY)) == (False, True, False)
+
+
+def test_a_masked_url_is_taken_apart_as_if_its_mask_were_any_text() -> None:
+    parts = split_url(f"wss://user:{MASK}@host:8443/a?token={MASK}")
+    assert (parts.hostname, parts.port, parts.path) == ("host", 8443, "/a")
+    assert parts.query == "token=%5BFILTERED%5D"
 
 
 def test_the_longest_secret_is_masked_first() -> None:
