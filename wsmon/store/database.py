@@ -34,7 +34,7 @@ from wsmon.store.views import drop_views
 
 FILE_MODE = 0o600
 SQLITE_HEADER = b"SQLite format 3\x00"
-# Prepared statements: eight for each table and shape of event (codec.CHUNKS)
+# Prepared statements: eight or ten for each table and shape of event (codec.MultiRowInsert)
 STATEMENTS = 512
 # Page cache: the inner pages of every table, and a batch before its commit
 CACHE_KIB = 8 * 1024

@@ -28,6 +28,8 @@ from wsmon.store.codec import (
     FLAG_OUT,
     FLAG_REDACTED,
     FLAG_TRUNCATED,
+    LARGEST_CHUNK,
+    LARGEST_CHUNK_OF_MESSAGES,
     NAME_CODES,
     OPCODE_CODES,
     MultiRowInsert,
@@ -492,8 +494,8 @@ class EventRows:
         self.added = []
 
 
-def _insert(*columns: str) -> MultiRowInsert:
-    return MultiRowInsert("INSERT", "event", columns, may_be_empty=("type", "topic", "ref"))
+def _insert(*columns: str, largest: int = LARGEST_CHUNK_OF_MESSAGES) -> MultiRowInsert:
+    return MultiRowInsert("INSERT", "event", columns, may_be_empty=("type", "topic", "ref"), largest=largest)
 
 
 # Messages of which no protocol is read; those that are read; those that are measured
@@ -513,4 +515,4 @@ _COMMON_ROWS = tuple(
 # A few dozen sets of columns occur
 @lru_cache(maxsize=256)
 def _insert_of(has_value: _HasValue) -> MultiRowInsert:
-    return _insert(*compress(EVENT_COLUMNS, has_value))
+    return _insert(*compress(EVENT_COLUMNS, has_value), largest=LARGEST_CHUNK)
