@@ -48,6 +48,7 @@ from wsmon.protocols.json_messages import (
     TYPE_KEYS,
     JsonMessage,
     Kind,
+    NamedMessage,
     decode_message,
     explanation,
     is_failure,
@@ -175,25 +176,9 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
         return jsonrpc_messages.read_texts(payload, error, "json", lambda text: _read_text(direction, text, state))
 
 
-class _PlainMessage(msgspec.Struct, gc=False):
+class _PlainMessage(NamedMessage, gc=False):
     """The members of ``JsonMessage`` that decide whether a message is ordinary data, and what its columns are."""
 
-    type: Any = None
-    method: Any = None
-    action: Any = None
-    event: Any = None
-    op: Any = None
-    ev: Any = None
-    e: Any = None
-    channel: Any = None
-    topic: Any = None
-    room: Any = None
-    stream: Any = None
-    symbol: Any = None
-    product_id: Any = None
-    instId: Any = None  # noqa: N815 - the peer's spelling
-    market: Any = None
-    s: Any = None
     id: Any = None
     ref: Any = None
     req_id: Any = None

@@ -70,8 +70,8 @@ _FINE = frozenset({"0", "200", "20000"})
 _NO_ERROR = (b"null", b"false", b"0", b'""', b"[]", b"{}")
 
 
-class JsonMessage(msgspec.Struct, gc=False):
-    """The members that say what a message is; others are not decoded."""
+class NamedMessage(msgspec.Struct, gc=False):
+    """The members under ``TYPE_KEYS`` and ``TOPIC_KEYS``."""
 
     type: Any = None
     method: Any = None
@@ -89,6 +89,11 @@ class JsonMessage(msgspec.Struct, gc=False):
     instId: Any = None  # noqa: N815 - the peer's spelling, as below
     market: Any = None
     s: Any = None
+
+
+class JsonMessage(NamedMessage, gc=False):
+    """The members that say what a message is; others are not decoded."""
+
     id: msgspec.Raw = jsonrpc_messages.NOTHING
     ref: msgspec.Raw = jsonrpc_messages.NOTHING
     req_id: msgspec.Raw = jsonrpc_messages.NOTHING

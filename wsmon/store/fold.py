@@ -142,7 +142,7 @@ class Fold:
                 start_ns = second * SECOND_NS
                 end_ns = start_ns + SECOND_NS
             if isinstance(event, Block):
-                event_id = self._fold_block(event_id, event, stream, second)
+                event_id = self._fold_block(event_id, event, stream)
                 continue
             name = event.name
             if name == "message.received":
@@ -286,7 +286,7 @@ class Fold:
             values.append(meta_text(meta))
             self._measure(event_id, event, meta, stream)
 
-    def _fold_block(self, assigned_id: int, block: Block, stream: SourceStream, second: int) -> int:
+    def _fold_block(self, assigned_id: int, block: Block, stream: SourceStream) -> int:
         """Count the messages of a block, and make their rows where they are kept; returns the last id assigned."""
         count = block.count
         stream.older_received = stream.newest_received
