@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import signal
 import sys
@@ -32,6 +33,8 @@ def benchmarks() -> dict[str, Benchmark]:
 
 def main() -> None:
     """Parse the options and run."""
+    # Users' Pythons keep compiled modules; where this is set, each process compiles all of them again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Servers and recorders end with it
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     known = benchmarks()
