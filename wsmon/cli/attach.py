@@ -16,11 +16,16 @@ from wsmon.cli.terminal import require_terminal
 @click.argument("store", required=False, type=click.Path())
 @screen_options
 def attach(store: str | None, *, wishes: ScreenWishes) -> int:
-    """Watch the recorder of STORE (a store, its folder or its configuration), or the one started last."""
-    from wsmon.cli.stores import find_recorder
+    """Open the viewer on a running recorder.
+
+    STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recorder of the
+    configuration here, else the only one that runs, else the newest.
+    """
+    from wsmon.cli.known_recordings import choose_recorder
 
     require_terminal()
-    info = find_recorder(store)
+    choice, info = choose_recorder(store, os.environ)
+    choice.announce()
     # The screen takes the longest to import: only when there is something to show.
     with importing():
         from wsmon.cli.view import view

@@ -97,14 +97,13 @@ def fresh_store(environ: Mapping[str, str]) -> Path:
     import secrets
     import shutil
 
-    from wsmon.cli.stores import STORE_NAME
     from wsmon.config.locate import state_dir
-    from wsmon.control.lock import holder
+    from wsmon.control.lock import DEFAULT_STORE, holder
 
     # No store of a configuration lies in such a folder: those end in 8 digits, also that of a demo.toml.
     demo_folder = re.compile(r"demo-[0-9a-f]{12}")
     folder = state_dir(environ)
-    for old in folder.glob(f"demo-*/{STORE_NAME}"):
+    for old in folder.glob(f"demo-*/{DEFAULT_STORE}"):
         if demo_folder.fullmatch(old.parent.name) and holder(old) is None:
             shutil.rmtree(old.parent)
-    return folder / f"demo-{secrets.token_hex(6)}" / STORE_NAME
+    return folder / f"demo-{secrets.token_hex(6)}" / DEFAULT_STORE

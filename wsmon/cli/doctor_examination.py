@@ -38,10 +38,10 @@ from wsmon.cli.doctor_checks import (
     ok,
     warn,
 )
-from wsmon.cli.stores import find_store
+from wsmon.cli.known_recordings import NothingRecordedError, choose_store
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import cache_dir, default_store, find_config, runtime_folder, state_dir
+from wsmon.config.locate import cache_dir, find_config, runtime_folder, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.control.losses import read_note
@@ -81,16 +81,20 @@ def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) 
         yield judge_broken(error)
     else:
         yield from _about_configuration(loaded)
-    store = _store(argument, loaded, environ)
-    if store is None:
-        yield ok("store", "nothing has been recorded yet")
-    elif isinstance(store, WsmonError):
-        yield fail("store", store.what, store.hint)
+    store: Path | None = None
+    try:
+        choice = choose_store(argument, environ)
+    except NothingRecordedError as error:
+        yield ok("store", error.what)
+    except WsmonError as error:
+        yield fail("store", error.what, error.hint)
     else:
+        choice.announce()
+        store = choice.recording.store
         yield from _about_store(store, environ, clock)
     yield from judge_sqlite(SQLITE_VERSION)
     yield judge_marks(is_installed=IS_INSTALLED, is_compiled=IS_COMPILED)
-    yield from _about_machine(store if isinstance(store, Path) else None, loaded, environ, clock)
+    yield from _about_machine(store, loaded, environ, clock)
     yield from judge_terminal(terminal_facts(environ))
 
 
@@ -116,18 +120,6 @@ def _about_configuration(loaded: Loaded | None) -> Iterator[Diagnosis]:
     if file is not None:
         has_secrets = any(secret in text for secret in loaded.configuration.secrets)
         yield judge_configuration_file(file, has_secrets=has_secrets)
-
-
-def _store(argument: str | None, loaded: Loaded | None, environ: Mapping[str, str]) -> Path | WsmonError | None:
-    """Return the store to look at, why there is none, or None where nothing was recorded and none is named."""
-    if loaded is not None:
-        configuration = loaded.configuration
-        path = Path(os.path.realpath(configuration.store or default_store(configuration, state_dir(environ))))
-        return path if path.exists() else None
-    try:
-        return find_store(argument, environ)
-    except UsageError as error:
-        return error if argument is not None else None
 
 
 def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:

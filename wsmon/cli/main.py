@@ -29,10 +29,10 @@ COMPLETE_VARIABLE = "_WSMON_COMPLETE"
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "record": "Record connections until SIGINT or SIGTERM.",
-        "attach": "Watch the recorder of STORE (a store, its folder or its configuration), or the one started last.",
-        "open": "Look at STORE (a store, its folder or its configuration), also one whose recorder is gone.",
-        "ps": "List the recorders that run, with their stores and configurations, and what is wrong with them.",
-        "stop": "End the recorder of STORE (or the only one that runs): everything received is committed first.",
+        "attach": "Open the viewer on a running recorder.",
+        "open": "Open a recording in the viewer (the recorder need not be running).",
+        "ps": "List running recorders and their status, then recordings that ended.",
+        "stop": "Stop a recorder after flushing everything to disk.",
         "search": "Print the events that match QUERY.",
         "stats": "Print uptime, traffic, latencies and errors of connections.",
         "export": "Write the events that match QUERY, oldest first; all of them without one.",

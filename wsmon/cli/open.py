@@ -12,16 +12,21 @@ from wsmon.cli.terminal import require_terminal
 
 
 @click.command()
-@click.argument("store", type=click.Path())
+@click.argument("store", required=False, type=click.Path())
 @screen_options
-def open(store: str, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
-    """Look at STORE (a store, its folder or its configuration), also one whose recorder is gone."""
-    from wsmon.cli.stores import find_store
+def open(store: str | None, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
+    """Open a recording in the viewer (the recorder need not be running).
+
+    STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recording of the
+    configuration here, else the only one that runs, else the newest.
+    """
+    from wsmon.cli.known_recordings import choose_store
 
     require_terminal()
-    found = find_store(store)
+    choice = choose_store(store, os.environ)
+    choice.announce()
     # The screen takes the longest to import: only when there is something to show.
     with importing():
         from wsmon.cli.view import view
 
-    return view(found, os.environ, wishes)
+    return view(choice.recording.store, os.environ, wishes)

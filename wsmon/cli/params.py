@@ -123,7 +123,7 @@ class Duration(click.ParamType[float]):
 
 def store_option(command: F) -> F:
     """Add the option ``--store`` of the commands that read a store."""
-    text = "A store, its folder or its configuration; the newest by default."
+    text = "Recording to read: a name that `wsmon ps` shows, a configuration, a store or its folder."
     return click.option("--store", type=click.Path(), metavar="PATH", help=text)(command)
 
 

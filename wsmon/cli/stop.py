@@ -28,12 +28,13 @@ POLL_S = 0.02
 @click.argument("store", required=False, type=click.Path())
 @click.option("--all", "everything", is_flag=True, help="End all recorders of this user.")
 def stop(store: str | None, everything: bool) -> int:
-    """End the recorder of STORE (or the only one that runs): everything received is committed first.
+    """Stop a recorder after flushing everything to disk.
 
-    The exit code is 1 where events could not be kept.
+    STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recorder of the
+    configuration here, else the only one that runs. The exit code is 1 if events could not be kept.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.cli.stores import recorders
+    from wsmon.cli.known_recordings import choose_recorder, recorders
     from wsmon.config.locate import state_dir
 
     if everything:
@@ -41,7 +42,8 @@ def stop(store: str | None, everything: bool) -> int:
         if not found:
             say("no recorder runs")
     else:
-        found = (_only(store),)
+        _, info = choose_recorder(store, os.environ, takes_newest=False)
+        found = (info,)
     code = EXIT_OK
     for info in found:
         lost = end_recorder(info, state_dir(os.environ))
@@ -102,12 +104,3 @@ def _terminate(info: LockInfo) -> None:
         raise WsmonError(f"the recorder of {info.store} has not said which process it is", "try again in a second")
     # Root ends the recorders of other users too, but no other process that their locks name.
     terminate_recorder(info.pid, lock_owner(Path(info.store)))
-
-
-def _only(store: str | None) -> LockInfo:
-    from wsmon.cli.stores import find_recorder, recorders
-
-    alive = recorders(os.environ)
-    if store is None and len(alive) > 1:
-        raise WsmonError(f"{len(alive)} recorders run", "name a store, or --all; `wsmon ps` lists them")
-    return find_recorder(store)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
@@ -76,6 +78,12 @@ def _escaped(match: re.Match[str]) -> str:
 def say(text: str) -> None:
     """Print a sentence for the user on stderr; names of files and texts of peers in it move no cursor."""
     click.echo(sanitize(text, multiline=True), err=True)
+
+
+def home_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as it is printed, with ``~`` for the user's home."""
+    text, home = os.fspath(path), str(Path.home())
+    return sanitize(f"~{text.removeprefix(home)}" if text.startswith(f"{home}/") else text)
 
 
 def print_json(document: object) -> None:

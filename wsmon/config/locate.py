@@ -128,10 +128,52 @@ def default_store(configuration: Configuration, state: Path) -> Path:
     credentials, so that the same URL with a new token continues the old recording.
     """
     if configuration.path is not None:
-        stem, identity = configuration.path.stem, os.path.realpath(configuration.path)
-    else:
-        urls = sorted(connection.url.masked for connection in configuration.connections)
-        stem, identity = min((one.name for one in configuration.connections), default="empty"), "\n".join(urls)
+        return _store_of_file(configuration.path, state)
+    urls = sorted(connection.url.masked for connection in configuration.connections)
+    stem = min((one.name for one in configuration.connections), default="empty")
+    return _store_below(state, stem, "\n".join(urls))
+
+
+def store_of(config: Path, environ: Mapping[str, str]) -> Path:
+    """Return the store of a configuration file, whatever else is wrong with the file.
+
+    A command that reads a recording asks: neither an error in a connection nor a secret that is not set may stand
+    between the user and what was recorded.
+    """
+    # Imported now: only a command that is given no store reads a configuration for it
+    import tomli
+
+    real = Path(os.path.realpath(config))
+    try:
+        # A pipe would be waited for
+        tree = tomli.loads(real.read_text(encoding="utf-8-sig")) if real.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        tree = {}
+    table = tree.get("wsmon")
+    named = table.get("store") if isinstance(table, dict) else None
+    text = _expanded(named, real.parent, environ) if isinstance(named, str) else ""
+    try:
+        return real.parent / Path(text).expanduser() if text else _store_of_file(real, state_dir(environ))
+    except RuntimeError:
+        # The folder of an unknown user
+        return _store_of_file(real, state_dir(environ))
+
+
+def _expanded(text: str, folder: Path, environ: Mapping[str, str]) -> str:
+    """A text with its references replaced; empty where one of them cannot be."""
+    if "${" not in text:
+        return text
+    from wsmon.config.secrets import ReferenceSources, expand
+
+    found = expand(text, ReferenceSources(environ, folder))
+    return "" if found.faults else found.text
+
+
+def _store_of_file(real: Path, state: Path) -> Path:
+    return _store_below(state, real.stem, os.path.realpath(real))
+
+
+def _store_below(state: Path, stem: str, identity: str) -> Path:
     return state / f"{stem}-{_sha256(identity)[:8]}" / "store.db"
 
 

@@ -116,7 +116,7 @@ def test_a_file_that_is_no_store_fails_and_stays(doctor: Doctor, place: Path) ->
 
 def test_a_store_that_is_not_there_fails(doctor: Doctor) -> None:
     assert (doctor("nowhere.db")["store"], doctor.code) == ("fail", 1)
-    assert "there is no store at" in doctor.out
+    assert "no recording found at" in doctor.out
 
 
 def test_an_older_store_is_a_warning_and_stays_as_it_is(doctor: Doctor, store: Path) -> None:

@@ -19,6 +19,7 @@ from wsmon.config.locate import (
     runtime_dirs,
     socket_path,
     state_dir,
+    store_of,
 )
 from wsmon.errors import ConfigError, UsageError
 
@@ -68,6 +69,30 @@ def test_urls_have_one_store_whatever_their_order_and_tokens() -> None:
     assert default_store(from_urls(["wss://b", "wss://a/?token=2"], [("X", "y")]), state) == store
     assert default_store(from_urls(["wss://a/?token=1", "wss://c"]), state) != store
     assert store.parent.name.startswith("a-")
+
+
+@pytest.mark.parametrize(
+    ("text", "store"),
+    [
+        ('[wsmon]\nstore = "rec.db"\n', "{here}/rec.db"),
+        ('[wsmon]\nstore = "/data/rec.db"\nprofil = 1\n', "/data/rec.db"),
+        ('[wsmon]\nstore = "${env:PLACE}/rec.db"\n', "/place/rec.db"),
+        ('[wsmon]\nstore = "${env:NOWHERE}/rec.db"\n', "{default}"),
+        ('[wsmon]\nstore = "~nobody-at-all/rec.db"\n', "{default}"),
+        ("[wsmon]\nstore = 7\n", "{default}"),
+        ("wsmon = 1\n", "{default}"),
+        ("[wsmon", "{default}"),
+        ("", "{default}"),
+    ],
+)
+def test_the_store_of_a_configuration_is_known_whatever_else_is_wrong_with_it(
+    text: str, store: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "orders.toml"
+    config.write_text(text)
+    digits = hashlib.sha256(str(config).encode()).hexdigest()[:8]
+    expected = store.format(here=tmp_path, default=f"/state/wsmon/orders-{digits}/store.db")
+    assert store_of(config, {"XDG_STATE_HOME": "/state", "PLACE": "/place"}) == Path(expected)
 
 
 def test_the_socket_is_named_after_the_real_path_of_the_store(tmp_path: Path) -> None:
