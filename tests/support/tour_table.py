@@ -197,7 +197,15 @@ HANDING = Chapter(
 CONNECTIONS = Chapter(
     "connections",
     (
-        press("1 G", "pane.connections move.bottom", r"━ 1 Connections ━━ sensors"),
+        press("1 s", "pane.connections connections.sort", r"━ 1 Connections ━━ by name, order held|by name"),
+        press("s s s s", "connections.sort - - -", hides=r"━ 1 Connections ━━ by"),
+        press("f", "connections.filter", r"List connections with"),
+        write("sens", r"names with sens: 1"),
+        press("Enter", "", hides=r"List connections with"),
+        press("Escape", "pane.back", hides=r"names with sens"),
+        press("-", "connections.fold", r"no connection is in a group|[◌●⚠◐✕○] \w+ \(\d+\)"),
+        press("+", "connections.unfold", r"no group is folded", hides=r"[◌●⚠◐✕○] \w+ \(\d+\)"),
+        press("G", "move.bottom", r"━ 1 Connections ━━ .*sensors"),
         press("D", "connection.disable", r"will not be recorded"),
         press("y", "", r"sensors +closed", says="closed by hand"),
         press("D", "connection.disable", r"sensors +open"),

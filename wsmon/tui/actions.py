@@ -21,7 +21,7 @@ from wsmon.config.kinds import FaultError
 from wsmon.config.load import key_name
 from wsmon.errors import Problem
 
-Scope = Literal["app", "move", "choose", "detail", "log", "timeline", "statistics"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline", "statistics", "connections"]
 Group = Literal[
     "Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Statistics", "Connections", "wsmon"
 ]
@@ -118,6 +118,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.back", ("escape",), "back", "Out of zoom, detail, filter, in this order.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
     Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
+    Action("connections.sort", ("s",), "sort", "By trouble, name, rate, last message, …", "Connections", "connections"),
+    Action(
+        "connections.filter",
+        ("f",),
+        "filter names",
+        "List connections by part of a name.",
+        "Connections",
+        "connections",
+    ),
+    Action(
+        "connections.fold",
+        ("minus",),
+        "fold group",
+        "Fold this group; again: all groups.",
+        "Connections",
+        "connections",
+    ),
+    Action("connections.unfold", ("plus",), "unfold group", "Unfold this group, or all.", "Connections", "connections"),
     Action("copy.value", ("y",), "copy", "Copy payload, URL, or value in the detail.", "Hand over"),
     Action("copy.event", ("Y",), "copy event", "Copy the event, or the path of the value.", "Hand over"),
     Action("copy.file", (), "copy to file", "Write what `copy` would copy to a file.", "Hand over"),

@@ -202,7 +202,9 @@ class PaneLayout:
         self.is_ready = False
         """Whether the slots are mounted, so that panes can be."""
         self._rows = 1
-        """Lines of the connections list."""
+        """Connections that are listed."""
+        self._more_lines = 0
+        """Lines that the list needs beside those."""
 
     def compose(self) -> ComposeResult:
         """The slots, from top to bottom."""
@@ -238,10 +240,10 @@ class PaneLayout:
         """Which panes the user asked for."""
         return self._arrangement
 
-    def set_rows(self, rows: int) -> None:
-        """Set how many connections are listed; the heights of the panes follow."""
-        if rows != self._rows:
-            self._rows = rows
+    def set_rows(self, rows: int, more_lines: int = 0) -> None:
+        """Set how many connections are listed, and the lines needed beside; the heights of the panes follow."""
+        if (rows, more_lines) != (self._rows, self._more_lines):
+            self._rows, self._more_lines = rows, more_lines
             self.lay_out()
 
     def show(self, name: PaneName) -> None:
@@ -297,7 +299,7 @@ class PaneLayout:
         for name in ("connections", "timeline", "statistics"):
             lines: int | str = "1fr"
             if is_shared and name == "connections":
-                lines = connections_height(self._rows, height, roomy=roomy)
+                lines = connections_height(self._rows + self._more_lines, height, roomy=roomy)
             elif roomy and is_shared:
                 lines = middle_height(self._rows, height, name)
             if self._slots[name].styles.height is None or str(self._slots[name].styles.height) != str(lines):

@@ -159,7 +159,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Show a snapshot: the log and new statuses at once, the rest with the next tick."""
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
         if self.pane_layout.is_ready and not self.is_covered:
-            self.pane_layout.set_rows(len(snapshot.connections))
+            self.pane_layout.set_rows(len(snapshot.connections), self.panes.connections.most_cause_lines)
             self.panes.log.set_bounds(snapshot.bounds)
             if (detail := self.pane_in_sight(DetailPane)) is not None:
                 detail.show_incidents(snapshot.incidents)
@@ -282,6 +282,14 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def _statistics_selected(self) -> None:
         if "statistics" in self.pane_layout.in_sight:
             self.ask_store()
+
+    @on(ConnectionsPane.NameFilterRequested)
+    def _name_filter_requested(self) -> None:
+        # Dialogs are imported when they are opened: that saves time at the start.
+        from wsmon.tui.dialogs.connections import NameFilterDialog
+
+        pane = self.panes.connections
+        self.app.push_screen(NameFilterDialog(pane.filter, pane.list_only))
 
     @on(LogPane.EventHighlighted)
     def _event_highlighted(self, message: LogPane.EventHighlighted) -> None:

@@ -16,7 +16,8 @@ from wsmon.tui.widgets.text_view import TextLine
 
 def list_names(on: Stage) -> list[str]:
     """The connections list, top to bottom."""
-    return [line[1][0].strip() for line in on.screen.panes.connections.lines[1:]]
+    lines = on.screen.panes.connections.lines[1:]
+    return [line[1][0].strip() for line in lines if line and line[0][0].strip()]
 
 
 async def test_all_panes_are_in_sight_where_there_is_room() -> None:
@@ -94,7 +95,9 @@ async def test_the_title_of_the_list_says_why_and_since_when() -> None:
         title = on.screen.panes.slots["connections"].query_one(TextLine)
         assert "deribit: down 2m · “rate limit: 5 connections”, 1008 by peer" in text(title)
         await pilot.press("1", "j")
-        await until(pilot, lambda: "kraken-book: stalled 41 s · no data; expected every 5 s" in text(title))
+        await until(
+            pilot, lambda: "kraken-book: stalled 41 s · silent since 14:01:43, expected every 5 s" in text(title)
+        )
 
 
 async def test_the_timeline_has_the_order_of_the_list_at_once() -> None:
@@ -160,7 +163,7 @@ async def test_the_cursor_stays_on_its_connection_when_another_one_fails() -> No
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("1", "G", "k")
+        await pilot.press("1", "G", "k", "4")
         assert on.screen.panes.connections.current == on.store.connections[1].state
         on.store.connections = (row("binance-spot", "error"), *on.store.connections[1:])
         on.clock.advance(4)

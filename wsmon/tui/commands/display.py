@@ -18,6 +18,8 @@ def back(screen: MonitorScreen) -> None:
     layout = screen.pane_layout
     if layout.is_zoomed:
         layout.toggle_zoom()
+    elif layout.current == "connections" and screen.panes.connections.filter:
+        screen.panes.connections.list_only("")
     elif "log" not in layout.in_sight or layout.current == "detail":
         layout.show("log")
     elif screen.panes.log.search_query:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
+from rich.cells import cell_len
 from textual.message import Message
 
 from wsmon.model import units as fmt
 from wsmon.model.profiles import PROFILES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
-from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import Move, bindings, moved
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connections_table as table
-from wsmon.tui.panes.connections_table import reason, status_word
-from wsmon.tui.widgets.text_view import StatusChanged, TextPane
+from wsmon.tui.panes.connections_state import ConnectionsState, RowKey
+from wsmon.tui.panes.connections_table import TableLayout, flapping_since_ns, reason, status_word
+from wsmon.tui.text import Line
+from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
-# Lines keep their order at least this long, so that the user does not lose the line that they read
-REORDER_NS = 3_000_000_000
 # Characters of a cause in the title; no terminal is wider
 CAUSE_LIMIT = 300
+# Columns that gave way to a cause stay away so long, so that they do not come and go with it
+KEEP_LAYOUT_NS = 60_000_000_000
+NO_GROUPS = 'no connection is in a group: set group = "…" in its [[connection]]'
+NO_GROUP_HERE = 'this connection is in no group: set group = "…" in its [[connection]]'
 
 
 class ConnectionsPane(TextPane):
     """The list of connections.
 
-    Until the user moves the cursor or opens a connection, the cursor stays on the first line: there is the worst.
+    Until the user moves the cursor or opens a connection, the cursor stays on the first line: there is the worst. While
+    the pane has the focus no line changes its place.
     """
 
-    BINDINGS = bindings("move", "choose")
+    BINDINGS = bindings("move", "choose", "connections")
 
     @dataclass
     class ConnectionChosen(Message):
@@ -44,45 +51,70 @@ class ConnectionsPane(TextPane):
         """The cursor moved to another connection."""
 
         connection: str
+        """Empty: it is on a group."""
+
+    class NameFilterRequested(Message):
+        """The user wants to type a part of the names that are to be listed."""
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(heading=1, id=id)
         self._glyphs = glyphs
         self._snapshot = EMPTY_SNAPSHOT
         self._now_ns = 0
-        self._order: tuple[str, ...] = ()
-        self._ordered_ns = 0
-        self._current = ""
+        self._state = ConnectionsState()
+        self._highlighted = ""
+        """The connection that ``ConnectionHighlighted`` named last."""
         self._status: tuple[str, ...] = ()
         """The texts of the newest ``StatusChanged``."""
-        self._is_moved = False
+        self._causes: dict[RowKey, int] = {}
+        """The greatest widths of the causes that were in sight since ``_causes_since_ns``."""
+        self._causes_since_ns = 0
+        self._cause_lines: tuple[RowKey, int] = (RowKey(""), 1)
+        """Most lines that the row under the cursor had since the cursor came to it."""
+        self.most_cause_lines = 0
+        """Most lines below the row of the cursor that its cause ever had."""
 
     @property
     def current(self) -> ConnectionState | None:
-        """The connection under the cursor."""
-        return next((row.state for row in self._snapshot.connections if row.state.name == self._current), None)
+        """The connection under the cursor; None where there is none, or a group."""
+        row = self._state.connection
+        return row.state if row is not None else None
 
     @property
     def names(self) -> tuple[str, ...]:
         """All connections, in the order of the list."""
-        return self._order
+        return self._state.order
 
     @property
     def chosen(self) -> str:
         """The connection that the user put the cursor on; empty = the cursor stays on the first line."""
-        return self._current if self._is_moved else ""
+        state = self._state
+        return state.current.name if state.is_moved and not state.current.is_group else ""
+
+    @property
+    def filter(self) -> str:
+        """The text that the names of listed connections contain."""
+        return self._state.filter
+
+    def list_only(self, text: str) -> int:
+        """List the connections whose name contains a text; return how many rows there are."""
+        self._state.list_only(text)
+        self._redraw()
+        return len(self._state.keys)
 
     def choose_first(self, connection: str) -> None:
         """Put the cursor on a connection as soon as there is one of this name."""
-        self._is_moved = True
-        self._put_cursor(connection)
-        self._draw()
-        self.show_cursor()
+        self._state.choose(connection)
+        self._redraw()
 
     def show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Draw a snapshot as of ``now_ns``."""
         self._snapshot, self._now_ns = snapshot, now_ns
-        self._sort()
+        before = self._state.order
+        self._state.take(snapshot.connections, now_ns)
+        if self._state.order != before or now_ns - self._causes_since_ns > KEEP_LAYOUT_NS:
+            self._causes, self._causes_since_ns = {}, now_ns
+        self._announce()
         self._draw()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
@@ -92,64 +124,172 @@ class ConnectionsPane(TextPane):
 
     def on_resize(self) -> None:
         """Draw the columns that fit into the new width."""
+        self._causes = {}
+        self._redraw()
+
+    def on_focus(self) -> None:
+        """Hold the order while the user reads."""
+        super().on_focus()
+        self._state.hold(is_held=True, now_ns=self._now_ns)
         self._draw()
-        self.show_cursor()
+
+    def on_blur(self) -> None:
+        """Order the connections again."""
+        super().on_blur()
+        self._state.hold(is_held=False, now_ns=self._now_ns)
+        self._redraw()
 
     def action_move(self, move: Move) -> None:
-        """Move the cursor to another connection."""
-        if not self._order:
-            return
-        self._is_moved = True
-        last = len(self._order) - 1
+        """Move the cursor to another row."""
         # A page is without the heading
-        target = moved(move, self._index(), self.size.height - 1, last)
-        self._put_cursor(self._order[min(max(0, target), last)])
-        self._draw()
-        self.show_cursor()
+        page, last = self.size.height - 1, len(self._state.keys) - 1
+        self._state.move_to(moved(move, self._state.index, page, last))
+        self._redraw()
 
     def action_choose(self) -> None:
-        """Report the connection under the cursor as chosen.
+        """Report the connection under the cursor as chosen, or unfold the group.
 
         It keeps the cursor from now on, also when a worse connection comes to the top.
         """
-        self._is_moved = True
-        for row in self._snapshot.connections:
-            if row.state.name == self._current:
-                self.post_message(self.ConnectionChosen(self._current, table.problem_event_id(row)))
+        state = self._state
+        if state.current.is_group:
+            self.action_connections_unfold()
+        elif (row := state.connection) is not None:
+            state.is_moved = True
+            self.post_message(self.ConnectionChosen(row.state.name, table.problem_event_id(row)))
 
-    def _index(self) -> int:
-        return self._order.index(self._current) if self._current in self._order else 0
+    def action_connections_sort(self) -> None:
+        """Order by the next sort key."""
+        self._state.sort_by_next_key(self._now_ns)
+        self._redraw()
 
-    def _put_cursor(self, connection: str) -> None:
-        if connection != self._current:
-            self._current = connection
-            self.post_message(self.ConnectionHighlighted(connection))
+    def action_connections_filter(self) -> None:
+        """Let the user type a part of a name."""
+        self.post_message(self.NameFilterRequested())
 
-    def _sort(self) -> None:
-        """Bring the worst to the top, but not within ``REORDER_NS`` of the last change."""
-        rows = self._snapshot.connections
-        is_same_set = {row.state.name for row in rows} == set(self._order)
-        if is_same_set and self._now_ns - self._ordered_ns < REORDER_NS:
-            return
-        names = tuple(row.state.name for row in table.sort_rows(rows))
-        if names != self._order:
-            self._order, self._ordered_ns = names, self._now_ns
-        if names and (not self._is_moved or self._current not in names):
-            self._put_cursor(names[0])
+    def action_connections_fold(self) -> None:
+        """Fold the group of the connection under the cursor; on a group, all groups."""
+        is_grouped = any(row.state.spec.group for row in self._snapshot.connections)
+        if not self._state.fold():
+            self.post_message(ActionRefused(NO_GROUP_HERE if is_grouped else NO_GROUPS))
+        self._redraw()
+
+    def action_connections_unfold(self) -> None:
+        """Unfold the group under the cursor; on a connection, all groups."""
+        if not self._state.unfold():
+            self.post_message(ActionRefused("no group is folded"))
+        self._redraw()
+
+    def _announce(self) -> None:
+        """Report the connection under the cursor, where that is another one."""
+        current = self._state.current
+        name = "" if current.is_group else current.name
+        if name != self._highlighted and (name in self._state.rows or current.is_group):
+            self._highlighted = name
+            self.post_message(self.ConnectionHighlighted(name))
+
+    def _redraw(self) -> None:
+        """Draw what the user changed, with the cursor in sight."""
+        self._announce()
+        self._draw()
+        self.show_cursor(self._cause_lines[1])
 
     def _draw(self) -> None:
-        rows: dict[str, ConnectionRow] = {row.state.name: row for row in self._snapshot.connections}
-        if not rows:
-            self.draw(((("  nothing recorded yet: waiting for the recorder's first connection", "dim"),),))
-            return
-        layout = table.table_layout(self.width, self._order)
-        kept = [rows[name] for name in self._order if name in rows]
-        lines = [table.row_line(row, layout, self._now_ns, ascii_only=self._glyphs.is_ascii) for row in kept]
-        self.draw((table.heading_line(layout), *lines), 1 + self._index())
-        status = title_sentences(rows[self._current], self._now_ns) if self._current in rows else ()
+        state = self._state
+        if not state.keys:
+            text = "nothing recorded yet: waiting for the recorder's first connection"
+            if state.rows:
+                text = f"no connection has {sanitize(state.filter, CAUSE_LIMIT)} in its name: f changes the filter"
+            self.draw((((f"  {text}", "dim"),),))
+        else:
+            layout = self._layout()
+            listing, now_ns, is_ascii, index = state.listing, self._now_ns, self._glyphs.is_ascii, state.index
+
+            def line_of(number: int) -> Line:
+                return table.row_line(listing.row(number), layout, now_ns, ascii_only=is_ascii)
+
+            lines = self._current_lines(layout)
+            self.draw(RowLines(table.heading_line(layout), len(state.keys), index, lines, line_of), 1 + index)
+        status = self._title()
         if status != self._status:
             self._status = status
             self.post_message(StatusChanged(*status))
+
+    def _layout(self) -> TableLayout:
+        """Return the columns for the causes in sight."""
+        state, top = self._state, round(self.scroll_offset.y)
+        for number in range(top, min(len(state.keys), top + max(1, self.size.height))):
+            text, role = table.row_cause(state.listing.row(number), self._now_ns)
+            if role != "dim":
+                key = state.keys[number]
+                self._causes[key] = max(cell_len(text), self._causes.get(key, 0))
+        names = [f"{key.name} (999)" if key.is_group else key.name for key in state.keys]
+        return table.table_layout(self.width, names, tuple(self._causes.values()))
+
+    def _current_lines(self, layout: TableLayout) -> Sequence[Line]:
+        """Return the lines of the row under the cursor; no fewer than it had, so that those below stay in place."""
+        row = self._state.listing.row(self._state.index)
+        lines = table.row_lines(row, layout, self._now_ns, self.width, ascii_only=self._glyphs.is_ascii)
+        key, most = self._cause_lines
+        if key != self._state.current or table.row_cause(row, self._now_ns)[1] == "dim":
+            most = 1
+        self._cause_lines = self._state.current, max(most, len(lines))
+        self.most_cause_lines = max(self.most_cause_lines, self._cause_lines[1] - 1)
+        return [*lines, *[()] * (self._cause_lines[1] - len(lines))]
+
+    def _title(self) -> tuple[str, ...]:
+        """Return the texts beside the title, the longest first: how the list is ordered, and the row of the cursor."""
+        state = self._state
+        parts = [] if state.sort_key == "trouble" else [f"by {state.sort_key}"]
+        parts += ["order held, s sorts"] if state.is_held and state.keys else []
+        if state.filter:
+            parts.append(f"names with {sanitize(state.filter, CAUSE_LIMIT)}: {len(state.keys)}")
+        order = " · ".join(parts)
+        row = state.connection
+        about = title_sentences(row, self._now_ns) if row is not None else ()
+        if not order:
+            return about
+        if row is None:
+            return (order,)
+        since = f"{row.state.name}: {_since(row.state, self._now_ns)}"
+        return (*(f"{order} · {text}" for text in (*about, since)), order)
+
+
+class RowLines(Sequence[Line]):
+    """The lines of the list; those of a row are made when they are looked at: a thousand rows cost what is in sight."""
+
+    def __init__(
+        self, heading: Line, count: int, current: int, lines: Sequence[Line], line_of: Callable[[int], Line]
+    ) -> None:
+        """``lines`` are those of the row ``current``; ``line_of`` returns the line of another row by its number."""
+        self._heading = heading
+        self._count = count
+        self._current = current
+        self._lines = lines
+        self._line_of = line_of
+        self._made: dict[int, Line] = {}
+
+    def __len__(self) -> int:
+        return self._count + len(self._lines)
+
+    @overload
+    def __getitem__(self, number: int) -> Line: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Line]: ...
+    def __getitem__(self, number: int | slice) -> Line | Sequence[Line]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        if number == 0:
+            return self._heading
+        row = number - 1
+        if self._current <= row < self._current + len(self._lines):
+            return self._lines[row - self._current]
+        row -= len(self._lines) - 1 if row > self._current else 0
+        if row not in self._made:
+            self._made[row] = self._line_of(row)
+        return self._made[row]
 
 
 def title_sentences(row: ConnectionRow, now_ns: int) -> tuple[str, ...]:
@@ -174,10 +314,8 @@ def _since(state: ConnectionState, now_ns: int) -> str:
         return status_word(state)
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{status_word(state)} {fmt.duration(now_ns - state.stalled_since_ns)}"
-    down_ns, failing_ns = state.down_since_ns, state.failing_since_ns
-    if down_ns is not None and failing_ns is not None:
-        # It was open in between, for a moment
-        is_flapping = down_ns - failing_ns >= SECOND_NS
-        failing = f" · failing since {fmt.moment(failing_ns, now_ns)}" if is_flapping else ""
-        return f"down {fmt.duration(now_ns - down_ns)}{failing}"
+    if state.down_since_ns is not None:
+        failing_ns = flapping_since_ns(state)
+        failing = f" · failing since {fmt.moment(failing_ns, now_ns)}" if failing_ns is not None else ""
+        return f"down {fmt.duration(now_ns - state.down_since_ns)}{failing}"
     return f"{status_word(state)} {fmt.duration(now_ns - state.since_ns)}"

@@ -1,9 +1,11 @@
-"""Lines of the connections list: order by severity, columns that fit, text of each cell. Pure."""
+"""Lines of the connections list: order by a sort key, columns that fit, text of each cell. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
 
@@ -13,17 +15,23 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.event_text import describe
 from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right
+from wsmon.tui.widgets.text_view import wrap_line
 
 MIN_NAME = 8
 MAX_NAME = 24
 # Cells of a name where there is little room: numbers are worth more than the middle of a name
 SHORT_NAME = 12
-# Cells of the reason; in fewer, a sentence says less than the numbers whose place it takes
-MIN_WHY = 24
-# Characters of the reason; no terminal shows more
-WHY_LIMIT = 200
+# Cells of the cause; in fewer, a sentence says less than the numbers whose place it takes
+MIN_CAUSE = 24
+# Characters of the cause
+CAUSE_LIMIT = 300
+# Lines of the cause of the connection under the cursor
+CAUSE_LINES = 4
+# Cells before a cause that has lines of its own
+CAUSE_INDENT = 4
 # 0 is the worst
 DOWN_SEVERITY = 1
 SEVERITY = {
@@ -41,9 +49,30 @@ OPEN_SEVERITY = 6
 ENDED_SEVERITY = 7
 
 
+SortKey = Literal["trouble", "name", "rate", "last message", "disconnects"]
+"""What the list is ordered by: the worst, the fastest, the longest silence and the most disconnects come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The line of a group that is folded: it stands for its connections."""
+
+    name: str
+    rows: tuple[ConnectionRow, ...]
+    """In the order of the list, at least one."""
+
+    @property
+    def worst(self) -> ConnectionRow:
+        """The connection whose status the group shows."""
+        return sort_rows(self.rows)[0]
+
+
+TableRow: TypeAlias = ConnectionRow | GroupRow
+
+
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column between the name, which comes first, and the reason, which comes last."""
+    """A column between the name, which comes first, and the cause, which comes last."""
 
     title: str
     width: int
@@ -59,9 +88,10 @@ UP = TableColumn("up", 11)
 RATE = TableColumn("msg/s", 8)
 LAST = TableColumn("last msg", 9)
 RTT = TableColumn("rtt", 8)
-LOSSES = TableColumn("losses/h", 9)
-COLUMNS = (STATUS, UP, RATE, LAST, RTT, LOSSES)
-DROP_ORDER = (LOSSES, RTT, UP, LAST, RATE)
+DISCONNECTS = TableColumn("disconnects (1h)", 17)
+FAILING = TableColumn("failing since", 18)
+COLUMNS = (STATUS, UP, FAILING, RATE, LAST, RTT, DISCONNECTS)
+DROP_ORDER = (FAILING, DISCONNECTS, RTT, UP, LAST, RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +101,41 @@ class TableLayout:
     name: int
     """Cells of the name."""
     columns: tuple[TableColumn, ...]
-    why: int
-    """Cells of the reason; 0 = it is not shown."""
+    cause: int
+    """Cells of the cause; 0 = it is not shown."""
+
+    @property
+    def before_cause(self) -> int:
+        """Cells before the cause: sign, name, columns and a gap."""
+        return 2 + self.name + sum(column.width for column in self.columns) + 2
 
 
-def sort_rows(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
-    """Return the rows by severity, then by name.
+def sort_rows(rows: Sequence[ConnectionRow], key: SortKey = "trouble") -> tuple[ConnectionRow, ...]:
+    """Return the rows by a sort key, then by name; those that are disabled come last where they have no value."""
+
+    def rank(row: ConnectionRow) -> float:
+        match key:
+            case "trouble":
+                return _trouble(row)
+            case "name":
+                return 0
+            case "rate":
+                return -row.messages_per_s
+            case "last message":
+                return (row.state.last_message_ns or 0) if row.state.spec.enabled else 2**63
+            case "disconnects":
+                return -row.losses_per_hour
+
+    return tuple(sorted(rows, key=lambda row: (rank(row), row.state.name)))
+
+
+def _trouble(row: ConnectionRow) -> int:
+    """Return the severity that orders the list.
 
     A connection in a reconnect storm keeps the place of one that is down while a dial succeeds for a moment.
     """
-
-    def rank(row: ConnectionRow) -> int:
-        own = row_severity(row)
-        return min(own, DOWN_SEVERITY) if own < ENDED_SEVERITY and _is_in_storm(row) else own
-
-    return tuple(sorted(rows, key=lambda row: (rank(row), row.state.name)))
+    own = row_severity(row)
+    return min(own, DOWN_SEVERITY) if own < ENDED_SEVERITY and _is_in_storm(row) else own
 
 
 def _is_in_storm(row: ConnectionRow) -> bool:
@@ -118,18 +168,26 @@ def severity(state: ConnectionState) -> int:
     return SEVERITY.get(state.status, OPEN_SEVERITY)
 
 
-def table_layout(width: int, names: Sequence[str]) -> TableLayout:
-    """Return the columns that fit into a width; the least useful ones are left out first, then long names are cut."""
+def table_layout(width: int, names: Sequence[str], causes: Sequence[int] = ()) -> TableLayout:
+    """Return the columns that fit into a width; the least useful ones are left out first, then long names are cut.
+
+    ``causes`` are the widths of the causes in sight: more columns are left out where that shows more of them whole.
+    """
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
+    found: list[TableLayout] = []
     for dropped in (None, *DROP_ORDER):
         if dropped is not None:
             columns.remove(dropped)
         if dropped is UP:
             name = min(name, SHORT_NAME + 2)
         rest = width - 2 - name - sum(column.width for column in columns) - 2
-        if rest >= MIN_WHY:
-            return TableLayout(name, tuple(columns), rest)
+        if rest >= MIN_CAUSE:
+            found.append(TableLayout(name, tuple(columns), rest))
+    if found:
+        # The rate goes only where there is no room for a cause at all; of equals, the first has the most columns
+        found = [layout for layout in found if RATE in layout.columns] or found
+        return max(found, key=lambda layout: sum(1 for cause in causes if cause <= layout.cause))
     columns = [STATUS, RATE, LAST]
     while columns and 2 + name + sum(column.width for column in columns) > width and len(columns) > 1:
         columns.pop()
@@ -139,22 +197,53 @@ def table_layout(width: int, names: Sequence[str]) -> TableLayout:
 def heading_line(layout: TableLayout) -> Line:
     """Return the line with the titles of the columns."""
     titles = "".join(column.cell(column.title) for column in layout.columns)
-    return ((f"  {left('name', layout.name)}{titles}{'  why' if layout.why else ''}", "dim"),)
+    return ((f"  {left('name', layout.name)}{titles}{'  cause' if layout.cause else ''}", "dim"),)
 
 
-def row_line(row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False) -> Line:
-    """Return the line of a connection."""
+def row_line(row: TableRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False) -> Line:
+    """Return the line of a connection, or of a folded group."""
+    texts = _cells_before_cause(row, layout, now_ns, ascii_only=ascii_only)
+    if layout.cause:
+        text, kind = row_cause(row, now_ns)
+        texts.append((f"  {left(text, layout.cause)}", kind))
+    return tuple(texts)
+
+
+def row_lines(row: TableRow, layout: TableLayout, now_ns: int, width: int, *, ascii_only: bool = False) -> list[Line]:
+    """Return the lines of the row under the cursor: its cause is wrapped where it is longer than the column."""
+    first = row_line(row, layout, now_ns, ascii_only=ascii_only)
+    text, kind = row_cause(row, now_ns)
+    if not text or (layout.cause and cell_len(text) <= layout.cause):
+        return [first]
+    if layout.cause:
+        at, (head, *rest) = layout.before_cause, tuple(wrap_line(((text, kind),), layout.cause))
+        first = (*_cells_before_cause(row, layout, now_ns, ascii_only=ascii_only), ("  ", "text"), *head)
+    else:
+        at, rest = CAUSE_INDENT, list(wrap_line(((text, kind),), max(MIN_NAME, width - CAUSE_INDENT)))
+    return [first, *(((" " * at, "text"), *line) for line in rest[: CAUSE_LINES - 1])]
+
+
+def _cells_before_cause(row: TableRow, layout: TableLayout, now_ns: int, *, ascii_only: bool) -> list[StyledText]:
+    if isinstance(row, GroupRow):
+        shown, name, is_on = row.worst, f"{row.name} ({len(row.rows)})", True
+    else:
+        shown, name, is_on = row, row.state.name, row.state.spec.enabled
     texts: list[StyledText] = [
-        (f"{status_sign(row, ascii_only=ascii_only)} ", row_role(row)),
-        (left(keep_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
+        (f"{status_sign(shown, ascii_only=ascii_only)} ", row_role(shown)),
+        (left(keep_ends(name, layout.name - 1), layout.name), "text" if is_on else "dim"),
     ]
     for column in layout.columns:
-        text, kind = _cell(column, row, now_ns)
+        text, kind = _group_cell(column, row, now_ns) if isinstance(row, GroupRow) else _cell(column, row, now_ns)
         texts.append((column.cell(text), kind))
-    if layout.why:
-        text, kind = reason(row, now_ns)
-        texts.append((f"  {left(sanitize(text, WHY_LIMIT), layout.why)}", kind))
-    return tuple(texts)
+    return texts
+
+
+def row_cause(row: TableRow, now_ns: int) -> tuple[str, Role]:
+    """Return the cause of a row, fit for a terminal: of a group, that of its worst connection with its name."""
+    worst = row.worst if isinstance(row, GroupRow) else row
+    text, kind = reason(worst, now_ns)
+    said = f"{worst.state.name}: {text}" if text and isinstance(row, GroupRow) else text
+    return sanitize(said, CAUSE_LIMIT), kind
 
 
 def status_role(state: ConnectionState) -> Role:
@@ -212,7 +301,8 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
     if not state.spec.enabled:
         return "", "dim"
     if state.is_stalled:
-        return f"no data; expected every {state.spec.expect_every_s:g} s", "status-stalled"
+        since = f" since {fmt.moment(state.stalled_since_ns, now_ns)}" if state.stalled_since_ns is not None else ""
+        return f"silent{since}, expected every {state.spec.expect_every_s:g} s", "status-stalled"
     if row_severity(row) == INCIDENT_SEVERITY:
         return row.incidents[-1].sentence, "caution"
     if row.problem is None:
@@ -245,6 +335,9 @@ def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Ro
             return _status(row, now_ns), row_role(row)
         case "up":
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
+        case "failing since":
+            since_ns = flapping_since_ns(state)
+            return (fmt.moment(since_ns, now_ns), "status-loss") if since_ns is not None else _nothing(state)
         case "msg/s":
             return (fmt.rate(row.messages_per_s), "text") if is_open else _nothing(state)
         case "last msg":
@@ -260,10 +353,40 @@ def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Ro
             return f"{losses:.0f}" if losses else "0", "status-loss" if losses else "dim"
 
 
+def _group_cell(column: TableColumn, group: GroupRow, now_ns: int) -> tuple[str, Role]:
+    """Return a cell of a folded group: sums, and of times the newest."""
+    enabled = [row for row in group.rows if row.state.spec.enabled]
+    match column.title:
+        case "status":
+            words: Counter[str] = Counter(status_word(row.state) for row in sort_rows(group.rows))
+            text = " · ".join(f"{number} {word}" for word, number in words.items())
+            is_long = cell_len(text) >= column.width
+            number = sum(row.state.status == "websocket_connected" for row in enabled)
+            return (f"{number} of {len(group.rows)} open" if is_long else text), row_role(group.worst)
+        case "msg/s":
+            return fmt.rate(sum(row.messages_per_s for row in group.rows)), "text"
+        case "last msg":
+            newest_ns = max((row.state.last_message_ns or 0 for row in group.rows), default=0)
+            return (fmt.age(now_ns - newest_ns), "text") if newest_ns else (fmt.NONE, "dim")
+        case "disconnects (1h)":
+            losses = sum(row.losses_per_hour for row in enabled)
+            return f"{losses:.0f}", "status-loss" if losses else "dim"
+        case _:
+            return "", "dim"
+
+
+def flapping_since_ns(state: ConnectionState) -> int | None:
+    """Return since when a connection that is down has been failing; None where it was not open in between."""
+    down_ns, failing_ns = state.down_since_ns, state.failing_since_ns
+    if down_ns is None or failing_ns is None or down_ns - failing_ns < SECOND_NS:
+        return None
+    return failing_ns
+
+
 def _status(row: ConnectionRow, now_ns: int) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
-        kinds = [sanitize(each.kind, WHY_LIMIT).replace("_", " ") for each in row.incidents]
+        kinds = [sanitize(each.kind, CAUSE_LIMIT).replace("_", " ") for each in row.incidents]
         return (
             f"{status_word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{status_word(state)}: {len(kinds)} incidents"
         )

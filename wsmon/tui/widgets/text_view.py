@@ -152,16 +152,18 @@ class TextPane(ScrollView, can_focus=True):
             self.virtual_size = Size(0, len(lines))
             self.refresh()
             return
-        for number, (old, new) in enumerate(zip(before, lines, strict=True)):
-            if old != new or number in repainted:
+        top = self.scroll_offset.y
+        in_sight = (*range(self._heading), *range(self._heading + top, top + self.size.height))
+        for number in in_sight:
+            if number < len(lines) and (before[number] != lines[number] or number in repainted):
                 self._refresh_number(number)
 
-    def show_cursor(self) -> None:
-        """Scroll as little as needed to bring the cursor into sight."""
+    def show_cursor(self, lines: int = 1) -> None:
+        """Scroll as little as needed to bring the cursor into sight, which is on the first of so many lines."""
         if self._cursor is None:
             return
         top = self.scroll_offset.y
-        lowest = self._cursor - max(1, self.size.height) + 1
+        lowest = self._cursor + lines - max(1, self.size.height)
         wanted = min(max(top, lowest), max(0, self._cursor - self._heading))
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from textual.pilot import Pilot
@@ -11,7 +12,9 @@ from textual.pilot import Pilot
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from tests.support.pane_app import PaneApp
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow
+from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connections import ConnectionsPane, title_sentences
+from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged
 
 TOKEN = loss(-3, reason="policy violation: token expired")
 
@@ -45,7 +48,10 @@ TOKEN = loss(-3, reason="policy violation: token expired")
         ),
         (
             row("silent", stalled_since_ns=at_ns(-41), expect_every_s=5.0),
-            ("silent: stalled 41 s · no data; expected every 5 s", "silent: no data; expected every 5 s"),
+            (
+                "silent: stalled 41 s · silent since 14:01:43, expected every 5 s",
+                "silent: silent since 14:01:43, expected every 5 s",
+            ),
         ),
         (row("ticker", since_s=-9.8), ("ticker: open 9.8 s",)),
         (
@@ -89,7 +95,19 @@ class Connections:
         """The names that are listed, at a time."""
         self.pane.show(replace(EMPTY_SNAPSHOT, connections=rows), at_ns(after_s))
         await pilot.pause()
-        return [line.split()[1] for line in self.app.lines()[1:] if line]
+        return self.listed()
+
+    def listed(self) -> list[str]:
+        return [line.split()[1] for line in self.app.lines()[1:] if line and line[0] != " "]
+
+    async def leave(self, pilot: Pilot[None]) -> None:
+        """Take the focus away."""
+        self.app.set_focus(None)
+        await pilot.pause()
+
+    def title(self) -> str:
+        """The longest text of the title."""
+        return self.app.heard_of(StatusChanged)[-1].texts[0]
 
     def chosen(self) -> list[tuple[str, int]]:
         found = self.app.heard_of(ConnectionsPane.ConnectionChosen)
@@ -112,6 +130,7 @@ async def test_the_worst_comes_to_the_top_once_the_last_order_is_no_longer_fresh
     connections = Connections()
     lost = row("b", "error", failing_since_ns=at_ns(0), problem=TOKEN, last_problem_id=8)
     async with connections.run() as pilot:
+        await connections.leave(pilot)
         assert await connections.show(pilot, WELL, DOWN) == ["a", "b"]
         assert await connections.show(pilot, lost, DOWN, after_s=1) == ["a", "b"]
         assert await connections.show(pilot, lost, DOWN, after_s=4) == ["b", "a"]
@@ -121,11 +140,14 @@ async def test_the_cursor_stays_with_the_worst_until_it_is_moved_then_with_its_c
     connections = Connections()
     lost = row("b", "error", failing_since_ns=at_ns(0), problem=TOKEN, last_problem_id=8)
     async with connections.run() as pilot:
+        await connections.leave(pilot)
         await connections.show(pilot, WELL, DOWN)
         followed = [connections.pane.current]
         await connections.show(pilot, lost, DOWN, after_s=4)
         followed.append(connections.pane.current)
+        connections.pane.focus()
         await pilot.press("G", "enter")
+        await connections.leave(pilot)
         await connections.show(pilot, WELL, DOWN, after_s=8)
         followed.append(connections.pane.current)
         assert [each.name for each in followed if each is not None] == ["a", "b", "a"]
@@ -145,6 +167,87 @@ async def test_keys_move_the_cursor_by_lines_and_pages_and_it_stays_in_sight() -
             assert any(connections.pane.chosen in line for line in connections.app.lines())
             seen.append(connections.pane.chosen)
         assert seen == ["c01", "c00", "c00", "c05", "c07", "c29", "c24", "c00"]
+
+
+async def test_rows_keep_their_places_while_the_pane_has_the_focus_and_the_title_says_so() -> None:
+    connections = Connections()
+    lost = row("b", "error", failing_since_ns=at_ns(0), problem=TOKEN, last_problem_id=8)
+    async with connections.run() as pilot:
+        assert await connections.show(pilot, WELL, DOWN) == ["a", "b"]
+        assert await connections.show(pilot, lost, DOWN, row("0"), after_s=9) == ["a", "b", "0"]
+        assert connections.title().startswith("order held, s sorts · a: ")
+        await connections.leave(pilot)
+        assert connections.listed() == ["b", "a", "0"]
+        assert connections.title().startswith("b: ")
+
+
+async def test_s_sorts_by_the_next_key_which_the_title_names() -> None:
+    connections = Connections()
+    fast = row("c", messages_per_s=9.0)
+    async with connections.run() as pilot:
+        await connections.show(pilot, WELL, DOWN, fast)
+        found = []
+        for _ in range(5):
+            await pilot.press("s")
+            found.append((connections.title().partition(" · ")[0], "".join(connections.pane.names)))
+        assert found == [
+            ("by name", "abc"),
+            ("by rate", "cab"),
+            ("by last message", "abc"),
+            ("by disconnects", "abc"),
+            ("order held, s sorts", "abc"),
+        ]
+
+
+async def test_a_filter_lists_names_that_contain_it_and_the_cursor_stays_on_one_of_them() -> None:
+    connections = Connections()
+    async with connections.run() as pilot:
+        await connections.show(pilot, row("orders-eu"), row("orders-us"), row("quotes"))
+        assert (connections.pane.list_only("QUO"), connections.pane.chosen or connections.pane.current) == (
+            1,
+            row("quotes").state,
+        )
+        await pilot.pause()
+        assert "names with QUO: 1" in connections.title()
+        assert connections.pane.list_only("nothing") == 0
+        assert "no connection has nothing in its name" in connections.app.lines()[0]
+        assert connections.pane.list_only("") == 3
+        await pilot.press("f")
+        assert len(connections.app.heard_of(ConnectionsPane.NameFilterRequested)) == 1
+
+
+async def test_groups_fold_into_a_row_and_enter_unfolds_it() -> None:
+    connections = Connections()
+    rows = (row("a", group="eu"), row("b", group="eu"), row("c", group="us"), row("d"))
+    async with connections.run() as pilot:
+        await connections.show(pilot, *rows)
+        listed = []
+        for key in ("minus", "minus", "enter", "plus", "G", "minus"):
+            await pilot.press(key)
+            listed.append(connections.listed())
+        assert listed == [
+            ["eu", "c", "d"],
+            ["eu", "us", "d"],
+            ["a", "b", "us", "d"],
+            ["a", "b", "c", "d"],
+            ["a", "b", "c", "d"],
+            ["a", "b", "c", "d"],
+        ]
+        refusals = [message.sentence for message in connections.app.heard_of(ActionRefused)]
+        assert refusals == ['this connection is in no group: set group = "…" in its [[connection]]']
+        assert connections.chosen() == []
+
+
+async def test_rows_out_of_sight_are_not_drawn() -> None:
+    connections = Connections()
+    rows = [row(f"c{number:04}") for number in range(1_000)]
+    async with connections.run() as pilot:
+        with patch.object(table, "row_line", wraps=table.row_line) as drawn:
+            for after_s in range(3):
+                await connections.show(pilot, *rows, after_s=after_s)
+            assert drawn.call_count <= 3 * connections.pane.size.height
+            await pilot.press("G")
+            assert "c0999" in connections.app.lines()[-1]
 
 
 async def test_a_connection_that_is_not_there_yet_gets_the_cursor_when_it_comes() -> None:

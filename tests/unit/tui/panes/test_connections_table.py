@@ -14,9 +14,10 @@ from wsmon.tui.text import width_of
 NAMES = ("binance-spot", "deribit")
 
 
-def said(each: ConnectionRow, width: int = 120) -> str:
+def said(each: table.TableRow, width: int = 130) -> str:
     """A line as text, blanks joined."""
-    return " ".join("".join(text for text, _ in table.row_line(each, table.table_layout(width, NAMES), T0_NS)).split())
+    layout = table.table_layout(width, NAMES, [len(table.row_cause(each, T0_NS)[0])])
+    return " ".join("".join(text for text, _ in table.row_line(each, layout, T0_NS)).split())
 
 
 def test_the_worst_comes_first_then_names() -> None:
@@ -66,9 +67,9 @@ def test_what_an_outage_began_with_is_said_where_it_now_fails_for_another_reason
 
 
 @pytest.mark.parametrize(
-    ("width", "titles", "has_why"),
+    ("width", "titles", "has_cause"),
     [
-        (120, ["status", "up", "msg/s", "last msg", "rtt", "losses/h"], True),
+        (120, ["status", "up", "msg/s", "last msg", "rtt", "disconnects (1h)"], True),
         (100, ["status", "up", "msg/s", "last msg", "rtt"], True),
         (90, ["status", "up", "msg/s", "last msg"], True),
         (80, ["status", "msg/s", "last msg"], True),
@@ -78,9 +79,67 @@ def test_what_an_outage_began_with_is_said_where_it_now_fails_for_another_reason
         (40, ["status"], False),
     ],
 )
-def test_columns_of_least_use_go_first(width: int, titles: list[str], has_why: bool) -> None:
+def test_columns_of_least_use_go_first(width: int, titles: list[str], has_cause: bool) -> None:
     layout = table.table_layout(width, NAMES)
-    assert ([column.title for column in layout.columns], layout.why > 0) == (titles, has_why)
+    assert ([column.title for column in layout.columns], layout.cause > 0) == (titles, has_cause)
+
+
+def test_columns_give_way_where_that_shows_a_cause_whole() -> None:
+    titles = [
+        [column.title for column in table.table_layout(120, ["deribit"], [wanted]).columns]
+        for wanted in (24, 40, 60, 70, 200)
+    ]
+    assert titles == [
+        ["status", "up", "msg/s", "last msg", "rtt", "disconnects (1h)"],
+        ["status", "up", "msg/s", "last msg", "rtt"],
+        ["status", "msg/s", "last msg"],
+        ["status", "msg/s"],
+        ["status", "up", "msg/s", "last msg", "rtt", "disconnects (1h)"],
+    ]
+
+
+def test_the_row_under_the_cursor_shows_its_whole_cause() -> None:
+    each = row("deribit", "reconnecting", problem=loss(reason="policy violation: token expired"))
+    for width in (60, 80, 120):
+        layout = table.table_layout(width, ["deribit"])
+        lines = table.row_lines(each, layout, T0_NS, width)
+        cells = layout.before_cause if layout.cause else 0
+        head = "".join(text for text, _ in lines[0])[cells:] if layout.cause else ""
+        rest = ["".join(text for text, _ in line).strip() for line in lines[1:]]
+        assert " ".join(filter(None, (head, *rest))) == table.row_cause(each, T0_NS)[0]
+        assert all(width_of(line) <= width for line in lines)
+
+
+def test_rows_are_sorted_by_what_the_user_asks_for() -> None:
+    rows = (
+        row("a", messages_per_s=1.0, last_message_ns=at_ns(-5), losses_per_hour=0.0),
+        row("b", messages_per_s=9.0, last_message_ns=at_ns(-1), losses_per_hour=2.0),
+        row("c", "reconnecting", losses_per_hour=1.0),
+        row("d", "initialized", enabled=False),
+    )
+    orders = {
+        key: "".join(each.state.name for each in table.sort_rows(rows, key))
+        for key in ("trouble", "name", "rate", "last message", "disconnects")
+    }
+    assert orders == {
+        "trouble": "cabd",
+        "name": "abcd",
+        "rate": "bacd",
+        "last message": "cabd",
+        "disconnects": "bcad",
+    }
+
+
+def test_a_folded_group_has_the_sums_of_its_connections_and_the_worst_of_their_causes() -> None:
+    group = table.GroupRow(
+        "plant",
+        (
+            row("a", messages_per_s=10.0, last_message_ns=at_ns(-2), losses_per_hour=1.0),
+            row("b", "reconnecting", problem=loss(reason="gone"), losses_per_hour=2.0),
+            row("c", messages_per_s=5.0, last_message_ns=at_ns(-1)),
+        ),
+    )
+    assert said(group) == "◌ plant (3) 2 of 3 open 15 1.0 s 3 b: “gone”, 1008 by peer"
 
 
 @pytest.mark.parametrize("width", range(30, 201, 7))
@@ -107,7 +166,7 @@ def test_no_line_is_wider_than_the_list(width: int) -> None:
         (row("deribit", "error", problem=refused()), "✕ deribit gave up – – – – 0 the server answered HTTP 403"),
         (
             row("deribit", since_s=-60, stalled_since_ns=at_ns(-41), expect_every_s=2.5, last_message_ns=at_ns(-41)),
-            "◐ deribit stalled 41 s 1m 0 41.0 s – 0 no data; expected every 2.5 s",
+            "◐ deribit stalled 41 s 1m 0 41.0 s – silent since 14:01:43, expected every 2.5 s",
         ),
         (row("deribit", "closed"), "○ deribit closed – – – – 0"),
         (row("deribit", "initialized", enabled=False), "○ deribit off"),
