@@ -16,6 +16,7 @@ from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file, whole_folder
 from wsmon.model.events import Event
 from wsmon.model.ranges import StoreBounds
+from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Term
@@ -49,7 +50,7 @@ class ExportRequest:
     last_id: int | None = None
     """End of the closed range of ids; None = the newest event when the export begins."""
     incident: int = 0
-    """Id of the event that opened an incident: export its connection while it lasted; 0 = no incident."""
+    """Id of the event that opened an incident, or of a loss: export its connection while it lasted; 0 = neither."""
     margin_s: float = 0.0
     """Time before and after the incident that is exported too."""
     overwrite: bool = False
@@ -213,7 +214,7 @@ def part_of_store(store: CopyableStore, path: Path, selection: Selection, step: 
 
 @dataclass(frozen=True, slots=True)
 class IncidentSelection:
-    """The events around an incident: those of its connection, from its beginning to its end, with a margin."""
+    """The events around an incident or a loss: those of its connection while it lasted, with a margin."""
 
     terms: tuple[Term, ...]
     text: str
@@ -225,18 +226,24 @@ class IncidentSelection:
 
 
 def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentSelection:
-    """Return the events of the incident that an event opened or closed; raises ``UsageError`` where it did neither."""
+    """Return the events around the incident that an event opened or closed, or around a loss.
+
+    Raises ``UsageError`` where the event is neither.
+    """
     opened = next(iter(view.events_by_id((opened_id,))), None)
     if opened is None:
         raise UsageError(f"there is no event {opened_id}", "`wsmon search name:incident.opened` lists incidents")
     if opened.name == "incident.closed" and isinstance(of := (opened.meta or {}).get("incident"), int):
         return scope_of_incident(view, of, margin_ns)
+    name = opened.source.connection
+    terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
+    if opened.category == "connection" and opened.to_status in SESSION_ENDS:
+        text = f"disconnect {opened_id} of {name}"
+        return IncidentSelection(terms, text, opened.ts_ns - margin_ns, opened.ts_ns + margin_ns + 1)
     if opened.name != "incident.opened":
         raise UsageError(
             f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
         )
-    name = opened.source.connection
-    terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
     text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
     closed = _closed(view, opened)
     until_ns = None if closed is None else closed.ts_ns + margin_ns + 1

@@ -1,25 +1,21 @@
-"""Events related to an event: what proves it, what came before it, and what around it can be exported."""
+"""Events related to an event: what proves it, and what came before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.statuses import OPEN, SESSION_ENDS
-from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
-from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Query
+from wsmon.query.ast import Exact, FieldName, FieldTerm, Query
 from wsmon.tui.store_threads import StoreWorker
 from wsmon.tui.text import Role
 
 NO_EVIDENCE = "this event names no evidence: e goes to problems"
 # The end of a session, and a first attempt that fails; later attempts that fail have another name
 ENDED = "connection.disconnected"
-# Seconds around an incident that an export can take; the first is offered first
-MARGINS_S = (30, 5, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,17 @@ class EvidenceNavigator:
         else:
             self._refuse(NO_EVIDENCE, "caution")
 
+    def follow_id(self, event_id: int) -> None:
+        """Go to what proves an event, by its id."""
+
+        def follow(found: tuple[Event, ...]) -> None:
+            if found:
+                self.follow(found[0])
+            else:
+                self._reveal_found(found)
+
+        self._worker.submit("evidence", lambda view: view.events_by_id((event_id,)), follow)
+
     def reveal(self, event_id: int) -> None:
         """Go to an event by its id."""
         self._worker.submit("evidence", lambda view: view.events_by_id((event_id,)), self._reveal_found)
@@ -146,48 +153,3 @@ def _last_message(view: StoreView, ended: Event) -> Event | None:
 
 def _is(field: FieldName, value: str) -> FieldTerm:
     return FieldTerm(field, (Exact(value),))
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSubject:
-    """What can be exported: the matches of a query, or an incident and what was around it."""
-
-    label: str
-    query: Query = EVERYTHING
-    incident: int = 0
-    """Id of the event that opened it; 0 = no incident."""
-    margin_s: float = 0.0
-
-
-def export_subjects(search: Query, connection: str, event: Event | None) -> Iterator[ExportSubject]:
-    """Yield what can be exported, the likeliest first: by the search, the connection and the event under the cursor.
-
-    ``connection`` is empty where there is none.
-    """
-    if search:
-        yield ExportSubject(f"matches of {search.text}", search)
-    yield ExportSubject("all events")
-    if connection:
-        yield ExportSubject(f"connection {connection}", _of("connection", connection, f"conn:{connection}"))
-    if event is None:
-        return
-    if event.category == "incident":
-        yield from _around(event)
-    source = event.source
-    if session := source.connection_id:
-        yield ExportSubject(f"session {session}", _of("session", session, f"session:{session}"))
-    if trace := source.trace_id:
-        yield ExportSubject(f"trace {trace}", _of("trace", trace, f"trace:{trace}"))
-    yield ExportSubject(f"event #{fmt.count(event.id)}", EVERYTHING.within(event.id, event.id))
-
-
-def _around(event: Event) -> Iterator[ExportSubject]:
-    opened_id = (event.meta or {}).get("incident", event.id)
-    if isinstance(opened_id, int):
-        for margin_s in MARGINS_S:
-            label = f"{event.type} of {event.source.connection or 'wsmon'} ± {fmt.duration(margin_s * SECOND_NS)}"
-            yield ExportSubject(label, incident=opened_id, margin_s=margin_s)
-
-
-def _of(field: FieldName, value: str, text: str) -> Query:
-    return Query((FieldTerm(field, (Exact(value),)),), text)

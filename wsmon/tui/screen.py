@@ -131,7 +131,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     @property
     def is_covered(self) -> bool:
         """Whether a dialog covers the screen; the search line does not, its results are watched while typing."""
-        return any(isinstance(screen, Dialog) for screen in self.app.screen_stack)
+        return any(isinstance(screen, Dialog) and screen.HIDES_SCREEN for screen in self.app.screen_stack)
 
     def pane_in_sight(self, kind: type[Pane]) -> Pane | None:
         """The pane of this class, if it is in sight."""
@@ -339,8 +339,9 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def _place_chosen(self, message: TimelinePane.PlaceChosen) -> None:
         """Go in the log to the problem under the timeline's cursor, or to what the connection did then."""
         self.pane_layout.show("log")
-        if message.problem is not None:
-            self.evidence.reveal(message.problem.event_id)
+        place = message.place
+        if place.problem is not None:
+            self.evidence.reveal(place.problem.event_id)
             return
 
         def land(event_id: int) -> None:
@@ -349,9 +350,9 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             # near the period while the jump is searched for, and where the connection did nothing then.
             log.go_to(event_id)
             # Minus one: the event itself counts, not only those after it.
-            log.jump(of_connection(message.connection), newer=True, from_id=min(event_id, newest_id) - 1)
+            log.jump(of_connection(place.connection), newer=True, from_id=min(event_id, newest_id) - 1)
 
-        self.services.worker.submit("moment", lambda view: view.id_at(message.at_ns), land)
+        self.services.worker.submit("moment", lambda view: view.id_at(place.at_ns), land)
 
 
 class PaneSet:

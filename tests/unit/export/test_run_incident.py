@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import at_ns, event, message, stall
+from tests.support.builders import at_ns, event, loss, message, stall
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
 from wsmon.errors import UsageError
@@ -87,6 +87,12 @@ def test_a_report_of_it_is_titled_so(store: Path) -> None:
     run_export(ExportRequest("report", stream, incident=STALL, margin_s=2.0), reader)
     reader.close()
     assert b"<title>WebSocket report: incident 13: stall of a (a.example.net)</title>" in stream.getvalue()
+
+
+def test_a_loss_is_exported_with_what_was_around_it(tmp_path: Path) -> None:
+    events = [message(f"m{number}", number, "ab"[number % 2]) for number in range(10)]
+    store = recorded(tmp_path / "store.db", [*events[:6], loss(5.5, "a"), *events[6:]], "a", "b")
+    assert exported(store, 7, 2.0) == [("a", "m4"), ("a", "connection.disconnected"), ("a", "m6")]
 
 
 @pytest.mark.parametrize(("incident", "said"), [(1, "event 1 is no incident: message.received"), (999, "no event 999")])

@@ -12,9 +12,9 @@ from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import decode, sanitize
-from wsmon.tui.commands.selection import detail_value, log_event
-from wsmon.tui.related import export_subjects
+from wsmon.tui.commands.selection import subject_of
 from wsmon.tui.screen import Command, MonitorScreen
+from wsmon.tui.subject import Subject, export_subjects
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
 from wsmon.tui.text import StyledText
@@ -23,9 +23,9 @@ from wsmon.tui.text import StyledText
 FILE_MODE = 0o600
 # Copies in one second
 MAX_NAMES = 100
-NOTHING_TO_COPY = "there is no event to copy"
+NOTHING_TO_COPY = "nothing to copy here"
 # What a multiplexer has to be configured with for the clipboard
-HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}
+HINTS: dict[Multiplexer, str] = {"tmux": "; in tmux: set -g set-clipboard on", "screen": "", "": ""}
 
 
 def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
@@ -37,18 +37,18 @@ def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
     inside = multiplexer(os.environ)
     sequence = osc.clipboard_sequence(text, inside)
     if sequence is None:
-        why = f"{what}, {_size(text)}, is too long for a clipboard ({fmt.size(osc.LIMIT_BYTES)})"
+        why = f"{what} ({_size(text)}) exceeds the clipboard limit ({fmt.size(osc.LIMIT_BYTES)})"
         _to_file(screen, text, f"{why}: wrote it to")
         return f"{why}: writing a file", "caution"
     if not driver.write(screen.app, sequence):
-        return "there is no terminal to copy to: `:copy to file` writes a file", "caution"
-    return f"sent {what} to the clipboard, {_size(text)}{HINTS[inside]}; `:copy to file` writes a file", "text"
+        return "no terminal to copy to; `:copy to file` writes a file", "caution"
+    return f"copied {what} ({_size(text)}){HINTS[inside]}", "text"
 
 
 def copied_to_file(screen: MonitorScreen, text: str, what: str) -> None:
     """Write a text to a new file among the exports, and show its path, or why it cannot be written."""
     text = harmless(text)
-    _to_file(screen, text, f"wrote {what}, {_size(text)}, to")
+    _to_file(screen, text, f"wrote {what} ({_size(text)}) to")
 
 
 def harmless(text: str) -> str:
@@ -67,7 +67,7 @@ def _to_file(screen: MonitorScreen, text: str, done: str) -> None:
         try:
             path = await asyncio.to_thread(written, folder, name, text)
         except OSError as error:
-            screen.say(f"no copy could be written ({error.strerror}) to", "problem", folder)
+            screen.say(f"copy failed ({error.strerror}):", "problem", folder)
         else:
             screen.say(done, path=path)
 
@@ -85,7 +85,7 @@ def written(folder: Path, name: str, text: str) -> Path:
         with os.fdopen(opened, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(text)
         return path
-    raise FileExistsError(17, "there are many copies of this second already")
+    raise FileExistsError(17, "too many copies with the same timestamp; try again in a second")
 
 
 def _size(text: str) -> str:
@@ -93,7 +93,7 @@ def _size(text: str) -> str:
 
 
 def copy_value(screen: MonitorScreen) -> None:
-    """Copy the URL of a connection, else the payload of the event under the cursor, else its text."""
+    """Copy the value of the subject, else the payload or text of its event, else the URL of its connection."""
     if (found := _value(screen)) is not None:
         screen.say(*copied(screen, *found))
 
@@ -105,25 +105,38 @@ def copy_to_file(screen: MonitorScreen) -> None:
 
 
 def copy_event(screen: MonitorScreen) -> None:
-    """Copy the path of the value under the cursor of the detail, else the whole event as JSON."""
-    if (value := detail_value(screen)) is not None:
-        screen.say(*copied(screen, value.path, f"the path {value.path}"))
-    elif (event := log_event(screen, NOTHING_TO_COPY)) is not None:
+    """Copy the path of the value of the subject, else its event as JSON, else the name of its connection."""
+    subject = subject_of(screen)
+    if subject.value is not None:
+        screen.say(*copied(screen, subject.value.path, f"path {subject.value.path}"))
+    elif (event := subject.event) is not None:
         screen.say(*copied(screen, event_json(event).decode(), f"event #{fmt.count(event.id)} as JSON"))
+    elif subject.connection:
+        screen.say(*copied(screen, subject.connection, f"name of {subject.connection}"))
+    else:
+        _refuse(screen, subject)
 
 
 def _value(screen: MonitorScreen) -> tuple[str, str] | None:
     """Return what is under the cursor, and a name for it; None, and a sentence in the footer, where nothing is."""
-    state = screen.panes.connections.current
-    if screen.pane_layout.current == "connections" and state is not None:
-        return state.spec.url, f"the URL of {state.name}"
-    if (value := detail_value(screen)) is not None:
-        return value.text, value.path
-    if (event := log_event(screen, NOTHING_TO_COPY)) is None:
-        return None
-    if event.payload is not None:
-        return decode(event.payload, len(event.payload), multiline=True), "the payload"
-    return " ".join(filter(None, (event.name, event.reason, event.error))), "the event's text"
+    subject = subject_of(screen)
+    if subject.value is not None:
+        is_whole = subject.value.path == "$"
+        return subject.value.text, "whole payload" if is_whole else subject.value.path
+    if (event := subject.event) is not None:
+        where = f"of event #{fmt.count(event.id)}"
+        if event.payload is not None:
+            return decode(event.payload, len(event.payload), multiline=True), f"payload {where}"
+        return " ".join(filter(None, (event.name, event.reason, event.error))), f"text {where}"
+    if subject.row is not None:
+        return subject.row.state.spec.url, f"URL of {subject.connection}"
+    _refuse(screen, subject)
+    return None
+
+
+def _refuse(screen: MonitorScreen, subject: Subject) -> None:
+    if not subject.is_trouble:
+        screen.say(NOTHING_TO_COPY, "caution")
 
 
 def export(screen: MonitorScreen) -> None:
@@ -146,8 +159,7 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
             screen.say(sentence, path=target if isinstance(target, Path) else None)
 
     name = stem(options.name, screen.now_ns())
-    state, log = screen.panes.connections.current, screen.panes.log
-    subjects = tuple(export_subjects(log.search_query, state.name if state is not None else "", log.current_event))
+    subjects = tuple(export_subjects(screen.panes.log.search_query, subject_of(screen)))
     dialog = ExportDialog(screen.services.exporter, subjects, options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 

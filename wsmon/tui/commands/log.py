@@ -33,6 +33,8 @@ def search(screen: MonitorScreen) -> None:
         if query is not None:
             notebook.remember(query.text)
             log.set_query(query)
+            if query:
+                screen.pane_layout.show("log")
 
     screen.pane_layout.bring("log")
     dialog = SearchDialog(log.search_query.text, log.set_query, screen.now_ns, notebook.searches, log.halt)

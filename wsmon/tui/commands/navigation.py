@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from wsmon.errors import UsageError, WsmonError
+from wsmon.errors import UsageError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.spans import Span
@@ -14,7 +14,7 @@ from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
 from wsmon.tui.commands import log
-from wsmon.tui.commands.selection import focused_event, log_event
+from wsmon.tui.commands.selection import NO_EVENT, log_event, subject_of
 from wsmon.tui.panes.log_filter import PROBLEMS, related_to, session_starts
 from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.text import StyledText
@@ -58,21 +58,18 @@ def _timeline_problem(screen: MonitorScreen, *, newer: bool) -> None:
 
 
 def evidence(screen: MonitorScreen) -> None:
-    """Go from an event to what proves it."""
-    layout = screen.pane_layout
-    event = _timeline_event(screen) if layout.current == "timeline" else screen.panes.log.current_event
-    if not {"log", "detail"} & set(layout.in_sight):
-        layout.show("log")
-    screen.evidence.follow(event)
-
-
-def _timeline_event(screen: MonitorScreen) -> Event | None:
-    """Return the event that proves what is under the timeline's cursor."""
-    try:
-        return screen.panes.timeline.event
-    except WsmonError as error:
-        screen.say(str(error), "problem")
-        return None
+    """Go from the subject to what proves it; from a connection, to what proves its problem."""
+    subject = subject_of(screen)
+    if subject.is_trouble:
+        return
+    if not {"log", "detail"} & set(screen.pane_layout.in_sight):
+        screen.pane_layout.show("log")
+    if subject.problem_id:
+        screen.evidence.follow_id(subject.problem_id)
+    elif subject.event is None and subject.connection:
+        screen.say(f"{subject.name} has no problem: nothing to prove", "caution")
+    else:
+        screen.evidence.follow(subject.event)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
@@ -116,7 +113,7 @@ def handshake(screen: MonitorScreen) -> None:
         screen.pane_layout.show("detail")
         screen.show_event(event)
         if event.name != "connection.completed":
-            screen.say("this session never became usable: this is its newest event", "caution")
+            screen.say("handshake never completed; showing the last event of this attempt", "caution")
 
     screen.services.worker.submit("handshake", read, show)
 
@@ -139,17 +136,23 @@ def spans(screen: MonitorScreen) -> None:
         if found:
             screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MAX_SPANS, ask))
         else:
-            screen.say("no span of this session has ended yet, or none is kept", "caution")
+            screen.say("no finished spans for this session", "caution")
 
     ask(False, show)
 
 
 def _session_id(screen: MonitorScreen) -> str | None:
-    """Return the session of the event in focus; None, and a sentence in the footer, where it has none."""
-    event = focused_event(screen)
-    if event is not None and not event.source.connection_id:
-        screen.say("this event is of no session", "caution")
-    return event.source.connection_id or None if event is not None else None
+    """Return the session of the subject; None, and a sentence in the footer, where it has none."""
+    subject = subject_of(screen)
+    if subject.session:
+        return subject.session
+    if subject.event is not None:
+        screen.say("this event doesn't belong to a session", "caution")
+    elif subject.row is not None and subject.pane != "timeline":
+        screen.say(f"{subject.name} has no session yet", "caution")
+    elif not subject.is_trouble:
+        screen.say(NO_EVENT, "caution")
+    return None
 
 
 def go_to(screen: MonitorScreen) -> None:

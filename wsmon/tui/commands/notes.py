@@ -14,7 +14,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.commands.export import copied
-from wsmon.tui.commands.selection import focused_event, log_event, place_id
+from wsmon.tui.commands.selection import event_of, place_id
 from wsmon.tui.screen import Command, MonitorScreen
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ NOTE_LIMIT = 2_000
 
 
 def mark(screen: MonitorScreen) -> None:
-    """Mark the event under the cursor, or forget its mark."""
-    event, notebook = log_event(screen), screen.services.notebook
+    """Mark the event of the subject, or forget its mark."""
+    event, notebook = event_of(screen), screen.services.notebook
     if event is None:
         return
     has_note = bool((bookmark := notebook.bookmark(event.id)) and bookmark.text)
@@ -37,11 +37,11 @@ def mark(screen: MonitorScreen) -> None:
 
 
 def note(screen: MonitorScreen) -> None:
-    """Write a note to the event under the cursor."""
+    """Write a note to the event of the subject."""
     # Dialogs are imported when they are opened: that saves time at the start.
     from wsmon.tui.dialogs.base import PromptDialog
 
-    event, notebook = log_event(screen), screen.services.notebook
+    event, notebook = event_of(screen), screen.services.notebook
     if event is None:
         return
     held = notebook.bookmark(event.id)
@@ -126,7 +126,7 @@ def _note_fault(text: str) -> str:
 
 def compare_events(screen: MonitorScreen) -> None:
     """Compare the event in focus with the one marked last; where that is itself, with the one marked before."""
-    if (event := focused_event(screen)) is None:
+    if (event := event_of(screen)) is None:
         return
     other = screen.services.notebook.last_bookmark(event.id)
     if other is None:

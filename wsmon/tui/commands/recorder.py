@@ -7,20 +7,24 @@ from functools import partial
 from typing import Any
 
 from wsmon.errors import WsmonError
+from wsmon.model.snapshot import ConnectionState
 from wsmon.model.statuses import OPEN
+from wsmon.tui.commands.selection import subject_of
 from wsmon.tui.screen import Command, MonitorScreen
 
 
 def reconnect(screen: MonitorScreen) -> None:
-    """Dial the connection under the cursor anew; asks first where that ends a session."""
-    state, control = screen.panes.connections.current, screen.services.control
-    if state is None or control is None:
-        screen.say("no recorder answers: nothing can be reconnected", "caution")
+    """Reconnect the connection of the subject; asks first where that ends a session."""
+    control = screen.services.control
+    if control is None:
+        screen.say("recorder not running: can't reconnect", "caution")
+        return
+    if (state := _connection(screen)) is None:
         return
     if not state.spec.enabled:
         screen.say(f"{state.name} is off in the configuration", "caution")
         return
-    act = partial(_send, screen, lambda: control.reconnect(state.name), f"dialling {state.name}")
+    act = partial(_send, screen, lambda: control.reconnect(state.name), f"reconnecting {state.name}…")
     if state.status != OPEN:
         act()
         return
@@ -31,10 +35,12 @@ def reconnect(screen: MonitorScreen) -> None:
 
 
 def disable(screen: MonitorScreen) -> None:
-    """Close the connection under the cursor, or open it again."""
-    state, control = screen.panes.connections.current, screen.services.control
-    if state is None or control is None:
-        screen.say("no recorder answers: nothing can be disabled", "caution")
+    """Close the connection of the subject, or open it again."""
+    control = screen.services.control
+    if control is None:
+        screen.say("recorder not running: can't disable", "caution")
+        return
+    if (state := _connection(screen)) is None:
         return
     if state.status == "closed" or not state.spec.enabled:
         _send(screen, lambda: control.enable(state.name), f"opening {state.name}")
@@ -45,11 +51,23 @@ def disable(screen: MonitorScreen) -> None:
     screen.app.push_screen(disable_dialog(state.name), lambda answer: act() if answer == "yes" else None)
 
 
+def _connection(screen: MonitorScreen) -> ConnectionState | None:
+    """Return the connection of the subject; None, and a sentence in the footer, where it has none."""
+    subject = subject_of(screen)
+    if subject.row is not None:
+        return subject.row.state
+    if subject.connection:
+        screen.say(f"{subject.connection} is no longer in the configuration", "caution")
+    elif not subject.is_trouble:
+        screen.say("no connection under the cursor", "caution")
+    return None
+
+
 def reload(screen: MonitorScreen) -> None:
     """Have the recorder read its configuration again."""
     control = screen.services.control
     if control is None:
-        screen.say("no recorder answers: nothing to reload", "caution")
+        screen.say("recorder not running: can't reload", "caution")
     else:
         _send(screen, control.reload, "reloaded")
 

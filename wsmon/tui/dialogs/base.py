@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
@@ -30,7 +31,10 @@ LABEL = 9
 
 
 class Dialog(ModalScreen[Result | None], inherit_bindings=False):
-    """A modal screen with a title, a content and a line of key hints; Escape dismisses it with None."""
+    """A modal screen with a title, a content and a line of key hints; Escape dismisses it with None.
+
+    It is dismissed once: a key that was typed ahead and comes when it is gone does nothing.
+    """
 
     AUTO_FOCUS = "*"
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 (Textual's declaration)
@@ -43,11 +47,15 @@ class Dialog(ModalScreen[Result | None], inherit_bindings=False):
     ]
     TITLE = ""
     HINT: ClassVar[Line] = (("Esc", "key-name"), (" close", "dim"))
+    HIDES_SCREEN: ClassVar[bool] = True
+    """Whether the screen below stands still meanwhile: a question must not be read beside moving lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self._title_line = WrappedText(classes="dialog-title", id="dialog-title")
         self._hint_line = WrappedText(classes="dialog-hint", id="dialog-hint")
+        self._late_result: tuple[Result | None] | None = None
+        """The result of a dialog that is to close but is covered by another one."""
 
     def compose(self) -> ComposeResult:
         """Compose title, content and hint."""
@@ -65,6 +73,22 @@ class Dialog(ModalScreen[Result | None], inherit_bindings=False):
     def hint(self, *texts: StyledText) -> None:
         """Show which keys help."""
         self._hint_line.draw(texts)
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Close the dialog with a result: now, or once the dialog that is over it is closed; a second time nothing.
+
+        Textual's own closes the uppermost screen, whichever that is, and raises where only one is left.
+        """
+        if self.app.screen is self:
+            return super().dismiss(result)
+        if self in self.app.screen_stack:
+            self._late_result = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        """Close the dialog, if that was to be done while another one was over it."""
+        if self._late_result is not None:
+            self.dismiss(*self._late_result)
 
     def action_cancel(self) -> None:
         """Dismiss the dialog without a result."""

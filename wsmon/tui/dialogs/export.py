@@ -19,7 +19,7 @@ from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
-from wsmon.tui.related import ExportSubject
+from wsmon.tui.subject import ExportSubject
 from wsmon.tui.text import Line, Role, left
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widgets import Input
@@ -18,6 +17,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
 from wsmon.query.parser import ReferenceTime, parse
+from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.text import Line
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
@@ -41,7 +41,7 @@ class _FieldSuggester(Suggester):
         return completion(value) or None
 
 
-class SearchDialog(ModalScreen[Query], inherit_bindings=False):
+class SearchDialog(Dialog[Query], inherit_bindings=False):
     """Two lines at the bottom of the screen; the result is the query that stays."""
 
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)
@@ -49,6 +49,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         Binding("up", "recall(1)", "older search"),
         Binding("down", "recall(-1)", "newer search"),
     ]
+    HIDES_SCREEN = False
 
     def __init__(
         self,

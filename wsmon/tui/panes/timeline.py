@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import ClassVar
 
@@ -31,21 +32,29 @@ WHEEL = 3
 UNDER_CURSOR = Style(reverse=True)
 
 
+@dataclass(frozen=True, slots=True)
+class TimelinePlace:
+    """The lane and the time under the cursor."""
+
+    connection: str
+    """Empty on the row of a group where it has no problem."""
+    at_ns: int
+    """Wall time of the problem, else of the cell's start."""
+    problem: TimelineProblem | None = None
+    """The first problem in the cell."""
+
+
 class TimelinePane(TextPane):
     """Lanes of connections over time, with a cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose", "timeline")
     ALLOW_SELECT = False
 
+    @dataclass
     class PlaceChosen(Message):
-        """The user chose the place under the cursor: a problem, or the time of the cell."""
+        """The user chose the place under the cursor."""
 
-        def __init__(self, problem: TimelineProblem | None, at_ns: int, connection: str) -> None:
-            """``connection`` is empty on the row of a group."""
-            super().__init__()
-            self.problem = problem
-            self.at_ns = at_ns
-            self.connection = connection
+        place: TimelinePlace
 
     class RequestChanged(Message):
         """Another period, or other rows, came into sight: they need an answer of the store."""
@@ -86,6 +95,17 @@ class TimelinePane(TextPane):
     def problem(self) -> TimelineProblem | None:
         """The first problem in the cell under the cursor."""
         return self._state.problem
+
+    @property
+    def place(self) -> TimelinePlace | None:
+        """The place under the cursor; None while there is no lane."""
+        state = self._state
+        row, problem = state.viewport.current, state.problem
+        if row is None:
+            return None
+        if problem is not None:
+            return TimelinePlace(problem.connection, problem.at_ns, problem)
+        return TimelinePlace("" if row.is_group else row.name, state.period.start_of(state.cell))
 
     @property
     def event(self) -> Event | None:
@@ -157,13 +177,8 @@ class TimelinePane(TextPane):
 
     def action_choose(self) -> None:
         """Report the place under the cursor as chosen."""
-        state = self._state
-        row, problem = state.viewport.current, state.problem
-        if row is None:
-            return
-        at_ns = problem.at_ns if problem is not None else state.period.start_of(state.cell)
-        connection = problem.connection if problem is not None else "" if row.is_group else row.name
-        self.post_message(self.PlaceChosen(problem, at_ns, connection))
+        if (place := self.place) is not None:
+            self.post_message(self.PlaceChosen(place))
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the cell that was clicked; a double click chooses it."""

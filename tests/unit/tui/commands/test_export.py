@@ -43,7 +43,7 @@ async def test_what_the_terminal_takes_goes_to_the_clipboard(monkeypatch: pytest
         await on.ready(pilot)
         await pilot.press("y")
         assert sent == [osc.clipboard_sequence("hello", "")]
-        assert said(on) == "sent the payload to the clipboard, 5 B; `:copy to file` writes a file"
+        assert said(on) == "copied payload of event #221 (5 B)"
 
 
 async def test_what_is_too_long_goes_to_a_file_of_its_own_that_nobody_else_reads(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ async def test_what_is_too_long_goes_to_a_file_of_its_own_that_nobody_else_reads
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("y")
-        why = "the payload, 59 KiB, is too long for a clipboard (55 KiB)"
+        why = "payload of event #221 (59 KiB) exceeds the clipboard limit (55 KiB)"
         await until(pilot, lambda: said(on).startswith(f"{why}: wrote it to"))
         ((name, text, mode),) = files(tmp_path)
         assert (said(on).endswith(name), text, mode) == (True, LONG, 0o600)
@@ -64,7 +64,7 @@ async def test_a_file_can_be_asked_for(tmp_path: Path) -> None:
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("colon", *"copy to", "enter")
-        await until(pilot, lambda: said(on).startswith("wrote the payload, 5 B, to"))
+        await until(pilot, lambda: said(on).startswith("wrote payload of event #221 (5 B) to"))
     assert [text for _, text, _ in files(tmp_path)] == ["hello"]
 
 
@@ -73,8 +73,8 @@ async def test_a_folder_that_takes_no_file_is_said(tmp_path: Path) -> None:
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("colon", *"copy to", "enter")
-        await until(pilot, lambda: "no copy could be written" in said(on))
-        assert said(on).startswith("no copy could be written (No such file or directory) to")
+        await until(pilot, lambda: "copy failed" in said(on))
+        assert said(on).startswith("copy failed (No such file or directory):")
         assert said(on).endswith("gone")
 
 
@@ -84,7 +84,7 @@ async def test_without_a_terminal_it_is_said_what_to_do(monkeypatch: pytest.Monk
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("y")
-        assert said(on) == "there is no terminal to copy to: `:copy to file` writes a file"
+        assert said(on) == "no terminal to copy to; `:copy to file` writes a file"
 
 
 def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:

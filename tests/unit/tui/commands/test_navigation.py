@@ -120,7 +120,7 @@ async def test_any_event_leads_to_the_handshake_of_its_session() -> None:
         on.screen.panes.log.go_to(226)
         await pilot.press("4", "K")
         await until(pilot, lambda: on.detail_event is not None and on.detail_event.id == 227)
-        assert said(on.screen.footer).startswith("this session never became usable")
+        assert said(on.screen.footer).startswith("handshake never completed")
 
 
 async def test_the_spans_of_a_session_are_a_waterfall() -> None:
@@ -130,7 +130,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         await on.ready(pilot)
         on.screen.panes.log.go_to(225)
         await pilot.press("W")
-        await until(pilot, lambda: "no span of this session" in said(on.screen.footer))
+        await until(pilot, lambda: "no finished spans" in said(on.screen.footer))
         on.store.spans_answer = (Span(SpanId("a"), "", "session", "", "binance", at_ns(0), 0, 1_000_000, "ok"),)
         await pilot.press("W")
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))

@@ -54,9 +54,9 @@ async def test_reconnecting_an_open_connection_asks_first() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("R")
+        await pilot.press("1", "R")
         await until(pilot, lambda: on.control.commands == ["reconnect deribit"])
-        await pilot.press("1", "j", "R")
+        await pilot.press("j", "R")
         assert isinstance(on.app.screen, ConfirmDialog)
         await pilot.press("y")
         await until(pilot, lambda: on.control.commands[1:] == ["reconnect kraken-book"])
@@ -66,9 +66,9 @@ async def test_disable_asks_and_enable_does_not() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("D", "escape", "D", "y")
+        await pilot.press("1", "D", "escape", "D", "y")
         await until(pilot, lambda: on.control.commands == ["disable deribit"])
-        await pilot.press("1", "G", "D")
+        await pilot.press("G", "D")
         await until(pilot, lambda: on.control.commands[1:] == ["enable legacy"])
 
 
@@ -84,9 +84,9 @@ async def test_reload_shows_the_answer_of_the_recorder() -> None:
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        ("R", "no recorder answers: nothing can be reconnected"),
-        ("D", "no recorder answers: nothing can be disabled"),
-        ("L", "no recorder answers: nothing to reload"),
+        ("R", "recorder not running: can't reconnect"),
+        ("D", "recorder not running: can't disable"),
+        ("L", "recorder not running: can't reload"),
     ],
 )
 async def test_without_a_recorder_commands_to_it_are_refused(key: str, sentence: str) -> None:

@@ -162,3 +162,24 @@ async def test_a_chooser_turns_both_ways_and_says_so() -> None:
         assert seen == [1, 2, 0, 2, 1]
         assert len(app.heard_of(Chooser.OptionChanged)) == 5
         assert "".join(text for text, _ in chooser.line) == "What     ‹ matches ›"
+
+
+async def test_a_dialog_is_dismissed_once_whatever_is_typed_ahead() -> None:
+    app = Host(PromptDialog("Go to", "", (), lambda _: ""))
+    async with app.run_test() as pilot:
+        app.dialog.dismiss("first")
+        app.dialog.dismiss("second")
+        await pilot.pause()
+        assert (app.result, len(app.screen_stack)) == ("first", 1)
+
+
+async def test_a_dialog_that_ends_below_another_one_closes_after_it() -> None:
+    app, above = Host(PromptDialog("below", "", (), lambda _: "")), PromptDialog("above", "", (), lambda _: "")
+    async with app.run_test() as pilot:
+        await app.push_screen(above)
+        app.dialog.dismiss("result")
+        await pilot.pause()
+        assert (app.result, app.screen) == (OPEN, above)
+        above.dismiss("other")
+        await pilot.pause()
+        assert (app.result, len(app.screen_stack)) == ("result", 1)

@@ -83,10 +83,10 @@ async def test_session_and_trace_of_the_event_under_the_cursor_are_offered() -> 
     on = stage()
     async with on.app.run_test(size=SIZE) as pilot:
         await on.ready(pilot)
-        await pilot.press("x", "right", "right", "enter")
+        await pilot.press("x", "right", "enter")
         await until(pilot, lambda: len(on.exporter.requests) == 1)
         await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
-        await pilot.press("x", "right", "right", "right", "enter")
+        await pilot.press("x", "right", "right", "enter")
         await until(pilot, lambda: len(on.exporter.requests) == 2)
     assert [each.query.text for each in on.exporter.requests] == [f"session:{SESSION}", f"trace:{TRACE}"]
 
@@ -98,7 +98,7 @@ async def test_an_incident_is_offered_with_what_was_around_it() -> None:
         event = on.screen.panes.log.current_event
         assert event is not None
         assert event.name == "incident.opened"
-        await pilot.press("x", "right", "right", "enter")
+        await pilot.press("x", "enter")
         await until(pilot, lambda: len(on.exporter.requests) == 1)
     (request,) = on.exporter.requests
     assert (request.incident, request.margin_s) == (event.id, 30)
@@ -113,7 +113,9 @@ async def test_the_footer_says_what_an_export_wrote_and_a_key_repeats_it() -> No
         await pilot.press("X")
         await until(pilot, lambda: len(on.exporter.requests) == 2)
     first, second = (Path(f"/exports/orders-20260110-140224{end}.jsonl") for end in ("", "-1"))
-    assert on.exporter.requests == [ExportRequest("jsonl", first), ExportRequest("jsonl", second)]
+    of_connection = on.exporter.requests[0].query
+    assert of_connection.text == "conn:binance-spot"
+    assert on.exporter.requests == [ExportRequest("jsonl", target, of_connection) for target in (first, second)]
 
 
 async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -> None:

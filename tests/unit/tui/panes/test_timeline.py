@@ -137,7 +137,9 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
         assert timeline.readout == "reading"
         await timeline.show(pilot)
         await pilot.press("enter")
-        chosen = [(each.problem, each.connection) for each in timeline.app.heard_of(TimelinePane.PlaceChosen)]
+        chosen = [
+            (each.place.problem, each.place.connection) for each in timeline.app.heard_of(TimelinePane.PlaceChosen)
+        ]
 
         assert chosen == [(None, "kraken-book"), (None, "deribit")]
         assert timeline.readout == "deribit · no data: older than what is kept"
@@ -151,7 +153,7 @@ async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
         await timeline.show(pilot)
         await pilot.press("left", "left", "left", "enter")
 
-        assert [each.problem for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == [
+        assert [each.place.problem for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == [
             TimelineProblem("a", at_ns(-46), 301)
         ]
 
@@ -257,7 +259,7 @@ async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_conn
         assert [line.split()[0] for line in lines[1:6]] == [
             "legacy", "coinbase", "kraken-book", "deribit", "binance-spot"
         ]  # fmt: skip
-        assert [each.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
+        assert [each.place.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
 
 
 async def test_a_click_moves_the_cursor() -> None:
@@ -266,7 +268,7 @@ async def test_a_click_moves_the_cursor() -> None:
         await timeline.show(pilot)
         await pilot.double_click(TimelinePane, offset=(60, 4))
 
-        assert [each.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
+        assert [each.place.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
         assert timeline.readout.startswith("binance-spot")
 
 
