@@ -15,11 +15,13 @@ from wsmon.query.ast import EVERYTHING
 
 # Interfaces need the types for annotations alone: a layer that uses one of them loads none of the others
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from wsmon.model.block import Block, Committed
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
-    from wsmon.model.ranges import QueryMatches, SearchProgress, SessionRange, StoreBounds
+    from wsmon.model.ranges import DayStart, QueryMatches, SearchProgress, SessionRange, StoreBounds
     from wsmon.model.snapshot import Health, Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
@@ -196,6 +198,13 @@ class StoreView(Protocol):
 
     def id_at(self, ts_ns: int) -> int:
         """Return the id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
+        ...
+
+    def day_starts(self, from_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:
+        """Return the day of the first event from an id on, and the first event of each day after it, oldest first.
+
+        ``zone`` is that of the days; ``None`` = local.
+        """
         ...
 
     def interrupt(self) -> None:

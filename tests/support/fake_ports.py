@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from datetime import date, datetime, tzinfo
 
 import msgspec
 
@@ -13,7 +14,7 @@ from wsmon.errors import QueryError, WsmonError
 from wsmon.model.block import Committed
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.ranges import FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
@@ -224,6 +225,13 @@ class FakeView:
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]
         return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)
+
+    def day_starts(self, from_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:
+        kept = self._events[max(from_id, self._oldest_id) - self._first_id :]
+        days: dict[date, int] = {}
+        for each in kept:
+            days.setdefault(datetime.fromtimestamp(each.ts_ns // SECOND_NS, zone).date(), each.id)
+        return tuple(DayStart(first_id, day) for day, first_id in days.items())
 
     def interrupt(self) -> None:
         self._interrupted_by = threading.get_ident()

@@ -93,7 +93,7 @@ class Stage:
     async def ready(self, pilot: Pilot[Any]) -> None:
         """Wait until every pane in sight shows what the store holds."""
         await until(pilot, lambda: self.screen.pane_layout.is_ready)
-        await until(pilot, lambda: len(self.screen.panes.log.rows) == self.store.bounds().events)
+        await until(pilot, lambda: len(self.screen.panes.log.rows) >= self.store.bounds().events)
         timeline, statistics = self.screen.pane_in_sight(TimelinePane), self.screen.pane_in_sight(StatisticsPane)
         if timeline is not None:
             await until(pilot, lambda: len(timeline.lines) > 0)

@@ -14,7 +14,7 @@ STORY = Chapter(
     "story",
     (
         press("1", "pane.connections", r"━ 1 Connections ━━ orders: .*401", says="the list, the worst on top"),
-        press("Enter", "choose", r"4 Log ─.*'conn:orders'", says="its log, at its trouble"),
+        press("Enter", "choose", r"4 Log ─.*conn:orders", says="its log, at its trouble"),
         press("4", "pane.log", r"━ 4 Log ━"),
         press(
             "5", "pane.detail", r"━ 5 Detail ━(.*\n)+.*Last said +notice #\d+", says="why, since when, what was said"
@@ -24,7 +24,7 @@ STORY = Chapter(
         ),
         press("w", "log.evidence", r"Type +notice", says="the last message before the loss"),
         press("4", "pane.log", r"━ 4 Log ━"),
-        press("Escape", "pane.back", hides=r"4 Log .*'conn:orders'"),
+        press("Escape", "pane.back", hides=r"4 Log .*conn:orders"),
     ),
     is_short=True,
 )
@@ -32,7 +32,7 @@ MOVING = Chapter(
     "moving",
     (
         press("/", "log.search", r"\n /\s*\n"),
-        write("conn:orders type:order", r"4 Log .*\b60\b.*'conn:orders t", says="a search narrows while one types"),
+        write("conn:orders type:order", r"4 Log .*\b60\b.*conn:orders t", says="a search narrows while one types"),
         press("Enter", "", hides=r"\n / conn:orders type:order"),
         press("g", "move.top", r"Ref +1\b"),
         press("j", "move.down", r"Ref +2\b"),
@@ -58,7 +58,7 @@ FINDING = Chapter(
         press("C-f", "log.context", r"▸orders", says="matches among everything else"),
         press("n", "log.next", r"Ref +2\b"),
         press("C-f", "log.context", hides=r"▸orders"),
-        press("Escape", "pane.back", hides=r"4 Log .*'conn:orders t"),
+        press("Escape", "pane.back", hides=r"4 Log .*conn:orders t"),
         press("}", "log.session_next", r"Attempt +2\b"),
         press("}", "log.session_next", r"Attempt +3\b"),
         press("{", "log.session_previous", r"Attempt +2\b"),
@@ -75,8 +75,8 @@ FINDING = Chapter(
         press("e", "log.problem_next", r"4 Log .*paused"),
         press("w", "log.evidence", r"✕ Failed: orders", says="what proves the incident"),
         press("v", "log.views", r"Lifecycle +kind:connection", says="saved views"),
-        press("Down Enter", "- -", r"4 Log .*'is:problem'", says="all problems, a line each"),
-        press("Escape", "pane.back", hides=r"'is:problem'"),
+        press("Down Enter", "- -", r"4 Log .*is:problem", says="all problems, a line each"),
+        press("Escape", "pane.back", hides=r"4 Log .*is:problem"),
     ),
 )
 WRITING = Chapter(
@@ -86,7 +86,7 @@ WRITING = Chapter(
         press("p", "log.pause", r"4 Log .*paused"),
         press("p", "log.pause", r"4 Log .*following"),
         press("/", "log.search", r"\n /\s*\n"),
-        write("conn:orders type:order", r"4 Log .*\b60\b.*'conn:orders t"),
+        write("conn:orders type:order", r"4 Log .*\b60\b.*conn:orders t"),
         press("Enter", "", hides=r"\n / conn:orders type:order"),
         press("g", "move.top", r"Ref +1\b"),
         press("m", "log.mark", r"◆orders"),
@@ -127,7 +127,7 @@ DETAIL = Chapter(
         press("=", "detail.only", r"\$\.status.*Esc in the log clears", says="only orders of this status"),
         press("!", "detail.without", r"-\$\.status.*Esc in the log clears"),
         press("Escape", "pane.back", r"━ 4 Log ━"),
-        press("Escape", "pane.back", r"Ref +1\b", hides=r"4 Log .*'conn:orders t"),
+        press("Escape", "pane.back", r"Ref +1\b", hides=r"4 Log .*conn:orders t"),
     ),
 )
 TIMELINE = Chapter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from wsmon.errors import QueryError
@@ -28,6 +29,13 @@ class StoreBounds:
     def events(self) -> int:
         """Number of events kept: ids have no gaps."""
         return self.last_id - self.oldest_id + 1 if self.oldest_id else 0
+
+
+class DayStart(NamedTuple):
+    """The first event of a day."""
+
+    first_id: int
+    day: date
 
 
 class SessionRange(NamedTuple):

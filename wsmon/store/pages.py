@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
 from wsmon.model.events import Event, Source
-from wsmon.model.ranges import SearchProgress
+from wsmon.model.ranges import DayStart, SearchProgress
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
@@ -109,6 +111,17 @@ class Pages:
             else:
                 low = found[0] + 1
         return low
+
+    def day_starts(self, first_id: int, last_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:
+        """Find the first event of each day in a closed range of ids."""
+        starts: list[DayStart] = []
+        while first_id <= last_id and (found := self._first_from(first_id)) is not None:
+            day = datetime.fromtimestamp(found[1] // SECOND_NS, zone).date()
+            starts.append(DayStart(found[0], day))
+            # Midnight in that zone, which need not be 24 hours later
+            after = datetime.combine(day + timedelta(days=1), time(), zone)
+            first_id = self.id_at(math.floor(after.timestamp()) * SECOND_NS, found[0] + 1, last_id)
+        return tuple(starts)
 
     def _time_of(self, event_id: int) -> int:
         """Read the wall time of an event, or of the next one that is kept; 0 where there is none."""

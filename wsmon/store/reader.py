@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from wsmon.errors import QueryError, StoreError
 from wsmon.model.events import Event
-from wsmon.model.ranges import FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -25,6 +25,8 @@ from wsmon.store.validation import BAD_VALUES, bad_value
 
 # What a search does not need is imported by the methods that do: a command waits for the first row, and pays for it.
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from wsmon.model.block import Committed
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
@@ -308,6 +310,15 @@ class Reader:
         """
         with self._question():
             return self._pages.id_at(ts_ns, *self._extent.kept())
+
+    def day_starts(self, from_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:
+        """Find the first event of each day from an event on, by binary searches: some milliseconds for a year.
+
+        Where the wall clock was set back over midnight, a day begins at one of the events at which that time passed.
+        """
+        with self._question(is_consistent=True):
+            oldest_id, last_id = self._extent.kept()
+            return self._pages.day_starts(max(from_id, oldest_id), last_id, zone)
 
     def copy(self, target: Path, progress: PagesCopied) -> None:
         """Copy the whole store into an empty file, as it is now; see ``copying.copy_store``."""

@@ -48,6 +48,8 @@ class Glyphs:
     """In the place of text that is left out."""
     between: str
     """Between parts of a line."""
+    rule: str
+    """Of a line that separates."""
     is_ascii: bool
 
     def of(self, sign: Sign) -> str:
@@ -85,6 +87,7 @@ UNICODE = Glyphs(
     large="△",
     cut="…",
     between="·",
+    rule="─",
     is_ascii=False,
 )
 
@@ -117,5 +120,6 @@ ASCII = Glyphs(
     large="L",
     cut="~",
     between="-",
+    rule="-",
     is_ascii=True,
 )

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from array import array
 from collections.abc import Iterator
+from datetime import UTC, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,6 +111,22 @@ def test_pruned_events_are_neither_read_nor_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("after_s", "expected"), [(-5, 1), (0, 1), (0.5, 2), (4, 5), (9, 10), (9.1, 11)])
 def test_a_time_is_the_first_event_at_or_after_it(reader: Reader, after_s: float, expected: int) -> None:
     assert reader.id_at(at_ns(after_s)) == expected
+
+
+def test_days_begin_with_their_first_event(tmp_path: Path) -> None:
+    day_s = 86_400
+    times = (0.0, 1.0, 0.5 * day_s, 0.5 * day_s + 5, 3 * day_s)
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message(str(after_s), after_s) for after_s in times])
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        whole = reader.day_starts(0, UTC)
+
+        assert [(start.first_id, start.day.day) for start in whole] == [(1, 10), (3, 11), (5, 13)]
+        assert reader.day_starts(4, UTC) == (whole[1]._replace(first_id=4), whole[2])
+        east = timezone(timedelta(hours=10))
+        assert [start.first_id for start in reader.day_starts(0, east)] == [1, 5]
+        assert reader.day_starts(6, UTC) == ()
+        reader.close()
 
 
 def test_what_is_in_no_window_is_found_in_a_later_one(tmp_path: Path) -> None:

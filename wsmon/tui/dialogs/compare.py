@@ -35,8 +35,8 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.event_text import describe, error_words
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
+from wsmon.tui.times import time_of_day
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # Bytes of a payload that is compared as JSON: to decode it holds the interpreter for some 30 ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wsmon.model import units as fmt
@@ -18,6 +18,7 @@ from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
 from wsmon.tui.related import NO_PRIOR_EVENTS, PriorEvents, evidence_of
 from wsmon.tui.text import Line, Role, clip, left, wrap
+from wsmon.tui.times import full_time
 
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
@@ -249,13 +250,6 @@ def header_pairs(event: Event, key: str) -> Iterator[tuple[str, str]]:
     for pair in pairs if isinstance(pairs, list | tuple) else ():
         if isinstance(pair, list | tuple) and len(pair) == 2:
             yield json_words(pair[0]), json_words(pair[1])
-
-
-def full_time(ts_ns: int, zone: tzinfo | None) -> str:
-    """Return a time like ``2026-01-10 14:02:24.118000 UTC``."""
-    at = datetime.fromtimestamp(ts_ns // SECOND_NS, zone)
-    at = at if at.tzinfo is not None else at.astimezone()
-    return f"{at:%Y-%m-%d %H:%M:%S}.{ts_ns % SECOND_NS // 1000:06d} {at:%Z}"
 
 
 def json_words(value: Json) -> str:

@@ -37,8 +37,8 @@ from wsmon.tui.panes.detail_fields import (
     other_fields,
     outcome_fields,
 )
-from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
+from wsmon.tui.times import time_of_day
 
 # Bytes of a payload that are decoded and shown: the largest message that is taken by default
 PAYLOAD_LIMIT = 1024 * 1024

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import date, tzinfo
 from functools import partial
 from itertools import islice
 
@@ -24,19 +24,21 @@ from wsmon.errors import WsmonError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
-from wsmon.model.ranges import StoreBounds
+from wsmon.model.ranges import DayStart, StoreBounds
 from wsmon.ports import Clock
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import unsatisfiable
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_cache import LogCache
+from wsmon.tui.panes.log_days import DayRows, LogDays, day_line, read_days
 from wsmon.tui.panes.log_filter import Aim, FoundMatches, LogScope, Search, glance_all
 from wsmon.tui.panes.log_line import LineStyle
 from wsmon.tui.panes.log_state import CursorPlace, LogState
 from wsmon.tui.panes.log_status import InSight, LogStatus, sentences
 from wsmon.tui.store_threads import Submit
 from wsmon.tui.text import RoleStyles, wrap
+from wsmon.tui.times import day_name, day_of
 from wsmon.tui.widgets.row_list import RowList
 from wsmon.tui.widgets.text_view import StatusChanged, draw_line
 
@@ -109,6 +111,7 @@ class LogPane(RowList):
         self._was_following = True
         self._announced_id = 0
         """Of the newest EventHighlighted; 0 = none."""
+        self._days = LogDays()
         self.lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
         self.state.is_ascii = glyphs.is_ascii
 
@@ -129,7 +132,8 @@ class LogPane(RowList):
         if before.oldest_id != bounds.oldest_id:
             self.lines.forget_line(bounds.oldest_id)
         if not self.state.is_pending:
-            self.place(self.state.filter.rows)
+            self.place_rows()
+        self._read_days()
         self._advance()
 
     def set_scope(self, scope: LogScope) -> None:
@@ -160,9 +164,16 @@ class LogPane(RowList):
         if self.state.set_marks(bookmarks, missing):
             self.set_scope(self.state.wanted_scope)
 
+    def place_rows(self, at: tuple[int, int] | None = None) -> None:
+        """Show the rows that the scope leaves, under the headings of their days; see ``place``."""
+        self.place(DayRows(self.state.filter.rows, self._days.headed(self._today)), at)
+
     def restyle(self, style: LineStyle) -> None:
         """Write lines like this from now on."""
+        if style.zone != self.lines.style.zone:
+            self._days.forget()
         self.lines.restyle(style)
+        self._read_days()
         self.state.is_ascii = style.glyphs.is_ascii
         self.sight_changed()
         self.report()
@@ -181,9 +192,9 @@ class LogPane(RowList):
             self._show_scope()
         elif not was_pending and found.search.purpose != "jump":
             self.lines.forget_line(top_id)
-            self.place(self.state.filter.rows)
+            self.place_rows()
         if goal is not None and goal.y is not None:
-            self.place(self.state.filter.rows, (goal.event_id, goal.y))
+            self.place_rows((goal.event_id, goal.y))
         elif goal is not None:
             self.go_to(goal.event_id)
         self._advance()
@@ -253,7 +264,7 @@ class LogPane(RowList):
         """Move the cursor; a second click chooses."""
         offset = event.get_content_offset(self)
         row = len(self.rows) if offset is None else offset.y + self.scroll_offset.y
-        if row < len(self.rows):
+        if row < len(self.rows) and not self.is_heading(row):
             self.go_to_row(row)
             if event.chain > 1:
                 self.action_choose()
@@ -268,9 +279,12 @@ class LogPane(RowList):
         if focused_id != self._announced_id and is_known and not self.state.has_goal:
             self._announced_id = focused_id
             self.post_message(self.EventHighlighted(event))
-        found, zone, rows = self.state.filter, self.lines.style.zone, self.rows
+        found, zone = self.state.filter, self.lines.style.zone
+        # Without the headings
+        rows = found.rows
         status = LogStatus(
             is_following=self.is_following,
+            day=self._day,
             events=found.bounds.events,
             shown=len(rows),
             searched=found.searched,
@@ -322,6 +336,33 @@ class LogPane(RowList):
             self.call_later(self.report)
         return super().render_lines(crop)
 
+    @property
+    def _day(self) -> str:
+        """The day of the event under the cursor, where the log has headings of days."""
+        row = self.rows.row_of(self.current_id)
+        day = self.rows.day_of(row) if isinstance(self.rows, DayRows) and row < len(self.rows) else None
+        return day_name(day) if day is not None else ""
+
+    @property
+    def _today(self) -> date:
+        return day_of(self._clock.wall_ns(), self.lines.style.zone)
+
+    def _read_days(self) -> None:
+        """Have read which days there are, where that may have changed."""
+        last_id, mono_ns = self.state.filter.bounds.last_id, self._clock.mono_ns()
+        if self._days.is_due(self._today, last_id, mono_ns):
+            self._days.begin(last_id, mono_ns)
+            from_id, zone = self._days.known_to, self.lines.style.zone
+            self._submit("log.days", partial(read_days, from_id=from_id, zone=zone), self._take_days)
+
+    def _take_days(self, starts: Sequence[DayStart] | WsmonError) -> None:
+        if isinstance(starts, WsmonError):
+            self._note(str(starts))
+        elif self._days.take(starts) and not self.state.is_pending:
+            self.place_rows()
+            self.sight_changed()
+            self.report()
+
     def render_line(self, y: int) -> Strip:
         """Return the line of a row, looked up."""
         width, painted = self._width, self._painted.get(y)
@@ -330,7 +371,10 @@ class LogPane(RowList):
         if self._colors is None or self._keeps_painted:
             return Strip.blank(width)
         (styles, base), row = self._colors, y + self.scroll_offset.y
-        if row < len(self.rows):
+        day = self.rows.heading(row) if isinstance(self.rows, DayRows) and row < len(self.rows) else None
+        if day is not None:
+            line = draw_line(day_line(day, width, self.lines.style.glyphs), width, base, styles)
+        elif row < len(self.rows):
             event_id = self.rows.id_at(row)
             strip = self.lines.line_of(event_id) or Strip.blank(width)
             style = base + styles.cursor(self.has_focus) if event_id == self.current_id else base
@@ -344,8 +388,12 @@ class LogPane(RowList):
     def _load(self) -> tuple[Sequence[int], int]:
         """Have read what the rows in sight lack, unless that has just failed; return their ids and the one above."""
         top = self.scroll_offset.y
-        ids = [self.rows.id_at(row) for row in range(top, min(top + self.page.height, len(self.rows)))]
-        above_id = self.rows.id_at(top - 1) if ids and top else 0
+        in_sight = range(top, min(top + self.page.height, len(self.rows)))
+        # A heading has the id of the row below it
+        ids = list(dict.fromkeys(self.rows.id_at(row) for row in in_sight))
+        first = self.rows.row_of(ids[0]) if ids else 0
+        above = first - 2 if self.is_heading(first - 1) else first - 1
+        above_id = self.rows.id_at(above) if ids and above >= 0 else 0
         if not self._has_failed:
             self.lines.load(ids, above_id, self.current_id)
             if self.lines.is_loading:
@@ -395,7 +443,7 @@ class LogPane(RowList):
         """Show the first rows of a scope."""
         place = self.state.begin(CursorPlace(self.current_id, self.cursor_y, self.is_following))
         self.lines.highlight(self.state.filter.scope.highlighted)
-        self.place(self.state.filter.rows, place)
+        self.place_rows(place)
         self.sight_changed()
         if event_id := self.state.take_postponed():
             self.go_to(event_id)

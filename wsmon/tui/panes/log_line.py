@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -13,10 +13,11 @@ from rich.cells import cell_len
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.model.units import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
+from wsmon.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from wsmon.tui.event_text import EventText, describe
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.text import Role, StyledText, clip, keep_ends, left, right
+from wsmon.tui.times import dated_time, time_of_day
 
 # A name in COLUMNS. Not a Literal: the table is the only list of them.
 ColumnName = str
@@ -25,6 +26,8 @@ Place = Literal["left", "middle", "right"]
 
 # Cells of a time of day with its milliseconds, and without
 LONG_TIME, SHORT_TIME = 12, 8
+# Cells that a day takes before it
+DAY = 7
 # Lines of fewer cells have the short time of day
 LONG_TIME_FROM = 60
 # Cells that the content keeps beside columns that the user chose
@@ -151,16 +154,27 @@ class LineLayout:
     """Width of the content; of word and content together where there is no column for the word."""
 
 
-def automatic(width: int) -> tuple[ColumnName, ...]:
+def automatic(width: int, *, has_connection: bool = True) -> tuple[ColumnName, ...]:
     """Return the columns of a line of ``width`` cells where the user chose none."""
-    return tuple(each.name for each in COLUMNS if each.automatic_from is not None and width >= each.automatic_from)
+    names = (each.name for each in COLUMNS if each.automatic_from is not None and width >= each.automatic_from)
+    return tuple(name for name in names if has_connection or name != "connection")
 
 
 @lru_cache(maxsize=64)
-def layout(width: int, chosen: tuple[ColumnName, ...] | None = None) -> LineLayout:
-    """Return what a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out."""
-    names = automatic(width) if chosen is None else chosen
-    time = LONG_TIME if width >= LONG_TIME_FROM else SHORT_TIME
+def layout(
+    width: int,
+    chosen: tuple[ColumnName, ...] | None = None,
+    *,
+    is_dated: bool = False,
+    has_connection: bool = True,
+) -> LineLayout:
+    """Return what a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out.
+
+    ``is_dated``: times have their day. Without ``has_connection`` the automatic columns lack the connection, which is
+    the same on all lines.
+    """
+    names = automatic(width, has_connection=has_connection) if chosen is None else chosen
+    time = (LONG_TIME if width >= LONG_TIME_FROM else SHORT_TIME) + (DAY if is_dated else 0)
     columns = [(column, column.width_in(width)) for column in COLUMNS if column.name in names]
     while True:
         # 3: the flag, the sign, and the space behind it
@@ -183,9 +197,9 @@ def without_room(width: int, chosen: tuple[ColumnName, ...]) -> tuple[ColumnName
 
 # In a log that highlights: a match, or one of the other lines.
 Emphasis = Literal["", "match", "context"]
-# Time of day, time since the session was usable, time since the line above.
-TimeMode = Literal["absolute", "open", "delta"]
-TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
+# Time of day, time since the session was open, time since the line above, day and time of day.
+TimeMode = Literal["absolute", "open", "delta", "dated"]
+TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta", "dated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +211,8 @@ class LineStyle:
     """None = local time."""
     glyphs: Glyphs = UNICODE
     emphasis: Emphasis = ""
+    has_connection: bool = True
+    """Lines of several connections may stand here; otherwise the column of the connection is chosen only by hand."""
     is_marked: bool = False
     chosen: tuple[ColumnName, ...] | None = None
     """Columns; None = as many as there is room for."""
@@ -206,7 +222,8 @@ class LineStyle:
 
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[StyledText, ...]:
     """Return the event in exactly ``width`` cells; ``previous`` is that of the line above, for differences of time."""
-    shape, glyphs = layout(width, style.chosen), style.glyphs
+    glyphs = style.glyphs
+    shape = layout(width, style.chosen, is_dated=style.time_mode == "dated", has_connection=style.has_connection)
     content = LineContent(event, describe(event, ascii_only=glyphs.is_ascii), glyphs.is_ascii)
     spans: list[StyledText] = [(_time(event, shape.time, style, previous), "dim"), _flag(style)]
     for column, cells in shape.left:
@@ -288,17 +305,9 @@ def _time(event: Event, width: int, style: LineStyle, previous: Event | None) ->
         return _passed(event, previous.mono_ns if previous and is_comparable else None, width, style)
     if style.time_mode == "open":
         return _passed(event, style.open_mono_ns, width, style)
+    if style.time_mode == "dated":
+        return dated_time(event.ts_ns, style.zone)[:width]
     return time_of_day(event.ts_ns, style.zone)[:width]
-
-
-def time_of_day(ts_ns: int, zone: tzinfo | None) -> str:
-    """Return a wall time as ``14:02:24.118``."""
-    return f"{_whole_second(ts_ns // SECOND_NS, zone)}.{ts_ns % SECOND_NS // MS_NS:03d}"
-
-
-@lru_cache(maxsize=1024)
-def _whole_second(second: int, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(second, zone).strftime("%H:%M:%S")
 
 
 def _passed(event: Event, since_mono_ns: int | None, width: int, style: LineStyle) -> str:

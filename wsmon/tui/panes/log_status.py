@@ -47,6 +47,8 @@ class LogStatus:
     """Rows since the pause."""
     waiting_since: str
     """Time of day at which the log was opened."""
+    day: str = ""
+    """Day of the event under the cursor; empty where everything is of today."""
     pruned: int = 0
     """Events that retention has removed."""
     is_in_context: bool = False
@@ -77,24 +79,25 @@ def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
 
 def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     if not status.events:
-        return [status.trouble or f"waiting for the first event since {status.waiting_since}"]
+        return [status.trouble or f"Waiting for the first event (since {status.waiting_since})"]
     asked = _asked(status, glyphs, QUERY_LIMIT)
     searching = _searching(status)
+    moving = [status.day, _motion(status, glyphs)]
     hidden = [_heartbeats(status), _pruned(status), _in_sight(status.in_sight)]
     if status.trouble:
-        return [status.trouble, "" if status.is_following else _motion(status), searching, *hidden]
+        return [status.trouble, *([] if status.is_following else moving), searching, *hidden]
     if asked and status.is_in_context:
-        return [_motion(status), f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
+        return [*moving, f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
     if asked and not status.shown and not status.is_searching:
-        return [f"no match for {asked} in {_events(status.searched)}", status.why_never, "Esc clears", *hidden]
-    return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
+        return [f"no matches for {asked} in {_events(status.searched)}", status.why_never, "Esc clears", *hidden]
+    return [*moving, _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 
 def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bool = False) -> list[str]:
     """Return the parts in few words, without the units of the numbers in fewer; ``asked`` stands for the query."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)[:1]
-    new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
+    new = f" {glyphs.between} {fmt.count(status.new_below)} new (F)" if status.new_below else ""
     moving = "following" if status.is_following else f"paused{new}"
     hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"
     if has_units and status.hidden_heartbeats is not None:
@@ -102,7 +105,7 @@ def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bo
     unit = f" {_plural('event', status.events)}" if has_units and not asked else ""
     is_without_match = asked and not status.shown and not status.is_searching
     return [
-        f"no match for {_asked(status, glyphs, SHORT_QUERY_LIMIT)}" if is_without_match else moving,
+        f"no matches for {_asked(status, glyphs, SHORT_QUERY_LIMIT)}" if is_without_match else moving,
         "" if is_without_match else f"{_place(status, asked)}{unit}",
         f"{status.searched * 100 // status.events} %" if status.is_searching else "",
         f"{hidden} hidden (h)" if status.hides_heartbeats and status.hidden_heartbeats != 0 else "",
@@ -128,21 +131,21 @@ def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
 
 
 def _asked(status: LogStatus, glyphs: Glyphs, limit: int) -> str:
-    return f"'{sanitize(status.query, limit, ascii_only=glyphs.is_ascii)}'" if status.query else ""
+    return sanitize(status.query, limit, ascii_only=glyphs.is_ascii) if status.query else ""
 
 
-def _motion(status: LogStatus) -> str:
+def _motion(status: LogStatus, glyphs: Glyphs) -> str:
     if status.is_following:
         return "following"
-    below = f", {fmt.count(status.new_below)} new below (F)" if status.new_below else ""
-    return f"paused at {status.paused_at}{below}"
+    new = f" {glyphs.between} {fmt.count(status.new_below)} new (F to follow)" if status.new_below else ""
+    return f"paused at {status.paused_at}{new}"
 
 
 def _amount(status: LogStatus, asked: str) -> str:
     if not asked:
         return _events(status.events)
     if status.is_searching and not status.shown:
-        return f"none yet for {asked} in {_events(status.searched)}"
+        return f"no matches yet for {asked} in {_events(status.searched)}"
     count = status.match_count
     place = f"{fmt.count(count.place)} of " if count is not None and count.place else ""
     if place and not status.is_following:

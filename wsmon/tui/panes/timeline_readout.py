@@ -15,10 +15,10 @@ from wsmon.model.units import SECOND_NS
 from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.panes.timeline_lanes import UNREAD, LaneRow, density_lines, lane_line, legend_line, scroll_bar_cell
 from wsmon.tui.panes.timeline_state import TimeBounds, TimelineState
 from wsmon.tui.text import Line, clip, wrap
+from wsmon.tui.times import time_of_day
 
 NAME_LIMIT = 64
 # Characters of foreign text; no terminal shows more

@@ -21,6 +21,8 @@ from wsmon.tui.actions import Move, bindings, moved
 class RowList(ScrollView, can_focus=True):
     """Scrolls over ``rows``; what a row looks like is up to the subclass.
 
+    A row whose id is first found on another row is a heading of the row below it: the cursor passes over it.
+
     The attributes without an underscore are for reading alone; ``place``, ``go_to_row``, ``follow`` and ``pause``
     change them.
     """
@@ -96,14 +98,16 @@ class RowList(ScrollView, can_focus=True):
         """Put the cursor on a row (or the nearest one), scroll as little as that needs, and pause."""
         if not len(self.rows):
             return
-        row = min(max(0, row), len(self.rows) - 1)
+        row = self.rows.row_of(self.rows.id_at(min(max(0, row), len(self.rows) - 1)))
         before = self.current_id, False
         now = self.rows.id_at(row), self.is_following
         self.current_id, self.is_following = now[0], False
         top = self.scroll_offset.y
         if is_centred and not top <= row < top + self.page.height:
             top = row - self.page.height // 2
-        self._scroll(min(max(top, row - self.page.height + 1), row))
+        # With its heading, where it has one
+        first = row - 1 if self.page.height > 1 and self.is_heading(row - 1) else row
+        self._scroll(min(max(top, row - self.page.height + 1), first))
         self.cursor_y = row - self.scroll_offset.y
         if now != before:
             self.cursor_changed()
@@ -114,7 +118,13 @@ class RowList(ScrollView, can_focus=True):
             self.follow()
             return
         page = max(1, self.page.height - 1) if move in ("page_down", "page_up") else self.page.height
-        self.go_to_row(moved(move, self.rows.row_of(self.current_id), page, len(self.rows) - 1))
+        at = self.rows.row_of(self.current_id)
+        row = moved(move, at, page, len(self.rows) - 1)
+        self.go_to_row(row - 1 if row < at and self.is_heading(row) else row)
+
+    def is_heading(self, row: int) -> bool:
+        """Return whether a row is no place for the cursor."""
+        return 0 <= row < len(self.rows) and self.rows.row_of(self.rows.id_at(row)) != row
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Let the wheel or the scroll bar take the cursor along, and end following."""
@@ -126,6 +136,8 @@ class RowList(ScrollView, can_focus=True):
             return
         top = round(new_value)
         row = min(max(self.rows.row_of(self.current_id), top), top + self.page.height - 1, len(self.rows) - 1)
+        if self.is_heading(row):
+            row += 1 if row < top + self.page.height - 1 else -1
         self.current_id = self.rows.id_at(row)
         self.cursor_y = row - top
         self.is_following = False
@@ -158,14 +170,15 @@ class RowList(ScrollView, can_focus=True):
             self._is_placing = False
         last = min(top + self.page.height, len(self.rows)) - 1
         ends = (self.rows.id_at(top), self.rows.id_at(last)) if last >= top else (0, 0)
-        in_sight = (*ends, last - top, self.current_id)
+        headings = self.is_heading(top), self.is_heading(last)
+        in_sight = (*ends, *headings, last - top, self.current_id)
         if in_sight != self._in_sight:
             self._in_sight = in_sight
             self.sight_changed()
 
 
 class RowIds(Protocol):
-    """Ids in ascending order, one a row."""
+    """Ids in ascending order, one a row, and a second one for a heading above a row."""
 
     def __len__(self) -> int: ...
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 from typing import TypeVar
 
 import pytest
@@ -81,7 +81,8 @@ class Log:
         def answer() -> None:
             deliver(read(self.view))
 
-        if self.is_slow:
+        # Rows never wait for the days
+        if self.is_slow and kind != "log.days":
             self.reads[kind] = answer
         else:
             answer()
@@ -102,9 +103,9 @@ async def test_an_empty_log_says_what_it_waits_for_and_since_when() -> None:
     async with log.run() as pilot:
         await log.commit(pilot)
 
-        assert log.app.lines()[0] == "waiting for the first event since 14:02:24"
+        assert log.app.lines()[0] == "Waiting for the first event (since 14:02:24)"
         assert [each.texts[0] for each in log.app.heard_of(StatusChanged)] == [
-            "waiting for the first event since 14:02:24"
+            "Waiting for the first event (since 14:02:24)"
         ]
 
 
@@ -141,7 +142,7 @@ async def test_the_focused_event_keeps_its_row_while_thousands_arrive() -> None:
             await log.commit(pilot, *trades(500, 500 + 500 * batch))
 
         assert (log.pane.current_id, log.cursor_row, log.app.lines()) == (497, before, lines)
-        assert log.pane.status == "paused at 14:02:24, 5,000 new below (F) · 5,500 events"
+        assert log.pane.status == "paused at 14:02:24 · 5,000 new (F to follow) · 5,500 events"
         await pilot.press("G")
         assert (log.pane.is_following, log.pane.current_id) == (True, 5500)
 
@@ -258,10 +259,10 @@ async def test_a_query_shows_its_matches_and_escapes_are_told() -> None:
         await pilot.pause()
 
         assert [line.split("text")[-1].split()[0] for line in log.app.lines() if line] == ["a"]
-        assert log.pane.status == "following · 1 of 101 events match 'needle' · Esc clears"
+        assert log.pane.status == "following · 1 of 101 events match needle · Esc clears"
         log.pane.set_query(Query((Word("nothing"),), "nothing"))
         await pilot.pause()
-        assert log.pane.status == "no match for 'nothing' in 101 events · Esc clears"
+        assert log.pane.status == "no matches for nothing in 101 events · Esc clears"
         assert log.app.lines()[0] == log.pane.status
         log.pane.set_query(EVERYTHING)
         await pilot.pause()
@@ -290,14 +291,14 @@ async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cu
         log.pane.set_query(NEEDLE)
         await pilot.press("k", "k")
         (wanted,) = log.app.heard_of(LogPane.SearchWanted)
-        assert log.pane.status.startswith("paused at 14:02:24 · 500 of 5,000 events match 'needle' · searching, 25 %")
+        assert log.pane.status.startswith("paused at 14:02:24 · 500 of 5,000 events match needle · searching, 25 %")
         before, lines = log.cursor_row, log.app.lines()
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
             await pilot.pause()
 
         assert (log.cursor_row, log.app.lines()) == (before, lines)
-        assert log.pane.status == "paused at 14:02:24 · match 1,998 of 2,000 for 'needle' in 20,000 events · Esc clears"
+        assert log.pane.status == "paused at 14:02:24 · match 1,998 of 2,000 for needle in 20,000 events · Esc clears"
 
 
 async def test_a_search_under_way_says_how_far_back_it_has_come_and_ends_when_it_is_halted() -> None:
@@ -306,12 +307,12 @@ async def test_a_search_under_way_says_how_far_back_it_has_come_and_ends_when_it
         await log.commit(pilot)
         log.pane.set_query(NEEDLE)
         await pilot.pause()
-        assert log.pane.status == "following · none yet for 'needle' in 5,000 events · searching, 25 % · Esc clears"
+        assert log.pane.status == "following · no matches yet for needle in 5,000 events · searching, 25 % · Esc clears"
         (wanted,) = log.app.heard_of(LogPane.SearchWanted)
         log.pane.take(next(run_search(log.view, wanted.search, lambda: False)))
         said = fmt.clock(log.view.events_by_id((10_001,))[0].ts_ns, UTC)
         assert log.pane.status == (
-            f"following · none yet for 'needle' in 10,000 events · searched back to {said} · Esc clears"
+            f"following · no matches yet for needle in 10,000 events · searched back to {said} · Esc clears"
         )
         log.pane.halt()
         log.pane.halt()
@@ -447,7 +448,7 @@ async def test_matches_in_context_keep_the_cursor_and_are_marked_among_everythin
         marked = [line for line in log.app.lines() if line[12] == "▸"]
 
         assert (log.pane.current_id, len(log.pane.rows), ["needle" in line for line in marked]) == (6, 60, [True])
-        assert log.pane.status == "paused at 14:02:24 · match 1 of 2 for 'needle', ^f only · 60 events"
+        assert log.pane.status == "paused at 14:02:24 · match 1 of 2 for needle, ^f only · 60 events"
         log.pane.jump_to_match(newer=True)
         assert log.pane.current_id == 41
         log.pane.jump_to_match(newer=True)
@@ -468,12 +469,12 @@ async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_c
         counting = [
             wanted.search for wanted in log.app.heard_of(LogPane.SearchWanted) if wanted.search.purpose == "matches"
         ]
-        assert log.pane.status == "following · 50 matches so far for 'needle', ^f only · 12,000 events"
+        assert log.pane.status == "following · 50 matches so far for needle, ^f only · 12,000 events"
         for found in run_search(log.view, counting[-1], lambda: False):
             log.pane.take(found)
         log.view.calls.clear()
         log.pane.jump_to_match(newer=False)
-        assert log.pane.status == "paused at 14:02:24 · match 120 of 120 for 'needle', ^f only · 12,000 events"
+        assert log.pane.status == "paused at 14:02:24 · match 120 of 120 for needle, ^f only · 12,000 events"
         log.pane.jump_to_match(newer=False)
         assert log.pane.current_id == 11_801
         assert "glance" not in log.view.calls
@@ -619,7 +620,10 @@ async def test_until_the_rows_of_a_page_are_read_the_lines_before_stay_and_keys_
     log = Log(trades(500), is_slow=True)
     async with log.run() as pilot:
         await log.commit(pilot)
-        assert (log.app.lines()[0], log.pane.settled.is_set()) == ("waiting for the first event since 14:02:24", False)
+        assert (log.app.lines()[0], log.pane.settled.is_set()) == (
+            "Waiting for the first event (since 14:02:24)",
+            False,
+        )
         await log.answer(pilot, "log.rows")
         before = log.app.lines()
         assert ('"q":499' in before[-1], log.pane.settled.is_set(), log.reads) == (True, True, {})
@@ -749,3 +753,68 @@ async def test_after_a_failed_read_the_next_key_tries_again(monkeypatch: pytest.
         await pilot.press("j")
         await log.answer(pilot, "log.rows")
         assert '"q":1' in log.app.lines()[1]
+
+
+DAY_S = 86_400
+
+
+async def test_days_have_a_heading_that_the_cursor_passes_over() -> None:
+    log = Log([*trades(3), *(message("next day", DAY_S + number) for number in range(2))])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+
+        assert [line[:19].rstrip() for line in log.app.lines()[:7]] == [
+            "── Sat 10 Jan 2026", "14:02:24.000 binanc", "14:02:24.010 binanc", "14:02:24.020 binanc",
+            "── Sun 11 Jan 2026", "14:02:24.000 binanc", "14:02:25.000 binanc",
+        ]  # fmt: skip
+        assert log.pane.status == "Sun 11 Jan 2026 · following · 5 events"
+        await pilot.press("k", "k")
+        assert (log.pane.current_id, log.cursor_row) == (3, 3)
+        await pilot.press("j")
+        assert (log.pane.current_id, log.cursor_row) == (4, 5)
+        await pilot.click(LogPane, offset=(5, 5))
+        assert log.pane.current_id == 4
+        await pilot.press("g")
+        assert (log.pane.current_id, log.cursor_row, log.pane.scroll_offset.y) == (1, 1, 0)
+
+
+async def test_a_heading_stays_above_its_day_while_events_come_and_a_search_narrows() -> None:
+    log = Log([*(message("needle" if number % 7 == 0 else "hay", number * DAY_S / 10) for number in range(100))])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+
+        days = [int(line[7:9]) for line in log.app.lines() if line.startswith("──")]
+        assert days == list(range(11, 21))[-len(days) :]
+        for _ in range(20):
+            await pilot.press("k")
+        await log.commit(pilot, message("needle", 100 * DAY_S / 10))
+        assert log.pane.current_id == 1
+        assert log.app.lines()[0].startswith("── Sat 10 Jan 2026")
+
+
+async def test_after_midnight_the_first_event_begins_a_day() -> None:
+    log = Log(trades(3))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        assert not log.app.lines()[0].startswith("──")
+        log.clock.advance(DAY_S / 2)
+
+        await log.commit(pilot, message("after midnight", DAY_S / 2))
+
+        assert [line[:18] for line in log.app.lines() if line.startswith("──")] == [
+            "── Sat 10 Jan 2026", "── Sun 11 Jan 2026",
+        ]  # fmt: skip
+
+
+async def test_in_another_zone_days_begin_elsewhere() -> None:
+    log = Log([message("a"), message("b", 3_600 * 12)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        assert len([line for line in log.app.lines() if line.startswith("──")]) == 2
+
+        log.pane.restyle(replace(log.pane.lines.style, zone=timezone(timedelta(hours=-10))))
+        await pilot.pause()
+
+        assert [line[:12] for line in log.app.lines()[:2]] == ["04:02:24.000", "16:02:24.000"]

@@ -182,3 +182,17 @@ def test_a_column_that_this_version_does_not_know_is_left_out() -> None:
 
 def test_names_and_ranks_of_columns_are_unique() -> None:
     assert len(set(ALL)) == len({column.drop_rank for column in COLUMNS}) == len(COLUMNS)
+
+
+def test_times_have_their_day_on_demand() -> None:
+    dated = LineStyle("dated", UTC)
+
+    assert shown(message("[1]"), 80, dated).startswith("10 Jan 14:02:24.000 binance-spot ↓ text          [1]")
+    assert shown(message("[1]"), 40, dated).startswith("10 Jan 14:02:24 bina…pot ↓ text [1]")
+
+
+def test_lines_of_one_connection_lack_its_column_unless_it_was_chosen() -> None:
+    one = LineStyle(zone=UTC, has_connection=False)
+
+    assert shown(message("[1]"), 60, one).startswith("14:02:24.000 ↓ text          [1]")
+    assert "binance-spot" in shown(message("[1]"), 60, replace(one, chosen=("connection",)))

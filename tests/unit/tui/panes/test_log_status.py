@@ -42,48 +42,48 @@ WHOLE = MatchCount(41, 3, is_complete=True)
         ),
         (
             {"is_following": False, "new_below": 1203},
-            "paused at 14:02:24, 1,203 new below (F) · 1,204,311 events",
-            "paused, 1,203 new (F) · 1,204,311",
+            "paused at 14:02:24 · 1,203 new (F to follow) · 1,204,311 events",
+            "paused · 1,203 new (F) · 1,204,311",
         ),
         (
             {"events": 0, "shown": 0},
-            "waiting for the first event since 14:00:00",
-            "waiting for the first event since 14:00:00",
+            "Waiting for the first event (since 14:00:00)",
+            "Waiting for the first event (since 14:00:00)",
         ),
         (
             {"query": "x", "shown": 0, "searched": 12_000, "events": 12_000},
-            "no match for 'x' in 12,000 events · Esc clears",
-            "no match for 'x'",
+            "no matches for x in 12,000 events · Esc clears",
+            "no matches for x",
         ),
         (
             {"query": "x", "shown": 0, "searched": 9, "events": 9, "why_never": "what follows a is b or c"},
-            "no match for 'x' in 9 events · what follows a is b or c · Esc clears",
-            "no match for 'x'",
+            "no matches for x in 9 events · what follows a is b or c · Esc clears",
+            "no matches for x",
         ),
         (
             {"query": "x", "shown": 3, "searched": 600_000, "is_searching": True},
-            "following · 3 of 600,000 events match 'x' · searching, 49 % · Esc clears",
-            "following · 3 'x' · 49 %",
+            "following · 3 of 600,000 events match x · searching, 49 % · Esc clears",
+            "following · 3 x · 49 %",
         ),
         (
             {"query": "x", "shown": 0, "searched": 600_000, "is_searching": True},
-            "following · none yet for 'x' in 600,000 events · searching, 49 % · Esc clears",
-            "following · 0 'x' · 49 %",
+            "following · no matches yet for x in 600,000 events · searching, 49 % · Esc clears",
+            "following · 0 x · 49 %",
         ),
         (
             {"query": "x", "shown": 41, "searched": 600_000, "is_searching": True, "searched_back_to": "13:02:11"},
-            "following · 41 of 600,000 events match 'x' · searched back to 13:02:11 · Esc clears",
-            "following · 41 'x' · 49 %",
+            "following · 41 of 600,000 events match x · searched back to 13:02:11 · Esc clears",
+            "following · 41 x · 49 %",
         ),
         (
             {"query": "x", "shown": 1, "hides_heartbeats": True, "hidden_heartbeats": None},
-            "following · 1 of 1,204,311 events match 'x' · heartbeats hidden (h) · Esc clears",
-            "following · 1 'x' · heartbeats hidden (h)",
+            "following · 1 of 1,204,311 events match x · heartbeats hidden (h) · Esc clears",
+            "following · 1 x · heartbeats hidden (h)",
         ),
         (
             {"query": "x", "shown": 41, "is_following": False, "match_count": WHOLE},
-            "paused at 14:02:24 · match 3 of 41 for 'x' in 1,204,311 events · Esc clears",
-            "paused · 3 of 41 'x'",
+            "paused at 14:02:24 · match 3 of 41 for x in 1,204,311 events · Esc clears",
+            "paused · 3 of 41 x",
         ),
         (
             {"pruned": 12_000},
@@ -97,18 +97,18 @@ WHOLE = MatchCount(41, 3, is_complete=True)
         ),
         (
             {"query": "x", "is_in_context": True, "is_following": False, "match_count": WHOLE},
-            "paused at 14:02:24 · match 3 of 41 for 'x', ^f only · 1,204,311 events",
-            "paused · 3 of 41 'x'",
+            "paused at 14:02:24 · match 3 of 41 for x, ^f only · 1,204,311 events",
+            "paused · 3 of 41 x",
         ),
         (
             {"query": "x", "is_in_context": True, "match_count": MatchCount(41, 0, is_complete=False)},
-            "following · 41 matches so far for 'x', ^f only · 1,204,311 events",
-            "following · 41 'x'",
+            "following · 41 matches so far for x, ^f only · 1,204,311 events",
+            "following · 41 x",
         ),
         (
             {"query": "x", "is_in_context": True, "match_count": MatchCount(1, 0, is_complete=True)},
-            "following · 1 match for 'x', ^f only · 1,204,311 events",
-            "following · 1 'x'",
+            "following · 1 match for x, ^f only · 1,204,311 events",
+            "following · 1 x",
         ),
         ({"trouble": "no newer problem"}, "no newer problem", "no newer problem"),
         (
@@ -119,7 +119,7 @@ WHOLE = MatchCount(41, 3, is_complete=True)
                 "hides_heartbeats": True,
                 "hidden_heartbeats": 9,
             },
-            "no match · paused at 14:02:24, 7 new below (F) · hiding 9 heartbeats (h)",
+            "no match · paused at 14:02:24 · 7 new (F to follow) · hiding 9 heartbeats (h)",
             "no match",
         ),
     ],
@@ -134,7 +134,7 @@ def test_the_sentence_says_what_is_shown_and_what_is_not(
 def test_words_go_before_the_units_of_numbers() -> None:
     status = replace(PLAIN, is_following=False, new_below=707, hides_heartbeats=True, hidden_heartbeats=4168)
 
-    assert sentences(status, UNICODE)[1] == "paused, 707 new (F) · 1,204,311 events · 4,168 heartbeats hidden (h)"
+    assert sentences(status, UNICODE)[1] == "paused · 707 new (F) · 1,204,311 events · 4,168 heartbeats hidden (h)"
 
 
 def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
@@ -173,7 +173,7 @@ def test_the_shortest_sentence_counts_the_same(changes: dict[str, object], expec
 def test_before_it_leaves_out_words_it_leaves_out_the_query() -> None:
     asked = replace(PLAIN, query="kind:message conn:chat", shown=41, is_following=False, match_count=WHOLE, new_below=2)
     assert sentences(asked, UNICODE)[1:4] == (
-        "paused, 2 new (F) · 3 of 41 'kind:message conn:chat'",
-        "paused, 2 new (F) · 3 of 41 'kind:message co…'",
-        "paused, 2 new (F) · 3 of 41 found",
+        "paused · 2 new (F) · 3 of 41 kind:message conn:chat",
+        "paused · 2 new (F) · 3 of 41 kind:message co…",
+        "paused · 2 new (F) · 3 of 41 found",
     )
