@@ -39,7 +39,7 @@ async def test_without_a_store_the_demo_is_offered(home: Home, command: tuple[st
     assert await home.run(*command) == (
         2,
         "",
-        "wsmon: nothing has been recorded yet. `wsmon demo` shows wsmon at work; --store names a store\n",
+        "wsmon: no recordings yet. try `wsmon demo`, or specify a store with --store\n",
     )
 
 
@@ -165,7 +165,7 @@ async def test_a_screen_needs_a_terminal(home: Home) -> None:
     for command in (("attach",), ("open", "x"), (NOWHERE,)):
         code, out, err = await home.run(*command)
         assert (code, out) == (2, "")
-        assert "the screen needs a terminal" in err
+        assert "the viewer needs a terminal" in err
 
 
 async def test_the_stores_of_one_folder_are_recorded_side_by_side(home: Home) -> None:

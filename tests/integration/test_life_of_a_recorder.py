@@ -111,12 +111,12 @@ async def test_ps_lists_it_and_stop_ends_it(home: Home, peers: Peers) -> None:
     assert (code, found["pid"], found["store"]) == (0, recorder.pid, str(recorder.store))
     code, out, err = await home.run("stop", recorder.store)
     assert (code, out) == (0, "")
-    assert err == f"stopped the recorder of {recorder.store} (pid {recorder.pid})\n"
+    assert err == f"stopped recorder of {recorder.store} (pid {recorder.pid})\n"
     assert await recorder.ended() == 0
     assert await home.run("ps", "--json") == (0, "[]\n", "")
     code, _, err = await home.run("stop")
     assert code == 1
-    assert "no recorder runs" in err
+    assert "no recorder is running" in err
 
 
 async def test_hangup_reloads_and_restarts_only_what_changed(home: Home, peers: Peers) -> None:
@@ -168,7 +168,7 @@ async def test_a_store_held_for_another_configuration_is_refused_and_both_are_na
     recorder = await home.record(server.url)
     path = home.write(f'[[connection]]\nname = "one"\nurl = "{server.url}"\n')
     request = Request((str(path),), store=recorder.store)
-    with pytest.raises(StoreHeldError, match=rf"held by the recorder of {server.url} .* not of {path}"):
+    with pytest.raises(StoreHeldError, match=rf"in use by the recorder of {server.url} .* not of {path}"):
         ensure_recorder(request, resolve(request, home.environ), home.environ)
 
 

@@ -226,7 +226,7 @@ LEAVING = Chapter(
         press("d", "app.detach", r"the recorder goes on"),
         write(f"clear; {WSMON} attach\n", r"[━─] 1 Connections .*"),
         press("C-c", "app.quit", r"stop recording"),
-        press("s", "", r"the recorder ended: `wsmon open "),
+        press("s", "", r"Recording stopped. View it with `wsmon open "),
     ),
     is_short=True,
 )

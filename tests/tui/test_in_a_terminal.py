@@ -133,7 +133,7 @@ def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:
         terminal.press("q")
         terminal.until(r"(?i)stop")
         terminal.press("s")
-        terminal.until(r"the recorder ended: `wsmon open ")
+        terminal.until(r"Recording stopped. View it with `wsmon open ")
         assert holder(store) is None
         assert stored(store)[-1].name == "self.run.ended"
 
@@ -148,7 +148,7 @@ def test_s1_what_a_full_disk_lost_is_said_when_the_screen_stops_the_recorder(tmp
         terminal.press("q")
         terminal.until(r"(?i)stop")
         terminal.press("s")
-        terminal.until(r"wsmon: [\d,]+ events were not kept: ")
+        terminal.until(r"wsmon: [\d,]+ events lost: ")
         terminal.type("echo the code is $?\n")
         terminal.until(r"\nthe code is 1")
 
@@ -159,4 +159,4 @@ def test_a_terminal_that_is_none_gets_an_answer(tmp_path: Path) -> None:
             [WSMON, "wss://example.invalid/"], env=environ, capture_output=True, text=True, check=False
         )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("wsmon: the screen needs a terminal")
+    assert done.stderr.startswith("wsmon: the viewer needs a terminal")

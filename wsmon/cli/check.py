@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--example", is_flag=True, help="Print a configuration to start from.")
-@click.option("--dashboard", is_flag=True, help="Print a dashboard for Grafana.")
-@click.option("--rules", is_flag=True, help="Print recording and alerting rules for Prometheus.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--example", is_flag=True, help="Print an example configuration with all keys.")
+@click.option("--dashboard", is_flag=True, help="Print a Grafana dashboard (JSON).")
+@click.option("--rules", is_flag=True, help="Print Prometheus recording and alerting rules.")
 def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
-    """Check CONFIG: every mistake with its line, and the connections it means.
+    """Validate CONFIG and list its connections.
 
-    For `-` the configuration comes from standard input; its relative paths are from the current folder.
+    Reports every error with its line. `-` reads the configuration from standard input; relative paths are then
+    relative to the current folder.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.config.example import example as example_text

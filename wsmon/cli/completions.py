@@ -16,10 +16,10 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completions(shell: str) -> None:
-    """Print what SHELL needs to complete the command line.
+    """Print the completion script for SHELL.
 
-    bash: `source <(wsmon completions bash)` in ~/.bashrc. zsh: the same in ~/.zshrc, after compinit. fish: `wsmon
-    completions fish > ~/.config/fish/completions/wsmon.fish`.
+    bash: add `source <(wsmon completions bash)` to ~/.bashrc. zsh: add `source <(wsmon completions zsh)` to ~/.zshrc,
+    after compinit. fish: `wsmon completions fish > ~/.config/fish/completions/wsmon.fish`.
     """
     shell_class = get_completion_class(shell)
     # click knows all of SHELLS.

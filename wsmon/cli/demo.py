@@ -28,21 +28,22 @@ HEADLESS_S = 10.0
 
 
 @click.command()
-@click.option("--headless", is_flag=True, help="No screen: print the statistics at the end.")
-@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
-@click.option("--store", type=click.Path(path_type=Path), help="Where to record to.")
-@click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
+@click.option("--headless", is_flag=True, help="Run without the viewer; print statistics at the end.")
+@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="Stop after DURATION.")
+@click.option("--store", type=click.Path(path_type=Path), help="Store to record into.")
+@click.option("--ready-fd", type=int, hidden=True, help="File descriptor that signals readiness.")
 @screen_options
 def demo(
     headless: bool, limit_s: float | None, store: Path | None, ready_fd: int | None, *, wishes: ScreenWishes
 ) -> int:
-    """Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.
+    """Run a demo against local scripted servers.
 
-    The recording goes on after the screen is closed, for 30 minutes, and is replaced by the next demonstration.
+    No network or configuration needed: the servers send ticks, drop connections, refuse, stall and reject. Recording
+    continues for 30 minutes after the viewer is closed; the next demo replaces it.
     """
     if not headless and not has_terminal():
-        say("no terminal: running headless for a while, then printing statistics")
         headless, limit_s = True, limit_s or HEADLESS_S
+        say(f"no terminal: running headless for {limit_s:g} s, then printing statistics")
     store = Path(os.path.realpath(store)) if store else fresh_store(os.environ)
     if headless:
         return _record(store, limit_s, ready_fd)

@@ -23,12 +23,12 @@ _COMMENT_COLUMN = 36
 
 @click.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def detectors(config: Path | None, *, as_json: bool) -> None:
-    """List the kinds of incidents with their thresholds, and how to silence them.
+    """List incident kinds, thresholds and how to silence them.
 
-    The thresholds are those of CONFIG, or of the configuration that is found as for the other commands; the defaults
-    where there is none.
+    Shows the thresholds set in CONFIG or, if not given, in the configuration that the other commands would use;
+    otherwise the defaults.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.model.incident_kinds import INCIDENT_KINDS

@@ -31,12 +31,13 @@ _COLORS: dict[Grade, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 @click.command()
 @click.argument("store", required=False, type=click.Path(), metavar="[STORE]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def doctor(store: str | None, *, as_json: bool) -> int:
-    """Look at the store, the configuration, the machine and the terminal: a line each, and what to do.
+    """Check the configuration, recording, system and terminal.
 
-    STORE is a store, its folder or its configuration; without one, what would be used here. Nothing is changed. The
-    exit code is 1 where something does not work; a warning is none.
+    Prints one line per check, with a suggested action for each problem. STORE is a store, its folder or its
+    configuration (default: the one used from the current folder). Nothing is changed. Exits with 1 if a check fails;
+    warnings do not count.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.doctor_checks import has_failed

@@ -63,17 +63,17 @@ def judge_loaded(loaded: Loaded) -> Diagnosis:
     fact = f"{configuration.path}: {len(configuration.connections)} connections, {enabled} enabled"
     if loaded.warnings:
         more = f" (and {len(loaded.warnings) - 1} more)" if len(loaded.warnings) > 1 else ""
-        return warn("configuration", fact, f"{loaded.warnings[0]}{more}; `wsmon check` says all")
+        return warn("configuration", fact, f"{loaded.warnings[0]}{more}; `wsmon check` lists all")
     return ok("configuration", fact)
 
 
 def judge_broken(error: ConfigError) -> Diagnosis:
     """Judge a configuration that cannot be used."""
     more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-    return fail("configuration", f"{error.problems[0]}{more}", "`wsmon check` says all, with their lines")
+    return fail("configuration", f"{error.problems[0]}{more}", "`wsmon check` lists all errors with their lines")
 
 
-NONE_FOUND = ok("configuration", "none here; `wsmon check --example` writes one to start from")
+NONE_FOUND = ok("configuration", "none found; `wsmon check --example` prints one to start from")
 
 
 # Four times the size that the recorder cuts its write-ahead log to.
@@ -85,13 +85,13 @@ def judge_sqlite(version: Version) -> Iterator[Diagnosis]:
     name = f"SQLite {'.'.join(map(str, version))}"
     faults = faults_of(version)
     if not faults:
-        yield ok("sqlite", f"{name} has no known fault")
+        yield ok("sqlite", f"{name}: no known bugs")
     for fault in faults:
         repaired = ".".join(map(str, fault.fixed))
         yield warn(
             "sqlite",
-            f"{name} has the fault {fault.name} ({fault.source})",
-            f"{fault.meaning}; {repaired} has it no more",
+            f"{name} is affected by the {fault.name} bug ({fault.source})",
+            f"{fault.meaning}; fixed in {repaired}",
         )
 
 
@@ -100,10 +100,10 @@ def judge_marks(*, is_installed: bool, is_compiled: bool) -> Diagnosis:
     if is_installed and not is_compiled:
         return warn(
             "search index",
-            "wsmon-marks is of another version, and not used",
-            "install the one of this wsmon: the recorder spends less time on the index with it",
+            "the installed wsmon-marks does not match this version and is not used",
+            "install the matching version of wsmon-marks to speed up indexing",
         )
-    return ok("search index", "made in C, by wsmon-marks" if is_compiled else "made in Python, without wsmon-marks")
+    return ok("search index", "built in C (wsmon-marks)" if is_compiled else "built in Python (no wsmon-marks)")
 
 
 def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator[Diagnosis]:
@@ -115,11 +115,11 @@ def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator
     if found.log_bytes > LARGE_LOG_BYTES:
         yield warn(
             "log",
-            f"the write-ahead log has {fmt.size(found.log_bytes)}",
-            "a reader holds it back: end viewers and exports that hang; it shrinks when the recorder ends",
+            f"the write-ahead log has grown to {fmt.size(found.log_bytes)}",
+            "close viewers and exports that hang; the log is truncated when the recorder stops",
         )
     else:
-        yield ok("log", f"write-ahead log of {fmt.size(found.log_bytes)}")
+        yield ok("log", f"write-ahead log {fmt.size(found.log_bytes)}")
 
 
 def _damage(path: Path, found: IntegrityReport) -> Diagnosis:
@@ -128,30 +128,34 @@ def _damage(path: Path, found: IntegrityReport) -> Diagnosis:
         return fail(
             "integrity",
             f"{found.damage[0]}{more}",
-            f"record into a new store; `wsmon export --store {path} --format jsonl` saves what can be read, "
-            "and `wsmon import` makes a store of it",
+            f"record into a new store; `wsmon export --store {path} --format jsonl` saves what is still readable, "
+            "and `wsmon import` turns that into a store",
         )
     if not found.is_complete:
-        return warn("integrity", "no damage found, but not everything was looked at in time", "try when less goes on")
-    return ok("integrity", "pages, indexes and references are whole")
+        return warn(
+            "integrity",
+            "no damage found, but the check timed out before it finished",
+            "run it again when the system is less busy",
+        )
+    return ok("integrity", "pages, indexes and references OK")
 
 
 def _ids(found: IntegrityReport) -> Diagnosis:
     if found.has_strays:
         return fail(
             "ids",
-            f"there are events outside of {found.oldest_id}..{found.last_id}",
-            "another program wrote to the store: record into a new one",
+            f"found events outside the id range {found.oldest_id}–{found.last_id}",
+            "another program wrote to this store; record into a new one",
         )
     if not found.missing_ids:
-        return ok("ids", f"{found.oldest_id}..{found.last_id} without a hole" if found.last_id else "no event yet")
-    holes = f"{fmt.count(found.missing_ids)} ids of {found.oldest_id}..{found.last_id} are missing"
+        return ok("ids", f"ids {found.oldest_id}–{found.last_id}, no gaps" if found.last_id else "no events yet")
+    holes = f"{fmt.count(found.missing_ids)} ids missing in {found.oldest_id}–{found.last_id}"
     if found.is_excerpt:
-        return ok("ids", f"{holes}: the store is a part of another one")
+        return ok("ids", f"{holes} (expected: the store is an excerpt of another one)")
     return fail(
         "ids",
-        f"{holes}, the first is {found.first_missing_id}",
-        "events were removed by another program: what the store proves has a gap there",
+        f"{holes}, starting at {found.first_missing_id}",
+        "another program deleted events; the recording is incomplete there",
     )
 
 
@@ -184,16 +188,16 @@ def judge_configuration_file(file: Owned, *, has_secrets: bool) -> Diagnosis:
     if file.mode & OTHERS_WRITE:
         return fail(
             "secrets",
-            f"others can change {file.path} ({file.mode:04o})",
-            f"`chmod 600 {file.path}`: what it sends, and to whom, is theirs to say",
+            f"{file.path} is writable by others ({file.mode:04o})",
+            f"`chmod 600 {file.path}`; others could change what wsmon sends and where",
         )
     if has_secrets and file.mode & OTHERS_READ:
         return fail(
             "secrets",
-            f"{file.path} holds secrets, and others can read it ({file.mode:04o})",
-            f"`chmod 600 {file.path}`, or take them from ${{secret:NAME}} or ${{file:PATH}}",
+            f"{file.path} contains secrets and is readable by others ({file.mode:04o})",
+            f"`chmod 600 {file.path}`, or move the secrets to ${{secret:NAME}} or ${{file:PATH}}",
         )
-    holds = "holds secrets that only you can read" if has_secrets else "holds no secret"
+    holds = "contains secrets, readable only by you" if has_secrets else "contains no secrets"
     return ok("secrets", f"{file.path} {holds} ({file.mode:04o})")
 
 
@@ -205,35 +209,35 @@ def judge_recording(store: Owned, folder: Owned) -> Diagnosis:
         if one.mode & OTHERS_WRITE:
             return fail(
                 "permissions",
-                f"others can change {one.path} ({one.mode:04o})",
-                f"`chmod go-w {one.path}`: what the store proves is theirs to say",
+                f"{one.path} is writable by others ({one.mode:04o})",
+                f"`chmod go-w {one.path}`; others could alter the recording",
             )
     if store.mode & OTHERS_READ:
         return warn(
             "permissions",
-            f"others can read {store.path} ({store.mode:04o})",
-            f"`chmod 600 {store.path}`: it holds what was said on your connections",
+            f"{store.path} is readable by others ({store.mode:04o})",
+            f"`chmod 600 {store.path}`; it contains the messages of your connections",
         )
-    return ok("permissions", f"the store is yours alone ({store.mode:04o})")
+    return ok("permissions", f"store accessible only by you ({store.mode:04o})")
 
 
 def judge_runtime_folder(folder: Owned | None, sockets: tuple[Owned, ...]) -> Diagnosis:
     """Judge whether the control sockets are reachable for this user alone."""
     if folder is None:
-        return ok("socket", "no recorder has run since the login")
+        return ok("socket", "no recorder has run since login")
     if not folder.is_ours or folder.mode & 0o077:
         return fail(
             "socket",
-            f"the folder of the control sockets {folder.path} is not yours alone ({folder.mode:04o})",
-            f"remove it, or `chmod 700 {folder.path}` if you made it: no recorder starts there",
+            f"the control socket folder {folder.path} is accessible by others ({folder.mode:04o})",
+            f"remove it, or `chmod 700 {folder.path}` if you created it; no recorder starts until then",
         )
     if open_ones := [one for one in sockets if one.mode & 0o077]:
         return fail(
             "socket",
-            f"others may use {open_ones[0].path} ({open_ones[0].mode:04o})",
-            f"`chmod 600 {open_ones[0].path}`, then stop the recorder and start it again",
+            f"{open_ones[0].path} is accessible by others ({open_ones[0].mode:04o})",
+            f"`chmod 600 {open_ones[0].path}`, then restart the recorder",
         )
-    return ok("socket", f"{folder.path} is yours alone")
+    return ok("socket", f"{folder.path} is accessible only by you")
 
 
 # The write-ahead log may need as much.
@@ -254,16 +258,16 @@ def judge_space(folder: Path, free_bytes: int, used_bytes: int, limit_bytes: int
     """Judge the room on the disk for what the store may still grow by; ``limit_bytes`` is its retention, 0 = none."""
     free = f"{fmt.size(free_bytes)} free in {folder}"
     if free_bytes < LEAST_FREE_BYTES:
-        return fail("space", free, "recording stops when the disk is full: free some, or use --store")
+        return fail("space", free, "recording stops when the disk is full; free up space, or use --store")
     growth_bytes = max(0, limit_bytes - used_bytes)
     if limit_bytes and free_bytes < growth_bytes:
         return warn(
             "space",
-            f"{free}, and the store may grow by {fmt.size(growth_bytes)}",
-            "free some, or lower [wsmon] retention.size",
+            f"{free}, but the store may grow by {fmt.size(growth_bytes)}",
+            "free up space, or lower [wsmon] retention.size",
         )
     if free_bytes < LOW_FREE_BYTES:
-        return warn("space", free, "free some, or use --store")
+        return warn("space", free, "free up space, or use --store")
     return ok("space", free)
 
 
@@ -284,19 +288,23 @@ def judge_clock(facts: ClockFacts) -> Diagnosis:
     """Judge whether times in the store can be trusted."""
     at = f"{datetime.fromtimestamp(facts.wall_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if facts.wall_ns < EARLIEST_NS:
-        return fail("clock", f"it is {at}", "the clock was never set: set it, or start a time service (chrony)")
+        return fail("clock", f"it is {at}", "the clock is not set; set it, or start a time service (chrony)")
     if facts.newest_event_ns is not None and facts.newest_event_ns > facts.wall_ns + AHEAD_NS:
         ahead = fmt.duration(facts.newest_event_ns - facts.wall_ns)
-        return warn("clock", f"{at}, and the newest event is {ahead} ahead of it", "the clock was put back: check it")
+        return warn("clock", f"{at}; the newest event is {ahead} in the future", "the clock was set back; check it")
     if facts.steps:
         times = "once" if facts.steps == 1 else f"{facts.steps} times"
         return warn(
             "clock",
-            f"{at}; it stepped {times} in the last day",
-            "`wsmon search event:self.clock.stepped` says when; durations are not affected",
+            f"{at}; the clock stepped {times} in the last day",
+            "`wsmon search event:self.clock.stepped` shows when; durations are not affected",
         )
     if facts.is_synchronised is False:
-        return warn("clock", f"{at}, not synchronised", "start a time service: times of two machines will not agree")
+        return warn(
+            "clock",
+            f"{at}, not synchronised",
+            "start a time service to compare times across hosts",
+        )
     return ok("clock", f"{at}, synchronised" if facts.is_synchronised else at)
 
 
@@ -309,16 +317,16 @@ def judge_losses(shed: int, note: LossNote | None = None) -> Diagnosis:
         at = f"{datetime.fromtimestamp(note.ended_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
         return fail(
             "losses",
-            f"{fmt.count(note.count)} events were not kept when the recorder ended at {at}: {note.reason}",
-            "the next recorder of this store records it as self.lost",
+            f"{fmt.count(note.count)} events lost when the recorder stopped at {at}: {note.reason}",
+            "the next recorder on this store records this as self.lost",
         )
     if not shed:
-        return ok("losses", "everything received in the last day was kept")
+        return ok("losses", "no events lost in the last day")
     times = "once" if shed == 1 else f"{shed} times"
     return warn(
         "losses",
-        f"{times} in the last day the disk did not take what was received",
-        "`wsmon search event:self.shed,self.lost` says when and how much; the disk was full or too slow",
+        f"events were dropped {times} in the last day (disk full or too slow)",
+        "`wsmon search event:self.shed,self.lost` shows when and how many",
     )
 
 
@@ -329,10 +337,10 @@ def judge_logout(logind: str, is_lingering: bool) -> Diagnosis:
     if settings and settings[-1].lower() in _YES and not is_lingering:
         return warn(
             "logout",
-            "logind ends what runs when you log out (KillUserProcesses)",
-            "`loginctl enable-linger`, or the systemd unit (`wsmon unit`)",
+            "logind kills your processes at logout (KillUserProcesses=yes)",
+            "`loginctl enable-linger`, or use a systemd unit (`wsmon unit`)",
         )
-    return ok("logout", "a recorder outlives the login")
+    return ok("logout", "recorders keep running after logout")
 
 
 LEAST_COLUMNS, LEAST_LINES = 40, 12
@@ -367,7 +375,7 @@ class TerminalFacts:
 def judge_terminal(facts: TerminalFacts) -> Iterator[Diagnosis]:
     """Judge the terminal: four lines, or one where there is no terminal."""
     if not facts.is_terminal:
-        yield ok("terminal", "none here; `wsmon record`, `search`, `stats` and `export` need none")
+        yield ok("terminal", "not a terminal (fine for record, search, stats, export)")
         return
     yield _kind(facts)
     yield _colors(facts)
@@ -378,10 +386,10 @@ def judge_terminal(facts: TerminalFacts) -> Iterator[Diagnosis]:
 def _kind(facts: TerminalFacts) -> Diagnosis:
     if facts.term in ("", "dumb", "unknown"):
         named = f"TERM is {facts.term}" if facts.term else "TERM is not set"
-        return fail("terminal", named, "no screen can be drawn: set it to what the terminal is (xterm-256color)")
+        return fail("terminal", named, "the viewer cannot run; set TERM to your terminal type (xterm-256color)")
     size = f"{facts.term}, {facts.columns}×{facts.lines}"
     if facts.columns < LEAST_COLUMNS or facts.lines < LEAST_LINES:
-        return warn("terminal", size, f"make it {USABLE_COLUMNS}×{USABLE_LINES} or larger to see all panes")
+        return warn("terminal", size, f"resize to {USABLE_COLUMNS}×{USABLE_LINES} or larger to see all panes")
     return ok("terminal", size)
 
 
@@ -391,29 +399,31 @@ def _colors(facts: TerminalFacts) -> Diagnosis:
     if facts.color_term in ("truecolor", "24bit"):
         return ok("colours", "16 million")
     if "256color" in facts.term or facts.term.endswith("-direct"):
-        return ok("colours", "256; COLORTERM=truecolor would give all of them where the terminal can")
-    return warn("colours", f"{facts.term} has few", "set TERM to xterm-256color where the terminal can")
+        return ok("colours", "256; set COLORTERM=truecolor if the terminal supports it")
+    return warn("colours", f"{facts.term} supports few", "set TERM to xterm-256color if the terminal supports it")
 
 
 def _characters(facts: TerminalFacts) -> Diagnosis:
     if facts.encoding.lower().replace("-", "") == "utf8":
         return ok("characters", "UTF-8")
     return warn(
-        "characters", f"the locale is {facts.encoding}", "lines are drawn in ASCII: set LANG to one that ends in .UTF-8"
+        "characters",
+        f"the locale is {facts.encoding}",
+        "lines are drawn in ASCII; set LANG to a UTF-8 locale",
     )
 
 
 def _clipboard(facts: TerminalFacts) -> Diagnosis:
     name = NO_OSC_52.get(facts.program) or NO_OSC_52.get(facts.term)
     if name:
-        return warn("clipboard", f"{name} takes no text from programs (OSC 52)", "`x` writes a file instead")
+        return warn("clipboard", f"{name} does not support OSC 52", "export to a file (`x`) instead")
     if facts.inside != "tmux":
         through = f" through {facts.inside}" if facts.inside else ""
-        return ok("clipboard", f"OSC 52{through}, where the terminal allows it")
+        return ok("clipboard", f"OSC 52{through}, if the terminal allows it")
     if not facts.tmux:
-        return warn("clipboard", "tmux does not say what it passes on", "`tmux set -g set-clipboard on`")
+        return warn("clipboard", "could not read the tmux clipboard settings", "`tmux set -g set-clipboard on`")
     if facts.tmux.get("set-clipboard") == "on":
         return ok("clipboard", "OSC 52 through tmux (set-clipboard on)")
     if facts.tmux.get("allow-passthrough") in ("on", "all"):
         return ok("clipboard", "OSC 52 through tmux (allow-passthrough on)")
-    return warn("clipboard", "tmux passes nothing on to the clipboard", "`tmux set -g set-clipboard on`")
+    return warn("clipboard", "tmux does not forward the clipboard", "`tmux set -g set-clipboard on`")

@@ -141,7 +141,7 @@ def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Itera
         yield fail("recorder", error.what, error.hint)
         return
     if held is None:
-        yield ok("recorder", "none runs on this store")
+        yield ok("recorder", "not running on this store")
     else:
         yield ok("recorder", f"pid {held.pid}, wsmon {held.version}")
 
@@ -178,7 +178,7 @@ def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -
         except WsmonError:
             if note is not None:
                 yield judge_losses(shed, note)
-            yield warn("clock", "the store cannot be read: its times cannot be compared", "see above")
+            yield warn("clock", "cannot read the store to compare its timestamps", "see above")
             return
         yield judge_losses(shed, note)
     yield judge_clock(ClockFacts(wall_ns, is_clock_synchronised(), newest_ns, steps))

@@ -26,11 +26,13 @@ MARGIN_S = 30.0
 
 
 _FORMATS_HELP = " ".join(f"{each.name}: {each.description}." for each in FORMATS.values())
-_HELP = f"""Write the events that match QUERY, oldest first; all of them without one.
+_HELP = f"""Export events that match QUERY.
 
-{_FORMATS_HELP} A file is there whole or not at all; a recording may go on meanwhile.
+Oldest events first; without QUERY, all events. {_FORMATS_HELP}
 
-A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
+The file is written atomically, and recording may continue meanwhile.
+
+Use `session:ID` for a session, `trace:ID` for a trace, or --incident for the connection and time of an incident.
 """
 
 
@@ -44,23 +46,27 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 
 @click.command(cls=QueryCommand, help=_HELP)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option("--utc", is_flag=True, is_eager=True, help="Times of --since and --until are UTC.")
-@click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="How it is written.")
-@click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Where to; stdout by default.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since and --until in UTC.")
+@click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="Output format.")
+@click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Output file (default: stdout).")
 @store_option
-@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="Before then.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the newest so many.")
-@click.option("--incident", type=click.IntRange(min=1), metavar="ID", help="An incident, by the event that opened it.")
-@click.option("--around", type=Duration(), metavar="DURATION", help="So long before and after it; 30s by default.")
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Export only the newest N events.")
+@click.option(
+    "--incident", type=click.IntRange(min=1), metavar="ID", help="ID of the incident (the event that opened it)."
+)
+@click.option(
+    "--around", type=Duration(), metavar="DURATION", help="Time before and after the incident (default: 30s)."
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--lnav-format",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_print_lnav_format,
-    help="Print the format of jsonl files for lnav, which `lnav -i FILE` installs.",
+    help="Print the lnav format for jsonl files; install it with `lnav -i FILE`.",
 )
 def export(
     words: tuple[str, ...],
@@ -77,7 +83,7 @@ def export(
 ) -> int:
     """Run ``wsmon export``; the help is made from the table of formats."""
     if around is not None and incident is None:
-        raise UsageError("--around says how much around an incident", "--incident ID names it")
+        raise UsageError("--around needs --incident", "add --incident ID")
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.run import ExportRequest
 
@@ -111,14 +117,14 @@ def _write(request: ExportRequest, store: str | None) -> ExportReport:
         try:
             return run_export(request, view, progress_line(is_quiet=is_shown))
         except FileExistsError as error:
-            hint = "name a new folder" if request.is_folder else "--force overwrites it"
-            raise UsageError(f"{request.target} is there already", hint) from error
+            hint = "choose a new folder" if request.is_folder else "use --force to overwrite"
+            raise UsageError(f"{request.target} already exists", hint) from error
         except IsADirectoryError as error:
             is_partitioned = FORMATS[request.format].folder is not None
-            hint = "name a file, or a new folder with / at its end" if is_partitioned else "name a file"
+            hint = "specify a file, or a new folder ending with /" if is_partitioned else "specify a file"
             raise UsageError(f"{request.target} is a folder", hint) from error
         except KeyboardInterrupt:
-            say("ended; nothing was kept" if isinstance(request.target, Path) else "ended")
+            say("cancelled; nothing was written" if isinstance(request.target, Path) else "cancelled")
             raise
         finally:
             if not is_shown:

@@ -34,12 +34,12 @@ _PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
     "--format", "format_", type=click.Choice(IMPORT_FORMATS), help="Format of each FILE (default: auto-detect)."
 )
 def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -> int:
-    """Create a store from exported events, HTTP Archives or recordings.
+    """Import events, HTTP Archives (HAR) or frame recordings.
 
-    Several files become one store; `-` is standard input. Reads events of `export --format jsonl` with their ids, the
-    WebSocket connections in an HTTP Archive (.har), and recordings with a frame a line, as {"ts", "dir", "type",
-    "data"} or as TIME MESSAGE. Each may be compressed with gzip. What cannot be read is counted and named, the rest is
-    imported. `wsmon open NEW` shows the store.
+    Creates the store NEW from one or more files; `-` reads standard input. Accepts events from `export --format jsonl`
+    (ids are kept), WebSocket connections in an HTTP Archive (.har), and recordings with one frame per line, as {"ts",
+    "dir", "type", "data"} or as TIME MESSAGE. Files may be gzipped. Unreadable entries are counted and reported;
+    everything else is imported. View the result with `wsmon open NEW`.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.importing import import_files
@@ -47,7 +47,7 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
     from wsmon.store.replay import replaying
 
     if store.is_dir():
-        raise UsageError(f"{store} is a folder", "name the file of the new store")
+        raise UsageError(f"{store} is a folder", "specify a file for the new store")
     try:
         with tidy_end(), low_priority(), _folder(store.parent), whole_path(store, overwrite=False) as part:
             with replaying(part) as replay:
@@ -55,10 +55,10 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
             if not report.events:
                 raise _nothing(files, report)
     except FileExistsError as error:
-        raise UsageError(f"{store} is there already", "import makes a new store: name another one") from error
+        raise UsageError(f"{store} already exists", "import creates a new store; choose another name") from error
     except KeyboardInterrupt:
         clear_line()
-        say("ended; nothing was kept")
+        say("cancelled; nothing was written")
         raise
     finally:
         clear_line()
@@ -81,7 +81,7 @@ def _folder(folder: Path) -> Iterator[None]:
     try:
         make_private_folder(folder)
     except OSError as error:
-        raise WsmonError(f"cannot create the folder {folder}: {error.strerror}", "name another place") from error
+        raise WsmonError(f"cannot create folder {folder}: {error.strerror}", "choose another location") from error
     try:
         yield
     except BaseException:
@@ -97,14 +97,14 @@ def _nothing(files: tuple[str, ...], report: ImportReport) -> WsmonError:
     name = files[0] if len(files) == 1 else f"any of {len(files):,} files"
     if report.named:
         return WsmonError(
-            f"nothing in {name} can be imported; {sanitize(str(report.named[0]))}", "--format tells what it is"
+            f"cannot import {name}; {sanitize(str(report.named[0]))}", "if the format was not detected, set --format"
         )
     return WsmonError(
-        f"there is no event in {name}", "of an HTTP Archive, only WebSocket connections are imported, no HTTP requests"
+        f"no events found in {name}", "from an HTTP Archive, only WebSocket connections are imported, not HTTP requests"
     )
 
 
 def left_out(report: ImportReport) -> str:
-    """Return what was left out, as in ", 1 line, 3 messages left out"."""
+    """Return what was left out, as in ", 1 line, 3 messages skipped"."""
     parts = [f"{count:,} {part if count == 1 else _PLURALS[part]}" for part, count in sorted(report.lost.items())]
-    return f", {', '.join(parts)} left out" if parts else ""
+    return f", {', '.join(parts)} skipped" if parts else ""

@@ -25,7 +25,7 @@ from wsmon.model.sanitize import sanitize
 _SUFFIX = re.compile(r"-[0-9a-f]{8,12}")
 NAME_CHARS = 64
 
-_LIST_HINT = "Run `wsmon ps` to list recordings"
+_LIST_HINT = "run `wsmon ps` to list recordings"
 
 
 class NothingRecordedError(UsageError):
@@ -119,9 +119,7 @@ def choose_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, 
         return _named(os.fspath(argument), environ, is_running=False)
     choice = _unnamed(environ, is_running=False)
     if choice is None:
-        raise NothingRecordedError(
-            "nothing has been recorded yet", "`wsmon demo` shows wsmon at work; --store names a recording"
-        )
+        raise NothingRecordedError("no recordings yet", "try `wsmon demo`, or specify a recording with --store")
     return choice
 
 
@@ -139,11 +137,11 @@ def choose_recorder(
         held = holder(choice.recording.store)
         if held is None:
             store = choice.recording.store
-            raise WsmonError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
+            raise WsmonError(f"no recorder is running on {store}", f"view the recording with `wsmon open {store}`")
         return choice, held
     unnamed = _unnamed(environ, is_running=True, takes_newest=takes_newest)
     if unnamed is None or unnamed.recording.held is None:
-        raise WsmonError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
+        raise WsmonError("no recorder is running", "start one with `wsmon`, or view a recording with `wsmon open`")
     return unnamed, unnamed.recording.held
 
 
@@ -190,7 +188,7 @@ def _named(argument: str, environ: Mapping[str, str], *, is_running: bool) -> Ch
     if not found:
         raise _not_found(argument, known)
     if len(found) > 1:
-        raise _ambiguous(f"{sanitize(argument, NAME_CHARS)!r} is the name of {len(found)} recordings", found)
+        raise _ambiguous(f"{sanitize(argument, NAME_CHARS)!r} matches {len(found)} recordings", found)
     return Choice(found[0])
 
 
@@ -199,7 +197,7 @@ def _of_argument_config(config: Path, environ: Mapping[str, str], *, is_running:
     if is_running:
         found = [each for each in found if each.held is not None] or found
     if not found:
-        raise NothingRecordedError(f"nothing has been recorded with {config} yet", f"`wsmon {config}` records it")
+        raise NothingRecordedError(f"no recordings of {config} yet", f"start recording with `wsmon {config}`")
     if len(found) > 1:
         raise _ambiguous(f"{config} has {len(found)} recordings", found)
     return Choice(found[0])
@@ -230,7 +228,7 @@ def _unnamed(environ: Mapping[str, str], *, is_running: bool, takes_newest: bool
     if len(candidates) == 1:
         return Choice(candidates[0])
     if not takes_newest:
-        raise _ambiguous(f"{len(candidates)} recorders run", candidates, ", or --all")
+        raise _ambiguous(f"{len(candidates)} recorders are running", candidates, ", or --all")
     return Choice(candidates[0], others=len(known) - 1)
 
 
@@ -247,7 +245,7 @@ def _of_found_config(known: Sequence[KnownRecording], environ: Mapping[str, str]
 def _not_found(argument: str, known: Sequence[KnownRecording]) -> UsageError:
     shown = argument if "/" in argument else f"./{argument}"
     near = difflib.get_close_matches(argument, shown_names(known), n=1)
-    meant = f"Did you mean {sanitize(near[0], NAME_CHARS)}? " if near else ""
+    meant = f"did you mean {sanitize(near[0], NAME_CHARS)}? " if near else ""
     return UsageError(f"no recording found at {shown}", f"{meant}{_LIST_HINT}")
 
 
@@ -255,7 +253,7 @@ def _ambiguous(what: str, found: Sequence[KnownRecording], otherwise: str = "") 
     rows = list(zip(shown_names(found), found, strict=True))
     width = max(len(name) for name, _ in rows)
     lines = [f"  {sanitize(name, NAME_CHARS):<{width}}  {_described(each)}" for name, each in rows]
-    return UsageError(what, "\n".join((f"name one{otherwise}:", *lines)))
+    return UsageError(what, "\n".join((f"specify one{otherwise}:", *lines)))
 
 
 def _described(recording: KnownRecording) -> str:

@@ -28,21 +28,21 @@ COMPLETE_VARIABLE = "_WSMON_COMPLETE"
 # The commands and their first sentences, in the order of the help page.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "record": "Record connections until SIGINT or SIGTERM.",
+        "record": "Record connections in the foreground until interrupted.",
         "attach": "Open the viewer on a running recorder.",
-        "open": "Open a recording in the viewer (the recorder need not be running).",
-        "ps": "List running recorders and their status, then recordings that ended.",
+        "open": "Open a recording in the viewer.",
+        "ps": "List running recorders and recent recordings.",
         "stop": "Stop a recorder after flushing everything to disk.",
-        "search": "Print the events that match QUERY.",
-        "stats": "Print uptime, traffic, latencies and errors of connections.",
-        "export": "Write the events that match QUERY, oldest first; all of them without one.",
-        "import": "Create a store from exported events, HTTP Archives or recordings.",
-        "check": "Check CONFIG: every mistake with its line, and the connections it means.",
-        "detectors": "List the kinds of incidents with their thresholds, and how to silence them.",
-        "doctor": "Look at the store, the configuration, the machine and the terminal: a line each, and what to do.",
-        "demo": "Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.",
-        "unit": "Print a hardened systemd unit that records CONFIG, also after a reboot.",
-        "completions": "Print what SHELL needs to complete the command line.",
+        "search": "Print events that match QUERY.",
+        "stats": "Print uptime, traffic, latency and errors per connection.",
+        "export": "Export events that match QUERY.",
+        "import": "Import events, HTTP Archives (HAR) or frame recordings.",
+        "check": "Validate CONFIG and list its connections.",
+        "detectors": "List incident kinds, thresholds and how to silence them.",
+        "doctor": "Check the configuration, recording, system and terminal.",
+        "demo": "Run a demo against local scripted servers.",
+        "unit": "Print a hardened systemd unit that records CONFIG.",
+        "completions": "Print the completion script for SHELL.",
         "man": "Print the manual page.",
     }
 )
@@ -117,12 +117,12 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`wsmon` alone records what ./wsmon.toml names, in a process of its own, and shows it. "
-    "`wsmon wss://host/path` does so without a file. `wsmon demo` shows wsmon at work.",
+    epilog="Run `wsmon` to record the connections in ./wsmon.toml in the background and open the viewer. "
+    "`wsmon wss://host/path` needs no configuration. Try `wsmon demo` first.",
 )
 @click.version_option(wsmon.__version__, prog_name=PROGRAM)
 def cli() -> None:
-    """Watch WebSocket connections: is it up, is it alive, why did it drop, what was sent."""
+    """Monitor, record and debug WebSocket connections."""
 
 
 def _item(name: str, text: str) -> CompletionItem:

@@ -12,24 +12,27 @@ from wsmon.cli.main import COMMANDS, DEFAULT_COMMAND, cli
 
 # The day of the last change to the texts below.
 _DATE = "2026-11-21"
-_NAME = "watch WebSocket connections: is it up, is it alive, why did it drop, what was sent"
+_NAME = "monitor, record and debug WebSocket connections"
 _FILES = (
-    ("./wsmon.toml", "The configuration, unless an argument, WSMON_CONFIG or the user's folder names another."),
-    ("$XDG_CONFIG_HOME/wsmon/", "wsmon.toml and themes of the user."),
-    ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "What is recorded: an SQLite database, one a configuration."),
-    ("recorder.log", "Beside the store: what the recorder says; older ones are recorder.log.1 to recorder.log.3."),
-    ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of the recorders that run."),
+    ("./wsmon.toml", "Default configuration, unless given as an argument or in WSMON_CONFIG."),
+    ("$XDG_CONFIG_HOME/wsmon/", "User configuration (wsmon.toml) and themes."),
+    ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "Recording (SQLite database), one per configuration."),
+    ("recorder.log", "Log of the recorder, next to the store; rotated to recorder.log.1 to recorder.log.3."),
+    ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of running recorders."),
 )
 _ENVIRONMENT = (
-    ("WSMON_CONFIG", "The configuration, where no argument names one."),
-    ("NO_COLOR", "When set, nothing is coloured."),
-    ("XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR", "Where files lie."),
+    ("WSMON_CONFIG", "Configuration to use when no argument is given."),
+    ("NO_COLOR", "Disables colours when set."),
+    (
+        "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR",
+        "File locations (XDG base directories).",
+    ),
 )
 _STATUS = (
-    ("0", "All is well; a recording ended cleanly."),
-    ("1", "It failed."),
-    ("2", "The command line or the configuration cannot be used."),
-    ("3", "A threshold is breached (stats --check)."),
+    ("0", "Success."),
+    ("1", "Failure."),
+    ("2", "Usage or configuration error."),
+    ("3", "A KPI misses its target (stats --check)."),
     ("130", "Interrupted."),
 )
 
@@ -38,7 +41,7 @@ _STATUS = (
 def man() -> None:
     """Print the manual page.
 
-    `wsmon man | man -l -` shows it; `wsmon man > ~/.local/share/man/man1/wsmon.1` installs it.
+    View it with `wsmon man | man -l -`; install it with `wsmon man > ~/.local/share/man/man1/wsmon.1`.
     """
     click.echo(man_page(outline(), wsmon.__version__), nl=False)
 

@@ -15,10 +15,10 @@ from wsmon.cli.terminal import require_terminal
 @click.argument("store", required=False, type=click.Path())
 @screen_options
 def open(store: str | None, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
-    """Open a recording in the viewer (the recorder need not be running).
+    """Open a recording in the viewer.
 
     STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recording of the
-    configuration here, else the only one that runs, else the newest.
+    configuration here, else the only one that runs, else the newest. Its recorder need not be running.
     """
     from wsmon.cli.known_recordings import choose_store
 

@@ -76,7 +76,7 @@ def _unknown_option(option: str, known: list[str]) -> UsageError:
     name = option.partition("=")[0]
     near = difflib.get_close_matches(name, [each for each in known if each.startswith("--")], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    return UsageError(f"there is no option {name}", f"{meant}as query text it goes after `--`")
+    return UsageError(f"unknown option {name}", f"{meant}put `--` before it to use it as query text")
 
 
 def query_of(words: tuple[str, ...], *, is_utc: bool = False) -> Query:
@@ -152,7 +152,7 @@ def split_header(text: str) -> tuple[str, str]:
     """Return name and value of a header as typed, ``Name: value``; raises ``UsageError`` where it has no colon."""
     name, colon, value = text.partition(":")
     if not colon:
-        raise UsageError(f"-H {name!r} has no colon", "write it as -H 'Name: value'")
+        raise UsageError(f"-H {name!r}: missing colon", "write it as -H 'Name: value'")
     return name.strip(), value.strip()
 
 
@@ -166,9 +166,11 @@ def request_options(command: F) -> F:
             "headers",
             multiple=True,
             metavar="'NAME: VALUE'",
-            help="A header, with URLs; ? as its last word: ask.",
+            help="Extra request header (URL mode only; repeatable). If the value ends in ?, prompt for it.",
         ),
-        click.option("--subscribe", multiple=True, metavar="X", help="What to subscribe to, with URLs."),
+        click.option(
+            "--subscribe", multiple=True, metavar="X", help="Channel to subscribe to (URL mode only; repeatable)."
+        ),
         click.option(
             "--subprotocol",
             "subprotocols",
@@ -176,7 +178,7 @@ def request_options(command: F) -> F:
             metavar="X",
             help="WebSocket subprotocol to offer (URL mode only; repeatable).",
         ),
-        click.option("--store", type=click.Path(path_type=Path), help="Where to record to."),
+        click.option("--store", type=click.Path(path_type=Path), help="Store to record into."),
     )
     for decorator in reversed(decorators):
         command = decorator(command)
@@ -196,9 +198,9 @@ class ScreenWishes:
 def screen_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the options of the commands that open the screen; the command gets them as one argument ``wishes``."""
 
-    @click.option("--theme", default="", metavar="NAME", help="Colours of the screen, such as wsmon-light.")
-    @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters alone.")
-    @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, to select text with.")
+    @click.option("--theme", default="", metavar="NAME", help="Colour theme, e.g. wsmon-light.")
+    @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters only.")
+    @click.option("--no-mouse", is_flag=True, help="Disable mouse support, so that the terminal can select text.")
     @wraps(command)
     def with_wishes(*args: object, theme: str, is_ascii: bool, no_mouse: bool, **kwargs: object) -> R:
         return command(*args, wishes=ScreenWishes(theme, is_ascii, not no_mouse), **kwargs)

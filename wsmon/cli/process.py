@@ -83,11 +83,11 @@ def terminate_recorder(pid: int, uid: int, proc: Path = _PROC) -> None:
     except ProcessLookupError:
         return
     except OverflowError:
-        raise WsmonError(f"no process has the number {pid}", "the lock of the store is not a recorder's") from None
+        raise WsmonError(f"invalid process id {pid} in the lock file of the store", "no recorder wrote it") from None
     try:
         if fault := _fault_of(proc / str(pid), uid):
             raise WsmonError(
-                f"process {pid}, which the lock of the store names, gets no signal: {fault}", f"`ps -fp {pid}` shows it"
+                f"not signalling process {pid} named in the lock file: {fault}", f"inspect it with `ps -fp {pid}`"
             )
         signal.pidfd_send_signal(held, signal.SIGTERM)
     except ProcessLookupError:
@@ -107,10 +107,10 @@ def _fault_of(process: Path, uid: int) -> str:
     # Real, effective, saved and file system ids
     uids = next((line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")), [])
     if set(uids) != {str(uid)}:
-        return f"it belongs to uid {uids[0] if uids else '?'}, the lock to uid {uid}"
+        return f"it belongs to uid {uids[0] if uids else '?'}, but the lock file to uid {uid}"
     if any(line.startswith("State:\tZ") for line in status.splitlines()):
         raise ProcessLookupError
-    return "" if is_recorder(arguments) else f"it is no recorder, but {os.fsdecode(arguments[0])!r}"
+    return "" if is_recorder(arguments) else f"it is not a recorder but {os.fsdecode(arguments[0])!r}"
 
 
 def is_recorder(arguments: Sequence[bytes]) -> bool:

@@ -30,7 +30,7 @@ ENDED_ROWS = 10
     "--all", "has_all", is_flag=True, help=f"List every recording, not just the newest {ENDED_ROWS} that ended."
 )
 def ps(as_json: bool, has_all: bool) -> None:
-    """List running recorders and their status, then recordings that ended.
+    """List running recorders and recent recordings.
 
     Commands take the names of the first column in place of a path.
     """
@@ -48,7 +48,7 @@ def ps(as_json: bool, has_all: bool) -> None:
         print_json([_document(name, each, states) for name, each in shown])
         return
     if not alive:
-        say("no recorder runs; `wsmon` starts one")
+        say("no recorder is running; start one with `wsmon`")
     if not known:
         return
     ended = len(known) - len(alive)
@@ -76,7 +76,7 @@ async def _state(socket: str) -> str:
     try:
         return (await health_once(Path(socket), greeting())).warning
     except (OSError, WsmonError) as error:
-        return f"does not answer: {error}"
+        return f"not responding: {error}"
 
 
 def _document(name: str, recording: KnownRecording, states: Mapping[Path, str]) -> dict[str, object]:

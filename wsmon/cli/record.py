@@ -14,10 +14,10 @@ from wsmon.errors import EXIT_OK
 
 @click.command()
 @request_options
-@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
-@click.option("--handed-fd", type=int, hidden=True, help="Where the rest of the arguments is read from.")
+@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="Stop after DURATION.")
+@click.option("--quiet", is_flag=True, help="Only print errors.")
+@click.option("--ready-fd", type=int, hidden=True, help="File descriptor that signals readiness.")
+@click.option("--handed-fd", type=int, hidden=True, help="File descriptor that passes further arguments.")
 def record(
     names: tuple[str, ...],
     headers: tuple[str, ...],
@@ -29,11 +29,11 @@ def record(
     ready_fd: int | None,
     handed_fd: int | None,
 ) -> int:
-    """Record connections until SIGINT or SIGTERM.
+    """Record connections in the foreground until interrupted.
 
-    Events go to the store, what happens to the connections also to stderr. `wsmon attach` watches from another
-    terminal. SIGHUP reads the configuration again. For `-` the configuration comes from standard input: relative
-    paths are from the current folder, and it is not read again.
+    Stops on SIGINT or SIGTERM. Events are written to the store; connection changes are also printed to stderr. Use
+    `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. `-` reads the configuration from
+    standard input; relative paths are then relative to the current folder, and it cannot be reloaded.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment

@@ -129,13 +129,13 @@ class StderrLog(logging.Handler):
     def _rotate(self) -> str:
         """Rotate a log that has grown; return a line about what was lost where that fails, else nothing."""
         error = "" if self._log is None else self._log.rotate(self._fd)
-        return f"(the log could not be rotated, and was emptied: {error})\n" if error else ""
+        return f"(log rotation failed, log was truncated: {error})\n" if error else ""
 
     def _take(self) -> str:
         """Wait for lines and take them; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._is_ending)
-            lines = [f"({self._dropped:,} lines left out)"] if self._dropped else []
+            lines = [f"({self._dropped:,} lines dropped)"] if self._dropped else []
             lines += self._lines
             self._lines.clear()
             self._dropped = 0
@@ -167,7 +167,7 @@ class RepeatLimit:
             self._seen.clear()
         self._seen[key] = (record.created, 0)
         text = text_of(record)
-        return f"{text}\n({left_out:,} more of {key[1]!r} left out)" if left_out else text
+        return f"{text}\n({left_out:,} more like {key[1]!r} suppressed)" if left_out else text
 
 
 def _is_own(record: logging.LogRecord) -> bool:
@@ -179,7 +179,7 @@ def _sentence(event: Event) -> str:
     if event.is_problem:
         return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
-        text = f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
+        text = f"retrying in {_seconds(event.meta.get('delay_ms'))} s (attempt {event.meta.get('attempt')})"
         return f"{text}, {event.reason}" if event.reason else text
     return LABELS[event.to_status] if event.to_status else event.name
 
@@ -211,7 +211,7 @@ def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready) ->
     log.rotate_file(LogFile(beside(assignment.store, "log")))
 
     def on_ready(info: LockInfo) -> None:
-        log.print_line(f"recording into {info.store} (pid {info.pid}); `wsmon attach` watches")
+        log.print_line(f"recording to {info.store} (pid {info.pid}); view with `wsmon attach`")
         ready(Readiness(info.pid, info.store))
 
     run(assignment, on_ready)

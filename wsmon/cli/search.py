@@ -14,15 +14,17 @@ Order = Literal["asc", "desc"]
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option("--utc", is_flag=True, is_eager=True, help="Times in UTC, here and in --since and --until.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
-@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="Before then.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="So many at most; 100 on a terminal.")
-@click.option("--order", type=click.Choice(["asc", "desc"]), help="Oldest or newest first (the default).")
-@click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
-@click.option("--count", "is_count", is_flag=True, help="Only how many there are.")
-@click.option("--follow", "is_follow", is_flag=True, help="Print matches as they are recorded, until Ctrl-C.")
+@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
+@click.option(
+    "--limit", type=click.IntRange(min=0), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
+)
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="Sort order by time (default: desc).")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--count", "is_count", is_flag=True, help="Print only the number of matches.")
+@click.option("--follow", "is_follow", is_flag=True, help="Print new matches as they are recorded.")
 def search(
     words: tuple[str, ...],
     utc: bool,
@@ -35,11 +37,12 @@ def search(
     is_count: bool,
     is_follow: bool,
 ) -> int:
-    """Print the events that match QUERY.
+    """Print events that match QUERY.
 
-    Words must all occur: in payload, reason, error, type, topic or a name; `"a b"` is one text, /a.b/i a regular
-    expression, a minus excludes, OR and parentheses combine. Fields: conn:NAME name:EVENT dir:in code:1006 size>10kb
-    lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10 and more: `wsmon` shows all with ?.
+    All words must match, in the payload, reason, error, type, topic or a name. Use "a b" for a phrase, /a.b/i for a
+    regular expression, a leading minus to exclude, and OR and parentheses to combine. Example fields: conn:NAME
+    name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10.
+    Press ? in the viewer for the full list.
     """
     _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
     query = query_of(words, is_utc=utc)
@@ -67,6 +70,6 @@ def _refuse_contradictions(
     given = {"--json": is_json, "--count": is_count, "--follow": is_follow}
     if is_count and (is_json or is_follow):
         other = next(name for name, is_given in given.items() if is_given and name != "--count")
-        raise UsageError(f"--count and {other} exclude each other")
+        raise UsageError(f"--count and {other} cannot be used together")
     if is_follow and (order == "desc" or until is not None):
-        raise UsageError("--follow prints what comes, oldest first", "leave out --order desc and --until")
+        raise UsageError("--follow prints new events, oldest first", "remove --order desc and --until")

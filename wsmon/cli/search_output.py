@@ -91,9 +91,9 @@ def _explain_end(query: Query, printed: int, limit: int | None, event_count: int
         return
     if not printed:
         never = unsatisfiable(query)
-        say(f"no match among {event_count:,} events{never and f': {never}'}")
+        say(f"no match in {event_count:,} events{never and f': {never}'}")
     elif limit is not None and printed == limit:
-        say(f"the first {limit:,}; --limit shows more")
+        say(f"showing the first {limit:,} matches; use --limit for more")
 
 
 def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: int | None, *, utc: bool) -> int:

@@ -90,9 +90,9 @@ def ensure_recorder(request: Request, target: Target, environ: Mapping[str, str]
 def _refuse_another(held: LockInfo, target: Target) -> None:
     if held.configuration not in (target.identity, ""):
         raise StoreHeldError(
-            f"the store {target.store} is held by the recorder of {held.configuration} (pid {held.pid}), "
+            f"the store {target.store} is in use by the recorder of {held.configuration} (pid {held.pid}), "
             f"not of {target.identity}",
-            "name another place with --store",
+            "choose another store with --store",
             held.pid,
         )
 
@@ -146,8 +146,8 @@ def spawn_recorder(
         where = f"see {log_path}"
         if process.returncode is None:
             process.terminate()
-            raise WsmonError(f"the recorder was not ready within {READY_S:g} s", where)
-        raise WsmonError(f"the recorder ended with code {process.returncode} before it was ready", where)
+            raise WsmonError(f"the recorder did not start within {READY_S:g} s", where)
+        raise WsmonError(f"the recorder exited with code {process.returncode} during startup", where)
     readiness = msgspec.json.decode(line, type=Readiness)
     if readiness.error:
         process.wait()
@@ -180,7 +180,7 @@ def receive_handed(fd: int) -> Handed:
         with os.fdopen(fd, "rb") as pipe:
             return msgspec.json.decode(pipe.read(), type=Handed)
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"--handed-fd {fd} does not give what wsmon passes there: {error}", "leave it out") from error
+        raise UsageError(f"--handed-fd {fd}: cannot read arguments: {error}", "for internal use only") from error
 
 
 def _read_line(fd: int) -> bytes:
@@ -243,8 +243,8 @@ def open_log(path: Path, limit_bytes: int = LIMIT_BYTES) -> int:
         return _open(path)
     except OSError as error:
         raise WsmonError(
-            f"cannot write beside the store {path.parent}: {error.strerror}",
-            "wsmon needs a folder it can write to: use --store",
+            f"cannot write to the store folder {path.parent}: {error.strerror}",
+            "use --store to choose a writable folder",
         ) from error
 
 

@@ -10,13 +10,13 @@ from wsmon.errors import EXIT_OK, EXIT_THRESHOLD
 
 @click.command(cls=QueryCommand)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option("--utc", is_flag=True, is_eager=True, help="Times in UTC, here and in --since and --until.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
-@click.option("--connection", metavar="NAME", help="One connection only.")
-@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="Before then.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
-@click.option("--check", "is_check", is_flag=True, help="Exit with 3 where a key figure breaches its threshold.")
+@click.option("--connection", metavar="NAME", help="Show only this connection.")
+@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
+@click.option("--check", "is_check", is_flag=True, help="Exit with 3 if a KPI misses its target.")
 def stats(
     words: tuple[str, ...],
     utc: bool,
@@ -27,10 +27,10 @@ def stats(
     is_json: bool,
     is_check: bool,
 ) -> int:
-    """Print uptime, traffic, latencies and errors of connections.
+    """Print uptime, traffic, latency and errors per connection.
 
-    Of connections (connection:NAME) and periods they are kept, and there at once; the period is rounded outward to
-    what is kept of it, and said. With any other QUERY what is about events is counted anew, of those that match.
+    Statistics per connection (connection:NAME) and period come from pre-computed rollups; the period is widened to
+    full buckets and printed. For any other QUERY, event figures are computed by scanning the matching events.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli import stats_output as output

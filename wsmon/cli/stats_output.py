@@ -117,7 +117,7 @@ def _row(of: ConnectionStatistics, *, is_cut_off: bool) -> tuple[str, ...]:
 def _troubles(of: ConnectionStatistics) -> Iterator[str]:
     kinds = {
         "errors": of.errors,
-        "closed with": of.close_codes,
+        "close codes": of.close_codes,
         "incidents": of.incidents,
         "sequence numbers": of.sequence,
     }
@@ -127,16 +127,17 @@ def _troubles(of: ConnectionStatistics) -> Iterator[str]:
     if of.shed_messages:
         stored = of.messages.received - of.shed_messages
         yield (
-            f"{sanitize(of.name, NAME_CHARS)}: {of.messages.received:,} messages received = {stored:,} stored + "
-            f"{of.shed_messages:,} shed, while the store accepted none"
+            f"{sanitize(of.name, NAME_CHARS)}: {of.messages.received:,} messages received, {stored:,} stored, "
+            f"{of.shed_messages:,} dropped while the store could not be written"
         )
     if of.heartbeats.missed:
         yield f"{sanitize(of.name, NAME_CHARS)}: {of.heartbeats.missed:,} of {of.heartbeats.sent:,} pings unanswered"
     for kpi in of.kpis:
         if kpi.ok is False and kpi.value is not None:
-            wanted = f"{'above' if kpi.is_floor else 'below'} {fmt.figure(kpi.threshold, is_share=kpi.is_share)}"
+            breach = "is below" if kpi.is_floor else "exceeds"
+            target = fmt.figure(kpi.threshold, is_share=kpi.is_share)
             value = fmt.figure(kpi.value, is_share=kpi.is_share)
-            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} is not {wanted} ({kpi.basis})"
+            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} {breach} target {target} ({kpi.basis})"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -156,7 +157,7 @@ def common_period(query: Query, since: int | None, until: int | None) -> tuple[Q
     since = max((each for each in (since, bounds[0]) if each is not None), default=None)
     until = min((each for each in (until, bounds[1]) if each is not None), default=None)
     if since is not None and until is not None and since >= until:
-        raise UsageError("the period is empty", "--since comes before --until")
+        raise UsageError("the period is empty", "--since must be before --until")
     return rest, since, until
 
 
@@ -179,7 +180,7 @@ def statistics_of(
     if is_about_connections(query):
         return found
     if has_kpis:
-        raise UsageError("key figures are about whole connections", "with --check, QUERY takes connection:NAME")
+        raise UsageError("KPIs apply to whole connections", "with --check, QUERY can only use connection:NAME")
     return statistics_of_matches(view, found, query, since_ns, until_ns, has_types=has_types)
 
 
@@ -190,8 +191,8 @@ def _of_connections(
     if connection is not None and not found.connections:
         names = [each.name for each in view.statistics(None, None).connections]
         near = difflib.get_close_matches(connection, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
-        raise UsageError(f"the store has no connection {connection!r}", hint)
+        hint = f"did you mean {near[0]!r}?" if near else f"connections: {', '.join(names) or 'none'}"
+        raise UsageError(f"unknown connection {connection!r}", hint)
     return replace(found, connections=tuple(each for each in found.connections if allows_connection(query, each.name)))
 
 

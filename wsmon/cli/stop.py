@@ -26,7 +26,7 @@ POLL_S = 0.02
 
 @click.command()
 @click.argument("store", required=False, type=click.Path())
-@click.option("--all", "everything", is_flag=True, help="End all recorders of this user.")
+@click.option("--all", "everything", is_flag=True, help="Stop all your recorders.")
 def stop(store: str | None, everything: bool) -> int:
     """Stop a recorder after flushing everything to disk.
 
@@ -40,14 +40,14 @@ def stop(store: str | None, everything: bool) -> int:
     if everything:
         found = recorders(os.environ)
         if not found:
-            say("no recorder runs")
+            say("no recorder is running")
     else:
         _, info = choose_recorder(store, os.environ, takes_newest=False)
         found = (info,)
     code = EXIT_OK
     for info in found:
         lost = end_recorder(info, state_dir(os.environ))
-        say(f"stopped the recorder of {info.store} (pid {info.pid})")
+        say(f"stopped recorder of {info.store} (pid {info.pid})")
         code = max(code, say_losses(lost))
     return code
 
@@ -56,7 +56,7 @@ def say_losses(lost: LossNote | None) -> int:
     """Say what a recorder that ended could not keep, and return the exit code for it."""
     if lost is None:
         return EXIT_OK
-    say(f"wsmon: {lost.count:,} events were not kept: {lost.reason}")
+    say(f"wsmon: {lost.count:,} events lost: {lost.reason}")
     return EXIT_FAILED
 
 
@@ -89,7 +89,8 @@ def await_end(info: LockInfo, state_folder: Path | None) -> LossNote | None:
     while holder(Path(info.store)) is not None:
         if clock.mono_ns() > deadline_ns:
             raise WsmonError(
-                f"the recorder (pid {info.pid}) did not end within {STOP_S:g} s", f"kill -9 {info.pid} ends it"
+                f"the recorder (pid {info.pid}) did not stop within {STOP_S:g} s",
+                f"force it with `kill -9 {info.pid}`",
             )
         time.sleep(POLL_S)
     note = read_note(Path(info.store), state_folder)
@@ -101,6 +102,6 @@ def _terminate(info: LockInfo) -> None:
 
     # To kill(2), 0 and less is a whole group of processes, this one among them.
     if info.pid <= 0:
-        raise WsmonError(f"the recorder of {info.store} has not said which process it is", "try again in a second")
+        raise WsmonError(f"the recorder of {info.store} has not reported its process id yet", "try again in a second")
     # Root ends the recorders of other users too, but no other process that their locks name.
     terminate_recorder(info.pid, lock_owner(Path(info.store)))

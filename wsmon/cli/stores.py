@@ -36,7 +36,10 @@ def bring_up_to_date(store: Path) -> None:
     """Migrate a store that no recorder holds; a copy of it is kept beside it."""
     held = holder(store)
     if held is not None:
-        raise StoreError(f"recorder {held.version} (pid {held.pid}) is older", "wsmon stop, then wsmon")
+        raise StoreError(
+            f"the running recorder (pid {held.pid}) is an older version, {held.version}",
+            "restart it: `wsmon stop`, then `wsmon`",
+        )
     # The writing side takes time to import, and this case is rare.
     from wsmon.store.database import open_for_writing
 

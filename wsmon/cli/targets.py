@@ -34,20 +34,20 @@ def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None
     """
     if request.is_urls:
         if stray := [name for name in request.names if "://" not in name]:
-            raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
+            raise UsageError(f"{stray[0]!r} is not a URL", "specify one configuration, or only URLs")
         headers = [split_header(text) for text in request.headers]
         references = {**environ, **request.answers}
         loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, references))
         return _target(request, loaded, _urls(loaded), None, environ)
     if len(request.names) > 1:
-        raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
+        raise UsageError(f"unexpected argument {request.names[1]!r}", "specify one configuration, or only URLs")
     if request.headers or request.subscribe or request.subprotocols:
-        raise UsageError("-H, --subscribe and --subprotocol go with URLs", "put them into the configuration")
+        raise UsageError("-H, --subscribe and --subprotocol only work with URLs", "set them in the configuration")
     if request.names == (STDIN,):
         if stdin is None:
             raise UsageError(
-                "a configuration on standard input cannot be read again by another process",
-                "`wsmon record - --store PATH` records it, `wsmon attach PATH` watches",
+                "a configuration on standard input cannot be passed to the background recorder",
+                "run `wsmon record - --store PATH`, then `wsmon attach PATH`",
             )
         loaded = load_stream(stdin, environ, Path.cwd())
         return _target(request, loaded, _urls(loaded), None, environ)

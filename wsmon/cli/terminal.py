@@ -100,8 +100,8 @@ def require_terminal() -> None:
     """Raise ``UsageError`` where there is no terminal."""
     if not has_terminal():
         raise UsageError(
-            "the screen needs a terminal for input and output",
-            "`wsmon record` records without one; `wsmon search` and `wsmon stats` read what was recorded",
+            "the viewer needs a terminal (stdin and stderr must be a TTY)",
+            "without one, use `wsmon record`, `wsmon search` and `wsmon stats`",
         )
 
 
@@ -128,12 +128,12 @@ def ask_header_values(request: Request) -> Request:
 def _ask(name: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError(
-            f"the value of the header {name} is to be asked for, and there is no terminal",
-            f"-H '{name}: ${{secret:VARIABLE}}' takes it from the environment",
+            f"cannot prompt for the value of header {name}: not a terminal",
+            f"to read it from the environment, use -H '{name}: ${{secret:VARIABLE}}'",
         )
     value = click.prompt(f"{name}", hide_input=True, err=True, default="", show_default=False)
     if not value.strip():
-        raise UsageError(f"no value was typed for the header {name}")
+        raise UsageError(f"no value entered for header {name}")
     return str(value).strip()
 
 
@@ -188,13 +188,13 @@ def bar(report: ExportReport, *, is_plain: bool) -> str:
     """Return the share of an export that is done, drawn and in figures; ``is_plain``: in ASCII."""
     share = min(1.0, report.seen / report.total) if report.total else 1.0
     done = _drawn(share, is_plain=is_plain)
-    return f"{done}  {report.written:,} events, {fmt.size(report.size_bytes)}  (^C ends it)"
+    return f"{done}  {report.written:,} events, {fmt.size(report.size_bytes)}  (^C to cancel)"
 
 
 def import_bar(report: ImportReport, *, is_plain: bool) -> str:
     """Return how far an import is: its share where the size of the files is known, and in figures."""
     read = fmt.size(report.read_bytes)
-    text = f"{report.events:,} events, {read} read  (^C ends it)"
+    text = f"{report.events:,} events, {read} read  (^C to cancel)"
     if not report.total_bytes:
         return text
     return f"{_drawn(min(1.0, report.read_bytes / report.total_bytes), is_plain=is_plain)}  {text}"
@@ -225,7 +225,7 @@ class SearchLine:
         self._shown_ns = self._clock.mono_ns()
         at = fmt.moment(searched.reached_ns, self._clock.wall_ns(), self._zone)
         way = "back to" if self.newest_first else "up to"
-        text = f"searched {way} {at}, {f'{found:,} found' if found else 'none yet'}  (^C ends it)"
+        text = f"searched {way} {at}, {f'{found:,} found' if found else 'no matches yet'}  (^C to cancel)"
         self._is_shown = True
         click.echo(_CLEAR + text, nl=False, err=True)
 

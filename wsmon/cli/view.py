@@ -64,7 +64,7 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
     if outcome == "stopped":
         return _stopped(store, state_dir(environ))
     if (held := holder(store)) is not None:
-        say(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it")
+        say(f"Detached. Recorder still running (pid {held.pid}): `wsmon attach` to return, `wsmon stop` to stop it.")
     return 0
 
 
@@ -73,7 +73,7 @@ def _stopped(store: Path, state_folder: Path) -> int:
     # Its lock names it also when it has ended
     info = read_lock(store)
     lost = await_end(info, state_folder) if info is not None else None
-    say(f"the recorder ended: `wsmon open {store}` shows what it recorded")
+    say(f"Recording stopped. View it with `wsmon open {store}`.")
     return say_losses(lost)
 
 

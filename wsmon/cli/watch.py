@@ -40,9 +40,9 @@ def watch(
     *,
     wishes: ScreenWishes,
 ) -> int:
-    """Record connections in a process of its own, and watch them.
+    """Record connections in the background and open the viewer.
 
-    `d` leaves and lets the recorder go on; `wsmon attach` comes back.
+    Press `d` to detach and leave the recorder running; `wsmon attach` returns to it.
     """
     from wsmon.cli.spawn import ensure_recorder
     from wsmon.cli.targets import resolve
@@ -65,4 +65,4 @@ def _refuse_misspelt(request: Request) -> None:
     name = request.names[0] if request.names and not request.is_urls else ""
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     if near and not Path(name).exists():
-        raise UsageError(f"{name!r} is neither a command nor a file", f"did you mean `wsmon {near[0]}`?")
+        raise UsageError(f"unknown command {name!r}", f"did you mean `wsmon {near[0]}`?")

@@ -98,7 +98,7 @@ def _pyarrow() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "pyarrow":
             raise
-        raise UsageError("Parquet needs pyarrow, which is not installed", "pip install 'wsmon[parquet]'") from error
+        raise UsageError("Parquet export requires pyarrow", "install it with `pip install 'wsmon[parquet]'`") from error
 
 
 def _har(selection: Selection) -> Iterator[bytes]:
@@ -147,28 +147,28 @@ def _escaped(pieces: Pieces) -> Pieces:
 
 
 _ROWS = (
-    ExportFormat("jsonl", ".jsonl", "an event a line", _jsonl),
+    ExportFormat("jsonl", ".jsonl", "one event per line", _jsonl),
     ExportFormat("json", ".json", "connections with host, port, statistics and events", _escaped(_json)),
-    ExportFormat("csv", ".csv", "a table", _csv),
+    ExportFormat("csv", ".csv", "one row per event", _csv),
     ExportFormat(
         "parquet",
         ".parquet",
-        "a table with typed columns, for DuckDB and Spark; a folder by day and connection where FILE ends with /",
+        "typed columns for DuckDB and Spark; partitioned by day and connection if FILE ends with /",
         _parquet,
         folder=_parquet_folder,
     ),
-    ExportFormat("har", ".har", "sessions and their messages, for browsers", _escaped(_har)),
+    ExportFormat("har", ".har", "HTTP Archive of sessions and messages, for browser tools", _escaped(_har)),
     ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", _escaped(_otlp)),
     ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", _escaped(_otlp_logs)),
-    ExportFormat("perfetto", ".perfetto.json", "the timeline, for ui.perfetto.dev", _escaped(_perfetto)),
+    ExportFormat("perfetto", ".perfetto.json", "timeline for ui.perfetto.dev", _escaped(_perfetto)),
     ExportFormat(
         "report",
         ".html",
-        "statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md",
+        "statistics, timeline and the cause of every disconnect, as HTML, or Markdown if FILE ends with .md",
         _html_report,
-        result="a report over {events} events",
+        result="a report on {events} events",
         variants=MappingProxyType({".md": _markdown_report}),
     ),
-    ExportFormat("sqlite", ".db", "a store of its own for `wsmon open`, and for SQL by its views (docs/sql.md)", None),
+    ExportFormat("sqlite", ".db", "a new store for `wsmon open`, or SQL through its views (docs/sql.md)", None),
 )
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _ROWS})

@@ -43,18 +43,21 @@ def graded(diagnosis: Diagnosis, grade: Grade, *said: str) -> None:
 
 
 def test_the_helper_of_the_search_index_is_named_and_one_of_another_version_too() -> None:
-    graded(judge_marks(is_installed=True, is_compiled=True), "ok", "C, by wsmon-marks")
-    graded(judge_marks(is_installed=False, is_compiled=False), "ok", "Python, without wsmon-marks")
+    graded(judge_marks(is_installed=True, is_compiled=True), "ok", "built in C (wsmon-marks)")
+    graded(judge_marks(is_installed=False, is_compiled=False), "ok", "Python (no wsmon-marks)")
     graded(
-        judge_marks(is_installed=True, is_compiled=False), "warn", "another version", "install the one of this wsmon"
+        judge_marks(is_installed=True, is_compiled=False),
+        "warn",
+        "does not match this version",
+        "install the matching version",
     )
 
 
 def test_a_library_without_faults_is_ok_and_each_fault_is_a_line() -> None:
     (fine,) = judge_sqlite((3, 51, 3))
-    graded(fine, "ok", "SQLite 3.51.3 has no known fault")
+    graded(fine, "ok", "SQLite 3.51.3: no known bugs")
     reset, aggregates = judge_sqlite((3, 40, 1))
-    graded(reset, "warn", "WAL-reset", "https://sqlite.org/wal.html#walresetbug", "3.51.3 has it no more")
+    graded(reset, "warn", "WAL-reset", "https://sqlite.org/wal.html#walresetbug", "fixed in 3.51.3")
     graded(aggregates, "warn", "CVE-2025-6965", "3.50.2")
 
 
@@ -67,23 +70,23 @@ def test_a_sound_store_is_four_lines_of_ok() -> None:
         ("log", "ok"),
     ]
     assert found[0].fact == "/s/store.db: 50 events, 4.0 MiB"
-    assert found[2].fact == "1..50 without a hole"
+    assert found[2].fact == "ids 1–50, no gaps"
 
 
 @pytest.mark.parametrize(
     ("soundness", "check", "grade", "said"),
     [
-        (IntegrityReport(0, 0), "ids", "ok", "no event yet"),
-        (IntegrityReport(1, 9, 2, 4), "ids", "fail", "2 ids of 1..9 are missing, the first is 4"),
-        (IntegrityReport(1, 9, 2, 4, is_excerpt=True), "ids", "ok", "part of another one"),
-        (IntegrityReport(1, 9, has_strays=True), "ids", "fail", "events outside of 1..9"),
+        (IntegrityReport(0, 0), "ids", "ok", "no events yet"),
+        (IntegrityReport(1, 9, 2, 4), "ids", "fail", "2 ids missing in 1–9, starting at 4"),
+        (IntegrityReport(1, 9, 2, 4, is_excerpt=True), "ids", "ok", "excerpt of another one"),
+        (IntegrityReport(1, 9, has_strays=True), "ids", "fail", "events outside the id range 1–9"),
         (
             IntegrityReport(1, 9, damage=("event: row 4 is missing", "b")),
             "integrity",
             "fail",
             "row 4 is missing (and 1 more)",
         ),
-        (IntegrityReport(1, 9, is_complete=False), "integrity", "warn", "not everything was looked at"),
+        (IntegrityReport(1, 9, is_complete=False), "integrity", "warn", "the check timed out"),
         (IntegrityReport(1, 9, log_bytes=GIB), "log", "warn", "1.0 GiB"),
     ],
 )
@@ -113,8 +116,8 @@ def test_space(free: int, used: int, limit: int, grade: Grade, said: str) -> Non
         (ClockFacts(T0_NS, None, None, 0), "ok", "UTC"),
         (ClockFacts(T0_NS, False, None, 0), "warn", "not synchronised"),
         (ClockFacts(T0_NS, True, None, 1), "warn", "stepped once in the last day"),
-        (ClockFacts(T0_NS, True, T0_NS + 3600 * SECOND_NS, 0), "warn", "put back"),
-        (ClockFacts(0, None, None, 0), "fail", "never set"),
+        (ClockFacts(T0_NS, True, T0_NS + 3600 * SECOND_NS, 0), "warn", "set back"),
+        (ClockFacts(0, None, None, 0), "fail", "not set"),
     ],
 )
 def test_clock(facts: ClockFacts, grade: Grade, said: str) -> None:
@@ -122,7 +125,7 @@ def test_clock(facts: ClockFacts, grade: Grade, said: str) -> None:
 
 
 def test_losses() -> None:
-    graded(judge_losses(0), "ok", "everything")
+    graded(judge_losses(0), "ok", "no events lost")
     graded(judge_losses(1), "warn", "once in the last day", "event:self.shed")
     graded(judge_losses(7), "warn", "7 times")
 
@@ -193,7 +196,7 @@ def test_a_good_terminal_is_four_lines_of_ok() -> None:
         ("terminal", "ok", "xterm-256color, 80×24"),
         ("colours", "ok", "16 million"),
         ("characters", "ok", "UTF-8"),
-        ("clipboard", "ok", "OSC 52, where the terminal allows it"),
+        ("clipboard", "ok", "OSC 52, if the terminal allows it"),
     ]
 
 
@@ -210,14 +213,14 @@ def test_without_a_terminal_nothing_is_wrong() -> None:
         (replace(GOOD, columns=30), "terminal", "warn", "30×24"),
         (replace(GOOD, lines=8), "terminal", "warn", "80×8"),
         (replace(GOOD, color_term=""), "colours", "ok", "256"),
-        (replace(GOOD, color_term="", term="vt100"), "colours", "warn", "vt100 has few"),
+        (replace(GOOD, color_term="", term="vt100"), "colours", "warn", "vt100 supports few"),
         (replace(GOOD, has_no_color=True), "colours", "ok", "NO_COLOR"),
         (replace(GOOD, encoding="ANSI_X3.4-1968"), "characters", "warn", "LANG"),
         (replace(GOOD, encoding="utf8"), "characters", "ok", "UTF-8"),
         (replace(GOOD, program="Apple_Terminal"), "clipboard", "warn", "Terminal.app"),
         (replace(GOOD, term="linux"), "clipboard", "warn", "the console"),
         (replace(GOOD, inside="screen"), "clipboard", "ok", "through screen"),
-        (IN_TMUX, "clipboard", "warn", "does not say"),
+        (IN_TMUX, "clipboard", "warn", "could not read"),
         (replace(IN_TMUX, tmux={"set-clipboard": "on"}), "clipboard", "ok", "set-clipboard on"),
         (
             replace(IN_TMUX, tmux={"set-clipboard": "external", "allow-passthrough": "on"}),

@@ -152,7 +152,7 @@ def test_what_the_store_tells_of_the_last_day_is_a_warning(doctor: Doctor, store
         recording.end((clock.wall_ns() - T0_NS) / SECOND_NS)
     doctor(store)
     assert "stepped once in the last day" in doctor.out
-    assert "once in the last day the disk did not take" in doctor.out
+    assert "events were dropped once in the last day" in doctor.out
 
 
 def test_open_folders_and_sockets_fail(doctor: Doctor, store: Path, runtime: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_file_is_said_and_not_overwritten_unasked(
     assert capsys.readouterr().err == f"wrote 6 events ({target.stat().st_size / 1024:.1f} KiB) to {target}\n"
     assert [each["name"] for each in json.loads(target.read_bytes())["connections"]] == ["a", "b"]
     assert run(command) == 2
-    assert f"{target} is there already. --force overwrites it" in capsys.readouterr().err
+    assert f"{target} already exists. use --force to overwrite" in capsys.readouterr().err
     assert run([*command, "--force", "conn:a"]) == 0
     assert [each["name"] for each in json.loads(target.read_bytes())["connections"]] == ["a"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "trace.json"]
@@ -122,7 +122,7 @@ def test_an_incident_with_what_was_around_it(tmp_path: Path, capsys: pytest.Capt
     assert run([*command[:-1], "50"]) == 2
     assert "event 50 is no incident" in capsys.readouterr().err
     assert run([*command[:-2], "--around", "2s"]) == 2
-    assert "--incident ID names it" in capsys.readouterr().err
+    assert "add --incident ID" in capsys.readouterr().err
 
 
 def test_a_session_and_a_trace(store: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,9 +142,9 @@ def test_a_folder_of_partitions_ends_with_a_slash(
     assert capsys.readouterr().err.startswith("wrote 6 events (")
     assert sorted(path.name for path in (target / "day=2026-01-10").iterdir()) == ["connection=a", "connection=b"]
     for arguments, said in (
-        ([f"{target}/", "--format", "parquet", "--force"], f"{target} is there already. name a new folder"),
-        ([str(target), "--format", "parquet"], f"{target} is a folder. name a file, or a new folder with / at its end"),
-        ([str(target), "--format", "csv"], f"{target} is a folder. name a file\n"),
+        ([f"{target}/", "--format", "parquet", "--force"], f"{target} already exists. choose a new folder"),
+        ([str(target), "--format", "parquet"], f"{target} is a folder. specify a file, or a new folder ending with /"),
+        ([str(target), "--format", "csv"], f"{target} is a folder. specify a file\n"),
         ([f"{tmp_path}/new/", "--format", "csv"], "csv is one file. --format parquet writes a folder"),
     ):
         assert run([*command, *arguments]) == 2
@@ -157,7 +157,7 @@ def test_a_report_says_over_how_many_events_it_is(
 ) -> None:
     target = tmp_path / "report.html"
     assert run(["export", "--format", "report", "--store", store, "--output", str(target), "conn:b"]) == 0
-    assert capsys.readouterr().err.startswith("wrote a report over 3 events (")
+    assert capsys.readouterr().err.startswith("wrote a report on 3 events (")
 
 
 def test_the_format_for_lnav_is_printed_without_a_store(capsys: pytest.CaptureFixture[str]) -> None:

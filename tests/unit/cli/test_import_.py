@@ -48,21 +48,21 @@ def test_bad_lines_are_named_on_stderr_and_the_rest_is_imported(
     assert captured.out == ""
     fault, summary = captured.err.splitlines()
     assert fault.startswith(f"{lines}:4: JSON is malformed")
-    assert summary == f"imported 18 events into {tmp_path / 'new.db'}, 1 line left out"
+    assert summary == f"imported 18 events into {tmp_path / 'new.db'}, 1 line skipped"
 
 
 def test_a_store_that_is_there_is_left_alone(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (tmp_path / "origin.db").read_bytes()
     assert run(["import", str(lines), "--store", str(tmp_path / "origin.db")]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "origin.db").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("content", "arguments", "code", "words"),
     [
-        ("oops\noops\n", ["--format", "jsonl"], 1, "can be imported; "),
-        ("", ["--format", "jsonl"], 1, "there is no event in"),
+        ("oops\noops\n", ["--format", "jsonl"], 1, "cannot import "),
+        ("", ["--format", "jsonl"], 1, "no events found in"),
         ("", [], 2, "file.txt is empty"),
         ('{"log":{"entries":[{"request":{"url":"https://a/"}}]}}', [], 1, "only WebSocket connections are imported"),
         ("oops\n", [], 2, "its first line is none of an export of events"),
@@ -87,7 +87,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "words"), [("", 2, "is a folder"), ("file/x/new.db", 1, "cannot create the folder")]
+    ("name", "code", "words"), [("", 2, "is a folder"), ("file/x/new.db", 1, "cannot create folder")]
 )
 def test_a_place_that_takes_no_store_is_named(
     lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, words: str
@@ -107,7 +107,7 @@ def test_i6_several_files_and_standard_input_become_one_store(
     assert run(["import", str(lines), str(tmp_path / "feed.jsonl.gz"), "-", "--store", str(new)]) == 0
     assert capsys.readouterr().err.splitlines() == [
         "standard input:2: 'oops' is neither a frame nor a time with a message",
-        f"imported 24 events into {new}, 1 line left out",
+        f"imported 24 events into {new}, 1 line skipped",
     ]
     assert {one.source.connection for one in stored_events(new)} == {"", "nova", "b", "feed", "stdin"}
 
@@ -125,10 +125,10 @@ def test_names_of_files_are_printed_without_control_characters(
     ("report", "expected"),
     [
         (ImportReport(), ""),
-        (ImportReport(lost=Counter({"line": 1})), ", 1 line left out"),
+        (ImportReport(lost=Counter({"line": 1})), ", 1 line skipped"),
         (
             ImportReport(lost=Counter({"message": 1_200, "entry": 2, "line": 3})),
-            ", 2 entries, 3 lines, 1,200 messages left out",
+            ", 2 entries, 3 lines, 1,200 messages skipped",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_more_faults_than_are_named_are_counted(tmp_path: Path, capsys: pytest.C
     assert run(["import", str(path), "--store", str(tmp_path / "new.db")]) == 0
     assert capsys.readouterr().err.splitlines()[10:] == [
         "… and 15 more",
-        f"imported 1 event into {tmp_path / 'new.db'}, 25 lines left out",
+        f"imported 1 event into {tmp_path / 'new.db'}, 25 lines skipped",
     ]
 
 
@@ -155,5 +155,5 @@ def test_an_import_that_is_ended_keeps_nothing_and_says_so(
     monkeypatch.setattr("wsmon.store.replay.Replay.write", interrupt)
     before = sorted(tmp_path.iterdir())
     assert run(["import", str(lines), "--store", str(tmp_path / "new.db")]) == 130
-    assert capsys.readouterr().err.strip() == "ended; nothing was kept"
+    assert capsys.readouterr().err.strip() == "cancelled; nothing was written"
     assert sorted(tmp_path.iterdir()) == before

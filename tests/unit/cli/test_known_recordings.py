@@ -141,7 +141,7 @@ def test_a_name_of_several_is_an_error_that_lists_them_and_ps_shows_names_that_t
     with pytest.raises(UsageError) as caught:
         choose_store("feed", environ)
     assert str(caught.value) == (
-        "'feed' is the name of 2 recordings. name one:\n"
+        "'feed' matches 2 recordings. specify one:\n"
         f"  feed-22222222  {stores[1]} (ended)\n  feed-11111111  {stores[0]} (ended)"
     )
     names = shown_names(known_recordings(environ))
@@ -150,22 +150,24 @@ def test_a_name_of_several_is_an_error_that_lists_them_and_ps_shows_names_that_t
 
 
 def test_what_is_not_there_is_named_with_the_way_to_find_it(tmp_path: Path, environ: Mapping[str, str]) -> None:
-    with pytest.raises(UsageError, match="nothing has been recorded yet"):
+    with pytest.raises(UsageError, match="no recordings yet"):
         choose_store(None, environ)
     with pytest.raises(
-        UsageError, match=rf"no recording found at {tmp_path}/none.db\. Run `wsmon ps` to list recordings"
+        UsageError, match=rf"no recording found at {tmp_path}/none.db\. run `wsmon ps` to list recordings"
     ):
         choose_store(tmp_path / "none.db", environ)
     store_at(state(environ) / "orders-01234567" / "store.db")
-    with pytest.raises(UsageError, match=r"no recording found at \./order\. Did you mean orders\? Run `wsmon ps`"):
+    with pytest.raises(UsageError, match=r"no recording found at \./order\. did you mean orders\? run `wsmon ps`"):
         choose_store("order", environ)
 
 
 def test_a_recorder_that_does_not_run_is_named_with_its_store(tmp_path: Path, environ: Mapping[str, str]) -> None:
     store = store_at(tmp_path / "store.db")
-    with pytest.raises(WsmonError, match=f"no recorder runs on {store}. `wsmon open {store}` shows"):
+    with pytest.raises(
+        WsmonError, match=f"no recorder is running on {store}. view the recording with `wsmon open {store}`"
+    ):
         choose_recorder(store, environ)
-    with pytest.raises(WsmonError, match=r"no recorder runs\. `wsmon` starts one"):
+    with pytest.raises(WsmonError, match=r"no recorder is running\. `wsmon` starts one"):
         choose_recorder(None, environ)
 
 
@@ -194,17 +196,17 @@ async def test_with_several_recorders_a_name_means_one_and_none_means_the_newest
     assert (code, err.splitlines()) == (
         2,
         [
-            "wsmon: 3 recorders run. name one, or --all:",
+            "wsmon: 3 recorders are running. specify one, or --all:",
             f"  third   ~/third.db (pid {third.pid})",
             f"  quotes  ~/quotes.db (pid {second.pid})",
             f"  orders  ~/orders.db (pid {first.pid})",
         ],
     )
     code, _, err = await home.run("stop", "quotes")
-    assert (code, err) == (0, f"stopped the recorder of {second.store} (pid {second.pid})\n")
+    assert (code, err) == (0, f"stopped recorder of {second.store} (pid {second.pid})\n")
     assert [holder(each.store) is None for each in (first, second, third)] == [False, True, False]
     code, _, err = await home.run("stop", NOWHERE)
-    assert (code, err) == (0, f"stopped the recorder of {third.store} (pid {third.pid})\n")
+    assert (code, err) == (0, f"stopped recorder of {third.store} (pid {third.pid})\n")
     # The only one that runs
     _, _, err = await home.run("stats")
     assert err == "wsmon: recording orders, ~/orders.db\n"
@@ -218,7 +220,7 @@ async def test_the_recorder_of_the_configuration_here_is_meant_wherever_it_recor
     _, _, err = await home.run("search", "--count")
     assert err == f"wsmon: recording {home.folder.name}, ~/ours.db\n"
     code, _, err = await home.run("stop")
-    assert (code, err) == (0, f"stopped the recorder of {ours.store} (pid {ours.pid})\n")
+    assert (code, err) == (0, f"stopped recorder of {ours.store} (pid {ours.pid})\n")
     assert [holder(each.store) is None for each in (other, newest)] == [False, False]
 
 

@@ -56,7 +56,7 @@ def test_man_shows_the_page_without_a_warning(tmp_path: Path) -> None:
     shown = output_of("man", "--warnings", "-E", "UTF-8", "-l", page)
     assert "warning: " not in shown  # as groff reports one
     assert "--format NAME" in shown
-    assert "wsmon - watch WebSocket connections" in " ".join(shown.split())
+    assert "wsmon - monitor, record and debug WebSocket connections" in " ".join(shown.split())
 
 
 def test_text_of_a_page_is_no_request() -> None:

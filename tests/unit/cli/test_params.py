@@ -40,9 +40,9 @@ def test_words_and_options_are_told_apart(arguments: tuple[str, ...], expected: 
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--lmit", "there is no option --lmit. did you mean --limit?"),
-        ("--lmit=3", "there is no option --lmit. did you mean --limit?"),
-        ("--nothing-like-it", "there is no option --nothing-like-it. as query text it goes after `--`"),
+        ("--lmit", "unknown option --lmit. did you mean --limit?"),
+        ("--lmit=3", "unknown option --lmit. did you mean --limit?"),
+        ("--nothing-like-it", "unknown option --nothing-like-it. put `--` before it to use it as query text"),
     ],
 )
 def test_an_unknown_option_is_named_with_the_nearest(option: str, said: str) -> None:

@@ -65,9 +65,7 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_d11_a_process_that_is_no_recorder_gets_no_signal() -> None:
     with waiting() as bystander:
-        with pytest.raises(
-            WsmonError, match="which the lock of the store names, gets no signal: it is no recorder, but 'cat'"
-        ):
+        with pytest.raises(WsmonError, match="named in the lock file: it is not a recorder but 'cat'"):
             terminate_recorder(bystander.pid, os.geteuid())
         assert bystander.poll() is None
 
@@ -75,7 +73,7 @@ def test_d11_a_process_that_is_no_recorder_gets_no_signal() -> None:
 @needs_root
 def test_d11_a_process_of_another_user_gets_no_signal() -> None:
     with stranger("print('ready', flush=True); time.sleep(60)") as bystander:
-        with pytest.raises(WsmonError, match=f"it belongs to uid {STRANGER}, the lock to uid {os.geteuid()}"):
+        with pytest.raises(WsmonError, match=f"it belongs to uid {STRANGER}, but the lock file to uid {os.geteuid()}"):
             terminate_recorder(bystander.pid, os.geteuid())
         assert bystander.poll() is None
 
@@ -88,7 +86,7 @@ def test_a_process_that_has_ended_needs_no_signal() -> None:
 
 
 def test_a_number_that_no_process_has_is_an_error() -> None:
-    with pytest.raises(WsmonError, match="no process has the number"):
+    with pytest.raises(WsmonError, match="invalid process id"):
         terminate_recorder(10**30, os.geteuid())
 
 

@@ -13,7 +13,7 @@ NOWHERE = "ws://127.0.0.1:1"
 
 
 async def test_where_none_runs_it_says_so_on_stderr(home: Home) -> None:
-    assert await home.run("ps") == (0, "", "no recorder runs; `wsmon` starts one\n")
+    assert await home.run("ps") == (0, "", "no recorder is running; start one with `wsmon`\n")
     assert await home.run("ps", "--json") == (0, "[]\n", "")
 
 
@@ -41,7 +41,7 @@ async def test_a_recorder_that_does_not_answer_is_listed_all_the_same(home: Home
     code, out, _ = await home.run("ps")
     recorder.signal(signal.SIGCONT)
     assert code == 0
-    assert "does not answer: " in out.splitlines()[1]
+    assert "not responding: " in out.splitlines()[1]
 
 
 async def test_recordings_that_ended_follow_the_newest_ten_unless_all_are_asked_for(home: Home) -> None:
@@ -53,7 +53,7 @@ async def test_recordings_that_ended_follow_the_newest_ten_unless_all_are_asked_
     code, out, err = await home.run("ps")
     assert (code, err) == (
         0,
-        "no recorder runs; `wsmon` starts one\n2 more recordings that ended: `wsmon ps --all`\n",
+        "no recorder is running; start one with `wsmon`\n2 more recordings that ended: `wsmon ps --all`\n",
     )
     rows = [line.split() for line in out.splitlines()[1:]]
     assert [row[0] for row in rows] == [f"feed-{number:08}" for number in range(11, 1, -1)]

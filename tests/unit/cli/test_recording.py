@@ -38,7 +38,7 @@ def test_an_attempt_says_when_and_why_it_waits_longer() -> None:
         log.print_event(msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"))
     os.close(writing)
     plain, longer = read_all(reading)
-    assert plain.endswith("reconnecting, attempt 18 in 7.0 s")
+    assert plain.endswith("retrying in 7.0 s (attempt 18)")
     assert longer == f"{plain}, Retry-After asks for 7 s"
 
 
@@ -75,7 +75,7 @@ def test_who_does_not_read_is_waited_for_by_nobody_and_told_how_much_is_left_out
     os.close(reading)
     os.close(writing)
     said = told.decode().splitlines()
-    notices = [line for line in said if line.endswith(" lines left out)")]
+    notices = [line for line in said if line.endswith(" lines dropped)")]
     left_out = sum(int(notice[1:].split()[0].replace(",", "")) for notice in notices)
     assert left_out > 0
     assert len(said) - len(notices) + left_out == lines
@@ -102,7 +102,7 @@ def test_a_library_that_repeats_itself_is_cut_short() -> None:
     admitted = [limit.admit(record("asyncio", at_s, "accept failed\nsocket 1"), logging.Formatter().format)
                 for at_s in (100.0, 101.0, 159.9, 160.0, 161.0)]  # fmt: skip
     whole = "accept failed\nsocket 1"
-    assert admitted == [whole, "", "", f"{whole}\n(2 more of 'accept failed' left out)", ""]
+    assert admitted == [whole, "", "", f"{whole}\n(2 more like 'accept failed' suppressed)", ""]
 
 
 def test_other_messages_of_a_library_and_those_of_wsmon_pass() -> None:

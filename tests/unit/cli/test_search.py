@@ -109,8 +109,8 @@ def test_count(store: str, capsys: pytest.CaptureFixture[str], query: list[str],
         (["conection:x"], "did you mean 'connection'?"),
         (["--lmit", "3"], "did you mean --limit?"),
         (["--since", "soon"], "'soon' is no time"),
-        (["--count", "--json"], "--count and --json exclude each other"),
-        (["--follow", "--order", "desc"], "--follow prints what comes"),
+        (["--count", "--json"], "--count and --json cannot be used together"),
+        (["--follow", "--order", "desc"], "--follow prints new events"),
         (["--limit", "-1"], "-1 is not in the range"),
     ],
 )
@@ -153,13 +153,13 @@ def test_a_terminal_gets_the_first_hundred_cut_to_its_width(tmp_path: Path) -> N
     assert len(lines) == 100
     assert {len(line) for line in lines} == {100}
     assert all(line.endswith("… 500 B") for line in lines)
-    assert note == "the first 100; --limit shows more"
+    assert note == "showing the first 100 matches; use --limit for more"
 
 
 @pytest.mark.parametrize(
     ("stdout", "stderr", "said"),
     [
-        (True, True, "the first 3; --limit shows more\n"),
+        (True, True, "showing the first 3 matches; use --limit for more\n"),
         (True, False, ""),
         (False, True, ""),
         (False, False, ""),

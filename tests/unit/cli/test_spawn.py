@@ -50,7 +50,7 @@ def test_older_files_shift_and_the_oldest_goes(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WsmonError, match="cannot write beside the store"):
+    with pytest.raises(WsmonError, match="cannot write to the store folder"):
         open_log(tmp_path / "file" / "recorder.log")
 
 
@@ -102,7 +102,7 @@ def test_a_log_that_cannot_be_rotated_is_emptied_and_goes_on(tmp_path: Path) -> 
         log.print_line("last")
     os.close(fd)
     lines = path.read_text().splitlines()
-    assert lines[0].startswith("(the log could not be rotated, and was emptied: ")
+    assert lines[0].startswith("(log rotation failed, log was truncated: ")
     assert lines[1:] == ["first", "last"]
     assert not (tmp_path / "recorder.log.new").exists()
 

@@ -97,12 +97,12 @@ def test_a_query_about_events_counts_what_matches(
 
 
 def test_key_figures_of_a_query_about_events_are_refused(view: Reader) -> None:
-    with pytest.raises(UsageError, match="key figures are about whole connections"):
+    with pytest.raises(UsageError, match="KPIs apply to whole connections"):
         counted(view, "buy", has_kpis=True)
 
 
 def test_an_unknown_connection_is_named_with_the_nearest(view: Reader) -> None:
-    with pytest.raises(UsageError, match=r"the store has no connection 'order'\. did you mean 'orders'\?"):
+    with pytest.raises(UsageError, match=r"unknown connection 'order'\. did you mean 'orders'\?"):
         counted(view, "", "order")
 
 
@@ -111,7 +111,7 @@ def test_the_table_has_a_line_for_each_connection_then_the_troubles(view: Reader
     assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24"
     assert lines[2].split()[:3] == ["CONNECTION", "STATUS", "PROFILE"]
     assert [line.split()[0] for line in lines[3:5]] == ["orders", "trades"]
-    assert lines[6] == "orders: closed with 1008 × 1"
+    assert lines[6] == "orders: close codes 1008 × 1"
     assert len({len(line) for line in lines[2:5]}) <= 2
 
 

@@ -70,7 +70,7 @@ def test_i6_a_configuration_on_standard_input_has_paths_from_the_current_folder_
 
 
 def test_i6_standard_input_is_only_for_commands_that_read_it_themselves(environ: Mapping[str, str]) -> None:
-    with pytest.raises(UsageError, match="`wsmon record - --store PATH` records it"):
+    with pytest.raises(UsageError, match="run `wsmon record - --store PATH`"):
         resolve(Request(("-",)), environ)
 
 

@@ -66,7 +66,7 @@ def test_what_a_terminal_might_obey_is_escaped(text: str, expected: str) -> None
 )
 def test_a_bar_has_always_the_same_width(seen: int, total: int, done: int, share: str) -> None:
     report = ExportReport(seen, total, 1_234, 2_048)
-    rest = f" {share}  1,234 events, 2.0 KiB  (^C ends it)"
+    rest = f" {share}  1,234 events, 2.0 KiB  (^C to cancel)"
     assert bar(report, is_plain=True) == "#" * done + "-" * (BAR_COLUMNS - done) + rest
     assert bar(report, is_plain=False) == "━" * done + "╌" * (BAR_COLUMNS - done) + rest
 
@@ -81,7 +81,7 @@ def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_line_of_an_import_has_a_bar_where_the_size_is_known() -> None:
     report = ImportReport(events=1_234, read_bytes=1_024, total_bytes=2_048)
-    text = "1,234 events, 1.0 KiB read  (^C ends it)"
+    text = "1,234 events, 1.0 KiB read  (^C to cancel)"
     assert import_bar(report, is_plain=True) == f"############------------  50%  {text}"
     report.total_bytes = 0
     assert import_bar(report, is_plain=True) == text
@@ -89,7 +89,7 @@ def test_the_line_of_an_import_has_a_bar_where_the_size_is_known() -> None:
 
 def test_the_line_of_an_import_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     report = ImportReport(events=7)
-    for stderr, shown_text in ((io.StringIO(), ""), (Terminal(), "\r\x1b[K7 events, 0 B read  (^C ends it)")):
+    for stderr, shown_text in ((io.StringIO(), ""), (Terminal(), "\r\x1b[K7 events, 0 B read  (^C to cancel)")):
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setattr("wsmon.cli.terminal.GAP_NS", 0)
         import_line()(report)
@@ -117,7 +117,9 @@ def test_a_search_that_takes_a_while_says_how_far_it_has_come(monkeypatch: pytes
     line.clear()
     line.clear()
     clear = "\r\x1b[K"
-    none, some = (f"{clear}searched back to 14:03:24, {found}  (^C ends it)" for found in ("none yet", "41 found"))
+    none, some = (
+        f"{clear}searched back to 14:03:24, {found}  (^C to cancel)" for found in ("no matches yet", "41 found")
+    )
     assert [*said, stderr.getvalue()] == ["", none, none + some, none + some + clear]
 
 
@@ -187,7 +189,7 @@ def test_a_header_is_asked_for_where_its_last_word_is_a_question_mark(
 def test_a_header_needs_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(click, "prompt", lambda _text, **_options: " ")
-    with pytest.raises(UsageError, match="no value was typed for the header X"):
+    with pytest.raises(UsageError, match="no value entered for header X"):
         ask_header_values(Request(("ws://h/",), headers=("X: ?",)))
 
 

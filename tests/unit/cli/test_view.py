@@ -110,9 +110,9 @@ def test_s1_what_a_recorder_that_the_screen_stopped_did_not_keep_is_said_and_in_
     store = tmp_path / "store.db"
     info = LockInfo(4711, "0.1.0", 1, 1, "orders.toml", str(store), "", 0, "")
     StoreLock(store, info).release()
-    ended = f"the recorder ended: `wsmon open {store}` shows what it recorded\n"
+    ended = f"Recording stopped. View it with `wsmon open {store}`.\n"
     keep_note(LossNote(str(store), 7, 0, 4710, "another one"), None)
     assert (view._stopped(store, tmp_path), capsys.readouterr().err) == (0, ended)
     keep_note(LossNote(str(store), 2_261, 0, 4711, "the disk is full"), None)
     code, said = view._stopped(store, tmp_path), capsys.readouterr().err
-    assert (code, said) == (1, f"{ended}wsmon: 2,268 events were not kept: the disk is full\n")
+    assert (code, said) == (1, f"{ended}wsmon: 2,268 events lost: the disk is full\n")

@@ -22,7 +22,7 @@ async def test_a_misspelt_command_is_recognised(home: Home) -> None:
     assert await home.run("serach", "x") == (
         2,
         "",
-        "wsmon: 'serach' is neither a command nor a file. did you mean `wsmon search`?\n",
+        "wsmon: unknown command 'serach'. did you mean `wsmon search`?\n",
     )
 
 
@@ -31,10 +31,10 @@ async def test_a_misspelt_command_is_recognised(home: Home) -> None:
     [
         (("missing.toml",), "missing.toml: cannot be read: no such file"),
         (("http://host/",), "url: has a scheme that is not ws or wss (http://host/). use ws://"),
-        (("wss://host/", "wsmon.toml"), "'wsmon.toml' stands among URLs, but is none"),
-        (("a.toml", "b.toml"), "'b.toml' is one file too many"),
-        (("wss://host/", "-H", "Authorization"), "-H 'Authorization' has no colon"),
-        (("wss://host/",), "the screen needs a terminal"),
+        (("wss://host/", "wsmon.toml"), "'wsmon.toml' is not a URL"),
+        (("a.toml", "b.toml"), "unexpected argument 'b.toml'"),
+        (("wss://host/", "-H", "Authorization"), "-H 'Authorization': missing colon"),
+        (("wss://host/",), "the viewer needs a terminal"),
     ],
 )
 async def test_what_cannot_be_watched_is_said(home: Home, arguments: tuple[str, ...], sentence: str) -> None:
