@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wsmon.model.snapshot import Health, Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
     from wsmon.query.ast import Query
 
@@ -186,6 +187,10 @@ class StoreView(Protocol):
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """Return the figures of a connection in at most ``buckets`` equal parts of a period."""
+        ...
+
+    def topics(self, connection: str) -> tuple[TopicState, ...]:
+        """Return the subscriptions of a connection, in alphabetical order."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:

@@ -18,6 +18,7 @@ from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgres
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
+from wsmon.model.subscriptions import TopicState
 from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
@@ -65,6 +66,7 @@ class FakeView:
         self.lanes_answer = tuple(lanes)
         self.density_answer = density
         self.statistics_answer = statistics
+        self.topics_answer: tuple[TopicState, ...] = ()
         self.messages_per_s = tuple(messages_per_s)
         self.incidents: tuple[OpenIncident, ...] = ()
         self.trend_answer: Callable[[Trend], Trend] | None = None
@@ -206,6 +208,10 @@ class FakeView:
         empty = (None,) * buckets
         found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, {})
         return self.trend_answer(found) if self.trend_answer else found
+
+    def topics(self, connection: str) -> tuple[TopicState, ...]:
+        self.calls.append(f"topics {connection}")
+        return self.topics_answer
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         self.calls.append("sessions")

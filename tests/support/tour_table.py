@@ -13,8 +13,9 @@ from tests.support.tour_steps import Chapter, press, write
 STORY = Chapter(
     "story",
     (
-        press("1", "pane.connections", r"━ 1 Connections ━━ orders: .*401", says="the list, the worst on top"),
-        press("Enter", "choose", r"4 Log ─.*conn:orders", says="its log, at its trouble"),
+        press("1", "pane.connections", r"━ 1 Connections ━━ .*orders(.*\n)+.*401", says="the list, the worst on top"),
+        press("Enter", "choose", r"Connection orders, as of", says="all about it"),
+        press("Enter", "", r"4 Log ─.*conn:orders", says="its log, at its trouble"),
         press("4", "pane.log", r"━ 4 Log ━"),
         press(
             "5", "pane.detail", r"━ 5 Detail ━(.*\n)+.*Last said +notice #\d+", says="why, since when, what was said"
@@ -199,6 +200,14 @@ CONNECTIONS = Chapter(
     (
         press("1 s", "pane.connections connections.sort", r"━ 1 Connections ━━ by name, order held|by name"),
         press("s s s s", "connections.sort - - -", hides=r"━ 1 Connections ━━ by"),
+        press(":", "app.palette", r"type to filter commands|part of a name"),
+        write("subscriptions", r"│ subscriptions"),
+        press("Enter", "connection.subscriptions", r"Subscriptions +(none seen|\d)", says="its topics"),
+        press("Escape", "", hides=r"Subscriptions +(none seen|\d)"),
+        press(":", "app.palette", r"type to filter commands|part of a name"),
+        write("connection info", r"│ connection info"),
+        press("Enter", "connection.detail", r"Connection \w+, as of"),
+        press("Escape", "", hides=r"Connection \w+, as of"),
         press("f", "connections.filter", r"List connections with"),
         write("sens", r"names with sens: 1"),
         press("Enter", "", hides=r"List connections with"),

@@ -85,6 +85,15 @@ class Subscriptions(msgspec.Struct, frozen=True, gc=False):
     lost: tuple[str, ...] = ()
 
 
+class TopicState(msgspec.Struct, frozen=True, gc=False):
+    """The state of one topic of a connection, as viewers see it."""
+
+    topic: str
+    status: Literal["active", "pending", "lost"]
+    since_ns: int
+    """Wall time."""
+
+
 class SubscriptionLedger:
     """Follows the subscriptions of one connection through the notes of its protocol and its sessions.
 

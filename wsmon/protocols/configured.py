@@ -96,11 +96,12 @@ class ConfiguredTexts:
         kept, ends = self._read_auth(payload, decoded.happenings, now_ns)
         if any(each.name in ("auth.completed", "auth.refresh.completed") for each in (*kept, *ends)):
             self._granted(now_ns)
+        life_s = self._auth.expires_in_s
         return (
-            *kept,
+            *(_with_life(each, life_s) for each in kept),
             *self._read_answers(payload, decoded),
             *self._read_beat_of_peer(payload, decoded, now_ns),
-            *ends,
+            *(_with_life(each, life_s) for each in ends),
         )
 
     def replies(self, payload: bytes) -> tuple[bytes, ...]:
@@ -265,6 +266,14 @@ class ConfiguredTexts:
             del self._settled[next(iter(self._settled))]
         if self._auth.expires_in_s:
             self._grant.begin(now_ns, self._auth.expires_in_s)
+
+
+def _with_life(happening: Happening, life_s: float) -> Happening:
+    """Return a login that succeeded with the configured life of its grant, where the peer gave none."""
+    is_granted = happening.name in ("auth.completed", "auth.refresh.completed")
+    if not (is_granted and life_s) or "expires_in_s" in (happening.meta or {}):
+        return happening
+    return msgspec.structs.replace(happening, meta={**(happening.meta or {}), "expires_in_s": life_s})
 
 
 def _has(decoded: Decoded, operation: Operation) -> bool:

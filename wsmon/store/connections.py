@@ -16,7 +16,7 @@ from wsmon.model.events import Event, Meta
 from wsmon.model.profiles import PROFILES, Profile, profile_of
 from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
+from wsmon.model.subscriptions import MAX_TOPICS, Subscription, SubscriptionLedger, Subscriptions, TopicState
 from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
 from wsmon.store.validation import Count, Id, Ns, StatusCode, checked
 
@@ -200,6 +200,10 @@ _SUBSCRIPTION = MultiRowInsert("INSERT OR REPLACE", "subscription", ("connection
 _DELETE = "DELETE FROM subscription WHERE connection = ? AND topic = ?"
 _SUBSCRIPTION_ROW = tuple[Id, Literal["active", "pending", "lost"], str]
 _SELECT = "SELECT connection, status, topic FROM subscription ORDER BY connection, topic"
+_SELECT_TOPICS = f"""
+SELECT topic, subscription.status, subscription.since_ns FROM subscription
+JOIN connection ON connection.id = subscription.connection WHERE name = ? ORDER BY topic LIMIT {MAX_TOPICS}
+"""
 
 
 class SubscriptionRows:
@@ -265,6 +269,12 @@ def subscriptions(connection: sqlite3.Connection) -> Mapping[int, Subscriptions]
     for connection_id, status, topic in checked(connection.execute(_SELECT), _SUBSCRIPTION_ROW):
         topics[connection_id][status].append(topic)
     return {connection_id: _of(lists) for connection_id, lists in topics.items()}
+
+
+def topics(connection: sqlite3.Connection, name: str) -> tuple[TopicState, ...]:
+    """Read the topics of a connection, in alphabetical order."""
+    rows = checked(connection.execute(_SELECT_TOPICS, (name,)), tuple[str, Literal["active", "pending", "lost"], Ns])
+    return tuple(TopicState(*row) for row in rows)
 
 
 def _of(lists: Mapping[str, Iterable[str]]) -> Subscriptions:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
     from wsmon.store.first_matches import FirstMatches
     from wsmon.store.periods import StorePeriods
@@ -288,6 +289,13 @@ class Reader:
 
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._periods.coverage())
+
+    def topics(self, connection: str) -> tuple[TopicState, ...]:
+        """Read the subscriptions of a connection, in alphabetical order."""
+        from wsmon.store.connections import topics
+
+        with self._question():
+            return topics(self._connection, connection)
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         """Read the sessions with these ids that the store knows, in no particular order."""

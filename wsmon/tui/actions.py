@@ -118,6 +118,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.back", ("escape",), "back", "Out of zoom, detail, filter, in this order.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
     Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
+    Action("connection.detail", (), "connection info", "URL, headers, login, topics, KPIs.", "Connections"),
+    Action("connection.subscriptions", (), "subscriptions", "Active, pending and lost topics.", "Connections"),
     Action("connections.sort", ("s",), "sort", "By trouble, name, rate, last message, …", "Connections", "connections"),
     Action(
         "connections.filter",

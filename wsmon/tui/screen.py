@@ -22,7 +22,6 @@ from wsmon.export.run import ExportRequest
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.ports import StoreView
-from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.actions import bindings
 from wsmon.tui.dialogs.base import Dialog
@@ -266,16 +265,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             driver.write(self.app, osc.desktop_notification(sentence, multiplexer(os.environ)))
 
     @on(ConnectionsPane.ConnectionChosen)
-    def _connection_chosen(self, message: ConnectionsPane.ConnectionChosen) -> None:
-        """Show one connection in the log, at its trouble if it has some; all of them if it shows this one already."""
-        log = self.panes.log
-        wanted = Query((FieldTerm("connection", (Exact(message.connection),)),), f"conn:{message.connection}")
-        if log.search_query.text == wanted.text:
-            log.set_query(EVERYTHING)
-            return
-        log.set_query(wanted)
-        if message.problem_id:
-            log.go_to(message.problem_id)
+    def _connection_chosen(self) -> None:
+        self.action_act("connection.detail")
 
     @on(StatisticsPane.SelectionChanged)
     @on(ConnectionsPane.ConnectionHighlighted)

@@ -40,6 +40,13 @@ def test_a_heartbeat_is_answered_by_what_is_expected() -> None:
     assert session.overdue(60) == []
 
 
+def test_a_login_carries_the_configured_life_of_its_grant() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in")
+    happenings = session.configured.read("in", b"welcome", NOTHING, S)
+    assert [(each.name, each.meta) for each in happenings] == [("auth.completed", {"expires_in_s": 100.0})]
+
+
 def test_a_heartbeat_without_an_answer_is_missed_when_the_next_is_due() -> None:
     session = Session(BEAT)
     session.told("out", b"beat")

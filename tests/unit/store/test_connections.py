@@ -10,11 +10,13 @@ import pytest
 from sqlite_utils import Database as Tables
 from sqlite_utils import Migrations
 
-from tests.support.builders import dialled, event, loss, usable
+from tests.support.builders import at_ns, dialled, event, loss, usable
 from tests.support.stores import Recording, recording, stored
+from wsmon.clock import SystemClock
 from wsmon.model.events import Event, EventName
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import m001_create
+from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 
 NAME = "binance-spot"
@@ -71,6 +73,18 @@ def test_what_was_left_is_gone(path: Path) -> None:
         begin(run)
         run.commit(said("left", "a", 2, "ok"))
         assert run.rows(ROWS) == [("b", "pending")]
+
+
+def test_topics_are_read_by_the_name_of_their_connection_with_since_when(path: Path) -> None:
+    with recording(path) as run:
+        begin(run)
+    reader = Reader(path, SystemClock())
+    with closing(reader):
+        found = [(each.topic, each.status, each.since_ns) for each in reader.topics(NAME)]
+        assert (found, reader.topics("another")) == (
+            [("a", "active", at_ns(1)), ("b", "pending", at_ns(0))],
+            (),
+        )
 
 
 def test_a_new_run_has_no_subscriptions_yet(path: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual.pilot import Pilot
+
 from tests.support.builders import event, message, row
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
+from wsmon.tui.dialogs.connection_detail import ConnectionDialog
+from wsmon.tui.options import Outcome
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.widgets.text_view import TextLine
 
@@ -18,6 +22,14 @@ def list_names(on: Stage) -> list[str]:
     """The connections list, top to bottom."""
     lines = on.screen.panes.connections.lines[1:]
     return [line[1][0].strip() for line in lines if line and line[0][0].strip()]
+
+
+async def open_log(on: Stage, pilot: Pilot[Outcome]) -> None:
+    """Open the connection under the cursor, and from there its log."""
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(on.app.screen, ConnectionDialog))
+    await pilot.press("enter")
+    await until(pilot, lambda: on.app.screen is on.screen)
 
 
 async def test_all_panes_are_in_sight_where_there_is_room() -> None:
@@ -55,13 +67,14 @@ async def test_enter_on_a_connection_filters_the_log_goes_to_its_trouble_and_bac
     )
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("1", "enter")
+        await pilot.press("1")
+        await open_log(on, pilot)
         assert on.screen.panes.log.search_query == parse("conn:deribit")
         assert (len(on.screen.panes.log.rows), on.screen.panes.log.current_id) == (10, newest)
         shown = on.detail_event
         assert shown is not None
         assert shown.id == newest
-        await pilot.press("enter")
+        await open_log(on, pilot)
         assert not on.screen.panes.log.search_query
 
 
@@ -69,7 +82,8 @@ async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("1", "j", "j", "enter")
+        await pilot.press("1", "j", "j")
+        await open_log(on, pilot)
         assert on.screen.panes.log.search_query == parse("conn:binance-spot")
         assert (on.screen.panes.log.is_following, on.detail_event) == (True, None)
 

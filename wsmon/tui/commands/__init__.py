@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from wsmon.tui.commands import display, export, log, navigation, notes, recorder
+from wsmon.tui.commands import connections, display, export, log, navigation, notes, recorder
 from wsmon.tui.screen import Command
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
-    log.COMMANDS | navigation.COMMANDS | notes.COMMANDS | export.COMMANDS | recorder.COMMANDS | display.COMMANDS
+    log.COMMANDS
+    | connections.COMMANDS
+    | navigation.COMMANDS
+    | notes.COMMANDS
+    | export.COMMANDS
+    | recorder.COMMANDS
+    | display.COMMANDS
 )

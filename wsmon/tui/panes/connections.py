@@ -38,13 +38,8 @@ class ConnectionsPane(TextPane):
 
     BINDINGS = bindings("move", "choose", "connections")
 
-    @dataclass
     class ConnectionChosen(Message):
-        """The user opened a connection."""
-
-        connection: str
-        problem_id: int
-        """The event that explains what is wrong with it; 0 = nothing is."""
+        """The user opened the connection under the cursor."""
 
     @dataclass
     class ConnectionHighlighted(Message):
@@ -154,9 +149,9 @@ class ConnectionsPane(TextPane):
         state = self._state
         if state.current.is_group:
             self.action_connections_unfold()
-        elif (row := state.connection) is not None:
+        elif state.connection is not None:
             state.is_moved = True
-            self.post_message(self.ConnectionChosen(row.state.name, table.problem_event_id(row)))
+            self.post_message(self.ConnectionChosen())
 
     def action_connections_sort(self) -> None:
         """Order by the next sort key."""
