@@ -90,9 +90,14 @@ class Stage:
         """The JSON value under the cursor of the detail, while that has the focus."""
         return detail_value(self.screen)
 
-    async def ready(self, pilot: Pilot[Any]) -> None:
-        """Wait until every pane in sight shows what the store holds."""
+    async def ready(self, pilot: Pilot[Any], *, has_detail: bool = True) -> None:
+        """Wait until every pane in sight shows what the store holds; beside the log, the detail is open on demand."""
         await until(pilot, lambda: self.screen.pane_layout.is_ready)
+        layout = self.screen.pane_layout
+        if has_detail and len(layout.in_sight) > 2:
+            focused = layout.current
+            layout.show("detail")
+            layout.focus(focused)
         await until(pilot, lambda: len(self.screen.panes.log.rows) >= self.store.bounds().events)
         timeline, statistics = self.screen.pane_in_sight(TimelinePane), self.screen.pane_in_sight(StatisticsPane)
         if timeline is not None:

@@ -68,7 +68,7 @@ FINDING = Chapter(
         press("W", "session.spans", r"Session [0-9a-f]{16}: \d+ spans", says="what took how long"),
         press("Escape", "", hides=r"Session [0-9a-f]{16}: \d+ spans"),
         press("K", "session.handshake", r"━ 5 Detail ━(.*\n)+.*Usable: orders", says="how the session began"),
-        press("Escape", "pane.back", r"━ 4 Log ━"),
+        press("4", "pane.log", r"━ 4 Log ━"),
         press("t", "log.go_to", r"Go to\b"),
         write("#1", r"#1 "),
         press("Enter", "", r"self\.run\.started"),
@@ -127,8 +127,9 @@ DETAIL = Chapter(
         press("Enter", "", hides=r"Find in the detail"),
         press("=", "detail.only", r"\$\.status.*Esc in the log clears", says="only orders of this status"),
         press("!", "detail.without", r"-\$\.status.*Esc in the log clears"),
-        press("Escape", "pane.back", r"━ 4 Log ━"),
-        press("Escape", "pane.back", r"Ref +1\b", hides=r"4 Log .*conn:orders t"),
+        press("Escape", "pane.back", r"━ 4 Log ━", hides=r"5 Detail"),
+        press("Escape", "pane.back", hides=r"4 Log .*conn:orders t"),
+        press("5 4", "pane.detail pane.log", r"5 Detail"),
     ),
 )
 TIMELINE = Chapter(

@@ -89,7 +89,7 @@ async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
         on.screen.panes.log.set_query(parse("conn:deribit"))
         on.screen.say("the log shows conn:deribit: Esc in the log clears")
         await pilot.press("escape")
-        assert text(on.screen.footer).strip() == "the log shows everything"
+        assert text(on.screen.footer).strip() == "filter cleared"
 
 
 async def test_the_detail_does_not_say_that_a_log_follows_which_shows_nothing() -> None:

@@ -44,12 +44,19 @@ class Arrangement:
     """The pane that has the whole screen; None = no pane has."""
     last: PaneName = "connections"
     """The pane asked for last: the one in sight where there is room for one alone."""
+    has_detail: bool = False
+    """Whether the detail is open: where there is room for all panes, it takes a part of the log."""
 
     def ask(self, pane: PaneName) -> Arrangement:
         """Return the arrangement with a pane in sight; another one that is zoomed gives way."""
         zoomed = pane if self.zoomed is not None else None
         lower = pane if pane != "connections" else self.lower
-        return Arrangement(lower, pane if pane in MIDDLE else self.middle, zoomed, pane)
+        middle = pane if pane in MIDDLE else self.middle
+        return Arrangement(lower, middle, zoomed, pane, self.has_detail or pane == "detail")
+
+    def close_detail(self) -> Arrangement:
+        """Return the arrangement with the log in the place of the detail, too."""
+        return replace(self.ask("log"), zoomed=None, has_detail=False)
 
     def toggle_zoom(self, pane: PaneName) -> Arrangement:
         """Return the arrangement with a pane on the whole screen, or with none where one is."""
@@ -62,7 +69,8 @@ class Arrangement:
         if height < LEAST_FOR_TWO:
             return (self.last,)
         if is_roomy(width, height):
-            return ("connections", self.middle, "log", "detail")
+            whole: tuple[PaneName, ...] = ("connections", self.middle, "log")
+            return (*whole, "detail") if self.has_detail else whole
         return ("connections", self.lower)
 
 
@@ -256,6 +264,12 @@ class PaneLayout:
         """Bring a pane into sight, and give it the focus, unless it is in sight already."""
         if name not in self.in_sight:
             self.show(name)
+
+    def close_detail(self) -> None:
+        """Give the room and the focus of the detail to the log."""
+        self._arrangement = self._arrangement.close_detail()
+        self.lay_out()
+        self.focus("log")
 
     def toggle_zoom(self) -> None:
         """Give the pane that has the focus the whole screen, or take it back."""

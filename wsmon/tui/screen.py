@@ -72,7 +72,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self.footer = Footer(services.keymap.keys, id="footer")
         self.panes = PaneSet(services)
         state = services.session_state
-        arrangement = Arrangement(state.lower, state.middle, state.zoomed)
+        arrangement = Arrangement(state.lower, state.middle, state.zoomed, has_detail=state.has_detail)
         self.pane_layout = PaneLayout(self, self.panes.slots, arrangement, state.focused, self._fill_panes)
         self.recorder = RecorderStatus(
             services.clock.wall_ns(),
@@ -159,6 +159,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
         if self.pane_layout.is_ready and not self.is_covered:
             self.pane_layout.set_rows(len(snapshot.connections), self.panes.connections.most_cause_lines)
+            self.panes.log.set_connections(len(snapshot.connections))
             self.panes.log.set_bounds(snapshot.bounds)
             if (detail := self.pane_in_sight(DetailPane)) is not None:
                 detail.show_incidents(snapshot.incidents)
@@ -223,6 +224,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def _fill_panes(self) -> None:
         """Show in a pane that came into sight what there is."""
         if self._snapshot is not EMPTY_SNAPSHOT:
+            self.panes.log.set_connections(len(self._snapshot.connections))
             self.panes.log.set_bounds(self._snapshot.bounds)
             self.draw()
             self.ask_store()
@@ -441,6 +443,7 @@ def session_state_of(screen: MonitorScreen) -> SessionState:
         middle=arrangement.middle,
         zoomed=arrangement.zoomed,
         focused=screen.pane_layout.current,
+        has_detail=arrangement.has_detail,
         query=scope.query.text,
         is_in_context=scope.is_in_context,
         hides_heartbeats=scope.hides_heartbeats,

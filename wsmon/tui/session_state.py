@@ -56,6 +56,8 @@ class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     middle: PaneName = "timeline"
     zoomed: PaneName | None = None
     focused: PaneName = "log"
+    has_detail: bool = False
+    """Whether the detail was open."""
     query: str = ""
     is_in_context: bool = False
     hides_heartbeats: bool = False

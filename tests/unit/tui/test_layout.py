@@ -11,8 +11,8 @@ from wsmon.tui.text import width_of
 @pytest.mark.parametrize(
     ("size", "in_sight"),
     [
-        ((120, 40), ("connections", "timeline", "log", "detail")),
-        ((100, 30), ("connections", "timeline", "log", "detail")),
+        ((120, 40), ("connections", "timeline", "log")),
+        ((100, 30), ("connections", "timeline", "log")),
         ((99, 30), ("connections", "log")),
         ((100, 29), ("connections", "log")),
         ((40, 12), ("connections", "log")),
@@ -31,8 +31,16 @@ def test_a_pane_that_is_asked_for_is_in_sight(pane: PaneName, size: tuple[int, i
 
 def test_statistics_take_the_place_of_the_timeline_where_there_is_room() -> None:
     asked = Arrangement().ask("statistics")
-    assert asked.visible(120, 40) == ("connections", "statistics", "log", "detail")
-    assert asked.ask("timeline").visible(120, 40) == ("connections", "timeline", "log", "detail")
+    assert asked.visible(120, 40) == ("connections", "statistics", "log")
+    assert asked.ask("timeline").visible(120, 40) == ("connections", "timeline", "log")
+
+
+def test_the_detail_takes_a_part_of_the_log_once_it_is_asked_for_and_until_it_is_closed() -> None:
+    opened = Arrangement().ask("detail").ask("log")
+    assert opened.visible(120, 40) == ("connections", "timeline", "log", "detail")
+    assert opened.visible(80, 24) == ("connections", "log")
+    assert opened.close_detail().visible(120, 40) == ("connections", "timeline", "log")
+    assert Arrangement().ask("detail").close_detail().visible(80, 24) == ("connections", "log")
 
 
 def test_the_list_of_a_small_terminal_shows_eight_and_leaves_the_log_nine_rows() -> None:

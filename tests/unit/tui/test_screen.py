@@ -56,7 +56,7 @@ async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Ses
     """What is remembered after some keys and a detach."""
     on = again(tmp_path)
     async with on.app.run_test(size=size) as pilot:
-        await on.ready(pilot)
+        await on.ready(pilot, has_detail=False)
         await pilot.press(*keys)
         await pilot.pause()
         await pilot.press("d")
@@ -82,6 +82,50 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
         assert said(on.screen.footer).startswith(
             "as you left it: search is:problem (Esc in the log clears), at event #"
         )
+
+
+def panes(on: Stage) -> list[str]:
+    """The panes in sight."""
+    return list(on.screen.pane_layout.in_sight)
+
+
+async def test_the_detail_opens_on_enter_closes_on_escape_and_comes_back_as_it_was_left(tmp_path: Path) -> None:
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot, has_detail=False)
+        assert "detail" not in on.screen.pane_layout.in_sight
+        await pilot.press("k", "enter")
+        assert panes(on)[-2:] == ["log", "detail"]
+        assert on.screen.pane_layout.current == "detail"
+        await pilot.press("escape")
+        assert (panes(on)[-1], on.screen.pane_layout.current) == ("log", "log")
+    assert (await left(tmp_path, "k", "enter", "4")).has_detail
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: on.screen.is_restored)
+        assert panes(on)[-1] == "detail"
+        await pilot.press("slash", *"is:problem", "enter", "escape")
+        assert (on.screen.panes.log.search_query.text, panes(on)[-1]) == ("", "detail")
+        await pilot.press("escape")
+        assert panes(on)[-1] == "log"
+
+
+async def test_the_column_of_the_connection_goes_where_there_is_one(tmp_path: Path) -> None:
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot, has_detail=False)
+        log = on.screen.panes.log
+        assert log.lines.style.has_connection
+        for search, has_connection in (
+            ("conn:deribit", False),
+            ("conn:deribit,coinbase", True),
+            ("-conn:deribit", True),
+        ):
+            await pilot.press("slash", "ctrl+u", *search, "enter")
+            await on.settled(pilot)
+            assert log.lines.style.has_connection is has_connection, search
+        log.set_connections(1)
+        assert not log.lines.style.has_connection
 
 
 async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path: Path) -> None:

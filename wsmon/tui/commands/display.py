@@ -20,11 +20,15 @@ def back(screen: MonitorScreen) -> None:
         layout.toggle_zoom()
     elif layout.current == "connections" and screen.panes.connections.filter:
         screen.panes.connections.list_only("")
-    elif "log" not in layout.in_sight or layout.current == "detail":
+    elif layout.current == "detail":
+        layout.close_detail()
+    elif "log" not in layout.in_sight:
         layout.show("log")
     elif screen.panes.log.search_query:
         screen.panes.log.set_query(EVERYTHING)
-        screen.say("the log shows everything")
+        screen.say("filter cleared")
+    elif "detail" in layout.in_sight:
+        layout.close_detail()
 
 
 def show_help(screen: MonitorScreen) -> None:

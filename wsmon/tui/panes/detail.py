@@ -31,11 +31,11 @@ AHEAD = 200
 MOST_LINES = 10_000
 # Characters of the text that is searched for, in the title
 NEEDLE_LIMIT = 24
-FOLLOWING_HINT = "Following. Enter: the event under the cursor · e: the newest problem"
-EMPTY_LOG_HINT = "The log shows no event. Esc in the log: everything again"
-NO_EVENT = "no event is shown here: Enter in the log shows the one under the cursor"
-NO_JSON = "no JSON is shown that folds: f shows the payload in its other forms"
-ONE_FORM = "this event has no payload to show in another form"
+FOLLOWING_HINT = "Live. Enter: show event · e: jump to latest problem"
+EMPTY_LOG_HINT = "No events. Press Esc in the log to clear the filter."
+NO_EVENT = "no event here: press Enter on an event of the log"
+NO_JSON = "no JSON to collapse here: f changes the view of the payload"
+ONE_FORM = "this event has no payload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +165,14 @@ class DetailPane(TextPane):
         self._draw()
         at, matches = self._rows.at, matching_lines(self._rows.made, self._needle)
         if not matches:
-            self._report_search("is not in here")
+            self._report_search("not found")
             return
         ahead = [line for line in matches if (line > at if newer else line < at)]
         if is_here_too and at in matches:
             ahead = [at]
         line = (ahead or matches)[0] if newer else (ahead or matches)[-1]
         self._move_to(line)
-        self._report_search(f"{matches.index(line) + 1} of {len(matches)}{'' if ahead else ', begun anew'}")
+        self._report_search(f"{matches.index(line) + 1} of {len(matches)}{'' if ahead else ', wrapped'}")
 
     def on_mount(self) -> None:
         """Show the hint."""

@@ -42,6 +42,8 @@ from wsmon.tui.times import day_name, day_of
 from wsmon.tui.widgets.row_list import RowList
 from wsmon.tui.widgets.text_view import StatusChanged, draw_line
 
+# Connections, until their number is known
+MANY = 2
 NOTHING_SEARCHED = "nothing is searched for: / searches"
 
 
@@ -112,6 +114,8 @@ class LogPane(RowList):
         self._announced_id = 0
         """Of the newest EventHighlighted; 0 = none."""
         self._days = LogDays()
+        self._connections = MANY
+        """How many connections there are."""
         self.lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
         self.state.is_ascii = glyphs.is_ascii
 
@@ -135,6 +139,18 @@ class LogPane(RowList):
             self.place_rows()
         self._read_days()
         self._advance()
+
+    def set_connections(self, count: int) -> None:
+        """Take in how many connections there are: the only one needs no column."""
+        if count != self._connections:
+            self._connections = count
+            self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Show the column of the connection only where lines of several may stand."""
+        has_connection = self._connections > 1 and not self.state.filter.scope.is_of_one_connection
+        if has_connection != self.lines.style.has_connection:
+            self.restyle(replace(self.lines.style, has_connection=has_connection))
 
     def set_scope(self, scope: LogScope) -> None:
         """Show what a scope asks for; the cursor keeps its event, however far, or takes the next one shown."""
@@ -443,6 +459,7 @@ class LogPane(RowList):
         """Show the first rows of a scope."""
         place = self.state.begin(CursorPlace(self.current_id, self.cursor_y, self.is_following))
         self.lines.highlight(self.state.filter.scope.highlighted)
+        self._fit_columns()
         self.place_rows(place)
         self.sight_changed()
         if event_id := self.state.take_postponed():

@@ -52,6 +52,18 @@ class LogScope:
         """What is highlighted among the events shown."""
         return self.query if self.is_in_context else EVERYTHING
 
+    @property
+    def is_of_one_connection(self) -> bool:
+        """Whether all events shown are of the one connection that the query names."""
+        terms = () if self.is_in_context else self.query.terms
+        return any(
+            isinstance(term, FieldTerm)
+            and term.field == "connection"
+            and len(term.items) == 1
+            and isinstance(term.items[0], Exact)
+            for term in terms
+        )
+
     def showing(self, event: Event) -> LogScope:
         """Return this scope, or the nearest wider one that shows an event."""
         wider = (self, replace(self, query=EVERYTHING), replace(self, hides_heartbeats=False), LogScope())

@@ -34,7 +34,7 @@ async def test_a_slash_in_the_detail_finds_a_text_there() -> None:
         assert value.path == "$.s"
         log_id = on.screen.panes.log.current_id
         await pilot.press("n", "N")
-        await until(pilot, lambda: "begun anew" in title(on))
+        await until(pilot, lambda: ", wrapped" in title(on))
         assert on.screen.panes.log.current_id == log_id
         await pilot.press("escape")
         assert (detail(on).needle, on.screen.pane_layout.current) == ("", "detail")

@@ -28,7 +28,7 @@ from wsmon.tui.widgets.text_view import StatusChanged
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
 EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))
 ROWS = 20
-FOLLOWING = ["Following. Enter: the event under the cursor · e: the", "newest problem"]
+FOLLOWING = ["Live. Enter: show event · e: jump to latest problem", ""]
 
 
 class Detail:
@@ -253,10 +253,10 @@ async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_nu
             "'MAKER' 1 of 1",
             "'\":' 7 of 8",
             "'\":' 8 of 8",
-            "'\":' 1 of 8, begun anew",
-            "'\":' 8 of 8, begun anew",
+            "'\":' 1 of 8, wrapped",
+            "'\":' 8 of 8, wrapped",
             "'\":' 7 of 8",
-            "'nowhere' is not in here",
+            "'nowhere' not found",
         ]
         await detail.show(pilot, loss(id=9))
         assert detail.app.heard_of(StatusChanged)[-1].texts[0] == "'nowhere' n N"
