@@ -22,6 +22,8 @@ FONT = "DejaVu Sans Mono"
 THEME = TerminalTheme((13, 17, 23), (201, 209, 217), [(0, 0, 0)] * 8)
 # A terminal gives no notice when it was painted
 POLL_S = 0.05
+# After that long without a change, nothing more is to be painted
+SETTLED_S = 0.6
 
 
 class TmuxTerminal:
@@ -90,6 +92,17 @@ class TmuxTerminal:
             if time.monotonic() > deadline_s:
                 raise AssertionError(f"{'still' if gone else 'never'} shown: {pattern}\n{text}")
             time.sleep(POLL_S)
+
+    def settled(self) -> str:
+        """The screen, once it has been the same for a while."""
+        before, since_s = "", time.monotonic()
+        deadline_s = since_s + DEADLINE_S
+        while time.monotonic() - since_s < SETTLED_S:
+            if (text := self.text()) != before:
+                before, since_s = text, time.monotonic()
+            assert time.monotonic() < deadline_s, f"the screen never comes to rest\n{text}"
+            time.sleep(POLL_S)
+        return before
 
     def comes_to(self, pattern: str, within_s: float) -> bool:
         """Whether it shows what matches a regular expression within some time."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 
+from wsmon.model.cell_widths import DISPUTED
+
 # More than any pane shows; applied first, so that a message of 1 MiB costs as much as one of 64 KiB
 LIMIT_CHARACTERS = 64 * 1024
 
@@ -25,28 +27,47 @@ _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef"
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
 # One character class only: three times as fast as distinguishing stacks of marks from single ones
 _ODD = re.compile(f"[{_BLANK}{_MARKS}]")
+_ODD_IN_COLUMNS = re.compile(f"[{_BLANK}{_MARKS}{DISPUTED}]")
+_DISPUTED = re.compile(f"[{DISPUTED}]")
 _BLANKS = re.compile(f"[{_BLANK}]")
 _STACK = re.compile(f"([{_MARKS}]{{{_COMBINING_KEPT}}})[{_MARKS}]+")
 
 
-def sanitize(text: str, limit: int = LIMIT_CHARACTERS, *, multiline: bool = False, ascii_only: bool = False) -> str:
+def sanitize(
+    text: str,
+    limit: int = LIMIT_CHARACTERS,
+    *,
+    multiline: bool = False,
+    ascii_only: bool = False,
+    in_columns: bool = False,
+) -> str:
     """Replace everything in ``text`` that a terminal might interpret by something visible.
 
     The result is made of at most ``limit`` characters of the text; the last is ``…`` where the text is longer. On a
     single line a newline is ``⏎``; ``multiline`` keeps newlines (CR LF is one) and expands tabs. ``ascii_only`` escapes
     all other characters. Text that needs no change is returned as it is.
+
+    ``in_columns`` also escapes the characters on whose width terminals do not agree: what stands behind the text on its
+    line would shift.
     """
     if len(text) > limit:
-        return sanitize(text[: max(0, limit - 1)], limit, multiline=multiline, ascii_only=ascii_only) + (
-            _ASCII_CUT if ascii_only else CUT
-        )
-    if text.isprintable() and (text.isascii() or not (ascii_only or _ODD.search(text))):
+        head = text[: max(0, limit - 1)]
+        clean = sanitize(head, limit, multiline=multiline, ascii_only=ascii_only, in_columns=in_columns)
+        return clean + (_ASCII_CUT if ascii_only else CUT)
+    odd = _ODD_IN_COLUMNS if in_columns else _ODD
+    if text.isprintable() and (text.isascii() or not (ascii_only or odd.search(text))):
         return text
     if multiline:
         text = text.replace("\r\n", "\n")
     if ascii_only:
         return text.translate(_MULTILINE_ASCII if multiline else _LINE_ASCII)
+    if in_columns:
+        text = _DISPUTED.sub(_escaped, text)
     return _STACK.sub(r"\1", text.translate(_MULTILINE if multiline else _LINE))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return _escape(ord(match[0]))
 
 
 # DEL, C1, line separators, and every format character (Cf) of Unicode 15 but the two joiners that words and emoji need:
@@ -109,12 +130,19 @@ def is_connection_name(text: object) -> bool:
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
-def decode(payload: bytes, limit: int = LIMIT_CHARACTERS, *, multiline: bool = False, ascii_only: bool = False) -> str:
+def decode(
+    payload: bytes,
+    limit: int = LIMIT_CHARACTERS,
+    *,
+    multiline: bool = False,
+    ascii_only: bool = False,
+    in_columns: bool = False,
+) -> str:
     """Return the text of a payload, sanitised; bytes that are not UTF-8 become ``�``."""
     # UTF-8 has at most 4 bytes a character; one more character makes the cut visible
     whole_characters = payload[: 4 * (limit + 1)]
     text = whole_characters.decode("utf-8", "replace")
-    return sanitize(text, limit, multiline=multiline, ascii_only=ascii_only)
+    return sanitize(text, limit, multiline=multiline, ascii_only=ascii_only, in_columns=in_columns)
 
 
 class _TranslationTable(dict[int, str]):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from wsmon.model import units as fmt
 from wsmon.model.ends import code_meaning
 from wsmon.model.events import Event, Json
-from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
+from wsmon.tui.cell_text import cell_text, decode_cell_text
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.text import Role
 
@@ -93,7 +93,7 @@ def describe(event: Event, *, ascii_only: bool = False) -> EventText:
 
 def error_words(error_type: str) -> str:
     """Return an error type in words; an unknown one as it is, made safe."""
-    return ERRORS.get(error_type) or sanitize(error_type.replace("_", " "), LINE_LIMIT)
+    return ERRORS.get(error_type) or cell_text(error_type.replace("_", " "), LINE_LIMIT)
 
 
 def number(event: Event, key: str) -> float | None:
@@ -185,7 +185,7 @@ def _why(event: Event, ascii_only: bool) -> str:
     if code:
         return f"{code} {code_meaning(event.close_code)} {by}".rstrip()
     if event.status is not None:
-        return f"HTTP {sanitize(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}"
+        return f"HTTP {cell_text(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}"
     return " ".join(filter(None, (_foreign(error_words(event.error_type), ascii_only), by)))
 
 
@@ -229,11 +229,11 @@ def _content(event: Event, ascii_only: bool) -> str:
         return "payload not kept"
     if event.opcode == "binary":
         return payload[: LINE_LIMIT // 3].hex(" ")
-    return decode(payload, LINE_LIMIT, ascii_only=ascii_only).lstrip()
+    return decode_cell_text(payload, LINE_LIMIT, ascii_only=ascii_only).lstrip()
 
 
 def _foreign(text: str, ascii_only: bool) -> str:
-    return sanitize(text, LINE_LIMIT, ascii_only=ascii_only)
+    return cell_text(text, LINE_LIMIT, ascii_only=ascii_only)
 
 
 def _after(event: Event) -> str:

@@ -15,7 +15,7 @@ from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
 
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 
 # Lines name the role of a text; only the theme knows its colour.
 Role = Literal[
@@ -31,7 +31,7 @@ Line = tuple[StyledText, ...]
 CUT = "…"
 # In fewer cells, the beginning of a name says more than its two ends
 MIN_BOTH_ENDS = 5
-# A letter and the four marks that sanitize() leaves on it: a text with more code points a cell does not fit
+# A letter and the four marks that cell_text() leaves on it: a text with more code points a cell does not fit
 CODES_PER_CELL = 5
 # Cells between two blocks that stand side by side
 COLUMN_GAP = 2
@@ -171,10 +171,10 @@ def short_path(path: Path, home: Path, width: int) -> str:
     Leading folders are left out first; where the name alone is too long, it is cut before its end.
     """
     shown = Path("~") / path.relative_to(home) if path.is_relative_to(home) else path
-    whole = sanitize(str(shown), PATH_LIMIT)
+    whole = cell_text(str(shown), PATH_LIMIT)
     if cell_len(whole) <= width:
         return whole
-    parts = [sanitize(part, PATH_LIMIT) for part in shown.parts] or [whole]
+    parts = [cell_text(part, PATH_LIMIT) for part in shown.parts] or [whole]
     for first in range(1, len(parts)):
         rest = f"{CUT}/{'/'.join(parts[first:])}"
         if cell_len(rest) <= width:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from wsmon.errors import QueryError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.commands.export import copied
 from wsmon.tui.commands.selection import event_of, place_id
 from wsmon.tui.screen import Command, MonitorScreen
@@ -65,7 +65,7 @@ def bookmark(screen: MonitorScreen, *, newer: bool) -> None:
         return
     _go_to_event(screen, found.event)
     if found.text:
-        screen.say(f"note: {sanitize(found.text, NOTE_LIMIT)}")
+        screen.say(f"note: {cell_text(found.text, NOTE_LIMIT)}")
 
 
 def views(screen: MonitorScreen) -> None:

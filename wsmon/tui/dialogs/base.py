@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.text import Line, Role, StyledText, clip, left
 from wsmon.tui.widgets.text_view import TextLine, TextPane, WrappedText
 
@@ -181,7 +181,7 @@ class PromptDialog(Dialog[str]):
     def _submitted(self, event: Input.Submitted) -> None:
         fault = self._fault(event.value.strip())
         if fault:
-            self._note.draw(((f" {sanitize(fault)}", "problem"),))
+            self._note.draw(((f" {cell_text(fault)}", "problem"),))
         else:
             self.dismiss(event.value.strip())
 
@@ -313,7 +313,7 @@ class Chooser(TextLine, can_focus=True):
         self.choose(self._at + steps)
 
     def _draw(self) -> None:
-        value = clip(sanitize(self._values[self._at]), max(4, self.size.width - LABEL - 5))
+        value = clip(cell_text(self._values[self._at]), max(4, self.size.width - LABEL - 5))
         arrows: Role = "key-name" if self.has_focus else "rule"
         texts: list[StyledText] = [(left(self._label, LABEL), "dim"), ("‹ ", arrows)]
         self.draw((*texts, (value, "strong" if self.has_focus else "text"), (" ›", arrows)))

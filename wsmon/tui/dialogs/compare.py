@@ -31,7 +31,7 @@ from wsmon.model.diff import (
 )
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.event_text import describe, error_words
 from wsmon.tui.glyphs import UNICODE, Glyphs
@@ -275,7 +275,7 @@ def _notes(found: Comparison) -> Iterator[str]:
 def _heads(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -> Iterator[Line]:
     for sign, event in (("-", found.before), ("+", found.after)):
         described = describe(event, ascii_only=glyphs.is_ascii)
-        name = sanitize(event.source.connection or "wsmon", PATH_LIMIT, ascii_only=glyphs.is_ascii)
+        name = cell_text(event.source.connection or "wsmon", PATH_LIMIT, ascii_only=glyphs.is_ascii)
         head = f"{sign} #{fmt.count(event.id)}  {time_of_day(event.ts_ns, zone)}  {name}  {described.what}"
         yield ((clip(head, width, glyphs.cut), ROLE_OF_CHANGE["removed" if sign == "-" else "added"]),)
     yield ((clip(_apart(found.before, found.after), width, glyphs.cut), "dim"),)
@@ -311,7 +311,7 @@ def _title(found: Comparison, width: int, glyphs: Glyphs) -> Line:
 
 
 def _leaf(path: JsonPath, leaf: Leaf, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    where = sanitize(path_text(path), PATH_LIMIT, ascii_only=glyphs.is_ascii)
+    where = cell_text(path_text(path), PATH_LIMIT, ascii_only=glyphs.is_ascii)
     match leaf:
         case Added(after):
             yield from _one("+", "added", where, after, width, glyphs)
@@ -375,4 +375,4 @@ def _text(value: Value) -> str:
 
 
 def _clean(text: str, glyphs: Glyphs) -> str:
-    return sanitize(text, VALUE_LIMIT, ascii_only=glyphs.is_ascii)
+    return cell_text(text, VALUE_LIMIT, ascii_only=glyphs.is_ascii)

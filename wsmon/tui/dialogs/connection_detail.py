@@ -11,7 +11,6 @@ from textual.widget import Widget
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event, EventName
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow
 from wsmon.model.statistics import ConnectionStatistics
 from wsmon.model.statuses import OPEN
@@ -19,6 +18,7 @@ from wsmon.model.subscriptions import TopicState
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.detail_fields import header_pairs, json_words
@@ -224,7 +224,7 @@ def topic_lines(facts: ConnectionFacts) -> Iterator[Line]:
             texts: tuple[StyledText, ...] = (
                 (f"  {left(status, 9)}", ROLE_OF_TOPIC[status]),
                 (f"since {since}  ", "dim"),
-                (sanitize(each.topic, TEXT_LIMIT), "text"),
+                (cell_text(each.topic, TEXT_LIMIT), "text"),
             )
             yield texts
 
@@ -238,7 +238,7 @@ def header_lines(facts: ConnectionFacts) -> Iterator[Line]:
         status = f"  HTTP {facts.opened.status}" if key == "response_headers" and facts.opened.status else ""
         yield (title, "key-name"), (status, "dim")
         for name, value in header_pairs(facts.opened, key):
-            yield (f"  {sanitize(name, TEXT_LIMIT)}: ", "dim"), (sanitize(value, TEXT_LIMIT), "text")
+            yield (f"  {cell_text(name, TEXT_LIMIT)}: ", "dim"), (cell_text(value, TEXT_LIMIT), "text")
 
 
 def _kpis(facts: ConnectionFacts, width: int) -> Iterable[Line]:
@@ -260,7 +260,7 @@ def _protocol(facts: ConnectionFacts) -> str:
 
 
 def _field(label: str, text: str, role: Role = "text") -> Line:
-    return (left(label, LABEL), "dim"), (sanitize(text, TEXT_LIMIT), role)
+    return (left(label, LABEL), "dim"), (cell_text(text, TEXT_LIMIT), role)
 
 
 def _wrapped(line: Sequence[StyledText], width: int) -> Iterator[Line]:

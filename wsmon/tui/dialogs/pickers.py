@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.model.notes import SavedView
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import LIST_WIDTH, Dialog, FinderDialog
 from wsmon.tui.panes.log_line import COLUMNS, ColumnName, automatic
 from wsmon.tui.text import Line, StyledText, clip, left
@@ -175,7 +175,7 @@ class ThemesDialog(Dialog[str]):
 
     def _draw(self) -> None:
         lines: list[Line] = [
-            ((f" {clip(sanitize(name, THEME_NAME_LIMIT), THEME_NAME_LIMIT)}", "text"),) for name in self._names
+            ((f" {clip(cell_text(name, THEME_NAME_LIMIT), THEME_NAME_LIMIT)}", "text"),) for name in self._names
         ]
         sample = wrap_line(((" ", "text"), *SAMPLE), self._list.size.width or LIST_WIDTH, indent=1)
         self._list.draw((*lines, (), *sample), self._at)
@@ -236,7 +236,7 @@ def find_views(text: str, views: tuple[SavedView, ...], query: str) -> tuple[Vie
 
 
 def _line(choice: ViewChoice, width: int) -> Line:
-    name, query = sanitize(choice.view.name, VIEW_NAME_LIMIT), sanitize(choice.view.query, QUERY_LIMIT)
+    name, query = cell_text(choice.view.name, VIEW_NAME_LIMIT), cell_text(choice.view.query, QUERY_LIMIT)
     room = max(4, width - VIEW_NAME_WIDTH - 3)
     if choice.verb == "save":
         return (

@@ -13,10 +13,10 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from wsmon.errors import QueryError
-from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
 from wsmon.query.parser import ReferenceTime, parse
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.text import Line
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
@@ -138,7 +138,7 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
             self._valid = parse(text, ReferenceTime(self._now_ns()))
         except QueryError as error:
             hint = f" · {error.hint}" if error.hint else ""
-            self._note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))
+            self._note.draw(((f" column {error.column + 1}: {cell_text(error.what + hint)}", "problem"),))
             return False
         self._note.draw(HINT)
         return True

@@ -8,9 +8,9 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import sanitize
 from wsmon.model.spans import Span, WaterfallRow, waterfall
 from wsmon.model.units import MS_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.text import Line, Role, StyledText, clip, left, right
 from wsmon.tui.widgets.text_view import ScrollPane
@@ -88,7 +88,7 @@ def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = F
     lines: list[Line] = []
     for bar in bars:
         lines.append(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only))
-        problem = sanitize(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
+        problem = cell_text(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
         if problem:
             indent = "  " * (min(bar.depth, MAX_INDENT) + 1)
             lines.append(((clip(indent + problem, width, "~" if ascii_only else "…"), "problem"),))
@@ -103,7 +103,7 @@ def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, asci
     took = fmt.NONE if span.duration_ns is None else fmt.milliseconds(span.duration_ns / MS_NS)
     start = f"+{fmt.milliseconds(bar.offset_ns / MS_NS)}"
     texts: list[StyledText] = [
-        (left(indent + sanitize(label, NAME_LIMIT, ascii_only=ascii_only), name_width), "text"),
+        (left(indent + cell_text(label, NAME_LIMIT, ascii_only=ascii_only), name_width), "text"),
         (right(start, TIME_WIDTH + 1), "dim"),
         (right(took, TIME_WIDTH) + " ", role),
     ]

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from textual.timer import Timer
 
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.actions import ACTIONS, key_label
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.panes.connections_table import severity, status_role, status_word
 from wsmon.tui.text import Line, Role, StyledText, clip, left, short_path, width_of
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
@@ -106,7 +106,7 @@ class Banner(WrappedText):
     def show(self, text: str) -> None:
         """Show a warning; an empty one hides the banner."""
         self.display = bool(text)
-        self.draw(((f" ⚠ {sanitize(text, TEXT_LIMIT)}", "text"),) if text else ())
+        self.draw(((f" ⚠ {cell_text(text, TEXT_LIMIT)}", "text"),) if text else ())
 
 
 def header_line(
@@ -194,7 +194,7 @@ def _join(parts: list[HeaderPart], width: int) -> Line:
 
 def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
     """Return a sentence and the path it is about, in at most ``width`` cells."""
-    sentence = f" {sanitize(text, TEXT_LIMIT)}"
+    sentence = f" {cell_text(text, TEXT_LIMIT)}"
     if path is None:
         return clip(sentence, width)
     room = max(LEAST_PATH, width - cell_len(sentence) - 1)

@@ -11,9 +11,9 @@ from textual.message import Message
 
 from wsmon.model import units as fmt
 from wsmon.model.profiles import PROFILES
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
 from wsmon.tui.actions import Move, bindings, moved
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connections_state import ConnectionsState, RowKey
@@ -194,7 +194,7 @@ class ConnectionsPane(TextPane):
         if not state.keys:
             text = "nothing recorded yet: waiting for the recorder's first connection"
             if state.rows:
-                text = f"no connection has {sanitize(state.filter, CAUSE_LIMIT)} in its name: f changes the filter"
+                text = f"no connection has {cell_text(state.filter, CAUSE_LIMIT)} in its name: f changes the filter"
             self.draw((((f"  {text}", "dim"),),))
         else:
             layout = self._layout()
@@ -238,7 +238,7 @@ class ConnectionsPane(TextPane):
         parts = [] if state.sort_key == "trouble" else [f"by {state.sort_key}"]
         parts += ["order held, s sorts"] if state.is_held and state.keys else []
         if state.filter:
-            parts.append(f"names with {sanitize(state.filter, CAUSE_LIMIT)}: {len(state.keys)}")
+            parts.append(f"names with {cell_text(state.filter, CAUSE_LIMIT)}: {len(state.keys)}")
         order = " · ".join(parts)
         row = state.connection
         about = title_sentences(row, self._now_ns) if row is not None else ()
@@ -290,7 +290,7 @@ class RowLines(Sequence[Line]):
 def title_sentences(row: ConnectionRow, now_ns: int) -> tuple[str, ...]:
     """Return the texts for the title, the longest first: where room is scarce, the cause stays and the time goes."""
     state = row.state
-    cause = sanitize(reason(row, now_ns)[0], CAUSE_LIMIT)
+    cause = cell_text(reason(row, now_ns)[0], CAUSE_LIMIT)
     since = _since(state, now_ns)
     if not cause:
         kept = _missing_messages(state)

@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from wsmon.model import units as fmt
 from wsmon.model.ends import fact, why
 from wsmon.model.events import Event
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import describe
 from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right
 from wsmon.tui.widgets.text_view import wrap_line
@@ -243,7 +243,7 @@ def row_cause(row: TableRow, now_ns: int) -> tuple[str, Role]:
     worst = row.worst if isinstance(row, GroupRow) else row
     text, kind = reason(worst, now_ns)
     said = f"{worst.state.name}: {text}" if text and isinstance(row, GroupRow) else text
-    return sanitize(said, CAUSE_LIMIT), kind
+    return cell_text(said, CAUSE_LIMIT), kind
 
 
 def status_role(state: ConnectionState) -> Role:
@@ -386,7 +386,7 @@ def flapping_since_ns(state: ConnectionState) -> int | None:
 def _status(row: ConnectionRow, now_ns: int) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
-        kinds = [sanitize(each.kind, CAUSE_LIMIT).replace("_", " ") for each in row.incidents]
+        kinds = [cell_text(each.kind, CAUSE_LIMIT).replace("_", " ") for each in row.incidents]
         return (
             f"{status_word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{status_word(state)}: {len(kinds)} incidents"
         )

@@ -13,10 +13,10 @@ from textual.message import Message
 
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text, raw_at
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import OpenIncident
 from wsmon.query.predicate import casefold_ascii
 from wsmon.tui.actions import Move, bindings, moved
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, query_term, value_text
 from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow, PayloadForm
@@ -269,7 +269,7 @@ class DetailPane(TextPane):
 
     def _report_search(self, found: str) -> None:
         """Put the text that is searched for into the title, and what was found; empty clears the title."""
-        needle = sanitize(self._needle, NEEDLE_LIMIT, ascii_only=self._glyphs.is_ascii)
+        needle = cell_text(self._needle, NEEDLE_LIMIT, ascii_only=self._glyphs.is_ascii)
         self.post_message(StatusChanged(f"'{needle}' {found}" if found else ""))
 
     @property

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 from wsmon.model import units as fmt
 from wsmon.model.ends import code_meaning, why
 from wsmon.model.events import Event, Json
-from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.units import MINUTE_NS, SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
@@ -90,7 +90,7 @@ class DetailLayout:
         """Return foreign text made safe, on one line; wsmon's quotes and arrows in ASCII where the glyphs are."""
         if self.glyphs.is_ascii:
             text = text[: limit + 1].translate(_IN_ASCII)
-        return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
+        return cell_text(text, limit, ascii_only=self.glyphs.is_ascii)
 
     def note(self, text: str) -> Iterator[DetailRow]:
         """Yield the rows of a remark of wsmon's."""

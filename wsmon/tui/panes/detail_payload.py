@@ -15,9 +15,9 @@ from rich.cells import cell_len
 from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.profiles import MESSAGES
-from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.protocols.base import Anatomy
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import describe
 from wsmon.tui.json_view import TokenKind, json_fault, tree_lines
 from wsmon.tui.panes.detail_fields import (
@@ -203,7 +203,7 @@ def _body(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
     body = (event.meta or {}).get("body")
     if isinstance(body, str) and body:
         for line in body.split("\n"):
-            clean = sanitize(line, multiline=True, ascii_only=layout.glyphs.is_ascii)
+            clean = cell_text(line, multiline=True, ascii_only=layout.glyphs.is_ascii)
             yield from (DetailRow(((each, "text"),)) for each in wrap(clean, layout.width))
 
 
@@ -315,7 +315,7 @@ def _flow(tokens: list[StyledText], indent: int, layout: DetailLayout) -> Iterat
 def _text(text: str, layout: DetailLayout) -> Iterator[DetailRow]:
     """Yield foreign text, its own line breaks kept; it is cleaned a piece at a time."""
     for piece in _pieces(text):
-        clean = sanitize(piece, 2 * PIECE, multiline=True, ascii_only=layout.glyphs.is_ascii)
+        clean = cell_text(piece, 2 * PIECE, multiline=True, ascii_only=layout.glyphs.is_ascii)
         for line in wrap(clean, layout.width):
             yield DetailRow(((line, "text"),))
 

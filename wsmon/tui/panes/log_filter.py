@@ -16,10 +16,10 @@ from typing import Literal
 from wsmon.errors import WsmonError
 from wsmon.model.events import PROBLEM_NAMES, Event
 from wsmon.model.ranges import SearchProgress, StoreBounds
-from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Not, Or, Query
 from wsmon.query.predicate import matches
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.widgets.row_list import AllRows, MatchRows, RowIds
 
 # Ids that a glance covers: mostly scanned within a few milliseconds, and a glance ends after some tens of them
@@ -380,7 +380,7 @@ def related_to(event: Event) -> Aim:
     source = event.source
     if event.ref:
         query = _all(("connection", source.connection), ("session", source.connection_id), ("ref", event.ref))
-        return _event_of(query, f"ref {sanitize(event.ref, NAME_LIMIT)}")
+        return _event_of(query, f"ref {cell_text(event.ref, NAME_LIMIT)}")
     spans = tuple(Exact(each) for each in (event.span_id, event.parent_id) if each not in ("", source.connection_id))
     if spans:
         return _event_of(Query((Or((FieldTerm("span", spans), FieldTerm("parent", spans))),)), "the same span")
@@ -398,7 +398,7 @@ def session_starts(event: Event | None) -> Aim:
 
 def of_connection(connection: str) -> Aim:
     """Return the events of a connection; all of them where it is empty."""
-    return _event_of(_all(("connection", connection)), sanitize(connection, NAME_LIMIT) or "the recorder")
+    return _event_of(_all(("connection", connection)), cell_text(connection, NAME_LIMIT) or "the recorder")
 
 
 def _event_of(query: Query, what: str) -> Aim:

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.sanitize import sanitize
 from wsmon.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import EventText, describe
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.text import Role, StyledText, clip, keep_ends, left, right
@@ -80,7 +80,7 @@ def _id(content: LineContent) -> str:
 
 
 def _connection(content: LineContent) -> str:
-    return sanitize(content.event.source.connection or "wsmon", NAME_LIMIT, ascii_only=content.is_ascii)
+    return cell_text(content.event.source.connection or "wsmon", NAME_LIMIT, ascii_only=content.is_ascii)
 
 
 def _connection_role(content: LineContent) -> Role:
@@ -100,7 +100,7 @@ def _what_role(content: LineContent) -> Role:
 
 
 def _ref(content: LineContent) -> str:
-    return sanitize(content.event.ref, NAME_LIMIT, ascii_only=content.is_ascii)
+    return cell_text(content.event.ref, NAME_LIMIT, ascii_only=content.is_ascii)
 
 
 def _took(content: LineContent) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from wsmon.model import units as fmt
 from wsmon.model.notes import Bookmark
 from wsmon.model.ranges import StoreBounds
-from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.notes import asks_notes, with_notes
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.panes.log_filter import PROBLEMS, Aim, FoundMatches, LogFilter, LogScope, Purpose, Search
 
 # Characters of what is searched for, in a sentence about something else
@@ -210,6 +210,6 @@ class LogState:
 
     def _miss(self, *, newer: bool) -> None:
         is_narrowed = bool(self.query) and not self.filter.scope.is_in_context
-        shown = sanitize(self.query.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
+        shown = cell_text(self.query.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
         among = f" among '{shown}': Esc shows everything" if is_narrowed else ""
         self.note = f"no {'newer' if newer else 'older'} {self._aim.noun}{among}"

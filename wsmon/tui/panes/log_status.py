@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.log_filter import MatchCount
 
@@ -131,7 +131,7 @@ def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
 
 
 def _asked(status: LogStatus, glyphs: Glyphs, limit: int) -> str:
-    return sanitize(status.query, limit, ascii_only=glyphs.is_ascii) if status.query else ""
+    return cell_text(status.query, limit, ascii_only=glyphs.is_ascii) if status.query else ""
 
 
 def _motion(status: LogStatus, glyphs: Glyphs) -> str:

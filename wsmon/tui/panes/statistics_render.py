@@ -16,10 +16,10 @@ from rich.cells import cell_len
 
 from wsmon.model import units as fmt
 from wsmon.model.ends import CODE_MEANINGS
-from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Percentiles, Statistics, Summary, Trend
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.charts import DOTS_WIDE, bar, braille_curve, round_up, stretch
 from wsmon.tui.text import COLUMN_GAP, Line, Role, StyledText, fit_line, left, right, side_by_side
 from wsmon.tui.widgets.text_view import wrap_line
@@ -127,7 +127,7 @@ def plot_width(width: int, shown: int) -> int:
 
 
 def _name(one: ConnectionStatistics) -> Line:
-    return ((sanitize(one.name, NAME_LIMIT), "strong"),)
+    return ((cell_text(one.name, NAME_LIMIT), "strong"),)
 
 
 def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
@@ -263,7 +263,7 @@ def _heartbeats(each: ConnectionStatistics) -> Line:
 
 def _counts(label: str, counts: Mapping[str, int], role: Role) -> Line:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    text = " · ".join(f"{sanitize(key, KEY_LIMIT)} × {fmt.count(number)}" for key, number in ranked)
+    text = " · ".join(f"{cell_text(key, KEY_LIMIT)} × {fmt.count(number)}" for key, number in ranked)
     return (left(label, LABEL), "dim"), (text or fmt.NONE, role if text else "dim")
 
 
@@ -414,7 +414,7 @@ def count_bars(
     if not total:
         yield ((f"  {nothing}", "dim"),)
         return
-    shown = [(f"  {sanitize(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
+    shown = [(f"  {cell_text(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
     label = min(max(cell_len(name) for name, _ in shown), max(8, width - BAR_COUNT - BAR_SHARE - SMALLEST_BAR - 2))
     room = width - label - BAR_COUNT - BAR_SHARE - 2
     for name, n in shown:

@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from rich.cells import cell_len
 
-from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import Density
 from wsmon.model.timeline import CellKind, Lane, LaneTitle, Period, lane_cells, spread
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, width_of
 
@@ -157,7 +157,7 @@ def label_width(rows: Sequence[LaneRow], width: int) -> int:
 
 def lane_line(row: LaneRow, kinds: Sequence[CellKind | None], label: int, glyphs: Glyphs) -> Line:
     """Return a lane: its name and its cells; None is a cell that was not read yet, which differs from no data."""
-    name = sanitize(row.label, NAME_LIMIT + COUNT_LIMIT, ascii_only=glyphs.is_ascii)
+    name = cell_text(row.label, NAME_LIMIT + COUNT_LIMIT, ascii_only=glyphs.is_ascii)
     return (keep_ends(name, label - 1, glyphs.cut) + " ", "text"), *_cell_runs(kinds, glyphs)
 
 

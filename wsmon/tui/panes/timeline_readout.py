@@ -9,9 +9,9 @@ from itertools import islice
 from wsmon.model import units as fmt
 from wsmon.model.ends import why
 from wsmon.model.events import Event
-from wsmon.model.sanitize import sanitize
 from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
@@ -110,7 +110,7 @@ class ReadoutWriter:
     def sentences(self, row: LaneRow, reading: CellReading, event: Event | None, now_ns: int) -> str:
         """Return what a cell shows; ``event`` is the one that the reading names, None where it is pruned."""
         name = row.name if not row.is_group else f"{row.name}: {reading.connection}"
-        parts = [sanitize(name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii)]
+        parts = [cell_text(name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii)]
         if reading.losses:
             parts += self._loss(reading, event, now_ns)
         elif reading.is_incident and reading.incident is not None:
@@ -129,7 +129,7 @@ class ReadoutWriter:
             reason = "not yet"
         elif bounds.oldest_ns and end_ns <= bounds.oldest_ns:
             reason = "no data: older than what is kept"
-        return self._joined([sanitize(row.name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii), reason])
+        return self._joined([cell_text(row.name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii), reason])
 
     def lines(self, text: str, width: int, count: int) -> list[str]:
         """Return a text in at most ``count`` lines; the last one is clipped where the text is longer."""
@@ -183,7 +183,7 @@ class ReadoutWriter:
 
     def _foreign(self, text: str) -> str:
         plain = text.translate(OWN_SIGNS) if self.glyphs.is_ascii else text
-        return sanitize(plain, SENTENCE_LIMIT, ascii_only=self.glyphs.is_ascii)
+        return cell_text(plain, SENTENCE_LIMIT, ascii_only=self.glyphs.is_ascii)
 
     def _joined(self, parts: list[str]) -> str:
         return f" {self.glyphs.between} ".join(part for part in parts if part)
