@@ -1,4 +1,7 @@
-"""Glyphs of the screen, in Unicode and in ASCII: they differ in shape, so that colour is never needed."""
+"""Glyphs of the screen, in Unicode and in ASCII: they differ in shape, so that colour is never needed.
+
+In ASCII ``~`` is a stall and ``#`` a full bar, wherever they stand; ``>`` ends what is cut.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +76,8 @@ UNICODE = Glyphs(
     lane_loss="╳",
     lane_gave_up="×",
     lane_stalled="░",
-    lane_incident="╪",
-    lane_loss_incident="╬",
+    lane_incident="▲",
+    lane_loss_incident="⊗",
     lane_closed="·",
     scroll_track="│",
     scroll_thumb="┃",
@@ -94,7 +97,7 @@ UNICODE = Glyphs(
 ASCII = Glyphs(
     received="v",
     sent="^",
-    heartbeat="~",
+    heartbeat="%",
     open="*",
     waiting="-",
     loss="x",
@@ -106,19 +109,19 @@ ASCII = Glyphs(
     lane_loss="X",
     lane_gave_up="x",
     lane_stalled="~",
-    lane_incident="#",
-    lane_loss_incident="%",
+    lane_incident="!",
+    lane_loss_incident="@",
     lane_closed=".",
     scroll_track="|",
-    scroll_thumb="#",
+    scroll_thumb="8",
     blocks="_.:-+*%#",
     tick="|",
-    match=">",
+    match="=",
     mark="+",
     truncated="T",
     redacted="R",
     large="L",
-    cut="~",
+    cut=">",
     between="-",
     rule="-",
     is_ascii=True,

@@ -26,5 +26,12 @@ def test_glyphs_that_stand_side_by_side_differ_in_shape(glyphs: Glyphs, names: l
     assert len(set(shapes)) == len(shapes)
 
 
+def test_in_ascii_a_tilde_is_a_stall_and_a_hash_a_full_bar() -> None:
+    values = {field.name: str(getattr(ASCII, field.name)) for field in fields(Glyphs)}
+
+    assert [name for name, value in values.items() if "~" in value] == ["lane_stalled"]
+    assert [name for name, value in values.items() if "#" in value] == ["blocks"]
+
+
 def test_ascii_is_ascii() -> None:
     assert all(text.isascii() for text in astuple(ASCII) if isinstance(text, str))

@@ -91,7 +91,7 @@ def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = F
         problem = cell_text(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
         if problem:
             indent = "  " * (min(bar.depth, MAX_INDENT) + 1)
-            lines.append(((clip(indent + problem, width, "~" if ascii_only else "…"), "problem"),))
+            lines.append(((clip(indent + problem, width, ">" if ascii_only else "…"), "problem"),))
     return tuple(lines)
 
 

@@ -105,4 +105,4 @@ def test_another_store_or_zone_has_other_days() -> None:
 
 def test_a_heading_names_the_day_between_rules() -> None:
     assert day_line(TUESDAY, 26, UNICODE) == (("── Tue 17 Nov 2026 ───────", "rule"),)
-    assert day_line(TUESDAY, 10, ASCII) == (("-- Tue 17~", "rule"),)
+    assert day_line(TUESDAY, 10, ASCII) == (("-- Tue 17>", "rule"),)

@@ -120,7 +120,7 @@ def test_what_is_cut_masked_or_large_has_a_sign() -> None:
 
     assert shown(odd, 80).endswith("xx… ⊣■△    68 KiB")
     assert shown(odd, 40).endswith("xx… ⊣■△")
-    assert shown(odd, 80, LineStyle(zone=UTC, glyphs=ASCII)).endswith("xx~ TRL    68 KiB")
+    assert shown(odd, 80, LineStyle(zone=UTC, glyphs=ASCII)).endswith("xx> TRL    68 KiB")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_cells_beyond_what_was_read_are_not_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "words"), [(5, ""), (16, "╳ loss"), (17, "╳ loss  ░ stalled"), (200, "╬ loss and incident")]
+    ("width", "words"), [(5, ""), (16, "╳ loss"), (17, "╳ loss  ░ stalled"), (200, "⊗ loss and incident")]
 )
 def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
     shown = "".join(text for text, _ in legend_line(width, UNICODE))
@@ -91,7 +91,7 @@ def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
 def test_a_scroll_mark_differs_without_colour() -> None:
     marks = [scroll_bar_cell(line, range(1, 3), glyphs)[0] for glyphs in (UNICODE, ASCII) for line in range(4)]
 
-    assert "".join(marks) == "│┃┃│|##|"
+    assert "".join(marks) == "│┃┃│|88|"
 
 
 TITLES = (
