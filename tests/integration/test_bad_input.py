@@ -31,7 +31,7 @@ NOWHERE = "ws://127.0.0.1:1"
 async def test_without_a_configuration_the_demo_is_offered(home: Home, command: tuple[str, ...]) -> None:
     code, out, err = await home.run(*command)
     assert (code, out) == (2, "")
-    assert "No wsmon.toml here. `wsmon demo` shows wsmon at work" in err
+    assert "no configuration found (looked for ./wsmon.toml and " in err
 
 
 @pytest.mark.parametrize("command", [("search",), ("stats",), ("export", "--format", "jsonl")])

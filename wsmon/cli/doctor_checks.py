@@ -228,7 +228,7 @@ def judge_runtime_folder(folder: Owned | None, sockets: tuple[Owned, ...]) -> Di
     if not folder.is_ours or folder.mode & 0o077:
         return fail(
             "socket",
-            f"the control socket folder {folder.path} is accessible by others ({folder.mode:04o})",
+            f"the control socket folder {folder.path} is not private ({folder.mode:04o})",
             f"remove it, or `chmod 700 {folder.path}` if you created it; no recorder starts until then",
         )
     if open_ones := [one for one in sockets if one.mode & 0o077]:

@@ -118,7 +118,7 @@ class Duration(click.ParamType[float]):
         try:
             return parse_duration(str(value))
         except UsageError as error:
-            self.fail(f"{value!r} {error}", param, ctx)
+            self.fail(f"{error.what} ({value}). {error.hint}", param, ctx)
 
 
 def store_option(command: F) -> F:

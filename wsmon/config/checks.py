@@ -37,13 +37,13 @@ _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _HOST_LABEL = re.compile(r"[\w-]{1,63}")
 
 _RESERVED_HEADERS = {
-    "connection": "wsmon sets it",
-    "upgrade": "wsmon sets it",
-    "sec-websocket-accept": "only a server sends it",
-    "sec-websocket-extensions": "use the key compression",
-    "sec-websocket-key": "wsmon makes a new one for each session",
-    "sec-websocket-protocol": "use the key subprotocols",
-    "sec-websocket-version": "wsmon sets it",
+    "connection": "wsmon sets this header",
+    "upgrade": "wsmon sets this header",
+    "sec-websocket-accept": "only servers send this header",
+    "sec-websocket-extensions": "use compression instead",
+    "sec-websocket-key": "wsmon generates a new one for each session",
+    "sec-websocket-protocol": "use subprotocols instead",
+    "sec-websocket-version": "wsmon sets this header",
 }
 
 _HEADERS_OF_A_POST = frozenset(
@@ -54,9 +54,9 @@ _HEADERS_OF_A_POST = frozenset(
 def connection_name(text: str) -> None:
     """Check for 1 to 64 ASCII letters, digits, ``. _ -``."""
     if len(text) > MAX_NAME_CHARS:
-        raise FaultError(f"has {len(text)} characters", f"at most {MAX_NAME_CHARS}")
+        raise FaultError(f"too long: {len(text)} characters", f"use at most {MAX_NAME_CHARS}")
     if not is_connection_name(text):
-        raise FaultError("has characters that a name may not have", "letters, digits, . _ and - may stand in it")
+        raise FaultError("invalid name", "only letters, digits, '.', '_' and '-' are allowed")
 
 
 def rule(text: str) -> None:
@@ -64,11 +64,11 @@ def rule(text: str) -> None:
     try:
         query = parse(text, ReferenceTime(0))
     except QueryError as error:
-        raise FaultError(f"is no query: {error.what} (column {error.column + 1})", error.hint) from None
+        raise FaultError(f"invalid query: {error.what} (column {error.column + 1})", error.hint) from None
     if not query:
-        raise FaultError("asks for everything", "is:problem, or type:order $.qty>100")
+        raise FaultError("query matches everything", "narrow it, e.g. is:problem or type:order $.qty>100")
     if asks_notes(query):
-        raise FaultError("asks for marks or notes, which a recorder does not have")
+        raise FaultError("query uses bookmarks or notes, which are not available to a recorder")
 
 
 def printable(limit: int) -> Callable[[str], None]:
@@ -76,9 +76,9 @@ def printable(limit: int) -> Callable[[str], None]:
 
     def check(text: str) -> None:
         if len(text) > limit:
-            raise FaultError(f"has {len(text)} characters", f"at most {limit}")
+            raise FaultError(f"too long: {len(text)} characters", f"use at most {limit}")
         if not text.isprintable():
-            raise FaultError("has characters that cannot be printed")
+            raise FaultError("contains non-printable characters")
 
     return check
 
@@ -87,7 +87,9 @@ def websocket_url(text: str) -> None:
     """Check for an absolute ``ws://`` or ``wss://`` URL with a host and without a fragment."""
     parts = _url(text, ("ws", "wss"), {"http": "ws", "https": "wss"})
     if "#" in text:
-        raise FaultError("has a fragment, which is never sent", "remove everything from # on, or write it as %23")
+        raise FaultError(
+            "URL has a fragment, which is never sent", "remove the # and everything after it, or write # as %23"
+        )
     _user_info(parts)
 
 
@@ -102,7 +104,7 @@ def proxy(text: str) -> None:
         return
     parts = _url(text, PROXY_SCHEMES, {"socks": "socks5h", "ws": "http", "wss": "https"})
     if parts.path not in ("", "/") or "?" in text or "#" in text:
-        raise FaultError("is the URL of a proxy with a path, a query or a fragment", "end it behind the port")
+        raise FaultError("proxy URL must not have a path, query or fragment", "remove everything after the port")
     _user_info(parts)
 
 
@@ -110,7 +112,7 @@ def address(text: str) -> None:
     """Check for ``HOST:PORT``; the host may be empty."""
     host, colon, port = text.rpartition(":")
     if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65_535:
-        raise FaultError("is no HOST:PORT", 'such as "127.0.0.1:9464"')
+        raise FaultError("expected HOST:PORT", 'e.g. "127.0.0.1:9464"')
     if host:
         _host(host.removeprefix("[").removesuffix("]"))
 
@@ -123,13 +125,13 @@ def host_name(text: str) -> None:
 def field_name(text: str) -> None:
     """Check for a field name of HTTP."""
     if not _TOKEN.fullmatch(text):
-        raise FaultError("is no legal name of a header", "letters, digits and hyphens")
+        raise FaultError("invalid header name", "only letters, digits and hyphens are allowed")
 
 
 def kpi_name(text: str) -> None:
     """Check for the name of a key figure that has a threshold."""
     if text not in KPI_NAMES:
-        raise FaultError("is no key figure", f"they are {', '.join(KPI_NAMES)}")
+        raise FaultError("unknown KPI", f"use one of {', '.join(KPI_NAMES)}")
 
 
 def thresholds(kind: str, values: Mapping[str, object]) -> None:
@@ -140,24 +142,24 @@ def thresholds(kind: str, values: Mapping[str, object]) -> None:
         lower, upper = in_force[each.name], in_force.get(each.below)
         if isinstance(lower, (int, float)) and isinstance(upper, (int, float)) and lower >= upper:
             shown = f"{each.written(lower)} ≥ {each.written(upper)}"
-            hint = "the incident would open and close in turn"
-            raise FaultError(f"has a {each.name} that is not less than {each.below}", hint, shown)
+            hint = "otherwise the incident would open and close repeatedly"
+            raise FaultError(f"{each.name} must be less than {each.below}", hint, shown)
 
 
 def header_name(text: str) -> None:
     """Check for a field name of HTTP that is not reserved for the handshake."""
     field_name(text)
     lower = text.lower()
-    hint = _RESERVED_HEADERS.get(lower) or ("wsmon sets it" if lower.startswith("sec-websocket-") else "")
+    hint = _RESERVED_HEADERS.get(lower) or ("wsmon sets this header" if lower.startswith("sec-websocket-") else "")
     if hint:
-        raise FaultError("is a header of the handshake itself", hint)
+        raise FaultError("header belongs to the handshake", hint)
 
 
 def sent_header_name(text: str) -> None:
     """Check for a field name of HTTP that requests to a collector do not set themselves."""
     field_name(text)
     if text.lower() in _HEADERS_OF_A_POST:
-        raise FaultError("is a header of the request itself", "wsmon sets it")
+        raise FaultError("header is part of the request", "wsmon sets this header")
 
 
 # Schemes of Authorization (RFC 9110, section 11.1) and those of services that follow it
@@ -170,37 +172,37 @@ def header_value(text: str) -> None:
     The faults show nothing of the value: which headers carry credentials is not known yet.
     """
     if "\r" in text or "\n" in text:
-        raise FaultError("contains a line break", "a header has one line", "")
+        raise FaultError("contains a line break", "headers must be a single line", "")
     if not _HEADER_TEXT.fullmatch(text):
         raise FaultError("contains a control character", "", "")
     if text.strip().lower() in _AUTH_SCHEMES:
-        raise FaultError(f"has no credential behind {text.strip()}", "the value that it refers to may be empty", "")
+        raise FaultError(f"no credential after {text.strip()}", "the referenced value may be empty", "")
     if text != text.strip():
-        raise FaultError("begins or ends with a space", "remove it: HTTP drops it", "")
+        raise FaultError("leading or trailing space", "remove it; HTTP ignores it", "")
 
 
 def subprotocol(text: str) -> None:
     """Check for a token of HTTP."""
     if not _TOKEN.fullmatch(text):
-        raise FaultError("is no legal subprotocol", "letters, digits and . _ - + without spaces or commas", "")
+        raise FaultError("invalid subprotocol", "use letters, digits and . _ - + only, without spaces or commas", "")
 
 
 def origin(text: str) -> None:
     """Check for a scheme and a host without blanks, or ``null``."""
     if _SPACE_OR_CONTROL.search(text):
-        raise FaultError("contains a space or a control character", 'such as "https://example.com"')
+        raise FaultError("contains a space or a control character", 'e.g. "https://example.com"')
     if text != "null" and "://" not in text:
-        raise FaultError("has no scheme", 'such as "https://example.com"')
+        raise FaultError("missing scheme", 'e.g. "https://example.com"')
 
 
 def json_path(text: str) -> None:
     """Check for a path into a JSON document: ``$.data.seq``."""
     if not text.startswith("$"):
-        raise FaultError("does not start with $", 'such as "$.data.seq"')
+        raise FaultError("path must start with $", 'e.g. "$.data.seq"')
     try:
         compile_path(text)
     except ValueError as error:
-        raise FaultError(f"is no path: {error}", 'such as "$.data.seq"') from None
+        raise FaultError(f"invalid path: {error}", 'e.g. "$.data.seq"') from None
 
 
 def sequence_path(text: str) -> None:
@@ -219,30 +221,30 @@ def pattern(text: str) -> None:
             warnings.simplefilter("ignore", FutureWarning)
             compiled = compile_pattern(text)
     except UsageError as error:
-        raise FaultError(f"is no regular expression, {error.__cause__}") from None
+        raise FaultError(f"invalid regular expression: {error.__cause__}") from None
     if compiled.match(b""):
-        raise FaultError("matches the empty text, so it would match everywhere", "use + where it says *")
+        raise FaultError("pattern matches the empty string, so it would match everywhere", "use + instead of *")
 
 
 def key_press(text: str) -> None:
     """Check for one key press, or several with commas between."""
     if _SPACE_OR_CONTROL.search(text):
-        raise FaultError("contains a space or a control character", 'such as "slash" or "ctrl+f,slash"')
+        raise FaultError("contains a space or a control character", 'e.g. "slash" or "ctrl+f,slash"')
 
 
 def _url(text: str, schemes: tuple[str, ...], wanted: dict[str, str]) -> SplitResult:
     if len(text) > MAX_URL_CHARS:
-        raise FaultError(f"has {len(text)} characters", f"at most {MAX_URL_CHARS}", "")
+        raise FaultError(f"too long: {len(text)} characters", f"use at most {MAX_URL_CHARS}", "")
     if _SPACE_OR_CONTROL.search(text):
-        raise FaultError("contains a space or a control character", "write %20 for a space", "")
+        raise FaultError("contains a space or a control character", "use %20 for a space", "")
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise FaultError("is no URL", f"such as {schemes[-1]}://host/path", "") from None
+        raise FaultError("invalid URL", f"e.g. {schemes[-1]}://host/path", "") from None
     if parts.scheme not in schemes or "://" not in text:
         raise _wrong_scheme(text, parts.scheme, schemes, wanted)
     if not parts.hostname:
-        raise FaultError("has no host", f"such as {parts.scheme}://host:port")
+        raise FaultError("missing host", f"e.g. {parts.scheme}://host:port")
     _port(parts)
     _host(parts.hostname)
     return parts
@@ -251,10 +253,10 @@ def _url(text: str, schemes: tuple[str, ...], wanted: dict[str, str]) -> SplitRe
 def _wrong_scheme(text: str, scheme: str, schemes: tuple[str, ...], wanted: dict[str, str]) -> FaultError:
     choices = " or ".join((", ".join(schemes[:-1]), schemes[-1]))
     if "://" not in text:
-        return FaultError("has no scheme", f"start it with {choices}://")
+        return FaultError("missing scheme", f"start it with {choices}://")
     better = wanted.get(scheme)
     hint = f"use {better}://" if better else f"use {choices}"
-    return FaultError(f"has a scheme that is not {choices}", hint)
+    return FaultError(f"scheme must be {choices}", hint)
 
 
 def _port(parts: SplitResult) -> None:
@@ -262,11 +264,11 @@ def _port(parts: SplitResult) -> None:
     try:
         port = parts.port
     except ValueError:
-        raise FaultError("has a port that is no number from 1 to 65535", "", "") from None
+        raise FaultError("port must be a number from 1 to 65535", "", "") from None
     if port == 0:
-        raise FaultError("has the port 0, to which nobody can connect", "", "")
+        raise FaultError("port 0 is not a valid destination", "", "")
     if parts.netloc.endswith(":"):
-        raise FaultError("has a colon without a port behind it", "", "")
+        raise FaultError("missing port after the colon", "", "")
 
 
 def _host(host: str) -> None:
@@ -274,15 +276,13 @@ def _host(host: str) -> None:
         try:
             ipaddress.IPv6Address(host)
         except ValueError:
-            raise FaultError("has a host that is no IPv6 address") from None
+            raise FaultError("invalid IPv6 address") from None
         return
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        raise FaultError("has a host that is none", "a host name or an IP address")
+        raise FaultError("invalid host", "use a host name or an IP address")
 
 
 def _user_info(parts: SplitResult) -> None:
     if parts.username is not None and parts.password is None:
-        raise FaultError(
-            "has a user without a password", "write user:password@host, or use the header Authorization", ""
-        )
+        raise FaultError("user name without a password", "use user:password@host, or an Authorization header", "")

@@ -10,17 +10,16 @@ from wsmon.config.kinds import OneOf
 from wsmon.config.schema import CONNECTION, KEYS, WSMON, ConfigKey, Default
 
 _HEAD = """\
-# Configuration of wsmon, with every key there is. Keys stand at their defaults; what is commented out needs a value of
-# yours. `wsmon check` names every mistake with its line.
+# wsmon configuration: all keys with their defaults. Uncomment and edit what you need. `wsmon check` reports every
+# error with its line.
 #
 # Durations: "500ms", "20s", "1h30m", "14d", or a number of seconds. Sizes: "64KiB", "2GB", or a number of bytes.
-# Inside any text: ${env:NAME} is the plain text of an environment variable; ${secret:NAME}, also from the environment,
-# and ${file:PATH} are secret, and masked wherever they would appear; $${ stands for ${ itself.
-# Relative paths are relative to this file. Dotted keys may be written as tables: ping = { interval = "20s" }.
+# In any string: ${env:NAME} inserts an environment variable; ${secret:NAME} (environment variable) and ${file:PATH}
+# insert a secret, which is masked everywhere; $${ is a literal ${.
+# Relative paths are relative to this file. Dotted keys can be written as tables: ping = { interval = "20s" }.
 """
 _DEFAULTS_HEAD = """\
-# Any key of a connection but its name: it holds for every connection that does not set it itself.
-# Tables are merged key by key.
+# Defaults for all connections: any connection key except name. Tables are merged key by key.
 [defaults]
 # open_timeout = "5s"
 """

@@ -84,7 +84,7 @@ class FlagKind:
         if isinstance(value, bool):
             return value
         if isinstance(value, str) and value.lower() in ("true", "false"):
-            raise FaultError("is a text where true or false is expected", f"write {value.lower()} without quotes")
+            raise FaultError("expected true or false, got a string", f"remove the quotes: {value.lower()}")
         raise mismatch(value, self.expected)
 
 
@@ -139,7 +139,7 @@ class SizeKind:
         size_bytes = _quantity(value, parse_size, self.expected, SIZE_HINT)
         _within(size_bytes, self.minimum_bytes, self.maximum_bytes, lambda limit: format_size(int(limit)))
         if size_bytes != int(size_bytes):
-            raise FaultError("is no whole number of bytes", SIZE_HINT)
+            raise FaultError("not a whole number of bytes", SIZE_HINT)
         return int(size_bytes)
 
 
@@ -158,7 +158,7 @@ class OneOf:
         if not isinstance(value, str):
             raise mismatch(value, self.expected)
         if value not in self.words:
-            raise FaultError(f"is not {self.expected}")
+            raise FaultError(f"invalid value: expected {self.expected}")
         return value
 
 
@@ -169,7 +169,7 @@ class TextKind:
     check: Check = anything
     may_be_empty: bool = True
     takes_secrets = False
-    expected = "a text"
+    expected = "a string"
 
     def read(self, value: object) -> str:
         if not isinstance(value, str):
@@ -177,7 +177,7 @@ class TextKind:
         if value:
             self.check(value)
         elif not self.may_be_empty:
-            raise FaultError("is empty")
+            raise FaultError("must not be empty")
         return value
 
 
@@ -188,7 +188,7 @@ class SecretKind:
     check: Check = anything
     may_be_empty: bool = True
     takes_secrets = True
-    expected = "a text"
+    expected = "a string"
 
     def read(self, value: object) -> Sensitive:
         if not isinstance(value, Sensitive):
@@ -196,7 +196,7 @@ class SecretKind:
         if value:
             self.check(value.reveal())
         elif not self.may_be_empty:
-            raise FaultError("is empty")
+            raise FaultError("must not be empty")
         return value
 
 
@@ -205,7 +205,7 @@ class SecretOrNumberKind:
     """A text that may contain references to secrets, or a number; the protocol interprets it."""
 
     takes_secrets = True
-    expected = "a text or a number"
+    expected = "a string or a number"
 
     def read(self, value: object) -> Sensitive | float:
         if isinstance(value, Sensitive):
@@ -260,11 +260,11 @@ def name_of_type(value: object) -> str:
     """Return the name of a value's type for messages, in the words of TOML."""
     match value:
         case bool():
-            return "true or false"
+            return "a boolean"
         case int() | float():
             return "a number"
         case str() | Sensitive():
-            return "a text"
+            return "a string"
         case list():
             return "a list"
         case dict():
@@ -275,7 +275,7 @@ def name_of_type(value: object) -> str:
 
 def mismatch(value: object, expected: str, hint: str = "") -> FaultError:
     """Return the fault for a value of the wrong type."""
-    return FaultError(f"is {name_of_type(value)} where {expected} is expected", hint)
+    return FaultError(f"expected {expected}, got {name_of_type(value)}", hint)
 
 
 def _quantity(value: object, parse: Callable[[str], float], expected: str, hint: str) -> float:
@@ -292,11 +292,11 @@ def _quantity(value: object, parse: Callable[[str], float], expected: str, hint:
 def _within(value: float, minimum: float, maximum: float, write: Callable[[float], str]) -> None:
     # math.isfinite raises OverflowError for integers that no float can hold
     if value != value or value in (math.inf, -math.inf):
-        raise FaultError("is no finite number")
+        raise FaultError("must be a finite number")
     if value < minimum:
-        raise FaultError(f"is less than {write(minimum)}")
+        raise FaultError(f"must be at least {write(minimum)}")
     if value > maximum:
-        raise FaultError(f"is more than {write(maximum)}")
+        raise FaultError(f"must be at most {write(maximum)}")
 
 
 def _plain(limit: float) -> str:
@@ -312,7 +312,7 @@ def absolute(text: str, folder: Path) -> str:
     try:
         return str(folder / Path(text).expanduser())
     except RuntimeError:
-        raise FaultError("names the home folder of a user that is not known") from None
+        raise FaultError("unknown user in the home folder") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +320,7 @@ class ExistingFile:
     """The absolute path of a file that can be read; empty = none."""
 
     takes_secrets = False
-    expected = "the path of a file"
+    expected = "a file path"
 
     def read(self, value: object) -> Path | None:
         if not isinstance(value, str):
@@ -331,9 +331,9 @@ class ExistingFile:
         try:
             status = path.stat()
         except (OSError, ValueError):
-            raise FaultError("does not exist") from None
+            raise FaultError("no such file") from None
         if not stat.S_ISREG(status.st_mode):
-            raise FaultError("is no regular file")
+            raise FaultError("not a regular file")
         if not os.access(path, os.R_OK):
             raise FaultError("cannot be read", "check its permissions")
         return path
@@ -344,7 +344,7 @@ class NewFile:
     """The absolute path of a file that wsmon creates if it does not exist; empty = the default place."""
 
     takes_secrets = False
-    expected = "the path of a file"
+    expected = "a file path"
 
     def read(self, value: object) -> Path | None:
         if not isinstance(value, str):
@@ -354,10 +354,10 @@ class NewFile:
         path = Path(value)
         try:
             if path.is_dir():
-                raise FaultError("is a folder", "name a file in it, such as store.db")
+                raise FaultError("path is a folder", "specify a file in it, e.g. store.db")
             above = next((parent for parent in path.parents if parent.exists()), None)
         except (OSError, ValueError):
-            raise FaultError("is no possible path") from None
+            raise FaultError("invalid path") from None
         if above is not None and not above.is_dir():
-            raise FaultError("lies below something that is no folder", f"{shown(str(above), 200)} is a file")
+            raise FaultError("parent is not a folder", f"{shown(str(above), 200)} is a file")
         return path

@@ -79,7 +79,7 @@ def _loaded(content: bytes, name: str, path: Path | None, sources: ReferenceSour
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError((Problem(name, line, "", "is not UTF-8 text", f"byte {error.start}"),)) from None
+        raise ConfigError((Problem(name, line, "", "not UTF-8 text", f"byte {error.start}"),)) from None
     text = text.removeprefix("\ufeff")
     reader = TableReader(sources)
     configuration = read_document(_parsed(text, name), reader, path, hashlib.sha256(content).hexdigest())
@@ -136,12 +136,12 @@ def _parsed(text: str, name: str) -> dict[str, object]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         what = f"{error.msg[:1].lower()}{error.msg[1:]}"
-        problem = Problem(name, error.lineno, "", "is not valid TOML", "", f"{shown(what, 200)}, column {error.colno}")
+        problem = Problem(name, error.lineno, "", "invalid TOML", "", f"{shown(what, 200)}, column {error.colno}")
         raise ConfigError((problem,)) from None
     except RecursionError:
-        raise _whole(name, "is nested too deeply") from None
+        raise _whole(name, "nested too deeply") from None
     except ValueError:
-        raise _whole(name, "contains a number or a date that cannot be") from None
+        raise _whole(name, "contains an impossible number or date") from None
 
 
 def _whole(name: str, problem: str) -> ConfigError:
@@ -155,12 +155,12 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
     """
     for name in tree:
         if name not in TABLES:
-            reader.fault((name,), FaultError("is no table of the configuration", unknown_table(name)))
+            reader.fault((name,), FaultError("unknown table", unknown_table(name)))
     wsmon = reader.table(tree.get("wsmon", {}), ("wsmon",), WSMON_NAMES)
     keymap = reader.keymap(tree.get("keys", {}), ("keys",), KEYS)
     defaults = reader.table(tree.get("defaults", {}), ("defaults",), CONNECTION_NAMES)
     if "name" in defaults.places:
-        fault = FaultError("cannot be a default", "each [[connection]] needs a name of its own")
+        fault = FaultError("not allowed in [defaults]", "each [[connection]] needs its own name")
         reader.fault(defaults.places["name"], fault)
         defaults.values.pop("name", None)
     configuration = Configuration(
@@ -183,13 +183,11 @@ def _inherited(wsmon: TableValues) -> TableValues:
 def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tuple[ConnectionSpec, ...]:
     at: KeyPath = ("connection",)
     if not isinstance(tree, list):
-        hint = "write [[connection]]" if isinstance(tree, dict) else ""
-        reader.fault(at, FaultError(f"is {name_of_type(tree)} where a list of tables is expected", hint))
+        hint = "use [[connection]]" if isinstance(tree, dict) else ""
+        reader.fault(at, FaultError(f"expected a list of tables, got {name_of_type(tree)}", hint))
         return ()
     if not tree:
-        reader.fault(
-            at, FaultError("is missing: there is nothing to watch", "add [[connection]] with a name and a url")
-        )
+        reader.fault(at, FaultError("no connections defined", "add a [[connection]] with a name and a url"))
     specs: list[ConnectionSpec] = []
     names: dict[str, int] = {}
     for index, table in enumerate(tree):
@@ -201,7 +199,7 @@ def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tu
             _check(spec, own, merged, reader, here)
         first = names.setdefault(spec.name, index)
         if spec.name and first != index:
-            fault = FaultError("is the name of two connections", f"connection[{first}] has it already")
+            fault = FaultError("duplicate connection name", f"already used by connection[{first}]")
             reader.fault((*here, "name"), fault, spec.name)
         specs.append(spec)
     return tuple(specs)
@@ -211,7 +209,7 @@ def _check(spec: ConnectionSpec, own: TableValues, merged: TableValues, reader: 
     """Check a connection as a whole: needed keys that are missing, and the rules between keys."""
     for name in _NEEDED:
         if name not in merged.places:
-            reader.fault((*here, name), FaultError("is missing"))
+            reader.fault((*here, name), FaultError("is required"))
     for rule in RULES:
         if rule.is_broken(spec) and not merged.unusable.intersection(rule.keys):
             ours = [own.places[key] for key in rule.keys if key in own.places]
@@ -292,7 +290,7 @@ def _table(headers: Iterable[tuple[str, str]], reader: TableReader) -> dict[str,
     table: dict[str, str] = {}
     for name, value in headers:
         if name in table:
-            reader.fault(("headers", name), FaultError("is there twice"))
+            reader.fault(("headers", name), FaultError("duplicate"))
         table[name] = value
     return table
 

@@ -38,8 +38,8 @@ def find_config(argument: Path | None, environ: Mapping[str, str], cwd: Path) ->
         if (folder / FILE).is_file():
             check_found(folder / FILE)
             return folder / FILE
-    hint = "`wsmon demo` shows wsmon at work; `wsmon check --example > wsmon.toml` writes one to start from."
-    raise UsageError(f"No {FILE} here", hint)
+    hint = "try `wsmon demo`, or create one with `wsmon check --example > wsmon.toml`"
+    raise UsageError(f"no configuration found (looked for ./{FILE} and {config_dir(environ) / FILE})", hint)
 
 
 def is_named(argument: Path | None, environ: Mapping[str, str]) -> bool:
@@ -60,7 +60,7 @@ def check_found(path: Path) -> None:
         return
     fault = _foreign(link) or _foreign(file)
     if fault:
-        hint = f"`wsmon {path.name}` uses it, since that names it; `chown` or `chmod` makes it yours alone"
+        hint = f"to use it anyway, run `wsmon {path.name}`; otherwise restrict it with `chown` or `chmod`"
         raise ConfigError((Problem(str(path), 0, "", fault, hint=hint),))
 
 
@@ -68,14 +68,14 @@ def _foreign(found: os.stat_result) -> str:
     """Return how other users control a file, as the end of a sentence; empty where none but root does."""
     uid = os.geteuid()
     if found.st_uid not in (uid, 0):
-        return f"belongs to another user (uid {found.st_uid}), and was not named"
+        return f"ignored: belongs to another user (uid {found.st_uid}) and was not specified explicitly"
     if stat.S_ISLNK(found.st_mode):
         # The mode of a link means nothing
         return ""
     if found.st_mode & stat.S_IWOTH:
-        return "can be written by every user, and was not named"
+        return "ignored: writable by all users and not specified explicitly"
     if found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid, uid):
-        return f"can be written by group {found.st_gid}, and was not named"
+        return f"ignored: writable by group {found.st_gid} and not specified explicitly"
     return ""
 
 
@@ -223,7 +223,7 @@ def socket_path(store: Path, runtime: Path) -> Path:
     """Return the control socket of the recorder of ``store``; raises ``UsageError`` where its path is too long."""
     path = runtime / f"{_sha256(os.path.realpath(store))[:16]}.sock"
     if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
-        raise UsageError(f"the path of the socket is too long, {path}", "set XDG_RUNTIME_DIR to a shorter folder")
+        raise UsageError(f"socket path too long: {path}", "set XDG_RUNTIME_DIR to a shorter folder")
     return path
 
 

@@ -94,31 +94,27 @@ def _resolved(match: re.Match[str], sources: ReferenceSources, notes: list[Fault
     if kind is None:
         return "${", False
     if name is None:
-        hint = (
-            f"write ${{env:{kind}}}, ${{secret:{kind}}} where nobody may see it, or $${{ for the characters themselves"
-        )
-        raise FaultError("is a reference without a source", hint, written)
+        hint = f"use ${{env:{kind}}}, ${{secret:{kind}}} for secrets, or $${{ for a literal ${{"
+        raise FaultError("reference without a source", hint, written)
     match kind:
         case "env":
             return _variable(name, sources, written), False
         case "secret":
             value = _variable(name, sources, written)
             if not value:
-                raise FaultError("refers to an environment variable that is empty", f"set {name}", written)
-            _check_secret(value, "an environment variable", written, notes)
+                raise FaultError("environment variable is empty", f"set {name}", written)
+            _check_secret(value, "the environment variable", written, notes)
             return value, True
         case "file":
             return _content(name, sources, written, notes), True
         case _:
-            raise FaultError("is a reference to an unknown source", "the sources are env, secret and file", written)
+            raise FaultError("unknown reference source", "use env, secret or file", written)
 
 
 def _variable(name: str, sources: ReferenceSources, written: str) -> str:
     value = sources.environ.get(name)
     if value is None:
-        raise FaultError(
-            "refers to an environment variable that is not set", f"set {name}" if name else "name it", written
-        )
+        raise FaultError("environment variable is not set", f"set {name}" if name else "add its name", written)
     return value
 
 
@@ -128,35 +124,31 @@ def _content(name: str, sources: ReferenceSources, written: str, notes: list[Fau
         path = sources.folder / Path(name).expanduser()
         read = read_regular(path, MAX_SECRET_BYTES)
     except (OSError, ValueError, RuntimeError) as error:
-        raise FaultError(f"refers to a file that cannot be read, {reason(error)}", "", written) from error
+        raise FaultError(f"cannot read the referenced file: {reason(error)}", "", written) from error
     try:
         text = read.decode()
     except UnicodeDecodeError:
-        hint = "save it as UTF-8; what PowerShell writes with > is UTF-16" if read[:2] in _UTF16_MARKS else ""
-        raise FaultError("refers to a file that is not UTF-8 text", hint, written) from None
+        hint = "save it as UTF-8 (PowerShell writes UTF-16 with >)" if read[:2] in _UTF16_MARKS else ""
+        raise FaultError("the referenced file is not UTF-8 text", hint, written) from None
     value = text.rstrip("\r\n")
     if not value.strip(f"{_BOM} \t\r\n"):
-        raise FaultError("refers to a file that is empty", "", written)
-    _check_secret(value, "a file", written, notes)
+        raise FaultError("the referenced file is empty", "", written)
+    _check_secret(value, "the referenced file", written, notes)
     if value != text:
-        notes.append(FaultError("refers to a file that ends with a line break", "it is not part of the value", written))
+        notes.append(FaultError("the referenced file ends with a line break", "it is not part of the value", written))
     return value
 
 
 def _check_secret(value: str, what: str, written: str, notes: list[FaultError]) -> None:
     """Raise ``FaultError`` for characters that cannot be seen; note blanks at the ends of a secret."""
     if value.startswith(_BOM):
-        raise FaultError(
-            f"refers to {what} that begins with a byte order mark", "save it as UTF-8 without BOM", written
-        )
+        raise FaultError(f"{what} begins with a byte order mark", "save it as UTF-8 without BOM", written)
     if hidden := _INVISIBLE.search(value):
         name = unicodedata.name(hidden[0], "a control character").lower()
-        problem = f"refers to {what} with a character that cannot be seen, U+{ord(hidden[0]):04X} {name}"
-        raise FaultError(problem, "it was likely copied along: type the secret, or remove the character", written)
+        problem = f"{what} contains an invisible character, U+{ord(hidden[0]):04X} {name}"
+        raise FaultError(problem, "it was probably copied by accident; remove it or retype the secret", written)
     if value != value.strip():
-        notes.append(
-            FaultError(f"refers to {what} that begins or ends with a blank", "it is part of the value", written)
-        )
+        notes.append(FaultError(f"{what} begins or ends with a space", "it is part of the value", written))
 
 
 def read_regular(path: Path, limit: int) -> bytes:
@@ -168,7 +160,7 @@ def read_regular(path: Path, limit: int) -> bytes:
     if stat.S_ISDIR(status.st_mode):
         raise ValueError("it is a folder")
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     with path.open("rb") as file:
         read = file.read(limit + 1)
     if len(read) > limit:

@@ -78,13 +78,13 @@ class TableReader:
             match names.get(name):
                 case None:
                     hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
-                    self.fault(path, FaultError("is no key of this table", hint))
+                    self.fault(path, FaultError("unknown key", hint))
                 case ConfigKey() as key:
                     self._key(value, path, key, read)
                 case inner if isinstance(value, dict):
                     self._names(value, path, inner, read)
                 case inner:
-                    self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
+                    self.fault(path, _no_table(value, f"valid keys: {', '.join(inner)}"), value)
 
     def _key(self, value: object, at: KeyPath, key: ConfigKey, read: TableValues) -> None:
         read.places[key.path] = at
@@ -112,15 +112,15 @@ class TableReader:
 
     def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
         if not isinstance(value, list):
-            hint = "put it into brackets" if isinstance(value, str) else ""
-            self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
+            hint = "put it in brackets" if isinstance(value, str) else ""
+            self.fault(at, FaultError(f"expected a list, got {name_of_type(value)}", hint))
             return None
         items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
         if kind.is_set:
             seen: set[object] = {None}
             for index, item in enumerate(items):
                 if item is not None and item in seen:
-                    self.fault((*at, index), FaultError("is there twice"))
+                    self.fault((*at, index), FaultError("duplicate"))
                 seen.add(item)
         return items
 
@@ -138,7 +138,7 @@ class TableReader:
                 continue
             identity = name.lower() if kind.fold_keys else name
             if identity in entries:
-                self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
+                self.fault(path, FaultError("duplicate", f"same as {entries[identity][0]}"))
             entries[identity] = (name, self._scalar(inner, path, kind.item))
         return TableEntries(entries)
 
@@ -151,9 +151,9 @@ class TableReader:
             path = (*at, name)
             keys = kind.tables.get(name)
             if keys is None:
-                self.fault(path, FaultError("is no key of this table", _named_nearest(name, kind.tables)))
+                self.fault(path, FaultError("unknown key", _named_nearest(name, kind.tables)))
             elif not isinstance(inner, dict):
-                self.fault(path, _no_table(inner, f"its keys are {', '.join(keys)}"), inner)
+                self.fault(path, _no_table(inner, f"valid keys: {', '.join(keys)}"), inner)
             else:
                 found[name] = self._table_of(inner, path, keys, partial(kind.check, name))
         return found
@@ -171,7 +171,7 @@ class TableReader:
             if name in keys:
                 values[name] = self._scalar(inner, (*at, name), keys[name])
             else:
-                self.fault((*at, name), FaultError("is no key of this table", _named_nearest(name, keys)))
+                self.fault((*at, name), FaultError("unknown key", _named_nearest(name, keys)))
         if len(self.faults) == faults_before:
             try:
                 check(values)
@@ -185,7 +185,7 @@ class TableReader:
             self.fault(at, _no_table(value))
             return
         if len(at) > _MAX_ACTION_PARTS:
-            self.fault(at, FaultError("is nested too deeply for the name of an action"))
+            self.fault(at, FaultError("nested too deeply for an action name"))
             return
         for name, inner in value.items():
             path = (*at, name)
@@ -206,7 +206,7 @@ class TableReader:
 
     def _scalar(self, value: object, at: KeyPath, kind: Kind) -> object:
         if isinstance(value, dict | list):
-            self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
+            self.fault(at, FaultError(f"expected {kind.expected}, got {name_of_type(value)}"))
             return None
         if isinstance(value, str):
             value = self._text(value, at, kind)
@@ -228,8 +228,8 @@ class TableReader:
         self.notes += [Finding(at, note.what, note.value or "", note.hint) for note in expanded.notes]
         for secret in expanded.secrets:
             if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
-                hint = "it is masked in configuration and headers only"
-                problem = f"refers to a secret of fewer than {SHORT_SECRET_CHARS} characters"
+                hint = "it is masked only in the configuration and headers"
+                problem = f"secret has fewer than {SHORT_SECRET_CHARS} characters"
                 self.warnings.append(Finding(at, problem, "", hint))
             self.secrets[secret] = None
         if expanded.faults:
@@ -238,7 +238,11 @@ class TableReader:
             return Sensitive(expanded.text, expanded.masked)
         if expanded.secrets:
             self.fault(
-                at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
+                at,
+                FaultError(
+                    "secrets are not allowed here, because the value is displayed", "use ${env:…} or plain text"
+                ),
+                written,
             )
             return None
         return expanded.text
@@ -246,11 +250,11 @@ class TableReader:
 
 def _named_nearest(name: str, valid: Iterable[str]) -> str:
     match = nearest(name, valid)
-    return f"did you mean {match}?" if match else f"the keys here are {', '.join(valid)}"
+    return f'did you mean "{match}"?' if match else f"valid keys: {', '.join(valid)}"
 
 
 def _no_table(value: object, hint: str = "") -> FaultError:
-    return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
+    return FaultError(f"expected a table, got {name_of_type(value)}", hint)
 
 
 def _shown(value: object) -> str:
@@ -308,25 +312,25 @@ def unknown_key(name: str, valid: Names) -> str:
     if valid is WSMON_NAMES:
         paths = [key.path for key in WSMON]
         if name in CONNECTION_NAMES:
-            return "it belongs into [[connection]] or [defaults]"
+            return "it belongs in [[connection]] or [defaults]"
     elif valid is CONNECTION_NAMES:
         paths = [key.path for key in CONNECTION]
         if name in WSMON_NAMES:
-            return "it belongs into [wsmon]"
+            return "it belongs in [wsmon]"
     if match := nearest(name, valid) or _elsewhere(name, paths):
-        return f"did you mean {match}?"
-    return f"the keys here are {', '.join(valid)}" if len(valid) <= _FEW else ""
+        return f'did you mean "{match}"?'
+    return f"valid keys: {', '.join(valid)}" if len(valid) <= _FEW else ""
 
 
 def unknown_table(name: str) -> str:
     """Return a hint for the unknown key ``name`` at the top of the document."""
     if name in CONNECTION_NAMES:
-        return "it belongs into [[connection]] or [defaults]"
+        return "it belongs in [[connection]] or [defaults]"
     if name in WSMON_NAMES:
-        return "it belongs into [wsmon]"
+        return "it belongs in [wsmon]"
     if match := nearest(name, TABLES):
         return f"did you mean {_header(match)}?"
-    return f"the tables are {', '.join(map(_header, TABLES))}"
+    return f"valid tables: {', '.join(map(_header, TABLES))}"
 
 
 def _header(table: str) -> str:

@@ -82,13 +82,15 @@ class RecorderClient:
                 )
                 # Another file may have come to the path since
                 if not may_talk_to(uid := peer_uid(self._writer.get_extra_info("socket"))):
-                    raise ForeignFileError(f"the process at {self._socket} belongs to another user (uid {uid})")
+                    raise ForeignFileError(
+                        f"the process listening on {self._socket} belongs to another user (uid {uid})"
+                    )
                 self._writer.write(encode(self._greeting))
                 first = await self.receive()
         except TimeoutError:
-            raise WsmonError(f"the recorder did not answer within {ANSWER_S:g} s") from None
+            raise WsmonError(f"the recorder did not respond within {ANSWER_S:g} s") from None
         if not isinstance(first, Hello):
-            raise WsmonError(f"{self._socket} answers, but is no wsmon recorder")
+            raise WsmonError(f"{self._socket} is not a wsmon recorder")
         self.hello, self.digest = first, first.digest
 
     async def reconnect(self, connection: str) -> None:
@@ -114,11 +116,11 @@ class RecorderClient:
     async def command(self, action: Action, connection: str = "") -> str:
         """Send a command; return the sentence of its reply, or raise it as a ``WsmonError``."""
         if self._writer is None or self.hello is None:
-            raise WsmonError("no recorder answers", "start one with `wsmon` or `wsmon record`")
+            raise WsmonError("no recorder is responding", "start one with `wsmon` or `wsmon record`")
         if not self.can_command:
             raise WsmonError(
-                f"recorder {self.hello.version} (pid {self.hello.pid}) speaks another protocol",
-                "wsmon stop, then wsmon",
+                f"recorder {self.hello.version} (pid {self.hello.pid}) uses an incompatible protocol",
+                "restart it: `wsmon stop`, then `wsmon`",
             )
         self._refs += 1
         ref = self._refs
@@ -129,7 +131,7 @@ class RecorderClient:
             async with asyncio.timeout(ANSWER_S):
                 reply = await answer
         except TimeoutError:
-            raise WsmonError(f"the recorder did not answer `{action}` within {ANSWER_S:g} s") from None
+            raise WsmonError(f"the recorder did not respond to `{action}` within {ANSWER_S:g} s") from None
         finally:
             self._answers.pop(ref, None)
         if not reply.ok:
@@ -151,7 +153,7 @@ class RecorderClient:
                     if answer is not None and not answer.done():
                         answer.set_result(message)
                 case Hello() | Command():
-                    raise WsmonError("the recorder sent what only a viewer says")
+                    raise WsmonError("unexpected message from the recorder")
 
     async def _session(self, on_change: Callable[[], None]) -> None:
         await self.connect_once()
@@ -170,7 +172,7 @@ class RecorderClient:
         self._writer = self.hello = self.health = None
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(WsmonError("the recorder went away before it answered"))
+                answer.set_exception(WsmonError("the recorder disconnected before responding"))
 
 
 async def command_once(socket: Path, greeting: Hello, action: Action, connection: str = "") -> str:
@@ -202,10 +204,10 @@ async def health_once(socket: Path, greeting: Hello) -> Health:
                 if isinstance(message, Sample):
                     return _health(message)
     except TimeoutError:
-        raise WsmonError(f"the recorder did not say how it is within {ANSWER_S:g} s") from None
+        raise WsmonError(f"the recorder did not report its health within {ANSWER_S:g} s") from None
     finally:
         client.hang_up()
-    raise WsmonError("the recorder went away before it said how it is")
+    raise WsmonError("the recorder disconnected before reporting its health")
 
 
 def _health(sample: Sample) -> Health:

@@ -73,7 +73,7 @@ class StoreLock:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
         except OSError as error:
             raise StoreError(
-                f"cannot lock the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
+                f"cannot lock the store {store}: {error.strerror}", "use --store to choose a writable folder"
             ) from error
         try:
             if not _try_lock(store, self._fd):
@@ -106,17 +106,17 @@ class StoreLock:
                 continue
             if (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino):
                 return StoreHeldError(
-                    f"another recorder (pid {info.pid}, {info.configuration}) holds the store {store} under the name "
+                    f"another recorder (pid {info.pid}, {info.configuration}) is using the store {store} as "
                     f"{info.store}",
-                    "`wsmon attach` watches it, `wsmon stop` ends it, --store names another place",
+                    "view it with `wsmon attach`, stop it with `wsmon stop`, or choose another store with --store",
                     info.pid,
                 )
         if found.st_nlink > 1:
             return StoreError(
-                f"the store {store} has {found.st_nlink} names (hard links)",
-                "SQLite keeps a log for each name, and so destroys the file: record into a copy",
+                f"the store {store} has {found.st_nlink} hard links",
+                "SQLite would corrupt the file, since it keeps one log per name; record into a copy",
             )
-        return StoreHeldError(f"another program holds the store {store}", "see `wsmon ps`", 0)
+        return StoreHeldError(f"another program is using the store {store}", "see `wsmon ps`", 0)
 
     def move_to_new_file(self, store: Path) -> None:
         """Lock the file that is made anew at the path of the store; SQLite has closed the one before."""
@@ -154,9 +154,9 @@ def holder(store: Path) -> LockInfo | None:
     except FileNotFoundError:
         return None
     except ForeignFileError as error:
-        raise StoreError(f"the lock of {store} is not believed: {error.what}", error.hint) from error
+        raise StoreError(f"ignoring the lock file of {store}: {error.what}", error.hint) from error
     except OSError as error:
-        raise StoreError(f"cannot read the lock of {store}: {error.strerror}") from error
+        raise StoreError(f"cannot read the lock file of {store}: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -184,7 +184,7 @@ def decode_info(octets: bytes) -> LockInfo:
         return msgspec.json.decode(octets, type=LockInfo)
     # Numbers without end, and objects nested without end, are no decode errors to msgspec
     except (ValueError, OverflowError, RecursionError) as error:
-        raise StoreError(f"no entry of a recorder: {error}") from error
+        raise StoreError(f"not a recorder entry: {error}") from error
 
 
 def _open(store: Path) -> int:
@@ -217,19 +217,20 @@ def open_store_file(store: Path) -> int:
     try:
         return os.open(store, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
     except IsADirectoryError as error:
-        raise StoreError(f"the store {store} is a folder", "name a file in it") from error
+        raise StoreError(f"the store {store} is a folder", "specify a file in it") from error
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise StoreError(f"the store {store} is a symbolic link", "name the file that it leads to") from error
+            raise StoreError(f"the store {store} is a symbolic link", "specify the file it points to") from error
         raise StoreError(
-            f"cannot write the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
+            f"cannot write the store {store}: {error.strerror}", "use --store to choose a writable folder"
         ) from error
 
 
 def no_locks(store: Path, why: str) -> StoreError:
     """Make the error about a file system without file locks: two programs would write at once."""
     return StoreError(
-        f"the file system of the store {store} has no file locks ({why})", "use a local file system: --store"
+        f"the file system of the store {store} does not support file locks ({why})",
+        "use --store to choose a local file system",
     )
 
 
@@ -242,7 +243,7 @@ def _check_locks(store: Path, path: Path) -> None:
         return
     finally:
         os.close(fd)
-    raise no_locks(store, "a lock can be taken twice")
+    raise no_locks(store, "a lock can be acquired twice")
 
 
 def _try_lock(store: Path, fd: int) -> bool:
@@ -263,9 +264,9 @@ def _try_lock(store: Path, fd: int) -> bool:
 
 def _held(store: Path, info: LockInfo | None) -> StoreHeldError:
     if info is None:
-        return StoreHeldError(f"another recorder holds the store {store}", "see `wsmon ps`", 0)
+        return StoreHeldError(f"another recorder is using the store {store}", "see `wsmon ps`", 0)
     return StoreHeldError(
-        f"another recorder (pid {info.pid}, {info.configuration}) holds the store {store}",
-        "`wsmon attach` watches it, `wsmon stop` ends it, --store names another place",
+        f"another recorder (pid {info.pid}, {info.configuration}) is using the store {store}",
+        "view it with `wsmon attach`, stop it with `wsmon stop`, or choose another store with --store",
         info.pid,
     )

@@ -53,7 +53,7 @@ def keep_note(note: LossNote, state_folder: Path | None) -> Path | None:
         try:
             _write(path, msgspec.json.encode(note))
         except OSError as error:
-            _LOG.warning("cannot note in %s what was lost: %s", path, error.strerror)
+            _LOG.warning("cannot write the number of lost events to %s: %s", path, error.strerror)
         else:
             # An earlier one is in the count
             _remove(other for other in places if other != path)

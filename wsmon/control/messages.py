@@ -89,5 +89,5 @@ def decode(line: bytes) -> Message:
         message: Message = _DECODER.decode(line)
     # Numbers without end, and values nested without end, are no decode errors to msgspec
     except (ValueError, OverflowError, RecursionError) as error:
-        raise WsmonError(f"not a line of the control protocol: {error}") from error
+        raise WsmonError(f"invalid control message: {error}") from error
     return message

@@ -33,7 +33,7 @@ def fault_of(found: os.stat_result, *owners: int) -> str:
     if found.st_uid not in (*owners, ROOT):
         return f"belongs to another user (uid {found.st_uid})"
     if stat.S_IMODE(found.st_mode) & _WRITABLE_BY_OTHERS:
-        return "can be written by other users"
+        return "is writable by other users"
     return ""
 
 
@@ -73,10 +73,10 @@ def open_own(path: Path, *owners: int) -> int:
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     found = os.fstat(fd)
-    fault = fault_of(found, *owners) if stat.S_ISREG(found.st_mode) else "is no file"
+    fault = fault_of(found, *owners) if stat.S_ISREG(found.st_mode) else "is not a regular file"
     if fault:
         os.close(fd)
-        raise ForeignFileError(f"{path} {fault}", "remove it, or `chmod 600` it where it is yours")
+        raise ForeignFileError(f"{path} {fault}", "remove it, or run `chmod 600` on it if it is yours")
     return fd
 
 
@@ -103,9 +103,9 @@ def check_socket(path: Path) -> None:
     """
     found = path.lstat()
     owner = found.st_uid if os.geteuid() == ROOT else os.geteuid()
-    fault = fault_of(found, owner) if stat.S_ISSOCK(found.st_mode) else "is no socket"
+    fault = fault_of(found, owner) if stat.S_ISSOCK(found.st_mode) else "is not a socket"
     if fault:
-        raise ForeignFileError(f"{path} {fault}", "no recorder of yours listens there")
+        raise ForeignFileError(f"{path} {fault}", "none of your recorders is listening there")
 
 
 def peer_uid(connection: sockets.socket) -> int:

@@ -21,7 +21,7 @@ def ensure_runtime_folder(folder: Path) -> Path:
     try:
         make_private_folder(folder)
     except OSError as error:
-        raise WsmonError(f"cannot make the folder for control sockets {folder}: {error.strerror}") from error
+        raise WsmonError(f"cannot create the control socket folder {folder}: {error.strerror}") from error
     _check(folder)
     return folder
 
@@ -30,8 +30,8 @@ def _check(folder: Path) -> None:
     """Raise ``ForeignFileError`` where other users could have put something into the folder."""
     if not is_private_folder(folder, os.geteuid()):
         raise ForeignFileError(
-            f"the folder for control sockets {folder} is not yours alone",
-            f"remove it, or `chmod 700 {folder}` if you made it",
+            f"the control socket folder {folder} is not private",
+            f"remove it, or run `chmod 700 {folder}` if you created it",
         )
 
 
@@ -41,7 +41,9 @@ def register(info: LockInfo) -> None:
     try:
         write_own(entry, msgspec.json.encode(info))
     except OSError as error:
-        raise WsmonError(f"cannot write {entry}: {error.strerror}", "XDG_RUNTIME_DIR names its folder") from error
+        raise WsmonError(
+            f"cannot write {entry}: {error.strerror}", "set XDG_RUNTIME_DIR to choose the folder"
+        ) from error
 
 
 def unregister(info: LockInfo) -> None:

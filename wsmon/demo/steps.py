@@ -34,10 +34,10 @@ class DurationRange(tuple[float, float]):
         """Read ``"1.5s"``, a number of seconds, or ``["1s", "3s"]``. Raises ValueError."""
         ends = written if isinstance(written, list) else [written, written]
         if len(ends) != 2:
-            raise ValueError(f'{written!r} is no duration. use one ("500ms") or two (["1s", "3s"])')
+            raise ValueError(f'invalid duration {written!r}. use one ("500ms") or two (["1s", "3s"])')
         low, high = (_quantity(end, parse_duration, DURATION_HINT) for end in ends)
         if low > high:
-            raise ValueError(f"{written!r} is no range. put the shorter duration first")
+            raise ValueError(f"invalid range {written!r}. put the shorter duration first")
         return cls((low, high))
 
     def at(self, roll: float) -> float:
@@ -69,7 +69,7 @@ class Templates(tuple[Template, ...]):
         texts = written if isinstance(written, list) else [written]
         templates = cls(parse_template(text) for text in texts if isinstance(text, str))
         if not texts or len(templates) < len(texts):
-            raise ValueError(f"{written!r} is no text. use a string or a list of strings")
+            raise ValueError(f"expected text, got {written!r}. use a string or a list of strings")
         return templates
 
 
@@ -89,11 +89,11 @@ def _quantity(written: object, parse: Callable[[str], float], hint: str) -> floa
     if isinstance(written, (int, float)) and not isinstance(written, bool) and written >= 0:
         return float(written)
     if not isinstance(written, str):
-        raise ValueError(f"{written!r} is no number with a unit. {hint}")
+        raise ValueError(f"expected a number with a unit, got {written!r}. {hint}")
     try:
         return parse(written)
     except UsageError as error:
-        raise ValueError(f"{written!r} {error}") from None
+        raise ValueError(f"{error.what} ({written}). {error.hint}") from None
 
 
 NO_DELAY = DurationRange((0.0, 0.0))

@@ -156,8 +156,8 @@ CONFIGURED_UNIT_S: Final[Mapping[str, float]] = MappingProxyType(
     {unit: unit_ns / SECOND_NS for unit, unit_ns in UNIT_NS.items() if unit != "ns"} | {"µs": US_NS / SECOND_NS}
 )
 
-DURATION_HINT = 'write a number and a unit (us, ms, s, m, h, d), such as "20s", "1h30m", or a number of seconds'
-SIZE_HINT = 'write a number and a unit (B, kB, KiB, MB, MiB, GB, GiB, TB, TiB), such as "64KiB", or a number of bytes'
+DURATION_HINT = 'use a number with a unit (us, ms, s, m, h or d), e.g. "20s" or "1h30m", or a number of seconds'
+SIZE_HINT = 'use a number with a unit (B, kB, KiB, MB, MiB, GB, GiB, TB or TiB), e.g. "64KiB", or a number of bytes'
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
@@ -173,18 +173,18 @@ def parse_duration(text: str) -> float:
     if rest == "0":
         return 0.0
     if not rest:
-        raise UsageError("is empty where a duration is expected", DURATION_HINT)
+        raise UsageError("invalid duration: empty", DURATION_HINT)
     if _NUMBER.fullmatch(rest):
-        raise UsageError("is a duration without a unit", DURATION_HINT)
+        raise UsageError("invalid duration: missing unit", DURATION_HINT)
     seconds, end = 0.0, 0
     while part := _PART.match(rest, end):
         unit = CONFIGURED_UNIT_S.get(part[2])
         if unit is None:
-            raise UsageError(f"has a unit that is none of time, '{part[2][:16]}'", DURATION_HINT)
+            raise UsageError(f'invalid duration: unknown unit "{part[2][:16]}"', DURATION_HINT)
         seconds += float(part[1]) * unit
         end = part.end()
     if end != len(rest):
-        raise UsageError("is no duration", DURATION_HINT)
+        raise UsageError("invalid duration", DURATION_HINT)
     return seconds
 
 
@@ -197,15 +197,15 @@ def parse_size(text: str) -> int:
     if rest == "0":
         return 0
     if not rest:
-        raise UsageError("is empty where a size is expected", SIZE_HINT)
+        raise UsageError("invalid size: empty", SIZE_HINT)
     if _NUMBER.fullmatch(rest):
-        raise UsageError("is a size without a unit", SIZE_HINT)
+        raise UsageError("invalid size: missing unit", SIZE_HINT)
     match = _SIZE.fullmatch(rest.lower())
     if match is None:
-        raise UsageError("is no size", SIZE_HINT)
+        raise UsageError("invalid size", SIZE_HINT)
     unit = UNIT_BYTES.get(match[2])
     if unit is None:
-        raise UsageError(f"has a unit that is none of size, '{match[2][:16]}'", SIZE_HINT)
+        raise UsageError(f'invalid size: unknown unit "{match[2][:16]}"', SIZE_HINT)
     number = match[1]
     return int(number) * unit if "." not in number else int(float(number) * unit)
 

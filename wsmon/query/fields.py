@@ -91,8 +91,8 @@ def verdict_text(verdict: Verdict | None) -> str:
 
 def notes_missing(name: FieldName) -> QueryError:
     """Return the error for a term on notes where no notes are available."""
-    what = f"{name}: asks the notes of a store, which are not at hand here"
-    return QueryError(f"{name}:", 0, what, "the log, search and export know them")
+    what = f"{name}: needs the notes of a recording, which are not available here"
+    return QueryError(f"{name}:", 0, what, "use it in the log, search or export")
 
 
 def _of_notes(name: FieldName) -> Callable[[Event], Value]:
@@ -135,13 +135,21 @@ _ROWS = (
         "one socket",
         "session:9f0c2d1e8b7a6543",
     ),
-    Field("run", (), "number", lambda e: e.source.run, "life of a recorder", "run:3"),
-    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace id, or yours", "trace:4bf9*"),
+    Field("run", (), "number", lambda e: e.source.run, "recorder run", "run:3"),
+    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace id (yours or generated)", "trace:4bf9*"),
     Field("span", ("span_id",), "text", lambda e: e.span_id, "span id, 16 hex digits", "span:00f067aa0ba902b7"),
-    Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "span id of the parent", "parent:00f067aa0ba902b7"),
-    Field("id", (), "id", lambda e: e.id, "id of the event", "id:10..20"),
-    Field("name", ("event",), "choice", lambda e: e.name, "name of the event", "name:connection.*", EVENT_NAMES),
-    Field("kind", ("category",), "choice", lambda e: e.category, "first part of the name", "kind:message", CATEGORIES),
+    Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "parent span id", "parent:00f067aa0ba902b7"),
+    Field("id", (), "id", lambda e: e.id, "event id", "id:10..20"),
+    Field("name", ("event",), "choice", lambda e: e.name, "event name", "name:connection.*", EVENT_NAMES),
+    Field(
+        "kind",
+        ("category",),
+        "choice",
+        lambda e: e.category,
+        "first part of the event name",
+        "kind:message",
+        CATEGORIES,
+    ),
     Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
     Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", STATUSES),
     Field(
@@ -159,36 +167,38 @@ _ROWS = (
         ("close_by",),
         "choice",
         lambda e: e.close_by,
-        "who closed",
+        "who closed the connection",
         "by:peer",
         tuple(filter(None, get_args(CloseBy))),
     ),
-    Field("verdict", (), "prose", lambda e: verdict_text(e.verdict), "who, cause, next step", 'verdict:"rate limit"'),
-    Field("reason", (), "prose", lambda e: e.reason, "why, as a sentence", 'reason:"rate limit"'),
+    Field(
+        "verdict", (), "prose", lambda e: verdict_text(e.verdict), "cause and suggested action", 'verdict:"rate limit"'
+    ),
+    Field("reason", (), "prose", lambda e: e.reason, "close reason", 'reason:"rate limit"'),
     Field("direction", ("dir",), "choice", lambda e: e.direction, "in or out", "dir:in", ("in", "out")),
     Field(
         "opcode",
         ("op",),
         "choice",
         lambda e: e.opcode,
-        "kind of frame",
+        "frame type",
         "-op:ping,pong",
         ("text", "binary", "ping", "pong", "close"),
     ),
-    Field("type", (), "text", lambda e: e.type, "type of the message", "type:trade"),
+    Field("type", (), "text", lambda e: e.type, "message type", "type:trade"),
     Field("topic", ("channel",), "text", lambda e: e.topic, "topic or channel", "topic:room:*"),
     Field("ref", (), "text", lambda e: e.ref, "pairs request and reply", "ref:42"),
-    Field("size", (), "size", lambda e: e.size, "bytes of the message", "size>10kb"),
-    Field("wire", ("wire_size",), "size", lambda e: e.wire_size, "bytes on the wire", "wire>=1mib"),
-    Field("duration", ("lat",), "duration", lambda e: e.duration_ns, "how long it took", "lat>250ms"),
+    Field("size", (), "size", lambda e: e.size, "message size in bytes", "size>10kb"),
+    Field("wire", ("wire_size",), "size", lambda e: e.wire_size, "size on the wire in bytes", "wire>=1mib"),
+    Field("duration", ("lat",), "duration", lambda e: e.duration_ns, "duration", "lat>250ms"),
     Field("latency", ("latency_ms",), "number", _meta_number("latency_ms"), "feed latency, ms", "latency>100"),
     Field("seq", (), "number", _meta_number("seq"), "sequence number", "seq:100..200"),
-    Field("gap", (), "number", _meta_number("missing"), "numbers missing", "gap>=1"),
+    Field("gap", (), "number", _meta_number("missing"), "missing sequence numbers", "gap>=1"),
     Field("text", ("payload",), "prose", _payload, "the payload", 'text:"order rejected"'),
-    Field("error_type", ("errtype",), "text", lambda e: e.error_type, "kind of error", "error_type:tls*"),
-    Field("error", ("err",), "prose", lambda e: e.error, "error, as a sentence", "err:certificate"),
-    Field("meta", (), "prose", _meta_text, "all else, as JSON", "meta:nginx"),
-    Field("url", (), "prose", _url, "URL that was dialled", "url:staging"),
+    Field("error_type", ("errtype",), "text", lambda e: e.error_type, "error type", "error_type:tls*"),
+    Field("error", ("err",), "prose", lambda e: e.error, "error message", "err:certificate"),
+    Field("meta", (), "prose", _meta_text, "other attributes, as JSON", "meta:nginx"),
+    Field("url", (), "prose", _url, "URL", "url:staging"),
     Field(
         "is",
         (),
@@ -198,15 +208,15 @@ _ROWS = (
         "is:problem",
         (*FLAGS, *INCIDENT_FLAGS),
     ),
-    Field("mark", ("marked",), "time", _of_notes("mark"), "marked, and when", "mark:*", is_of_notes=True),
-    Field("note", (), "prose", _of_notes("note"), "the note to it", "note:asked", is_of_notes=True),
-    Field("tag", (), "text", _of_notes("tag"), "a #tag in its note", "tag:vendor", is_of_notes=True),
+    Field("mark", ("marked",), "time", _of_notes("mark"), "bookmarked (and when)", "mark:*", is_of_notes=True),
+    Field("note", (), "prose", _of_notes("note"), "note text", "note:asked", is_of_notes=True),
+    Field("tag", (), "text", _of_notes("tag"), "#tag in the note", "tag:vendor", is_of_notes=True),
     Field(
         "ts",
         ("time",),
         "time",
         lambda e: e.ts_ns,
-        "when; also since: until:",
+        "time; also since: until:",
         "ts:13:00..13:05",
     ),
 )
@@ -245,18 +255,18 @@ def nearest(name: str) -> str:
 
 # The forms of the search language for the help page: (example, meaning)
 GRAMMAR: tuple[tuple[str, str], ...] = (
-    ("rate limit", "both words: payload, reason, error, names …"),
-    ('"rate limit"', "exactly this"),
-    ("a OR b   (a b) OR c", "one of them; side by side means both"),
+    ("rate limit", "all words, in payload, reason, error, names …"),
+    ('"rate limit"', "exact phrase"),
+    ("a OR b   (a b) OR c", "either; side by side means both"),
     ("-ping   NOT (a b)", "without"),
-    (r"/seq\":\s*\d{7}/i", "regular expression; i: without case"),
-    ("$.data.qty>=10", "a path into a JSON payload"),
-    ("field:value,other", "one of these; * and ? stand for others"),
-    ("field:*   field!=value", "any value at all; another one"),
+    (r"/seq\":\s*\d{7}/i", "regular expression; i: ignore case"),
+    ("$.data.qty>=10", "JSON path in the payload"),
+    ("field:value,other", "any of these; * and ? are wildcards"),
+    ("field:*   field!=value", "any value; not this value"),
     ("field~part field~/re/", "contains"),
     ("size>10kb   lat:10ms..1s", "b kb mb kib mib, us ms s m h d"),
-    ("since:-15m   until:14:02", "a period; RFC 3339, today, yesterday"),
-    ("state:open->disconnected", "a transition"),
+    ("since:-15m   until:14:02", "a time range; RFC 3339, today, yesterday"),
+    ("state:open->disconnected", "a status change"),
 )
 
 

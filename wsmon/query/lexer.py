@@ -98,8 +98,8 @@ class _Lexer:
         query = self._query
         operator = _OPERATOR.match(query, self._at)
         if operator is None:
-            what = "a comparison is missing here"
-            raise QueryError(query, self._at, what, "as in $.qty>10, $.type:trade or $.id:*")
+            what = "expected a comparison here"
+            raise QueryError(query, self._at, what, "examples: $.qty>10, $.type:trade, $.id:*")
         self._take("operator", len(operator[0]))
         while True:
             self._value()
@@ -108,7 +108,9 @@ class _Lexer:
             self._take("comma", 1)
         if self._at < len(query) and not (query[self._at].isspace() or (self._depth and query[self._at] == ")")):
             sign = query[self._at]
-            raise QueryError(query, self._at, f"{sign!r} follows a quoted value", "put a blank or a comma between")
+            raise QueryError(
+                query, self._at, f"unexpected {sign!r} after a quoted value", "separate them with a space or a comma"
+            )
 
     def _value(self) -> None:
         query, at = self._query, self._at
@@ -120,8 +122,8 @@ class _Lexer:
         elif length := self._run_length(","):
             self._take("word", length)
         else:
-            hint = f"a text with blanks goes in quotes: {QUOTE}a b{QUOTE}"
-            raise QueryError(query, at, "a value is missing here", hint)
+            hint = f"quote text that contains spaces: {QUOTE}a b{QUOTE}"
+            raise QueryError(query, at, "expected a value here", hint)
 
     def _text(self) -> None:
         """Take a quoted string, a regular expression, or a run of characters without blanks.
@@ -160,8 +162,8 @@ class _Lexer:
     def _string(self) -> re.Match[str]:
         string = _STRING.match(self._query, self._at)
         if string is None:
-            hint = f"a quote as text is written \\{QUOTE}"
-            raise QueryError(self._query, self._at, "this quote is not closed", hint)
+            hint = f"write \\{QUOTE} for a literal quote"
+            raise QueryError(self._query, self._at, "unclosed quote", hint)
         return string
 
 

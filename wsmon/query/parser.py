@@ -61,12 +61,12 @@ ORDERED = frozenset({">", ">=", "<", "<="})
 _NUMBER = re.compile(r"(-?\d{1,40}(?:\.\d{1,12})?)([A-Za-z]*)", re.ASCII)
 _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
     {
-        "id": "as in id:7, id:10..20, id:10.. or id:7,9",
-        "number": "as in 7, 10..20, 10.. or 7,9",
-        "size": "as in 200, 10kb, 1mib or 1kb..4kb (b kb mb kib mib)",
-        "duration": "as in 250ms, 1.5s or 10ms..1s (us ms s m h d; without a unit ms)",
+        "id": "examples: id:7, id:10..20, id:10.., id:7,9",
+        "number": "examples: 7, 10..20, 10.., 7,9",
+        "size": "examples: 200, 10kb, 1mib, 1kb..4kb (units: b kb mb kib mib)",
+        "duration": "examples: 250ms, 1.5s, 10ms..1s (units: us ms s m h d; default: ms)",
         "time": HINT,
-        "status": "as in 404, 400..499 or error",
+        "status": "examples: 404, 400..499, error",
     }
 )
 
@@ -122,7 +122,7 @@ class _Parser:
             if token.is_sign("AND"):
                 self._at += 1
                 if not parts or not self._begins_term():
-                    raise self._error(token, "AND stands between two terms", 'as a word it goes in quotes: "AND"')
+                    raise self._error(token, "AND must be between two terms", 'quote it to search for the word: "AND"')
                 continue
             parts.append(self._unary())
         if not parts:
@@ -135,15 +135,15 @@ class _Parser:
 
     def _missing(self) -> QueryError:
         before = self._tokens[self._at - 1] if self._at else None
-        hint = 'as a word it goes in quotes: "OR"'
+        hint = 'quote it to search for the word: "OR"'
         if before is not None and before.is_sign("OR"):
-            return self._error(before, "nothing follows this OR", hint)
+            return self._error(before, "expected a term after OR", hint)
         token = self._peek()
         if token is not None and token.is_sign("OR"):
-            return self._error(token, "nothing stands before this OR", hint)
+            return self._error(token, "expected a term before OR", hint)
         if self._open:
-            return self._error(self._open[-1], "there is nothing in this parenthesis", "as text it goes in quotes")
-        return self._error(token, "a term is missing here")
+            return self._error(self._open[-1], "empty parentheses", "quote it to search for the text")
+        return self._error(token, "expected a term here")
 
     def _unary(self) -> Term:
         """Parse a term or a group, and the negations before it."""
@@ -153,20 +153,20 @@ class _Parser:
             negated = not negated
             self._at += 1
         if token is None or token.kind == "close" or token.is_sign("OR") or token.is_sign("AND"):
-            raise self._error(first, "nothing follows that could be negated", "as a word it goes in quotes")
+            raise self._error(first, "expected a term after the negation", "quote it to search for the word")
         term = self._group() if token.kind == "open" else self._term()
         return Not(term) if negated else term
 
     def _group(self) -> Term:
         opening = self._tokens[self._at]
         if len(self._open) == MAX_DEPTH:
-            raise self._error(opening, f"parentheses nest at most {MAX_DEPTH} deep")
+            raise self._error(opening, f"parentheses can be nested at most {MAX_DEPTH} levels deep")
         self._open.append(opening)
         self._at += 1
         inner = self._or()
         closing = self._peek()
         if closing is None:
-            raise self._error(opening, "this parenthesis is not closed", "as text it goes in quotes")
+            raise self._error(opening, "unclosed parenthesis", "quote it to search for the text")
         self._at += 1
         self._open.pop()
         return inner
@@ -176,7 +176,7 @@ class _Parser:
         self._at += 1
         self._terms += 1
         if self._terms > MAX_TERMS:
-            raise self._error(token, f"a query has at most {MAX_TERMS} terms")
+            raise self._error(token, f"too many terms (maximum {MAX_TERMS})")
         match token.kind:
             case "field":
                 return self._field(token)
@@ -187,7 +187,7 @@ class _Parser:
             case "regex":
                 return self._values.regex(token)
         if not token.text:
-            raise self._error(token, "there is no text between these quotes")
+            raise self._error(token, "empty quotes")
         return Word(token.text)
 
     def _field(self, token: Token) -> Term:
@@ -199,7 +199,7 @@ class _Parser:
         if field is None:
             nearest = fields.nearest(name)
             meant = f"did you mean {nearest!r}? " if nearest else ""
-            raise self._error(token, f"unknown field {token.text!r}", f"{meant}as text it goes in quotes")
+            raise self._error(token, f"unknown field {token.text!r}", f"{meant}quote it to search for the text")
         if field.name == "to" and any(value.kind == "word" and _ARROW in value.text for value in values):
             return _signed(operator, _any(tuple(self._transition(field, operator, value) for value in values)))
         items = tuple(self._values.of_field(field, operator, value) for value in values)
@@ -210,9 +210,11 @@ class _Parser:
     def _period(self, name: str, operator: Token, values: list[Token]) -> FieldTerm:
         """The term of ``since`` or ``until``: half-open, as the options of the command line are."""
         if operator.text not in (":", "="):
-            raise self._error(operator, f"{name} does not take {operator.text}", f"as in {name}:-15m or {name}:14:02")
+            raise self._error(
+                operator, f"{name} does not support {operator.text}", f"examples: {name}:-15m, {name}:14:02"
+            )
         if len(values) > 1:
-            raise self._error(values[1], f"{name} takes one time")
+            raise self._error(values[1], f"{name} takes a single time")
         at_ns = self._values.time(values[0])
         return FieldTerm("ts", (Range(low=at_ns) if name == fields.SINCE else Range(high=at_ns, is_below=True),))
 
@@ -225,8 +227,8 @@ class _Parser:
         terms: list[Term] = []
         for side, text, offset in sides:
             if not text:
-                what = "a status is missing beside ->"
-                raise QueryError(self._text, value.column + offset, what, f"as in {field.example}")
+                what = "expected a status on both sides of ->"
+                raise QueryError(self._text, value.column + offset, what, f"example: {field.example}")
             one = Token("word", text, value.column + offset)
             terms.append(FieldTerm(side.name, (self._values.of_field(side, operator, one),)))
         return And(tuple(terms)) if len(terms) > 1 else terms[0]
@@ -238,7 +240,7 @@ class _Parser:
         self._at += 2
         while (comma := self._peek()) is not None and comma.kind == "comma":
             if len(values) == MAX_ITEMS:
-                raise self._error(comma, f"a list has at most {MAX_ITEMS} values")
+                raise self._error(comma, f"too many values in the list (maximum {MAX_ITEMS})")
             values.append(self._tokens[self._at + 1])
             self._at += 2
         return operator, values
@@ -286,15 +288,17 @@ class ValueParser:
         sign = operator.text
         if sign not in TAKES[field.kind]:
             allowed = " ".join(TAKES[field.kind])
-            what = f"{field.name} does not take {sign}"
-            raise QueryError(self._text, operator.column, what, f"it takes {allowed}, as in {field.example}")
+            what = f"{field.name} does not support {sign}"
+            raise QueryError(self._text, operator.column, what, f"supported: {allowed}; example: {field.example}")
         if sign in ORDERED:
             return _in_doubles(self._bound(field.kind, sign, value))
         if sign in ("~", "!~"):
             return self._part(value)
         if value.kind == "regex":
-            what = f"{field.name}{sign} takes no regular expression"
-            raise QueryError(self._text, value.column, what, f"{field.name}~/…/ does; as text it goes in quotes")
+            what = f"{field.name}{sign} does not support regular expressions"
+            raise QueryError(
+                self._text, value.column, what, f"use {field.name}~/…/, or quote it to search for the text"
+            )
         if value.kind == "word" and value.text == ANY:
             return Glob(ANY)
         if field.kind in ("id", "number", "size", "duration", "time"):
@@ -311,8 +315,8 @@ class ValueParser:
         if sign in ("~", "!~"):
             return self._part(value)
         if value.kind == "regex":
-            hint = "$.path~/…/ does; as text it goes in quotes"
-            raise QueryError(self._text, value.column, f"{sign} takes no regular expression", hint)
+            hint = "use $.path~/…/, or quote it to search for the text"
+            raise QueryError(self._text, value.column, f"{sign} does not support regular expressions", hint)
         if value.kind == "word" and sign == ":":
             low, dots, high = value.text.partition("..")
             if dots and (low or high) and all(_NUMBER.fullmatch(end) for end in (low, high) if end):
@@ -326,7 +330,7 @@ class ValueParser:
         try:
             patterns.check(token.text)
         except ValueError as error:
-            raise QueryError(self._text, token.column, str(error), "as text it goes in quotes") from None
+            raise QueryError(self._text, token.column, str(error), "quote it to search for the text") from None
         return Regex(token.text, token.ignores_case)
 
     def time(self, value: Token) -> int:
@@ -349,21 +353,21 @@ class ValueParser:
     def _refuse_choice(self, field: Field, value: Token) -> NoReturn:
         *most, last = field.choices
         choices = f"{', '.join(most)} or {last}"
-        what = f"{field.name} is {choices}, not {value.text!r}"
+        what = f"invalid {field.name} {value.text!r}: expected {choices}"
         if len(choices) > 200:
-            what = f"there is no {field.name} {value.text!r}"
-        raise QueryError(self._text, value.column, what, f"as in {field.example}")
+            what = f"unknown {field.name} {value.text!r}"
+        raise QueryError(self._text, value.column, what, f"example: {field.example}")
 
     def _glob(self, value: Token) -> Glob:
         if len(value.text) > MAX_GLOB_CHARS:
-            raise QueryError(self._text, value.column, f"a pattern has at most {MAX_GLOB_CHARS:,} characters")
+            raise QueryError(self._text, value.column, f"pattern too long (maximum {MAX_GLOB_CHARS:,} characters)")
         return Glob(value.text)
 
     def _part(self, value: Token) -> Item:
         if value.kind == "regex":
             return self.regex(value)
         if not value.text:
-            raise QueryError(self._text, value.column, "there is no text between these quotes")
+            raise QueryError(self._text, value.column, "empty quotes")
         return Contains(value.text)
 
     def _bound(self, kind: Kind, sign: str, value: Token) -> Range:
@@ -382,8 +386,8 @@ class ValueParser:
         first = self._scalar(kind, low, value)[0] if low else None
         last = self._scalar(kind, high, value)[0] if high else None
         if first is not None and last is not None and first > last:
-            what = f"the range {value.text} is empty"
-            raise QueryError(self._text, value.column, what, "the smaller one comes first")
+            what = f"empty range {value.text}"
+            raise QueryError(self._text, value.column, what, "put the smaller value first")
         return Range(first, last)
 
     def _scalar(self, kind: Kind, text: str, value: Token) -> tuple[int | float, int]:
@@ -400,13 +404,12 @@ class ValueParser:
         scaled = float(digits) * factor if "." in digits else int(digits) * factor
         most = _MAX_NUMBER if kind == "number" else MAX_INT
         if abs(scaled) > most:
-            raise QueryError(self._text, value.column, f"no number is greater than {most}")
+            raise QueryError(self._text, value.column, f"number too large (maximum {most})")
         return (int(scaled) if scaled == int(scaled) else scaled), 0
 
     def _refuse(self, kind: Kind, value: Token) -> NoReturn:
         noun = "number" if kind == "status" else kind
-        article = "an" if kind == "id" else "a"
-        what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"
+        what = f"invalid {noun} {value.text!r}"
         raise QueryError(self._text, value.column, what, _EXAMPLES[kind])
 
 

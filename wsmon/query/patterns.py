@@ -25,28 +25,28 @@ QUICK_CHARS = 1_000
 MAX_PATTERN_CHARS = 1_000
 # As of parentheses in queries: each level takes some frames of Python to parse
 MAX_DEPTH = 30
-SLOW_HINT = "nested * and + are slow: say more exactly what is meant"
+SLOW_HINT = "nested * and + are too slow; use a more specific pattern"
 
 
 class PatternTooSlowError(WsmonError):
     """Matching a pattern against one text took longer than ``LIMIT_S``."""
 
     def __init__(self, pattern: str) -> None:
-        super().__init__(f"/{pattern}/ takes longer than {LIMIT_S * 1000:g} ms for one event", SLOW_HINT)
+        super().__init__(f"/{pattern}/ takes more than {LIMIT_S * 1000:g} ms for one event", SLOW_HINT)
 
 
 def check(pattern: str) -> None:
     """Raise ``ValueError`` with a sentence for users where the pattern cannot be used."""
     if len(pattern) > MAX_PATTERN_CHARS:
-        raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters")
+        raise ValueError(f"pattern too long (maximum {MAX_PATTERN_CHARS:,} characters)")
     if _depth(pattern) > MAX_DEPTH:
-        raise ValueError(f"groups nest at most {MAX_DEPTH} deep")
+        raise ValueError(f"groups can be nested at most {MAX_DEPTH} levels deep")
     import regex
 
     try:
         _compiled(pattern, ignores_case=False)
     except regex.error as error:
-        raise ValueError(f"no regular expression: {error}") from None
+        raise ValueError(f"invalid regular expression: {error}") from None
 
 
 @lru_cache(maxsize=200)

@@ -311,7 +311,7 @@ def unsatisfiable(query: Query) -> str:
     if before is None or after is None or after in ALLOWED[before]:
         return ""
     follow = [LABELS[status] for status in STATUSES if status in ALLOWED[before]]
-    return f"what follows {LABELS[before]} is {', '.join(follow[:-1])} or {follow[-1]}"
+    return f"{LABELS[before]} can only be followed by {', '.join(follow[:-1])} or {follow[-1]}"
 
 
 def _status(query: Query, field: str) -> Status | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from wsmon.errors import UsageError
 from wsmon.model.units import DAY_NS, MINUTE_NS, MS_NS, SECOND_NS, UNIT_NS
 
-HINT = "as in 2026-01-10T14:02:24Z, 14:02, 14:02:24, -15m, today or yesterday"
+HINT = "examples: 14:02, 14:02:24, -15m, today, yesterday, 2026-01-10T14:02:24Z"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGO = re.compile(r"-(\d{1,9}(?:\.\d{1,9})?)(us|ms|s|m|h|d)", re.ASCII)
@@ -36,7 +36,7 @@ def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
         at = datetime.fromisoformat(text)
         return _ns(at if at.tzinfo else at.replace(tzinfo=zone))
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{text!r} is no time", HINT) from error
+        raise UsageError(f"invalid time {text!r}", HINT) from error
 
 
 def precision_ns(text: str) -> int:

@@ -75,4 +75,4 @@ def test_json_has_the_same_for_scripts(folder: Path, capsys: pytest.CaptureFixtu
 def test_a_configuration_with_errors_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "wsmon.toml").write_text(CONFIG.replace("opens", "opnes"))
     assert run(["detectors"]) == 2
-    assert "wsmon.detectors.storm.opnes: is no key of this table. did you mean opens?" in capsys.readouterr().err
+    assert 'wsmon.detectors.storm.opnes: unknown key. did you mean "opens"?' in capsys.readouterr().err

@@ -68,7 +68,7 @@ def test_a_file_is_said_and_not_overwritten_unasked(
         ([], "Missing option '--format'"),
         (["--format", "xml"], "'xml' is not one of 'jsonl', 'json', 'csv'"),
         (["--format", "csv", "--outptu", "x"], "did you mean --output?"),
-        (["--format", "csv", "id:x"], "'x' is neither an id nor a range of ids"),
+        (["--format", "csv", "id:x"], "invalid id 'x'"),
     ],
 )
 def test_what_cannot_be_meant_is_said(

@@ -167,7 +167,7 @@ def test_a_recorder_that_does_not_run_is_named_with_its_store(tmp_path: Path, en
         WsmonError, match=f"no recorder is running on {store}. view the recording with `wsmon open {store}`"
     ):
         choose_recorder(store, environ)
-    with pytest.raises(WsmonError, match=r"no recorder is running\. `wsmon` starts one"):
+    with pytest.raises(WsmonError, match=r"no recorder is running\. start one with `wsmon`"):
         choose_recorder(None, environ)
 
 

@@ -108,7 +108,7 @@ def test_count(store: str, capsys: pytest.CaptureFixture[str], query: list[str],
     [
         (["conection:x"], "did you mean 'connection'?"),
         (["--lmit", "3"], "did you mean --limit?"),
-        (["--since", "soon"], "'soon' is no time"),
+        (["--since", "soon"], "invalid time 'soon'"),
         (["--count", "--json"], "--count and --json cannot be used together"),
         (["--follow", "--order", "desc"], "--follow prints new events"),
         (["--limit", "-1"], "-1 is not in the range"),

@@ -121,7 +121,7 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
         (["--connection", "order"], "unknown connection 'order'. did you mean 'orders'?"),
         (["--connection", "order", "trade"], "unknown connection 'order'. did you mean 'orders'?"),
         (["--check", "trade"], "KPIs apply to whole connections"),
-        (["trade OR"], "nothing follows this OR"),
+        (["trade OR"], "expected a term after OR"),
         (["since:today", "until:yesterday"], "the period is empty"),
         (["--since", "today", "--until", "yesterday"], "the period is empty"),
         (["--chek"], "unknown option --chek"),

@@ -63,7 +63,7 @@ def test_i6_a_configuration_on_standard_input_has_paths_from_the_current_folder_
     assert (target.store, target.reload) == (tmp_path / "x.db", None)
     assert target.identity == target.loaded.configuration.connections[0].url.masked
     assert target.loaded.configuration.path is None
-    with pytest.raises(ConfigError, match=r"^standard input:1: is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"^standard input:1: invalid TOML"):
         resolve(Request(("-",)), environ, io.BytesIO(b"["))
     with pytest.raises(ConfigError, match=r"^standard input: cannot be read: it is larger than"):
         resolve(Request(("-",)), environ, io.BytesIO(bytes(MAX_FILE_BYTES + 1)))
@@ -86,6 +86,6 @@ def test_d11_a_found_configuration_is_checked_at_every_reload_and_a_named_one_ne
     path.chmod(0o666)
     assert found.reload is not None
     assert named.reload is not None
-    with pytest.raises(ConfigError, match="can be written by every user"):
+    with pytest.raises(ConfigError, match="writable by all users"):
         found.reload()
     assert [one.name for one in named.reload().configuration.connections] == ["a"]

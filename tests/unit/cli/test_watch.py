@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.processes import Home
+from wsmon.config.locate import config_dir
 
 
 async def test_no_configuration_offers_the_demonstration(home: Home) -> None:
@@ -12,8 +13,9 @@ async def test_no_configuration_offers_the_demonstration(home: Home) -> None:
         2,
         "",
         (
-            "wsmon: No wsmon.toml here. `wsmon demo` shows wsmon at work; "
-            "`wsmon check --example > wsmon.toml` writes one to start from.\n"
+            "wsmon: no configuration found (looked for ./wsmon.toml and "
+            f"{config_dir(home.environ)}/wsmon.toml). "
+            "try `wsmon demo`, or create one with `wsmon check --example > wsmon.toml`\n"
         ),
     )
 
@@ -30,7 +32,7 @@ async def test_a_misspelt_command_is_recognised(home: Home) -> None:
     ("arguments", "sentence"),
     [
         (("missing.toml",), "missing.toml: cannot be read: no such file"),
-        (("http://host/",), "url: has a scheme that is not ws or wss (http://host/). use ws://"),
+        (("http://host/",), "url: scheme must be ws or wss (http://host/). use ws://"),
         (("wss://host/", "wsmon.toml"), "'wsmon.toml' is not a URL"),
         (("a.toml", "b.toml"), "unexpected argument 'b.toml'"),
         (("wss://host/", "-H", "Authorization"), "-H 'Authorization': missing colon"),

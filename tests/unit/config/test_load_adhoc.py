@@ -62,14 +62,14 @@ def test_all_mistakes_are_named_at_once_without_lines() -> None:
     with pytest.raises(ConfigError) as caught:
         from_urls(["http://h", "ws://"], [("Upgrade", "x"), ("A", "1"), ("A", "2")])
     assert sorted(map(str, caught.value.problems)) == [
-        "command line: connection[0].headers.Upgrade: is a header of the handshake itself. wsmon sets it",
-        "command line: connection[0].url: has a scheme that is not ws or wss (http://h). use ws://",
-        "command line: connection[1].headers.Upgrade: is a header of the handshake itself. wsmon sets it",
-        "command line: connection[1].url: has no host (ws://). such as ws://host:port",
-        "command line: headers.A: is there twice",
+        "command line: connection[0].headers.Upgrade: header belongs to the handshake. wsmon sets this header",
+        "command line: connection[0].url: scheme must be ws or wss (http://h). use ws://",
+        "command line: connection[1].headers.Upgrade: header belongs to the handshake. wsmon sets this header",
+        "command line: connection[1].url: missing host (ws://). e.g. ws://host:port",
+        "command line: headers.A: duplicate",
     ]
 
 
 def test_no_url_is_a_mistake() -> None:
-    with pytest.raises(ConfigError, match="there is nothing to watch"):
+    with pytest.raises(ConfigError, match="no connections defined"):
         from_urls([])

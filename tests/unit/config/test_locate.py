@@ -32,8 +32,8 @@ def test_a_configuration_is_found_in_the_documented_order(tmp_path: Path) -> Non
     with pytest.raises(UsageError) as caught:
         find_config(None, environ, cwd)
     assert str(caught.value) == (
-        "No wsmon.toml here. `wsmon demo` shows wsmon at work; "
-        "`wsmon check --example > wsmon.toml` writes one to start from."
+        f"no configuration found (looked for ./wsmon.toml and {xdg}/wsmon/wsmon.toml). "
+        "try `wsmon demo`, or create one with `wsmon check --example > wsmon.toml`"
     )
     (xdg / "wsmon" / "wsmon.toml").touch()
     assert find_config(None, environ, cwd) == xdg / "wsmon" / "wsmon.toml"
@@ -145,15 +145,15 @@ def refusal(path: Path) -> str:
 def test_d11_a_found_configuration_that_everybody_can_write_is_refused(found: Path) -> None:
     found.chmod(0o646)
     assert refusal(found) == (
-        f"{found}: can be written by every user, and was not named. "
-        "`wsmon wsmon.toml` uses it, since that names it; `chown` or `chmod` makes it yours alone"
+        f"{found}: ignored: writable by all users and not specified explicitly. "
+        "to use it anyway, run `wsmon wsmon.toml`; otherwise restrict it with `chown` or `chmod`"
     )
 
 
 @needs_root
 def test_d11_a_found_configuration_of_another_user_is_refused(found: Path) -> None:
     give_away(found)
-    assert f"belongs to another user (uid {STRANGER}), and was not named" in refusal(found)
+    assert f"ignored: belongs to another user (uid {STRANGER}) and was not specified explicitly" in refusal(found)
 
 
 @needs_root
@@ -171,7 +171,7 @@ def test_d11_a_group_may_write_a_found_configuration_only_where_it_is_the_users_
     found.chmod(0o664)
     assert find_config(None, {}, found.parent) == found
     os.chown(found, -1, STRANGER)
-    assert f"can be written by group {STRANGER}, and was not named" in refusal(found)
+    assert f"ignored: writable by group {STRANGER} and not specified explicitly" in refusal(found)
     found.chmod(0o644)
     assert find_config(None, {}, found.parent) == found
 

@@ -60,7 +60,7 @@ def test_p1_the_life_of_a_grant_is_a_duration(loaded: Load, life: str) -> None:
 
 @pytest.mark.parametrize("life", ["'soon'", "''", "'0'", "'10'", "0", "-1"])
 def test_p1_what_is_no_duration_is_no_life_of_a_grant(loaded: Load, life: str) -> None:
-    with pytest.raises(ConfigError, match=r"auth: has an expires_in that is no duration above 0"):
+    with pytest.raises(ConfigError, match=r"auth: expires_in must be a duration above 0"):
         loaded(ONE + f"answer = true\nauth = {{ send = 'x', expires_in = {life} }}")
 
 

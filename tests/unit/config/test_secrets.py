@@ -53,17 +53,17 @@ def test_references_are_replaced_once(tmp_path: Path, text: str, expanded: Expan
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("${env:NO}", "refers to an environment variable that is not set (${env:NO}). set NO"),
-        ("${secret:NO}", "refers to an environment variable that is not set (${secret:NO}). set NO"),
-        ("${secret:EMPTY}", "refers to an environment variable that is empty (${secret:EMPTY}). set EMPTY"),
-        ("${file:none}", "refers to a file that cannot be read, no such file or directory (${file:none})"),
-        ("${file:.}", "refers to a file that cannot be read, it is a folder (${file:.})"),
-        ("${file:empty}", "refers to a file that is empty (${file:empty})"),
-        ("${file:binary}", "refers to a file that is not UTF-8 text (${file:binary})"),
-        ("${vault:x}", "is a reference to an unknown source (${vault:x}). the sources are env, secret and file"),
+        ("${env:NO}", "environment variable is not set (${env:NO}). set NO"),
+        ("${secret:NO}", "environment variable is not set (${secret:NO}). set NO"),
+        ("${secret:EMPTY}", "environment variable is empty (${secret:EMPTY}). set EMPTY"),
+        ("${file:none}", "cannot read the referenced file: no such file or directory (${file:none})"),
+        ("${file:.}", "cannot read the referenced file: it is a folder (${file:.})"),
+        ("${file:empty}", "the referenced file is empty (${file:empty})"),
+        ("${file:binary}", "the referenced file is not UTF-8 text (${file:binary})"),
+        ("${vault:x}", "unknown reference source (${vault:x}). use env, secret or file"),
         (
             "${TOKEN}",
-            "is a reference without a source (${TOKEN}). write ${env:TOKEN}, ${secret:TOKEN} where nobody may see it,",
+            "reference without a source (${TOKEN}). use ${env:TOKEN}, ${secret:TOKEN} for secrets,",
         ),
     ],
 )
@@ -86,8 +86,8 @@ def test_every_missing_reference_of_a_text_is_named(problems: Problems) -> None:
 )
 def test_a_secret_may_not_be_where_everybody_sees_it(problems: Problems, key: str) -> None:
     (found,) = problems(f'{HEAD}{key} = "${{secret:TOKEN}}"\n', TOKEN="hunter2-hunter2")
-    written = "(${secret:TOKEN}). write ${env:…} or plain text"
-    problem = "refers to a secret, but is shown to everybody"
+    written = "(${secret:TOKEN}). use ${env:…} or plain text"
+    problem = "secrets are not allowed here, because the value is displayed"
     assert found == f"wsmon.toml:4: connection[0].{key}: {problem} {written}"
 
 
@@ -100,7 +100,7 @@ def test_plain_references_work_in_every_text(loaded: Load) -> None:
 def test_a_short_secret_is_warned_about_once(loaded: Load) -> None:
     whole = loaded(f"{HEAD}send = ['${{secret:PIN}}', '${{secret:PIN}}', '${{secret:LONG}}']", PIN="1", LONG="12345678")
     assert [(warning.key, warning.problem, warning.value) for warning in whole.warnings] == [
-        ("connection[0].send[0]", "refers to a secret of fewer than 8 characters", "")
+        ("connection[0].send[0]", "secret has fewer than 8 characters", "")
     ]
     assert whole.configuration.secrets == ("1", "12345678")
 
@@ -210,14 +210,14 @@ def test_no_message_contains_a_secret(loaded: Load, lines: str) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"\xef\xbb\xbftoken-123", "refers to a file that begins with a byte order mark (${file:t}). save it as UTF-8"),
-        (b"token\xe2\x80\x8b-123", "with a character that cannot be seen, U+200B zero width space (${file:t})"),
-        (b"token-123\xe2\x81\xa0\n", "with a character that cannot be seen, U+2060 word joiner (${file:t})"),
-        (b"token\xe2\x80\x8d-123", "with a character that cannot be seen, U+200D zero width joiner (${file:t})"),
-        (b"\xff\xfet\x00o\x00k\x00", "not UTF-8 text (${file:t}). save it as UTF-8; what PowerShell writes"),
-        (b"\n", "refers to a file that is empty (${file:t})"),
-        (b" \t\r\n", "refers to a file that is empty (${file:t})"),
-        (b"\xef\xbb\xbf\n", "refers to a file that is empty (${file:t})"),
+        (b"\xef\xbb\xbftoken-123", "the referenced file begins with a byte order mark (${file:t}). save it as UTF-8"),
+        (b"token\xe2\x80\x8b-123", "contains an invisible character, U+200B zero width space (${file:t})"),
+        (b"token-123\xe2\x81\xa0\n", "contains an invisible character, U+2060 word joiner (${file:t})"),
+        (b"token\xe2\x80\x8d-123", "contains an invisible character, U+200D zero width joiner (${file:t})"),
+        (b"\xff\xfet\x00o\x00k\x00", "not UTF-8 text (${file:t}). save it as UTF-8 (PowerShell writes"),
+        (b"\n", "the referenced file is empty (${file:t})"),
+        (b" \t\r\n", "the referenced file is empty (${file:t})"),
+        (b"\xef\xbb\xbf\n", "the referenced file is empty (${file:t})"),
     ],
 )
 def test_a_secret_with_what_cannot_be_seen_is_named(
@@ -232,8 +232,8 @@ def test_a_secret_with_what_cannot_be_seen_is_named(
     ("content", "note"),
     [
         ("token-123", ""),
-        ("token-123\n", "refers to a file that ends with a line break (${file:t}). it is not part of the value"),
-        (" token-123", "refers to a file that begins or ends with a blank (${file:t}). it is part of the value"),
+        ("token-123\n", "the referenced file ends with a line break (${file:t}). it is not part of the value"),
+        (" token-123", "the referenced file begins or ends with a space (${file:t}). it is part of the value"),
         ("emoji 👩\u200d💻", ""),
     ],
 )
@@ -246,7 +246,7 @@ def test_an_odd_secret_that_works_is_a_note(loaded: Load, tmp_path: Path, conten
 @pytest.mark.parametrize("value", ["Bearer ${env:EMPTY}", "Basic", "token "])
 def test_a_header_without_its_credential_is_named(problems: Problems, value: str) -> None:
     (found,) = problems(HEAD + f'headers = {{ Authorization = "{value}" }}', EMPTY="")
-    assert f"has no credential behind {value.split()[0]}" in found
+    assert f"no credential after {value.split()[0]}" in found
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_a_header_without_its_credential_is_named(problems: Problems, value: str
 )
 def test_an_empty_credential_is_warned_about(loaded: Load, text: str, named: str) -> None:
     (warning,) = loaded(HEAD + text, EMPTY="").warnings
-    assert f"has a credential that is empty ({named})" in str(warning)
+    assert f"empty credential ({named})" in str(warning)
 
 
 def test_an_empty_credential_in_the_url_is_warned_about(loaded: Load) -> None:
     (warning,) = loaded(HEAD.replace("/p", "/p?access_token=${env:EMPTY}&x="), EMPTY="").warnings
-    assert "has a credential that is empty (access_token= in the URL)" in str(warning)
+    assert "empty credential (access_token= in the URL)" in str(warning)

@@ -58,12 +58,12 @@ def test_tables_lie_over_each_other_entry_by_entry() -> None:
 @pytest.mark.parametrize(
     ("name", "names", "hint"),
     [
-        ("mouze", WSMON_NAMES, "did you mean mouse?"),
-        ("url", WSMON_NAMES, "it belongs into [[connection]] or [defaults]"),
-        ("theme", CONNECTION_NAMES, "it belongs into [wsmon]"),
-        ("ping_interval", CONNECTION_NAMES, "did you mean ping.interval?"),
-        ("jitter", CONNECTION_NAMES, "did you mean reconnect.jitter?"),
-        ("x", {"interval": KEYS, "timeout": KEYS}, "the keys here are interval, timeout"),
+        ("mouze", WSMON_NAMES, 'did you mean "mouse"?'),
+        ("url", WSMON_NAMES, "it belongs in [[connection]] or [defaults]"),
+        ("theme", CONNECTION_NAMES, "it belongs in [wsmon]"),
+        ("ping_interval", CONNECTION_NAMES, 'did you mean "ping.interval"?'),
+        ("jitter", CONNECTION_NAMES, 'did you mean "reconnect.jitter"?'),
+        ("x", {"interval": KEYS, "timeout": KEYS}, "valid keys: interval, timeout"),
         ("x" * 65, CONNECTION_NAMES, ""),
     ],
 )
@@ -75,9 +75,9 @@ def test_an_unknown_key_gets_a_hint(name: str, names: Names, hint: str) -> None:
     ("name", "hint"),
     [
         ("conection", "did you mean [[connection]]?"),
-        ("url", "it belongs into [[connection]] or [defaults]"),
-        ("store", "it belongs into [wsmon]"),
-        ("zzz", "the tables are [wsmon], [keys], [defaults], [[connection]]"),
+        ("url", "it belongs in [[connection]] or [defaults]"),
+        ("store", "it belongs in [wsmon]"),
+        ("zzz", "valid tables: [wsmon], [keys], [defaults], [[connection]]"),
     ],
 )
 def test_an_unknown_table_gets_a_hint(name: str, hint: str) -> None:

@@ -94,7 +94,7 @@ async def test_a_recorder_that_ends_fails_the_command_under_way(tmp_path: Path) 
         async with background(client.stop(), "stop") as stopping:
             await client.listen(lambda: None)
             client.hang_up()
-            with pytest.raises(WsmonError, match="the recorder went away before it answered"):
+            with pytest.raises(WsmonError, match="the recorder disconnected before responding"):
                 await stopping
         assert (client.hello, client.health) == (None, None)
 
@@ -108,7 +108,7 @@ async def test_a_recorder_that_does_not_reply_is_given_up(tmp_path: Path, monkey
         client = RecorderClient(socket, VIEWER)
         await client.connect_once()
         monkeypatch.setattr("wsmon.control.client.ANSWER_S", 0.01)
-        with pytest.raises(WsmonError, match=r"the recorder did not answer `reload` within 0\.01 s"):
+        with pytest.raises(WsmonError, match=r"the recorder did not respond to `reload` within 0\.01 s"):
             await client.reload()
         client.hang_up()
 
@@ -119,7 +119,7 @@ async def test_a_recorder_that_does_not_greet_is_given_up(tmp_path: Path, monkey
 
     monkeypatch.setattr("wsmon.control.client.ANSWER_S", 0.01)
     async with recorder(tmp_path, hang) as socket:
-        with pytest.raises(WsmonError, match=r"the recorder did not answer within 0\.01 s"):
+        with pytest.raises(WsmonError, match=r"the recorder did not respond within 0\.01 s"):
             await command_once(socket, VIEWER, "stop")
 
 
@@ -129,7 +129,7 @@ async def test_a_socket_of_another_program_is_no_recorder(tmp_path: Path) -> Non
         await hear_out(reader)
 
     async with recorder(tmp_path, wake) as socket:
-        with pytest.raises(WsmonError, match="answers, but is no wsmon recorder"):
+        with pytest.raises(WsmonError, match="is not a wsmon recorder"):
             await command_once(socket, VIEWER, "stop")
 
 
@@ -144,7 +144,7 @@ async def test_health_is_the_first_sample(tmp_path: Path) -> None:
 
 async def test_a_recorder_that_ends_without_a_sample_has_no_health(tmp_path: Path) -> None:
     async with recorder(tmp_path, greet) as socket:
-        with pytest.raises(WsmonError, match="the recorder went away before it said how it is"):
+        with pytest.raises(WsmonError, match="the recorder disconnected before reporting its health"):
             await health_once(socket, VIEWER)
 
 
@@ -171,6 +171,6 @@ async def test_a_recorder_may_not_send_commands(tmp_path: Path) -> None:
     async with recorder(tmp_path, command) as socket:
         client = RecorderClient(socket, VIEWER)
         await client.connect_once()
-        with pytest.raises(WsmonError, match="the recorder sent what only a viewer says"):
+        with pytest.raises(WsmonError, match="unexpected message from the recorder"):
             await client.listen(lambda: None)
         client.hang_up()

@@ -100,7 +100,7 @@ def test_d11_a_lock_that_others_can_write_is_not_believed(tmp_path: Path) -> Non
     store = tmp_path / "store.db"
     with StoreLock(store, info(store)) as lock:
         lock.path.chmod(0o666)
-        with pytest.raises(StoreError, match=r"is not believed: .* can be written by other users"):
+        with pytest.raises(StoreError, match=r"ignoring the lock file of .*: .* is writable by other users"):
             holder(store)
         assert read_lock(store) is None
 
@@ -134,8 +134,8 @@ def test_s2_the_file_is_locked_under_every_name_it_has(tmp_path: Path) -> None:
         with pytest.raises(StoreHeldError) as refused:
             StoreLock(other, info(other, pid=99), lambda: [info(tmp_path / "gone.db", pid=1), info(store)])
         assert refused.value.pid == 4711
-        assert f"(pid 4711, /etc/orders.toml) holds the store {other} under the name {store}" in str(refused.value)
-    with pytest.raises(StoreError, match=r"has 2 names \(hard links\)"):
+        assert f"(pid 4711, /etc/orders.toml) is using the store {other} as {store}" in str(refused.value)
+    with pytest.raises(StoreError, match=r"has 2 hard links"):
         StoreLock(store, info(store))
     other.unlink()
     StoreLock(store, info(store)).release()
@@ -165,7 +165,7 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(fcntl, "flock", refuse)
     monkeypatch.setattr(fcntl, "lockf", refuse)
     store = tmp_path / "store.db"
-    sentence = re.escape(f"the file system of the store {store} has no file locks ({os.strerror(number)})")
+    sentence = re.escape(f"the file system of the store {store} does not support file locks ({os.strerror(number)})")
     with pytest.raises(StoreError, match=sentence):
         StoreLock(store, info(store))
     with pytest.raises(StoreError, match=sentence):
@@ -174,7 +174,7 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
 
 def test_a_file_system_whose_locks_hold_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda _fd, _operation: None)
-    with pytest.raises(StoreError, match=r"has no file locks \(a lock can be taken twice\)"):
+    with pytest.raises(StoreError, match=r"does not support file locks \(a lock can be acquired twice\)"):
         StoreLock(tmp_path / "store.db", info(tmp_path / "store.db"))
 
 

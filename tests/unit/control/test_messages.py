@@ -58,5 +58,5 @@ def test_fields_that_a_newer_version_adds_are_ignored() -> None:
     ],
 )
 def test_any_other_line_is_refused(line: bytes) -> None:
-    with pytest.raises(WsmonError, match="not a line of the control protocol"):
+    with pytest.raises(WsmonError, match="invalid control message"):
         decode(line)

@@ -66,7 +66,7 @@ def test_d11_a_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: 
     path = tmp_path / "entry.json"
     path.write_bytes(b"{}")
     path.chmod(mode)
-    with pytest.raises(ForeignFileError, match="can be written by other users"):
+    with pytest.raises(ForeignFileError, match="is writable by other users"):
         read_own(path)
 
 
@@ -87,7 +87,7 @@ def test_d11_neither_a_link_nor_a_pipe_is_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         read_own(tmp_path / "link")
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(ForeignFileError, match="is no file"):
+    with pytest.raises(ForeignFileError, match="is not a regular file"):
         read_own(tmp_path / "pipe")
 
 
@@ -126,10 +126,10 @@ def test_d11_a_socket_that_others_could_replace_is_not_dialled(tmp_path: Path) -
         path.chmod(0o600)
         check_socket(path)
         path.chmod(0o666)
-        with pytest.raises(ForeignFileError, match="can be written by other users"):
+        with pytest.raises(ForeignFileError, match="is writable by other users"):
             check_socket(path)
     (tmp_path / "file.sock").touch(0o600)
-    with pytest.raises(ForeignFileError, match="is no socket"):
+    with pytest.raises(ForeignFileError, match="is not a socket"):
         check_socket(tmp_path / "file.sock")
 
 

@@ -56,14 +56,14 @@ def test_the_runtime_folder_is_ours_alone(tmp_path: Path) -> None:
     folder = ensure_runtime_folder(tmp_path / "a" / "b")
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o755)
-    with pytest.raises(WsmonError, match="not yours alone"):
+    with pytest.raises(WsmonError, match="is not private"):
         ensure_runtime_folder(folder)
 
 
 def test_a_link_is_no_runtime_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with pytest.raises(WsmonError, match="not yours alone"):
+    with pytest.raises(WsmonError, match="is not private"):
         ensure_runtime_folder(tmp_path / "link")
 
 
@@ -81,7 +81,7 @@ def test_d11_nothing_is_read_from_a_folder_that_others_can_enter(tmp_path: Path,
     register(info(tmp_path, "one", 1))
     tmp_path.chmod(mode)
     for read in (running, known_stores):
-        with pytest.raises(WsmonError, match="not yours alone"):
+        with pytest.raises(WsmonError, match="is not private"):
             read(tmp_path)
     assert (tmp_path / "one.json").exists()
     tmp_path.chmod(0o700)
@@ -92,7 +92,7 @@ def test_d11_nothing_is_read_from_a_folder_of_another_user(tmp_path: Path) -> No
     register(info(tmp_path, "one", 1))
     give_away(tmp_path)
     for read in (running, known_stores):
-        with pytest.raises(WsmonError, match="not yours alone"):
+        with pytest.raises(WsmonError, match="is not private"):
             read(tmp_path)
 
 

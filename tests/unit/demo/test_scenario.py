@@ -231,10 +231,13 @@ def test_every_kind_of_step(text: str, expected: Step) -> None:
             f"s: step[0].steps[0].text: unknown value $nope. {NAMES_HINT}",
         ),
         ('[[step]]\ndo = "send"\ntext = "$pad$pad"\nsize = 1', "s: step[0].text: a text can have only one $pad"),
-        ('[[step]]\ndo = "send"\ntext = []', "s: step[0].text: [] is no text. use a string or a list of strings"),
+        (
+            '[[step]]\ndo = "send"\ntext = []',
+            "s: step[0].text: expected text, got []. use a string or a list of strings",
+        ),
         (
             '[[step]]\ndo = "send"\ntext = ["a", 1]',
-            "s: step[0].text: ['a', 1] is no text. use a string or a list of strings",
+            "s: step[0].text: expected text, got ['a', 1]. use a string or a list of strings",
         ),
         (
             '[[step]]\ndo = "send"\ntext = "a"\nsize = 1',
@@ -257,11 +260,11 @@ def test_every_kind_of_step(text: str, expected: Step) -> None:
         ('[[step]]\ndo = "wait"', "s: step[0]: missing required field `for`"),
         (
             '[[step]]\ndo = "wait"\nfor = ["2s", "1s"]',
-            "s: step[0].for: ['2s', '1s'] is no range. put the shorter duration first",
+            "s: step[0].for: invalid range ['2s', '1s']. put the shorter duration first",
         ),
         (
             '[[step]]\ndo = "wait"\nfor = ["2s"]',
-            's: step[0].for: [\'2s\'] is no duration. use one ("500ms") or two (["1s", "3s"])',
+            's: step[0].for: invalid duration [\'2s\']. use one ("500ms") or two (["1s", "3s"])',
         ),
         ('[[step]]\ndo = "close"\nreason = "x"', "s: step[0]: a close reason needs a code. add code = …"),
         (
@@ -283,7 +286,7 @@ def test_a_mistake_is_named_with_its_place(text: str, message: str) -> None:
 
 
 def test_a_wrong_unit_is_explained_as_in_the_configuration() -> None:
-    with pytest.raises(WsmonError, match=r"^s: step\[0\]\.for: '2parsec' has a unit that is none of time.*\. write a"):
+    with pytest.raises(WsmonError, match=r'^s: step\[0\]\.for: invalid duration: unknown unit "parsec" .*\. use a'):
         steps('[[step]]\ndo = "wait"\nfor = "2parsec"')
 
 
@@ -298,9 +301,7 @@ def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
 def test_a_wrong_connection_key_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_scenario("s", '[connection]\nexpect_evry = "2s"')
-    problem = Problem(
-        "scenario s", 0, "connection[0].expect_evry", "is no key of this table", hint="did you mean expect_every?"
-    )
+    problem = Problem("scenario s", 0, "connection[0].expect_evry", "unknown key", hint='did you mean "expect_every"?')
     assert caught.value.problems == (problem,)
 
 

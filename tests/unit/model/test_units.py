@@ -120,14 +120,14 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is empty where a duration is expected"),
-        ("20", "is a duration without a unit"),
-        ("3 weeks", "has a unit that is none of time, 'weeks'"),
-        ("-1s", "is no duration"),
-        ("1s!", "is no duration"),
-        ("soon", "is no duration"),
-        ("1h 30", "is no duration"),
-        ("١s", "is no duration"),
+        ("", "invalid duration: empty"),
+        ("20", "invalid duration: missing unit"),
+        ("3 weeks", 'invalid duration: unknown unit "weeks"'),
+        ("-1s", "invalid duration"),
+        ("1s!", "invalid duration"),
+        ("soon", "invalid duration"),
+        ("1h 30", "invalid duration"),
+        ("١s", "invalid duration"),
     ],
 )
 def test_what_is_no_duration_is_said(text: str, problem: str) -> None:
@@ -156,11 +156,11 @@ def test_a_size_is_read_in_bytes(text: str, size_bytes: int) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is empty where a size is expected"),
-        ("64", "is a size without a unit"),
-        ("64 parsecs", "has a unit that is none of size, 'parsecs'"),
-        ("-1KiB", "is no size"),
-        ("1KiB2", "is no size"),
+        ("", "invalid size: empty"),
+        ("64", "invalid size: missing unit"),
+        ("64 parsecs", 'invalid size: unknown unit "parsecs"'),
+        ("-1KiB", "invalid size"),
+        ("1KiB2", "invalid size"),
     ],
 )
 def test_what_is_no_size_is_said(text: str, problem: str) -> None:

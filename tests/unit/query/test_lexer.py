@@ -53,11 +53,11 @@ def test_signs_are_bare_words_in_upper_case(text: str, is_sign: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "column", "what"),
     [
-        ('a "b', 2, "this quote is not closed"),
-        ("dir:", 4, "a value is missing here"),
-        ("dir:in,", 7, "a value is missing here"),
-        ("$.a x", 3, "a comparison is missing here"),
-        ('dir:"in"x', 8, "'x' follows a quoted value"),
+        ('a "b', 2, "unclosed quote"),
+        ("dir:", 4, "expected a value here"),
+        ("dir:in,", 7, "expected a value here"),
+        ("$.a x", 3, "expected a comparison here"),
+        ('dir:"in"x', 8, "unexpected 'x' after a quoted value"),
     ],
 )
 def test_what_cannot_be_cut_is_refused_with_its_column(text: str, column: int, what: str) -> None:

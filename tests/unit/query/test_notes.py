@@ -58,7 +58,7 @@ def test_a_query_without_them_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.is_of_notes])
 def test_where_no_notes_are_at_hand_they_are_refused_by_name(name: str) -> None:
-    with pytest.raises(QueryError, match=f"{name}: asks the notes of a store, which are not at hand here"):
+    with pytest.raises(QueryError, match=f"{name}: needs the notes of a recording, which are not available here"):
         matches(query(f"-{name}:*"), EVENTS[0])
 
 

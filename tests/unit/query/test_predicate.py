@@ -191,7 +191,7 @@ def test_a_period_is_what_all_bounds_have_in_common_and_other_terms_keep_their_t
     assert split_period(parse("conn:a"))[1:] == (None, None)
 
 
-OPEN_IS_FOLLOWED = "what follows open is disconnected, error or closed"
+OPEN_IS_FOLLOWED = "open can only be followed by disconnected, error or closed"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ OPEN_IS_FOLLOWED = "what follows open is disconnected, error or closed"
     [
         ("state:open->reconnecting", OPEN_IS_FOLLOWED),
         ("conn:a from:open to:reconnecting size>1", OPEN_IS_FOLLOWED),
-        ("state:closed->disconnected", "what follows closed is connecting or error"),
+        ("state:closed->disconnected", "closed can only be followed by connecting or error"),
         ("state:open->disconnected", ""),
         ("state:open->*", ""),
         ("state:reconnecting", ""),
