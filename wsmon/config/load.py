@@ -57,13 +57,21 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     Raises ``ConfigError`` with all problems in the order of their lines; a syntax error comes alone, since nothing
     after it can be trusted. No message contains the value of a secret.
     """
-    name = shown(str(path), 4_096)
+    return load_content(read_content(path), path, environ)
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a configuration file; raises ``ConfigError`` where it cannot be read."""
     try:
-        content = read_regular(path, MAX_FILE_BYTES)
-        real = Path(os.path.realpath(path))
+        return read_regular(path, MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
-        raise _whole(name, f"cannot be read: {reason(error)}") from error
-    return _loaded(content, name, real, ReferenceSources(environ, real.parent))
+        raise _whole(shown(str(path), 4_096), f"cannot be read: {reason(error)}") from error
+
+
+def load_content(content: bytes, path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Load what the file at ``path`` holds, or would hold, as ``load`` does."""
+    real = Path(os.path.realpath(path))
+    return _loaded(content, shown(str(path), 4_096), real, ReferenceSources(environ, real.parent))
 
 
 def load_stream(stream: BinaryIO, environ: Mapping[str, str], folder: Path) -> Loaded:
