@@ -296,6 +296,10 @@ class RecorderControl(Protocol):
         """Open a connection that was disabled."""
         ...
 
+    async def send(self, connection: str, text: str) -> str:
+        """Send a text to the peer of a connection; return what was done, in a sentence."""
+        ...
+
     async def reload(self) -> str:
         """Read the configuration again; return what changed, in a sentence."""
         ...

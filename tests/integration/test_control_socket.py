@@ -28,11 +28,13 @@ class Recorder:
     def __init__(self, path: Path, hello: Hello = RECORDER) -> None:
         self.path = path
         self.commands: list[tuple[str, str]] = []
+        self.texts: list[str] = []
         self.faults = FaultLog()
         self.server = ControlServer(path, lambda: hello, lambda: SAMPLE, self.execute, self.faults)
 
     async def execute(self, command: Command) -> str:
         self.commands.append((command.action, command.connection))
+        self.texts += [command.text] if command.text else []
         if command.action == "enable":
             raise RuntimeError("a fault of ours")
         if command.action == "disable":
@@ -104,6 +106,15 @@ async def test_commands_are_answered(recorder: Recorder) -> None:
         with pytest.raises(WsmonError, match="no connection is called 'x'"):
             await viewer.client.disable("x")
         assert recorder.commands == [("reload", ""), ("reconnect", "orders"), ("disable", "x")]
+
+
+async def test_a_text_to_send_travels_with_its_command_unless_it_is_too_large(recorder: Recorder) -> None:
+    async with Viewer(recorder.path) as viewer:
+        await viewer.until(lambda: viewer.client.can_command)
+        assert await viewer.client.send("orders", 'say "hi"\n') == "send done"
+        with pytest.raises(WsmonError, match="the text is too large to send by hand"):
+            await viewer.client.send("orders", "x" * 65_536)
+    assert (recorder.commands, recorder.texts) == ([("send", "orders")], ['say "hi"\n'])
 
 
 async def test_a_single_command_needs_no_viewer(recorder: Recorder) -> None:

@@ -6,8 +6,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from tests.support.engines import SOON_AGAIN, TEXT, accept, against, frame, meta_of, read_frame, read_head
 from wsmon.config.specs import HeartbeatSpec, PingSpec
+from wsmon.errors import WsmonError
 from wsmon.model.redact.masking import Sensitive
 
 QUIET = PingSpec(interval_s=0.0)
@@ -244,3 +247,41 @@ async def test_a_close_code_of_the_protocol_has_its_meaning() -> None:
     async with against(forbid, protocol="graphql-ws") as engine:
         ended = await engine.ended()
     assert meta_of(ended)["code_meaning"] == "forbidden: the server refused the connection"
+
+
+@pytest.mark.parametrize("protocol", ["raw", "json", "auto"])
+async def test_a_text_sent_by_hand_is_an_event_like_any_other_that_says_so(protocol: str) -> None:
+    peer = Peer(lambda _text, say: say('{"type":"ok"}'))
+    async with against(peer, ping=QUIET, protocol=protocol, allow_send=True, send=texts("hello")) as engine:
+        await engine.sink.wait("message.received")
+        engine.supervisor.send("feed", '{"password":"hunter2","to":"${secret:HOME}"}')
+        await engine.sink.wait("message.received", 2)
+        said = engine.sink.named("message.sent")
+    assert peer.heard[0] == ["hello", '{"password":"hunter2","to":"${secret:HOME}"}']
+    assert [(event.payload, event.redacted, (event.meta or {}).get("by")) for event in said] == [
+        (b"hello", False, None),
+        (b'{"password":"[FILTERED]","to":"${secret:[FILTERED]}"}', True, "hand"),
+    ]
+
+
+async def test_sending_by_hand_is_refused_where_it_is_not_allowed_or_cannot_be() -> None:
+    refused = []
+    async with against(Peer(lambda _text, _say: None), ping=QUIET, protocol="raw") as engine:
+        await engine.sink.wait("connection.completed")
+        for name, text in (("feed", "x"), ("other", "x")):
+            with pytest.raises(WsmonError) as caught:
+                engine.supervisor.send(name, text)
+            refused.append(str(caught.value))
+    async with against(Peer(lambda _text, _say: None), ping=QUIET, allow_send=True) as engine:
+        await engine.sink.wait("connection.completed")
+        for text in ("", "x"):
+            engine.supervisor.disable("feed")
+            with pytest.raises(WsmonError) as caught:
+                engine.supervisor.send("feed", text)
+            refused.append(str(caught.value))
+    assert refused == [
+        "sending by hand is not allowed on feed. set allow_send = true on the connection",
+        "no connection is named 'other'. there are: feed",
+        "there is no text to send",
+        "not sent to feed: it is not open",
+    ]

@@ -308,6 +308,10 @@ class FakeControl:
     async def enable(self, connection: str) -> None:
         self._obey(f"enable {connection}")
 
+    async def send(self, connection: str, text: str) -> str:
+        self._obey(f"send {connection} {text}")
+        return f"sent to {connection}"
+
     async def reload(self) -> str:
         self._obey("reload")
         return self.reload_answer

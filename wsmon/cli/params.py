@@ -139,6 +139,8 @@ class Request:
     subprotocols: tuple[str, ...] = ()
     store: Path | None = None
     """None = the configuration's, or its default."""
+    allow_send: bool = False
+    """Whether texts may be sent by hand."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """Values that the user typed without echo, by the name that a ``${secret:NAME}`` of the headers has for them."""
 
@@ -179,6 +181,9 @@ def request_options(command: F) -> F:
             help="WebSocket subprotocol to offer (URL mode only; repeatable).",
         ),
         click.option("--store", type=click.Path(path_type=Path), help="Store to record into."),
+        click.option(
+            "--send", "allow_send", is_flag=True, help="Allow sending texts by hand from the screen (URL mode only)."
+        ),
     )
     for decorator in reversed(decorators):
         command = decorator(command)

@@ -24,6 +24,7 @@ def record(
     subscribe: tuple[str, ...],
     subprotocols: tuple[str, ...],
     store: Path | None,
+    allow_send: bool,
     limit_s: float | None,
     quiet: bool,
     ready_fd: int | None,
@@ -47,9 +48,9 @@ def record(
     ):
         handed = receive_handed(handed_fd) if handed_fd is not None else None
         if handed is None:
-            request = ask_header_values(Request(names, headers, subscribe, subprotocols, store))
+            request = ask_header_values(Request(names, headers, subscribe, subprotocols, store, allow_send=allow_send))
         else:
-            request = Request(handed.urls, handed.headers, handed.subscribe, handed.subprotocols, store, handed.answers)
+            request = handed.request(store)
         target = resolve(request, os.environ, sys.stdin.buffer)
         for warning in target.loaded.warnings:
             log.print_line(str(warning))

@@ -48,6 +48,11 @@ class Handed(msgspec.Struct, frozen=True):
     subprotocols: tuple[str, ...] = ()
     answers: dict[str, str] = {}
     """Header values that the user typed without echo; see ``Request.answers``."""
+    allow_send: bool = False
+
+    def request(self, store: Path | None) -> Request:
+        """Return what to record, and into which store."""
+        return Request(self.urls, self.headers, self.subscribe, self.subprotocols, store, self.allow_send, self.answers)
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,7 +112,14 @@ def _arguments(target: Target) -> list[str]:
 def _handed(request: Request) -> Handed | None:
     if not request.is_urls:
         return None
-    return Handed(request.names, request.headers, request.subscribe, request.subprotocols, dict(request.answers))
+    return Handed(
+        request.names,
+        request.headers,
+        request.subscribe,
+        request.subprotocols,
+        dict(request.answers),
+        request.allow_send,
+    )
 
 
 def spawn_recorder(

@@ -37,12 +37,22 @@ def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None
             raise UsageError(f"{stray[0]!r} is not a URL", "specify one configuration, or only URLs")
         headers = [split_header(text) for text in request.headers]
         references = {**environ, **request.answers}
-        loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, references))
+        loaded = Loaded(
+            from_urls(
+                request.names,
+                headers,
+                request.subscribe,
+                request.subprotocols,
+                references,
+                allow_send=request.allow_send,
+            )
+        )
         return _target(request, loaded, _urls(loaded), None, environ)
     if len(request.names) > 1:
         raise UsageError(f"unexpected argument {request.names[1]!r}", "specify one configuration, or only URLs")
-    if request.headers or request.subscribe or request.subprotocols:
-        raise UsageError("-H, --subscribe and --subprotocol only work with URLs", "set them in the configuration")
+    if request.headers or request.subscribe or request.subprotocols or request.allow_send:
+        what = "-H, --subscribe, --subprotocol and --send only work with URLs"
+        raise UsageError(what, "set them in the configuration (--send is allow_send = true)")
     if request.names == (STDIN,):
         if stdin is None:
             raise UsageError(

@@ -38,6 +38,7 @@ def watch(
     subprotocols: tuple[str, ...],
     store: Path | None,
     *,
+    allow_send: bool,
     wishes: ScreenWishes,
 ) -> int:
     """Record connections in the background and open the viewer.
@@ -47,7 +48,7 @@ def watch(
     from wsmon.cli.spawn import ensure_recorder
     from wsmon.cli.targets import resolve
 
-    request = Request(names, headers, subscribe, subprotocols, store)
+    request = Request(names, headers, subscribe, subprotocols, store, allow_send=allow_send)
     _refuse_misspelt(request)
     request = ask_header_values(request)
     target = resolve(request, os.environ)

@@ -275,6 +275,8 @@ def from_urls(
     subscribe: Iterable[str] = (),
     subprotocols: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
+    *,
+    allow_send: bool = False,
 ) -> Configuration:
     """Return a configuration with a connection for each URL, named after its host, all else by default.
 
@@ -286,6 +288,8 @@ def from_urls(
     # Only where there are some: command lines without them keep their digest, and so their store
     if offered := list(subprotocols):
         asked["subprotocols"] = offered
+    if allow_send:
+        asked["allow_send"] = True
     taken: set[str] = set()
     connections = [{"name": _unique(_name(url), taken), "url": url, **asked} for url in urls]
     content = json.dumps(connections, sort_keys=True)

@@ -189,6 +189,8 @@ class ConnectionSpec:
     auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: NOTHING)
     heartbeat: HeartbeatSpec = HeartbeatSpec()
     answer: bool = False
+    allow_send: bool = False
+    """Whether users of the screen may send texts."""
     sequence: SequenceSpec = SequenceSpec()
     latency: LatencySpec = LatencySpec()
     capture: CaptureSpec = CaptureSpec()

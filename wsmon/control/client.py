@@ -26,6 +26,7 @@ from wsmon.control.messages import (
 from wsmon.control.ownership import ForeignFileError, check_socket, may_talk_to, peer_uid
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
+from wsmon.model.units import format_size
 
 # Delay before the next dial while no recorder answers
 REDIAL_S = 0.5
@@ -109,11 +110,15 @@ class RecorderClient:
         """Read the configuration again; return what changed, in a sentence."""
         return await self.command("reload")
 
+    async def send(self, connection: str, text: str) -> str:
+        """Send a text to the peer of a connection; return what was done, in a sentence."""
+        return await self.command("send", connection, text)
+
     async def stop(self) -> None:
         """End the recorder cleanly."""
         await self.command("stop")
 
-    async def command(self, action: Action, connection: str = "") -> str:
+    async def command(self, action: Action, connection: str = "", text: str = "") -> str:
         """Send a command; return the sentence of its reply, or raise it as a ``WsmonError``."""
         if self._writer is None or self.hello is None:
             raise WsmonError("no recorder is responding", "start one with `wsmon` or `wsmon record`")
@@ -124,10 +129,14 @@ class RecorderClient:
             )
         self._refs += 1
         ref = self._refs
+        line = encode(Command(ref, action, connection, text))
+        if len(line) > LINE_LIMIT_BYTES:
+            what = f"the text is too large to send by hand ({format_size(len(text.encode()))})"
+            raise WsmonError(what, f"at most {format_size(LINE_LIMIT_BYTES)} as JSON")
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._answers[ref] = answer
         try:
-            self._writer.write(encode(Command(ref, action, connection)))
+            self._writer.write(line)
             async with asyncio.timeout(ANSWER_S):
                 reply = await answer
         except TimeoutError:

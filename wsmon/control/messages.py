@@ -13,7 +13,7 @@ PROTOCOL = 1
 # Longer lines are refused
 LINE_LIMIT_BYTES = 64 * 1024
 
-Action = Literal["reconnect", "disable", "enable", "reload", "stop"]
+Action = Literal["reconnect", "disable", "enable", "reload", "send", "stop"]
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -62,6 +62,8 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     ref: _Ref
     action: Action
     connection: str = ""
+    text: str = ""
+    """What ``send`` sends."""
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):

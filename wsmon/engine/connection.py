@@ -19,6 +19,7 @@ from wsmon.engine.services import EngineServices
 from wsmon.engine.session import Session, SessionResult
 from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import CloseDeadline
+from wsmon.errors import WsmonError
 from wsmon.model.events import Json, Source, connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact.redactor import Redactor
@@ -83,6 +84,17 @@ class Connection:
         if self._desired == "down":
             self._desired = "up"
             self._restart("enabled")
+
+    def send(self, text: str) -> None:
+        """Send a text of the user; raises ``WsmonError`` where that is not allowed, or the connection is not open."""
+        name = self.spec.name
+        if not self.spec.allow_send:
+            raise WsmonError(f"sending by hand is not allowed on {name}", "set allow_send = true on the connection")
+        if not text:
+            raise WsmonError("there is no text to send")
+        refusal = "it is not open" if self._session is None else self._session.send_by_hand(text)
+        if refusal:
+            raise WsmonError(f"not sent to {name}: {refusal}")
 
     def reconfigure(self, spec: ConnectionSpec, secrets: tuple[str, ...]) -> None:
         """Continue with another configuration, in a new session."""
@@ -277,16 +289,18 @@ class Connection:
 
 
 def keeps_session(before: ConnectionSpec, after: ConnectionSpec) -> bool:
-    """Whether two configurations differ in nothing but profile, capture, detection and thresholds."""
+    """Whether two configurations differ in nothing but profile, capture, detection, thresholds and ``allow_send``."""
     same = replace(before, profile=after.profile, capture=after.capture)
-    return replace(same, silence=after.silence, expect_every_s=after.expect_every_s, kpi=after.kpi) == after
+    same = replace(same, silence=after.silence, expect_every_s=after.expect_every_s, kpi=after.kpi)
+    return replace(same, allow_send=after.allow_send) == after
 
 
 def describe_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
     """Return what changed of what ``keeps_session`` allows: a sentence (empty: nothing), and ``meta`` of its event.
 
     ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did,
-    ``{"silence": […]}``, ``{"expect_every_s": …}`` and ``{"kpi": {name: threshold}}`` where these did.
+    ``{"silence": […]}``, ``{"expect_every_s": …}``, ``{"kpi": {name: threshold}}`` and ``{"allow_send": …}`` where
+    these did.
     """
     changes: list[str] = []
     meta: dict[str, Json] = {}
@@ -312,6 +326,9 @@ def describe_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str
             f"kpi {', '.join(f'{name} {value:g}' for name, value in after.kpi.items()) or 'as in the profile'}"
         )
         meta["kpi"] = dict(after.kpi)
+    if before.allow_send != after.allow_send:
+        changes.append(f"allow_send {_toml(before.allow_send)} → {_toml(after.allow_send)}")
+        meta["allow_send"] = after.allow_send
     return ", ".join(changes), meta
 
 

@@ -14,7 +14,7 @@ from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
-from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.events import BY_HAND, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
@@ -37,8 +37,10 @@ class DataPath(Protocol):
         fragments: int,
         ts_ns: int,
         mono_ns: int,
+        *,
+        is_by_hand: bool = False,
     ) -> None:
-        """Emit a message that came in or went out at this wall and monotonic time."""
+        """Emit a message that came in or went out at this wall and monotonic time; ``is_by_hand``: the user's own."""
         ...
 
     @property
@@ -80,6 +82,8 @@ class FramePath:
         self._outgoing = messages
         # Set once the session is usable
         self.keepalive: Keepalive | None = None
+        # While a text of the user is sent
+        self.is_by_hand = False
         # Monotonic times of the last bytes in and the last frame out, close frames aside; None before the first
         self.last_in_ns: int | None = None
         # Of the bytes before the last
@@ -234,7 +238,15 @@ class FramePath:
                     self._emit_frame("message.sent", "out", opcode, payload, wire_size)
                 else:
                     self._outgoing.emit(
-                        "message.sent", "out", opcode, payload, wire_size, 1, self._ts_ns, self._mono_ns
+                        "message.sent",
+                        "out",
+                        opcode,
+                        payload,
+                        wire_size,
+                        1,
+                        self._ts_ns,
+                        self._mono_ns,
+                        is_by_hand=self.is_by_hand,
                     )
             case "ping":
                 self._emit_frame("heartbeat.sent", "out", "ping", payload, wire_size)
@@ -279,6 +291,8 @@ class FramePath:
         """
         kept, is_redacted, is_cut = None, False, False
         meta: dict[str, Json] = {"fragments": fragments} if fragments > 1 else {}
+        if self.is_by_hand:
+            meta |= BY_HAND
         if self._limit_bytes >= 0:
             kept, is_redacted = masked or self._redact(payload)
             if is_redacted and self._redactor.is_over_budget:

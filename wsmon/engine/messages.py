@@ -21,7 +21,7 @@ from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
-from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.events import BY_HAND, EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact.masking import MASKED_UNREAD
@@ -223,8 +223,13 @@ class MessagePath:
         fragments: int,
         ts_ns: int,
         mono_ns: int,
+        *,
+        is_by_hand: bool = False,
     ) -> None:
-        """Emit a message that came in or went out at this time, then what it means, then send the replies."""
+        """Emit a message that came in or went out at this time, then what it means, then send the replies.
+
+        ``is_by_hand``: the user sent it.
+        """
         began_ns = self._clock.mono_ns()
         decoded = self._protocol.read(direction, opcode, payload, mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
@@ -272,8 +277,9 @@ class MessagePath:
                     Instant(ts_ns, mono_ns),
                     is_measured=is_measured,
                     is_over_budget=is_over_budget,
+                    is_by_hand=is_by_hand,
                 )
-                if fragments > 1 or decoded.meta or is_measured or is_over_budget
+                if fragments > 1 or decoded.meta or is_measured or is_over_budget or is_by_hand
                 else None,
             )
         )
@@ -297,6 +303,7 @@ class MessagePath:
         *,
         is_measured: bool,
         is_over_budget: bool,
+        is_by_hand: bool,
     ) -> Meta | None:
         meta: dict[str, Json] = self._cleaner.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
@@ -315,6 +322,8 @@ class MessagePath:
             meta["fragments"] = fragments
         if is_over_budget:
             meta |= MASKED_UNREAD
+        if is_by_hand:
+            meta |= BY_HAND
         return meta or None
 
 

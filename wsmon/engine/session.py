@@ -276,6 +276,19 @@ class Session:
         if self._tap is not None and not self._withholds(message):
             self._tap.send_message(message)
 
+    def send_by_hand(self, text: str) -> str:
+        """Send a text of the user; its event says so. Return why it was not sent; empty where it was."""
+        if self._tap is None or not self._tap.is_open:
+            return "it is not open"
+        if self._withholds(text):
+            return "the text holds secrets, and a redirect led to another origin"
+        self._frames.is_by_hand = True
+        try:
+            self._tap.send_message(text)
+        finally:
+            self._frames.is_by_hand = False
+        return ""
+
     def _withholds(self, message: str | bytes, *, is_secret: bool = False) -> bool:
         """Return whether a message holds secrets of the configuration and the peer is none that they are meant for.
 

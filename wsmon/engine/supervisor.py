@@ -94,6 +94,10 @@ class Supervisor:
         """Open a connection that was disabled. Raises ``UsageError`` for an unknown name."""
         self._connection(name).enable()
 
+    def send(self, name: str, text: str) -> None:
+        """Send a text of the user. Raises ``UsageError`` for an unknown name, ``WsmonError`` where it is refused."""
+        self._connection(name).send(text)
+
     def apply(self, connections: tuple[ConnectionSpec, ...], secrets: tuple[str, ...]) -> Changes:
         """Continue with another configuration; only connections that changed get a new session."""
         self._secrets = secrets

@@ -6,6 +6,7 @@ The engine emits events without an id; the writer assigns the id at commit; read
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NewType, TypeAlias, get_args
 
 import msgspec
@@ -84,6 +85,8 @@ Meta: TypeAlias = Mapping[str, Json]
 # Key of ``meta``, true where wsmon did not read for a while before: a message may have waited in its socket, so it has
 # no feed latency, and the duration of an answer is an upper bound that counts in no statistics
 READ_LATE: Final = "read_late"
+# Meta of a message that the user sent from the screen
+BY_HAND: Final[Meta] = MappingProxyType({"by": "hand"})
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):

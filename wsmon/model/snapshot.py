@@ -28,6 +28,8 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "auto"
     expect_every_s: float = 0.0
     """0 = silence is no stall."""
+    allow_send: bool = False
+    """Whether texts may be sent by hand."""
     kpi: dict[str, float] = {}
     """Thresholds by the names of ``wsmon.model.statistics``."""
 

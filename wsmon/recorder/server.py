@@ -19,6 +19,7 @@ from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Re
 from wsmon.control.ownership import ROOT, peer_uid
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
+from wsmon.model.units import format_size
 from wsmon.recorder.alerts import AlertDispatcher
 from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
@@ -231,6 +232,9 @@ class CommandHandler:
             case "enable":
                 self._supervisor.enable(name)
                 return f"{name}: connecting"
+            case "send":
+                self._supervisor.send(name, command.text)
+                return f"sent to {name}, {format_size(len(command.text.encode()))}"
 
     async def reload(self) -> str:
         """Read the configuration again and restart only what changed; a file with errors changes nothing."""

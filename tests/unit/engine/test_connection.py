@@ -81,3 +81,9 @@ async def test_the_next_attempt_is_told_with_its_delay_and_time() -> None:
         # From a moment before the event
         attempt = engine.sink.named("connection.reconnect.attempt")[0]
         assert 0 <= attempt.ts_ns + delay_ns - told["next_attempt_ns"] < 1_000_000_000
+
+
+def test_leave_to_send_by_hand_needs_no_new_session_and_is_told() -> None:
+    open_handed = replace(SPEC, allow_send=True)
+    assert keeps_session(SPEC, open_handed)
+    assert describe_changes(SPEC, open_handed) == ("allow_send false → true", {"allow_send": True})

@@ -169,8 +169,8 @@ class KeptMessages:
 
     reads_plain = False
 
-    def emit(self, *arguments: object) -> None:
-        self.given.append(arguments)
+    def emit(self, *arguments: object, is_by_hand: bool = False) -> None:
+        self.given.append((*arguments, "by hand") if is_by_hand else arguments)
 
     def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
         raise AssertionError(f"it reads one by one: {payloads}")
