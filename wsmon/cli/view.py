@@ -16,6 +16,7 @@ from wsmon.cli.stores import greeting, open_view
 from wsmon.cli.targets import Target
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
+from wsmon.config.config_file import ConfigFile
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import config_dir, screen_path, socket_of, state_dir
 from wsmon.config.specs import Configuration
@@ -46,6 +47,7 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
         client,
         replace(
             _options(store, environ, held, path, loaded, notice, wishes),
+            config=ConfigFile(path, environ) if path else None,
             store_id=store_id,
             memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
         ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from wsmon.config.config_file import ConfigFile
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 
 # What ``WsmonApp.run()`` returns: the recorder goes on, or was stopped and has answered.
@@ -18,8 +18,6 @@ Exporter: TypeAlias = Callable[[ExportRequest, Progress], ExportReport]
 
 # Stays connected to the recorder until cancelled; calls its argument after each commit and each change of health.
 Listen: TypeAlias = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
-
-NO_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +36,14 @@ class AppOptions:
     """Identifies the store that ids of events belong to."""
     memory: Path | None = None
     """The file that keeps how the screen was left; None = that is not kept."""
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_KEYS)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Action id → keys of the user's keymap."""
     keys_file: str = ""
     """The file that ``keys`` are written in; empty = none."""
     key_lines: Mapping[str, int] = field(default_factory=dict)
     """Action id → line in that file."""
+    config: ConfigFile | None = None
+    """The file that the recorder reads; None = there is none: URLs, standard input, the demo, an import."""
     warnings: tuple[str, ...] = ()
     """Shown for a while at the start: configuration without effect and the like."""
     banner: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, Literal, TypeAlias, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -43,6 +43,9 @@ from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import multiplexer
 from wsmon.tui.text import Role
 from wsmon.tui.widgets.text_view import ActionRefused
+
+# Texts of a prompt that are kept
+HISTORY_LIMIT = 50
 
 Command: TypeAlias = "Callable[[MonitorScreen], None]"
 Pane = TypeVar("Pane", bound=Widget)
@@ -92,6 +95,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self._drawn_statuses: object = None
         """The statuses that header and list show; others are drawn at once, everything else each second."""
         self.last_export: ExportRequest | None = None
+        self.typed: Mapping[Literal["send", "pipe"], InputHistory] = {"send": InputHistory(), "pipe": InputHistory()}
+        """Texts that were sent and commands that were piped to; kept nowhere else, since they may be confidential."""
         self.is_restored = False
         """Whether panes are as they were when the screen was last left."""
 
@@ -346,6 +351,17 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             log.jump(of_connection(place.connection), newer=True, from_id=min(event_id, newest_id) - 1)
 
         self.services.worker.submit("moment", lambda view: view.id_at(place.at_ns), land)
+
+
+class InputHistory:
+    """What was typed into one kind of prompt, newest first."""
+
+    def __init__(self) -> None:
+        self.texts: tuple[str, ...] = ()
+
+    def add(self, text: str) -> None:
+        """Note a text as the newest; each is kept once."""
+        self.texts = (text, *(each for each in self.texts if each != text))[:HISTORY_LIMIT]
 
 
 class PaneSet:

@@ -11,6 +11,9 @@ from wsmon.model.snapshot import ConnectionState
 from wsmon.model.statuses import OPEN
 from wsmon.tui.commands.selection import subject_of
 from wsmon.tui.screen import Command, MonitorScreen
+from wsmon.tui.text import Line
+
+SEND_HELP: Line = (("Sent as it is, as one text message; recorded as sent by hand.", "dim"),)
 
 
 def reconnect(screen: MonitorScreen) -> None:
@@ -49,6 +52,36 @@ def disable(screen: MonitorScreen) -> None:
 
     act = partial(_send, screen, lambda: control.disable(state.name), f"{state.name} is closed; D opens it again")
     screen.app.push_screen(disable_dialog(state.name), lambda answer: act() if answer == "yes" else None)
+
+
+def send(screen: MonitorScreen) -> None:
+    """Ask for a text, and have it sent to the peer of the subject's connection."""
+    control = screen.services.control
+    if control is None or screen.services.health is None:
+        screen.say("recorder not running: can't send", "caution")
+        return
+    if (state := _connection(screen)) is None:
+        return
+    if not state.spec.allow_send:
+        screen.say(f"sending by hand is off for {state.name}: set allow_send = true (^e edits)", "caution")
+        return
+    if state.status != OPEN:
+        screen.say(f"{state.name} is not open: can't send", "caution")
+        return
+    from wsmon.tui.dialogs.base import PromptDialog
+
+    def close(text: str | None) -> None:
+        if text is not None:
+            screen.typed["send"].add(text)
+            _send(screen, lambda: control.send(state.name, text), "sent")
+
+    history = screen.typed["send"].texts
+    dialog = PromptDialog(f"Send to {state.name}", "", SEND_HELP, _text_fault, history=history, is_verbatim=True)
+    screen.app.push_screen(dialog, close)
+
+
+def _text_fault(text: str) -> str:
+    return "" if text else "type a text to send"
 
 
 def _connection(screen: MonitorScreen) -> ConnectionState | None:
@@ -117,6 +150,7 @@ def _send(
 COMMANDS: dict[str, Command] = {
     "connection.reconnect": reconnect,
     "connection.disable": disable,
+    "connection.send": send,
     "app.reload": reload,
     "app.quit": leave,
     "app.detach": detach,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -148,26 +148,48 @@ def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:
     """Return the question whether to reconnect a connection that is open; the result is ``yes``."""
-    yes = ConfirmOption("y", "yes", "reconnect", "close it and dial anew")
-    return ConfirmDialog("Reconnect", f"{connection} is open; messages between are missed.", (yes,))
+    yes = ConfirmOption("y", "yes", "reconnect", "close the connection and open it again")
+    text = f"{connection} is open. Reconnect now? Messages sent meanwhile will be missed."
+    return ConfirmDialog(f"Reconnect {connection}", text, (yes,))
 
 
 def disable_dialog(connection: str) -> ConfirmDialog:
     """Return the question whether to close a connection until the user opens it again; the result is ``yes``."""
-    yes = ConfirmOption("y", "yes", "disable", "close it; D opens it again")
-    return ConfirmDialog("Disable", f"{connection} will not be recorded while it is closed.", (yes,))
+    yes = ConfirmOption("y", "yes", "disable", "close the connection; D opens it again")
+    text = f"Disable {connection}? Nothing will be recorded of it until you enable it again."
+    return ConfirmDialog(f"Disable {connection}", text, (yes,))
 
 
 class PromptDialog(Dialog[str]):
     """A line to type into; the result is the text, once ``fault`` finds nothing wrong with it."""
 
-    HINT = (("Enter", "key-name"), (" take it  ", "dim"), ("Esc", "key-name"), (" leave it", "dim"))
+    HINT = (("Enter", "key-name"), (" OK  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
+        Binding("up", "recall(1)", "older"),
+        Binding("down", "recall(-1)", "newer"),
+    ]
 
-    def __init__(self, title: str, text: str, help_line: Line, fault: Callable[[str], str]) -> None:
-        """``fault`` returns what is wrong with a text; empty = nothing."""
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        help_line: Line,
+        fault: Callable[[str], str],
+        *,
+        history: Sequence[str] = (),
+        is_verbatim: bool = False,
+    ) -> None:
+        """``fault`` returns what is wrong with a text; empty = nothing.
+
+        ``history`` are earlier texts, newest first, for the arrow keys; ``is_verbatim``: blanks around a text are kept.
+        """
         super().__init__()
         self.title = title
-        self._input = _typed_line(text)
+        self._input = typed_line(text)
+        self._recalled = [text, *history]
+        """The text typed by the user, then earlier ones."""
+        self._at = 0
+        self._is_verbatim = is_verbatim
         self._note = WrappedText(id="prompt-note")
         self._help_line = help_line
         self._fault = fault
@@ -177,13 +199,29 @@ class PromptDialog(Dialog[str]):
         self._note.draw(self._help_line)
         return self._input, self._note
 
+    def on_mount(self) -> None:
+        """Show the key of the history where there is one."""
+        if len(self._recalled) > 1:
+            self.hint(*self.HINT, ("  ↑", "key-name"), (" history", "dim"))
+
+    def action_recall(self, older: int) -> None:
+        """Put an older or newer text into the line."""
+        at = self._at + older
+        if 0 <= at < len(self._recalled):
+            if self._at == 0:
+                self._recalled[0] = self._input.value
+            self._at = at
+            self._input.value = self._recalled[at]
+            self._input.cursor_position = len(self._input.value)
+
     @on(Input.Submitted, "#typed-line")
     def _submitted(self, event: Input.Submitted) -> None:
-        fault = self._fault(event.value.strip())
+        text = event.value if self._is_verbatim else event.value.strip()
+        fault = self._fault(text)
         if fault:
             self._note.draw(((f" {cell_text(fault)}", "problem"),))
         else:
-            self.dismiss(event.value.strip())
+            self.dismiss(text)
 
 
 class FinderDialog(Dialog[Result]):
@@ -198,7 +236,7 @@ class FinderDialog(Dialog[Result]):
 
     def __init__(self, placeholder: str) -> None:
         super().__init__()
-        self._input = _typed_line(placeholder=placeholder)
+        self._input = typed_line(placeholder=placeholder)
         self._list = TextPane(id="finder-list")
         self._list.can_focus = False
         self._results: tuple[Result, ...] = ()
@@ -257,7 +295,7 @@ class FinderDialog(Dialog[Result]):
         self._list.show_cursor()
 
 
-def _typed_line(text: str = "", placeholder: str = "") -> Input:
+def typed_line(text: str = "", placeholder: str = "") -> Input:
     """Return an input line whose cursor does not blink, so that an idle dialog paints nothing."""
     line = Input(text, placeholder, compact=True, id="typed-line", select_on_focus=False)
     line.cursor_blink = False

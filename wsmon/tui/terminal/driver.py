@@ -254,8 +254,12 @@ def buffered(driver: type[Driver]) -> type[Driver]:
             self._has_terminal = False
             self._is_suspending = False
             self._has_ended = False
+            self._is_handed_over = False
 
         def write(self, data: str) -> None:
+            # Another program has the terminal; everything is painted again when it is back
+            if self._is_handed_over:
+                return
             self._has_terminal = True
             if sent := self.screen_buffer.painted(data):
                 super().write(sent)
@@ -265,6 +269,7 @@ def buffered(driver: type[Driver]) -> type[Driver]:
             super().suspend_application_mode()
             self._is_suspending = False
             self._has_terminal = False
+            self._is_handed_over = True
 
         def stop_application_mode(self) -> None:
             # Textual stops for good as it stops to be suspended.
@@ -278,6 +283,7 @@ def buffered(driver: type[Driver]) -> type[Driver]:
             if was_stopped_unasked:
                 self._let_reader_end()
                 self.suspend_application_mode()
+            self._is_handed_over = False
             super().resume_application_mode()
             if was_stopped_unasked:
                 self.send_message(self.SignalResume())

@@ -103,8 +103,12 @@ class WrappedText(TextLine):
 
     def draw(self, line: Line) -> None:
         """Show this line from now on, wrapped."""
-        if (line,) != self._text:
-            self._text, self._wrapped = (line,), (0, ())
+        self.draw_lines((line,))
+
+    def draw_lines(self, lines: Iterable[Line]) -> None:
+        """Show these lines from now on, each wrapped."""
+        if (text := tuple(lines)) != self._text:
+            self._text, self._wrapped = text, (0, ())
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

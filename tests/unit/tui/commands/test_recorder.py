@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.support.screen_harness import COMPACT, ROOMY, stage, text, until
@@ -87,6 +88,7 @@ async def test_reload_shows_the_answer_of_the_recorder() -> None:
         ("R", "recorder not running: can't reconnect"),
         ("D", "recorder not running: can't disable"),
         ("L", "recorder not running: can't reload"),
+        ("a", "recorder not running: can't send"),
     ],
 )
 async def test_without_a_recorder_commands_to_it_are_refused(key: str, sentence: str) -> None:
@@ -105,3 +107,22 @@ async def test_a_connection_that_is_off_cannot_be_reconnected() -> None:
         await pilot.press("1", "G", "R")
         assert text(on.screen.footer) == "legacy is off in the configuration"
         assert on.control.commands == []
+
+
+async def test_n_a_text_is_sent_by_hand_as_it_is_and_comes_back_with_the_arrow() -> None:
+    on = stage()
+    kraken, *others = sorted(on.store.connections, key=lambda row: row.state.name != "kraken-book")
+    state = replace(kraken.state, spec=msgspec.structs.replace(kraken.state.spec, allow_send=True))
+    on.store.connections = (replace(kraken, state=state), *others)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "j", "a", *" hi", "enter")
+        await until(pilot, lambda: on.control.commands == ["send kraken-book  hi"])
+        assert text(on.screen.footer) == "sent to kraken-book"
+        await pilot.press("a", "enter")
+        assert len(on.control.commands) == 1
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: len(on.control.commands) == 2)
+        await pilot.press("k", "a")
+        refusal = "sending by hand is off for deribit: set allow_send = true (^e edits)"
+        assert text(on.screen.footer) == refusal

@@ -95,7 +95,7 @@ def test_the_questions_of_the_screen_name_what_they_do() -> None:
     asked = [(dialog.title, [(each.key, each.value) for each in dialog._options]) for dialog in (both, leave)]
     assert asked == [("Leave wsmon", [("d", "detach"), ("s", "stop")]), ("Leave wsmon", [("d", "detach")])]
     assert "orders is open" in reconnect_dialog("orders")._text
-    assert "orders will not be recorded" in disable_dialog("orders")._text
+    assert "Disable orders?" in disable_dialog("orders")._text
 
 
 async def test_a_prompt_says_what_is_wrong_and_takes_what_is_right() -> None:
