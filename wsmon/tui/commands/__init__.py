@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from wsmon.tui.commands import configuration, connections, display, export, log, navigation, notes, recorder
+from wsmon.tui.commands import configuration, connections, display, export, log, navigation, notes, recorder, shell
 from wsmon.tui.screen import Command
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -20,5 +20,6 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     | export.COMMANDS
     | recorder.COMMANDS
     | configuration.COMMANDS
+    | shell.COMMANDS
     | display.COMMANDS
 )

@@ -119,6 +119,12 @@ class TimelinePane(TextPane):
         incident = reading.incident
         return self._event_of(incident.event_id if incident is not None else reading.event_id)
 
+    @property
+    def shown_period(self) -> tuple[int, int]:
+        """Beginning and end of the period in sight, wall times."""
+        period = self._state.period
+        return period.since_ns, period.until_ns
+
     def request(self, bounds: TimeBounds) -> TimelineRequest:
         """Return what the pane needs from the store to show the present."""
         return self._state.request(bounds)
