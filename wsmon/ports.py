@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
-    from wsmon.model.ranges import DayStart, QueryMatches, SearchProgress, SessionRange, StoreBounds
+    from wsmon.model.ranges import (
+        DayStart,
+        MatchHistogram,
+        QueryMatches,
+        Ranking,
+        SearchProgress,
+        SessionRange,
+        StoreBounds,
+        TopMatches,
+    )
     from wsmon.model.snapshot import Health, Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
@@ -153,6 +162,23 @@ class StoreView(Protocol):
 
         Yields four times a second, whether matches were found or not, and at the end of the range; not at all for an
         empty range. Close the generator to end the search early.
+        """
+        ...
+
+    def top(self, query: Query, ranking: Ranking, limit: int) -> Generator[TopMatches]:
+        """Yield the ``limit`` matches with the greatest values of those looked at so far, newest events first.
+
+        ``duration`` ranks operations, such as replies, pongs and handshakes, by the time that they took; how long a
+        session or an outage lasted does not count. ``size`` ranks messages. Yields some times a second, and at the end
+        of what is kept now. Close the generator to end it early.
+        """
+        ...
+
+    def histogram(self, query: Query, start_ns: int, step_ns: int, steps: int) -> Generator[MatchHistogram]:
+        """Yield how many matches there are in each of so many steps of time, of the events looked at so far.
+
+        The newest events are looked at first. Yields some times a second, and at the end. Close the generator to end it
+        early.
         """
         ...
 

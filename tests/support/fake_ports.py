@@ -14,7 +14,17 @@ from wsmon.errors import QueryError, WsmonError
 from wsmon.model.block import Committed
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import (
+    DayStart,
+    FirstMatch,
+    MatchHistogram,
+    QueryMatches,
+    Ranking,
+    SearchProgress,
+    SessionRange,
+    StoreBounds,
+    TopMatches,
+)
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
@@ -166,6 +176,24 @@ class FakeView:
             self.calls.append("search")
             yield SearchProgress(self._ids(query, low, high), low, high, reached_ns)
             first_id, last_id = (first_id, low - 1) if newest_first else (high + 1, last_id)
+
+    def top(self, query: Query, ranking: Ranking, limit: int) -> Generator[TopMatches]:
+        self.calls.append(f"top {ranking}")
+        found: list[tuple[int, int]] = []
+        for each in self._events[self._oldest_id - self._first_id :]:
+            value = each.size if ranking == "size" else None if each.opcode == "text" else each.duration_ns
+            if value is not None and matches(query, each):
+                found.append((value, each.id))
+        ids = tuple(event_id for _, event_id in sorted(found, reverse=True)[:limit])
+        yield TopMatches(ids, self.bounds().events, is_complete=True)
+
+    def histogram(self, query: Query, start_ns: int, step_ns: int, steps: int) -> Generator[MatchHistogram]:
+        self.calls.append(f"histogram {start_ns} {step_ns} {steps}")
+        counts = [0] * steps
+        for each in self._events[self._oldest_id - self._first_id :]:
+            if 0 <= (step := (each.ts_ns - start_ns) // step_ns) < steps and matches(query, each):
+                counts[step] += 1
+        yield MatchHistogram(start_ns, step_ns, tuple(counts), self.bounds().events, is_complete=True)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         return tuple(LaneTitle(lane.connection, lane.group) for lane in self.lanes_answer)

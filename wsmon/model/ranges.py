@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from wsmon.errors import QueryError
 from wsmon.model.events import Source
@@ -61,6 +61,34 @@ class SearchProgress:
     """All events from ``first_id`` to ``last_id``, inclusive, were searched."""
     reached_ns: int = 0
     """Wall time of the event at which the search continues; 0 = there is none."""
+
+
+# What matches can be ranked by: how long an operation took, or the bytes of a message
+Ranking = Literal["duration", "size"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopMatches:
+    """The matches of a query with the greatest values so far."""
+
+    ids: tuple[int, ...]
+    """The greatest first; among equals the newest."""
+    searched: int
+    """Events looked at."""
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatchHistogram:
+    """The matches of a query so far, by the time of the event."""
+
+    start_ns: int
+    step_ns: int
+    counts: tuple[int, ...]
+    """Of each step from ``start_ns`` on; events of other times are left out."""
+    searched: int
+    """Events looked at."""
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -16,7 +16,15 @@ from wsmon.model.ranges import DayStart, SearchProgress
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
-from wsmon.store.codec import CONNECTION_GROUP, EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
+from wsmon.store.codec import (
+    CONNECTION_GROUP,
+    EVENT_COLUMNS,
+    SELECT_EVENTS,
+    SELECT_SOURCES,
+    SqlValue,
+    event_of,
+    source_of,
+)
 from wsmon.store.search.block_filter import ANY_BLOCK, BlockFilter
 from wsmon.store.search.functions import QueryFunctions
 from wsmon.store.search.plan import SourceSearch, compile_block_filter
@@ -41,6 +49,28 @@ _SOURCE_ROW = tuple[Id, Id, str, str, str | None, str | None]
 STATEMENT_LIMIT_S = 20.0
 # Between two looks at the clock: a few milliseconds
 _OPCODES_BETWEEN_LOOKS = 100_000
+
+
+Summary = TypeVar("Summary", covariant=True)
+
+
+class SummaryCollector(Protocol[Summary]):
+    """Sums up the matches of a query, window by window."""
+
+    def statement(self, matches: str) -> tuple[str, tuple[tuple[SqlValue, ...], tuple[SqlValue, ...]]]:
+        """Return a statement over ``matches``, which ends with its condition.
+
+        With it its parameters, those before and those behind the parameters of the condition.
+        """
+        ...
+
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add the rows of the statement."""
+        ...
+
+    def summary(self, searched: int, *, is_complete: bool) -> Summary:
+        """Return what was found in so many events."""
+        ...
 
 
 class Pages:
@@ -91,6 +121,28 @@ class Pages:
                 yield progress.take(window, self._time_of)
         if not progress.is_over:
             yield progress.rest(self._time_of)
+
+    def summarise(
+        self, query: Query, first_id: int, last_id: int, collector: SummaryCollector[Summary]
+    ) -> Generator[Summary]:
+        """Pass the matches of a range of ids to a collector, newest first; yields what it has, and at the end."""
+        if not first_id:
+            yield collector.summary(0, is_complete=True)
+            return
+        condition = self._condition(query)
+        whole = last_id - first_id + 1
+        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
+        block_filter = self._block_filter(query, condition)
+        due_ns = self._clock.mono_ns() + FIRST_NS
+        for window in self._windows(first_id, last_id, block_filter, newest_first=True):
+            if window[0] <= window[1]:
+                sql, parameters = collector.statement(f"event {_where(condition)}")
+                bound = (*parameters[0], *window, *condition.parameters, *parameters[1])
+                collector.add(self._connection.execute(sql, bound))
+            if self._clock.mono_ns() >= due_ns:
+                due_ns = self._clock.mono_ns() + NEXT_NS
+                yield collector.summary(last_id - window[0] + 1, is_complete=False)
+        yield collector.summary(whole, is_complete=True)
 
     def by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
         """Read the events with these ids, in the order of the ids; pruned ones are left out."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from wsmon.errors import QueryError, StoreError
 from wsmon.model.events import Event
-from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds
+from wsmon.model.ranges import DayStart, FirstMatch, QueryMatches, SearchProgress, SessionRange, StoreBounds, TopMatches
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from wsmon.model.block import Committed
+    from wsmon.model.ranges import MatchHistogram, Ranking
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Density, Statistics, Trend
@@ -223,6 +224,20 @@ class Reader:
         Pruned ids count as searched. A caller that does not want the rest closes the generator.
         """
         return self._search(query, first_id, last_id, newest_first=newest_first)
+
+    def top(self, query: Query, ranking: Ranking, limit: int) -> Generator[TopMatches]:
+        """Find the matches with the greatest values, in windows of ids; only ``limit`` of them are in memory."""
+        from wsmon.store.match_summaries import TopCollector
+
+        with self._question(query):
+            yield from self._pages.summarise(query, *self._extent.kept(), TopCollector(ranking, limit))
+
+    def histogram(self, query: Query, start_ns: int, step_ns: int, steps: int) -> Generator[MatchHistogram]:
+        """Count matches by their time, in windows of ids."""
+        from wsmon.store.match_summaries import HistogramCollector
+
+        with self._question(query):
+            yield from self._pages.summarise(query, *self._extent.kept(), HistogramCollector(start_ns, step_ns, steps))
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """Read which connections have a lane in a period: the configured ones in their order, then others."""

@@ -78,6 +78,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),
     Action("log.times", ("T",), "time mode", "Time of day, since open, between lines.", "Log"),
+    Action("log.sort", ("s",), "sort", "Slowest or largest first, or by time.", "Log", "log"),
     Action("log.columns", ("c",), "columns", "Choose the columns of the log.", "Log"),
     Action("move.down", ("j", "down"), "down", "One line down.", "Move", "move"),
     Action("move.up", ("k", "up"), "up", "One line up.", "Move", "move"),

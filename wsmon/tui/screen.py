@@ -32,6 +32,7 @@ from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import EMPTY_LOG_HINT, FOLLOWING_HINT, DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import LogScope, of_connection, run_search
+from wsmon.tui.panes.log_ranked import run_ranking
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_render import StatisticsAnswer
 from wsmon.tui.panes.timeline import TimelinePane
@@ -324,6 +325,24 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self.services.search_worker.stream(
             search.purpose, lambda view, is_stale: run_search(view, search, is_stale), self.panes.log.take
         )
+
+    @on(LogPane.RankingWanted)
+    def _ranking_wanted(self, message: LogPane.RankingWanted) -> None:
+        self.services.search_worker.stream(
+            "ranking",
+            lambda view, _: run_ranking(view, message.query, message.ranking),
+            partial(self.panes.log.take_ranked, message.serial),
+        )
+
+    @on(LogPane.SortMenuWanted)
+    def _sort_menu_wanted(self) -> None:
+        from wsmon.tui.dialogs.log_order import log_order_dialog, ranking_of
+
+        def close(value: str | None) -> None:
+            if value is not None:
+                self.panes.log.sort(ranking_of(value))
+
+        self.app.push_screen(log_order_dialog(), close)
 
     @on(ActionRefused)
     def _action_refused(self, message: ActionRefused) -> None:

@@ -24,6 +24,8 @@ def back(screen: MonitorScreen) -> None:
         layout.close_detail()
     elif "log" not in layout.in_sight:
         layout.show("log")
+    elif screen.panes.log.is_ranked:
+        screen.panes.log.sort(None)
     elif screen.panes.log.search_query:
         screen.panes.log.set_query(EVERYTHING)
         screen.say("filter cleared")

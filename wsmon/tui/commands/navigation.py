@@ -64,6 +64,8 @@ def evidence(screen: MonitorScreen) -> None:
         return
     if not {"log", "detail"} & set(screen.pane_layout.in_sight):
         screen.pane_layout.show("log")
+    if screen.pane_layout.current in ("log", "detail") and screen.panes.log.show_in_time():
+        return
     if subject.problem_id:
         screen.evidence.follow_id(subject.problem_id)
     elif subject.event is None and subject.connection:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from functools import partial
 from itertools import islice
+from typing import ClassVar
 
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -24,16 +26,18 @@ from wsmon.errors import WsmonError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
-from wsmon.model.ranges import DayStart, StoreBounds
+from wsmon.model.ranges import DayStart, Ranking, StoreBounds, TopMatches
 from wsmon.ports import Clock
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import unsatisfiable
+from wsmon.tui.actions import Move, bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_cache import LogCache
 from wsmon.tui.panes.log_days import DayRows, LogDays, day_line, read_days
 from wsmon.tui.panes.log_filter import Aim, FoundMatches, LogScope, Search, glance_all
 from wsmon.tui.panes.log_line import LineStyle
+from wsmon.tui.panes.log_ranked import RankedMatches
 from wsmon.tui.panes.log_state import CursorPlace, LogState
 from wsmon.tui.panes.log_status import InSight, LogStatus, sentences
 from wsmon.tui.store_threads import Submit
@@ -49,6 +53,8 @@ NOTHING_SEARCHED = "nothing is searched for: / searches"
 
 class LogPane(RowList):
     """Follows what is committed, or stays with one event while thousands arrive."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("log")
 
     class EventHighlighted(Message):
         """Another event has the cursor, or none: following the newest one does not count."""
@@ -73,6 +79,17 @@ class LogPane(RowList):
         def __init__(self, search: Search) -> None:
             super().__init__()
             self.search = search
+
+    class SortMenuWanted(Message):
+        """The user wants the log in another order."""
+
+    @dataclass
+    class RankingWanted(Message):
+        """Have the store rank matches off the UI thread, and give every answer to ``take_ranked``; None ends that."""
+
+        ranking: Ranking | None
+        query: Query
+        serial: int
 
     def __init__(
         self,
@@ -114,6 +131,7 @@ class LogPane(RowList):
         self._announced_id = 0
         """Of the newest EventHighlighted; 0 = none."""
         self._days = LogDays()
+        self._ranked = RankedMatches()
         self._connections = MANY
         """How many connections there are."""
         self.lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
@@ -135,7 +153,7 @@ class LogPane(RowList):
         self.state.set_bounds(bounds)
         if before.oldest_id != bounds.oldest_id:
             self.lines.forget_line(bounds.oldest_id)
-        if not self.state.is_pending:
+        if not self.state.is_pending and self._ranked.ranking is None:
             self.place_rows()
         self._read_days()
         self._advance()
@@ -153,11 +171,79 @@ class LogPane(RowList):
             self.restyle(replace(self.lines.style, has_connection=has_connection))
 
     def set_scope(self, scope: LogScope) -> None:
-        """Show what a scope asks for; the cursor keeps its event, however far, or takes the next one shown."""
+        """Show what a scope asks for, by time; the cursor keeps its event, however far, or takes the next one shown."""
+        self.sort(None)
         self.state.restart(scope)
         if not self.state.is_pending:
             self._show_scope()
         self._advance(is_urgent=True)
+
+    def sort(self, ranking: Ranking | None) -> None:
+        """Show the matches with the greatest values, as they are now, the greatest first; None = by time, as before."""
+        was_following = self._ranked.began_following if self._ranked.ranking is not None else self.is_following
+        if ranking == self._ranked.ranking is None:
+            return
+        self._ranked.begin(ranking, was_following=was_following, now_ns=self._clock.wall_ns())
+        # A query in context does not narrow: what is highlighted is ranked
+        query = self.state.filter.scope.effective.also(self.state.filter.scope.highlighted)
+        self.post_message(self.RankingWanted(ranking, query, self._ranked.serial))
+        self.lines.restyle(replace(self.lines.style, ranking=ranking))
+        if ranking is None and was_following:
+            self.follow()
+        else:
+            self.pause()
+        self.place_rows()
+        self.sight_changed()
+        self.report()
+
+    def take_ranked(self, serial: int, found: TopMatches) -> None:
+        """Show more of what ``sort`` asked for; an answer to an earlier question is left out."""
+        if not self._ranked.take(serial, found):
+            return
+        # The cursor stays on the first row until the user moves it
+        at = (found.ids[0], 0) if found.ids and not self.cursor_has_moved else None
+        self.place_rows(at)
+        self.sight_changed()
+        self.report()
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the log is sorted otherwise than by time."""
+        return self._ranked.ranking is not None
+
+    @property
+    def cursor_has_moved(self) -> bool:
+        """Whether the cursor is on another row than the first."""
+        return self.rows.row_of(self.current_id) > 0 and self._ranked.has_rows
+
+    def show_in_time(self) -> bool:
+        """Go to the place in time of the event under the cursor; returns whether the log was sorted otherwise."""
+        if self._ranked.ranking is None:
+            return False
+        event_id = self.current_id
+        self._ranked.stay()
+        self.sort(None)
+        if event_id:
+            self.go_to(event_id)
+        return True
+
+    def action_log_sort(self) -> None:
+        """Ask by what the log is to be sorted."""
+        self.post_message(self.SortMenuWanted())
+
+    def action_move(self, move: Move) -> None:
+        """Move the cursor; the last of sorted rows is not the newest event."""
+        if move == "bottom" and self._ranked.ranking is not None:
+            self.go_to_row(len(self.rows) - 1)
+        else:
+            super().action_move(move)
+
+    def follow(self) -> None:
+        """Show the newest event, by time."""
+        if self._ranked.ranking is not None:
+            self._ranked.stay()
+            self.sort(None)
+        super().follow()
 
     def set_query(self, query: Query) -> None:
         """Show only what matches, newest first as it is found, or highlight it."""
@@ -182,7 +268,10 @@ class LogPane(RowList):
 
     def place_rows(self, at: tuple[int, int] | None = None) -> None:
         """Show the rows that the scope leaves, under the headings of their days; see ``place``."""
-        self.place(DayRows(self.state.filter.rows, self._days.headed(self._today)), at)
+        if self._ranked.ranking is not None:
+            self.place(self._ranked.rows, at)
+        else:
+            self.place(DayRows(self.state.filter.rows, self._days.headed(self._today)), at)
 
     def restyle(self, style: LineStyle) -> None:
         """Write lines like this from now on."""
@@ -216,7 +305,13 @@ class LogPane(RowList):
         self._advance()
 
     def go_to(self, event_id: int) -> None:
-        """Put the cursor on an event, or on the next one shown where it is hidden; a search may reach it later."""
+        """Put the cursor on an event, or on the next one shown where it is hidden; a search may reach it later.
+
+        The log is sorted by time then.
+        """
+        if self._ranked.ranking is not None:
+            self._ranked.stay()
+            self.sort(None)
         if self.state.is_pending:
             self.state.postpone(event_id)
             return
@@ -256,6 +351,8 @@ class LogPane(RowList):
     def action_choose(self) -> None:
         """Show the event under the cursor."""
         event = self.current_event
+        if self.show_in_time():
+            return
         if event is not None:
             self.pause()
             self.post_message(self.EventChosen(event))
@@ -301,6 +398,7 @@ class LogPane(RowList):
         status = LogStatus(
             is_following=self.is_following,
             day=self._day,
+            ranked=self._ranked.sentence(self._clock, zone),
             events=found.bounds.events,
             shown=len(rows),
             searched=found.searched,

@@ -185,7 +185,7 @@ class LogCache:
 
     def _lacks_above(self, previous_id: int) -> bool:
         """Return whether a line cannot be drawn without the event of the one above, which was not read."""
-        return self.style.time_mode == "delta" and previous_id != 0 and previous_id not in self._events
+        return self.style.needs_above and previous_id != 0 and previous_id not in self._events
 
     def _take(self, ids: Sequence[int], generation: int, rows: LoadedRows | WsmonError) -> None:
         self.is_loading = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
+from wsmon.model.ranges import Ranking
 from wsmon.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import EventText, describe
@@ -142,6 +143,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+COLUMN_OF: Mapping[Ranking, ColumnName] = {"duration": "took", "size": "size"}
+
+
 @dataclass(frozen=True, slots=True)
 class LineLayout:
     """The columns of a line and their widths in cells."""
@@ -164,16 +168,18 @@ def automatic(width: int, *, has_connection: bool = True) -> tuple[ColumnName, .
 def layout(
     width: int,
     chosen: tuple[ColumnName, ...] | None = None,
+    ranking: Ranking | None = None,
     *,
     is_dated: bool = False,
     has_connection: bool = True,
 ) -> LineLayout:
     """Return what a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out.
 
-    ``is_dated``: times have their day. Without ``has_connection`` the automatic columns lack the connection, which is
-    the same on all lines.
+    The column of what lines are sorted by is always there. ``is_dated``: times have their day. Without
+    ``has_connection`` the automatic columns lack the connection, which is the same on all lines.
     """
     names = automatic(width, has_connection=has_connection) if chosen is None else chosen
+    names = names if ranking is None else (*names, COLUMN_OF[ranking])
     time = (LONG_TIME if width >= LONG_TIME_FROM else SHORT_TIME) + (DAY if is_dated else 0)
     columns = [(column, column.width_in(width)) for column in COLUMNS if column.name in names]
     while True:
@@ -213,17 +219,29 @@ class LineStyle:
     emphasis: Emphasis = ""
     has_connection: bool = True
     """Lines of several connections may stand here; otherwise the column of the connection is chosen only by hand."""
+    ranking: Ranking | None = None
+    """By what the lines are sorted, instead of by time: then they have the day of their time, and a column for it."""
     is_marked: bool = False
     chosen: tuple[ColumnName, ...] | None = None
     """Columns; None = as many as there is room for."""
     open_mono_ns: int | None = None
     """Monotonic time at which the event's session became usable; None = never, or the event is of no session."""
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether times have their day."""
+        return self.ranking is not None or self.time_mode == "dated"
+
+    @property
+    def needs_above(self) -> bool:
+        """Whether a line depends on the event of the line above."""
+        return self.ranking is None and self.time_mode == "delta"
+
 
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[StyledText, ...]:
     """Return the event in exactly ``width`` cells; ``previous`` is that of the line above, for differences of time."""
     glyphs = style.glyphs
-    shape = layout(width, style.chosen, is_dated=style.time_mode == "dated", has_connection=style.has_connection)
+    shape = layout(width, style.chosen, style.ranking, is_dated=style.is_dated, has_connection=style.has_connection)
     content = LineContent(event, describe(event, ascii_only=glyphs.is_ascii), glyphs.is_ascii)
     spans: list[StyledText] = [(_time(event, shape.time, style, previous), "dim"), _flag(style)]
     for column, cells in shape.left:
@@ -299,14 +317,14 @@ def _exactly(spans: list[StyledText], width: int) -> tuple[StyledText, ...]:
 
 
 def _time(event: Event, width: int, style: LineStyle, previous: Event | None) -> str:
+    if style.is_dated:
+        return dated_time(event.ts_ns, style.zone)[:width]
     if style.time_mode == "delta":
         # Monotonic clocks of different runs do not compare.
         is_comparable = previous is not None and previous.source.run == event.source.run
         return _passed(event, previous.mono_ns if previous and is_comparable else None, width, style)
     if style.time_mode == "open":
         return _passed(event, style.open_mono_ns, width, style)
-    if style.time_mode == "dated":
-        return dated_time(event.ts_ns, style.zone)[:width]
     return time_of_day(event.ts_ns, style.zone)[:width]
 
 

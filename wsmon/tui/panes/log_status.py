@@ -58,6 +58,8 @@ class LogStatus:
     searched_back_to: str = ""
     """Time of the event that a search under way has come to; empty = not known, or none is."""
     in_sight: InSight = InSight()
+    ranked: tuple[str, ...] = ()
+    """What is said instead while the log is sorted otherwise than by time."""
     why_never: str = ""
     """Why no event can match the query."""
     trouble: str = ""
@@ -82,6 +84,8 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
         return [status.trouble or f"Waiting for the first event (since {status.waiting_since})"]
     asked = _asked(status, glyphs, QUERY_LIMIT)
     searching = _searching(status)
+    if status.ranked:
+        return [status.trouble, status.ranked[0], f"matching {asked}" if asked else "", *status.ranked[1:]]
     moving = [status.day, _motion(status, glyphs)]
     hidden = [_heartbeats(status), _pruned(status), _in_sight(status.in_sight)]
     if status.trouble:
@@ -97,6 +101,8 @@ def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bo
     """Return the parts in few words, without the units of the numbers in fewer; ``asked`` stands for the query."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)[:1]
+    if status.ranked:
+        return [status.ranked[0], asked, status.ranked[-1]]
     new = f" {glyphs.between} {fmt.count(status.new_below)} new (F)" if status.new_below else ""
     moving = "following" if status.is_following else f"paused{new}"
     hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"

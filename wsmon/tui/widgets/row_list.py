@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from textual.binding import BindingType
@@ -178,7 +179,7 @@ class RowList(ScrollView, can_focus=True):
 
 
 class RowIds(Protocol):
-    """Ids in ascending order, one a row, and a second one for a heading above a row."""
+    """Ids, one a row, and a second row for a heading above it; in ascending order but for ``RankedRows``."""
 
     def __len__(self) -> int: ...
 
@@ -277,6 +278,28 @@ class MatchRows:
         if self._dropped > len(self._newer) // 2:
             del self._newer[: self._dropped]
             self._dropped = 0
+
+
+class RankedRows:
+    """Ids in an order of their own."""
+
+    __slots__ = ("_ids", "_rows")
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self._ids = ids
+        self._rows = {event_id: row for row, event_id in enumerate(ids)}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def id_at(self, row: int) -> int:
+        if not 0 <= row < len(self._ids):
+            raise IndexError(row)
+        return self._ids[row]
+
+    def row_of(self, event_id: int) -> int:
+        """Return the row of an id; ``len`` where it is not among them."""
+        return self._rows.get(event_id, len(self._ids))
 
 
 NO_ROWS = AllRows(0, 0)

@@ -19,11 +19,12 @@ from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
-from wsmon.model.ranges import SearchProgress
+from wsmon.model.ranges import Ranking, SearchProgress, TopMatches
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import PROBLEMS, FoundMatches, Search, run_search
+from wsmon.tui.panes.log_ranked import run_ranking
 from wsmon.tui.widgets.text_view import StatusChanged
 
 SIZE = (100, 22)
@@ -818,3 +819,62 @@ async def test_in_another_zone_days_begin_elsewhere() -> None:
         await pilot.pause()
 
         assert [line[:12] for line in log.app.lines()[:2]] == ["04:02:24.000", "16:02:24.000"]
+
+
+async def ranked(log: Log, pilot: Pilot[None], ranking: Ranking) -> None:
+    """Sort, and answer what the pane wants of the store."""
+    log.pane.sort(ranking)
+    await pilot.pause()
+    wanted = log.app.heard_of(LogPane.RankingWanted)[-1]
+    for found in run_ranking(log.view, wanted.query, wanted.ranking):
+        log.pane.take_ranked(wanted.serial, found)
+    await pilot.pause()
+
+
+async def test_the_slowest_of_what_matches_are_shown_until_their_place_in_time_is_wanted() -> None:
+    log = Log([*trades(50), pong(1, rtt_ms=18), pong(2, rtt_ms=700), pong(3, rtt_ms=40), *trades(50, 50)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await ranked(log, pilot, "duration")
+
+        assert [line.split("ping")[1].split("   ")[0] for line in log.app.lines()[:3]] == [
+            " 700 ms",
+            " 40 ms",
+            " 18 ms",
+        ]
+        assert log.pane.status == (
+            "3 slowest of 103 events · snapshot of 14:02:24 · Enter: show in time · Esc: by time"
+        )
+        assert log.pane.current_id == 52
+        await log.commit(pilot, pong(9, rtt_ms=900))
+        await pilot.press("j", "G", "k")
+        assert log.pane.current_id == 53
+        await pilot.press("enter")
+        assert (log.pane.is_ranked, log.pane.current_id, log.pane.is_following) == (False, 53, False)
+        assert log.pane.rows.row_of(53) == 52
+
+
+async def test_a_sorted_log_goes_back_to_where_it_was() -> None:
+    log = Log([*trades(50)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await ranked(log, pilot, "size")
+        assert len(log.pane.rows) == 50
+        log.pane.sort(None)
+        assert (log.pane.is_following, log.pane.current_id) == (True, 50)
+        await ranked(log, pilot, "duration")
+        assert log.pane.status.startswith("no operation with a duration in 50 events")
+        log.pane.set_query(NEEDLE)
+        assert not log.pane.is_ranked
+        late = log.app.heard_of(LogPane.RankingWanted)[0]
+        log.pane.take_ranked(late.serial, TopMatches((1, 2), 50, is_complete=True))
+        assert not log.pane.is_ranked
+
+
+async def test_s_asks_by_what_to_sort() -> None:
+    log = Log(trades(3))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("s")
+
+        assert len(log.app.heard_of(LogPane.SortMenuWanted)) == 1
