@@ -8,6 +8,8 @@ from typing import Literal
 
 from wsmon.errors import QueryError
 from wsmon.model.json_path import match_path
+from wsmon.query.fields import SINCE, UNTIL, find
+from wsmon.query.times import pasted_length
 
 TokenKind = Literal["word", "string", "regex", "field", "path", "operator", "comma", "negation", "open", "close"]
 
@@ -51,6 +53,8 @@ class _Lexer:
         self.tokens: list[Token] = []
         self._query = query
         self._at = 0
+        # The field whose values are being read; empty for a path
+        self._value_of = ""
         # Number of open parentheses
         self._depth = 0
 
@@ -67,9 +71,11 @@ class _Lexer:
                 self._depth -= 1
                 self._take("close", 1)
             elif name := _NAME.match(query, at):
+                self._value_of = name[1].lower()
                 self._take("field", len(name[1]))
                 self._comparison()
             elif _PATH.match(query, at):
+                self._value_of = ""
                 self._path()
                 self._comparison()
             else:
@@ -119,11 +125,18 @@ class _Lexer:
             self._take("string", string.end() - at, _unescape(string[1]))
         elif regex := _REGEX.match(query, at):
             self._take("regex", regex.end() - at, regex[1], ignores_case=bool(regex[2]))
-        elif length := self._run_length(","):
+        elif length := self._time_length() or self._run_length(","):
             self._take("word", length)
         else:
             hint = f"quote text that contains spaces: {QUOTE}a b{QUOTE}"
             raise QueryError(query, at, "expected a value here", hint)
+
+    def _time_length(self) -> int:
+        """The length of a time with blanks, as pasted from a log, after a field that takes times; else 0."""
+        name = self._value_of
+        field = find(name)
+        is_time = name in (SINCE, UNTIL) or (field is not None and field.kind == "time")
+        return pasted_length(self._query, self._at) if is_time else 0
 
     def _text(self) -> None:
         """Take a quoted string, a regular expression, or a run of characters without blanks.

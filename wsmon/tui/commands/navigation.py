@@ -12,7 +12,7 @@ from wsmon.model.events import Event
 from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
-from wsmon.query.times import parse_time
+from wsmon.query.times import is_count, parse_time
 from wsmon.tui.commands import log
 from wsmon.tui.commands.selection import NO_EVENT, log_event, subject_of
 from wsmon.tui.panes.log_filter import PROBLEMS, related_to, session_starts
@@ -166,7 +166,7 @@ def go_to(screen: MonitorScreen) -> None:
 
     def fault(text: str) -> str:
         try:
-            _ = _ID.fullmatch(text) or parse_time(text, now_ns)
+            _ = _event_id(text) or parse_time(text, now_ns)
         except UsageError as error:
             return str(error)
         return ""
@@ -174,12 +174,18 @@ def go_to(screen: MonitorScreen) -> None:
     def close(text: str | None) -> None:
         if text is None:
             return
-        if number := _ID.fullmatch(text):
-            _go_to_id(screen, int(number[1]))
+        if event_id := _event_id(text):
+            _go_to_id(screen, event_id)
         else:
             _go_to_time(screen, parse_time(text, now_ns))
 
     screen.app.push_screen(PromptDialog("Go to", "", GO_TO_HELP, fault), close)
+
+
+def _event_id(text: str) -> int | None:
+    """Return the id of an event; None for a time: the ten digits of seconds since 1970 are one, unless ``#`` leads."""
+    number = _ID.fullmatch(text)
+    return int(number[1]) if number and not is_count(text) else None
 
 
 def _go_to_id(screen: MonitorScreen, event_id: int) -> None:

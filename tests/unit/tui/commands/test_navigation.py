@@ -91,7 +91,7 @@ async def test_what_is_no_place_is_said_and_may_be_typed_again() -> None:
         await on.ready(pilot)
         await pilot.press("t", *"soon", "enter")
         assert isinstance(on.app.screen, PromptDialog)
-        assert "'soon' is no time" in said(on.app.screen.query_one("#prompt-note", TextLine))
+        assert "invalid time 'soon'" in said(on.app.screen.query_one("#prompt-note", TextLine))
         await pilot.press("escape")
         assert on.screen.panes.log.is_following
 
