@@ -13,11 +13,13 @@ import os
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 import wsmon
+from wsmon.cli.streams import OutputError, lost_output, open_streams
 from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ConfigError, WsmonError
 
 PROGRAM = "wsmon"
@@ -85,6 +87,16 @@ class Commands(click.Group):
         of_watch = watch.shell_complete(click.Context(watch, parent=ctx, resilient_parsing=True), incomplete)
         return list({item.value: item for item in (*of_watch, *own)}.values())
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the command line, as ``invoke`` runs it: the help page may have a reader that has seen enough, too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError:
+            lost_output()
+            raise click.exceptions.Exit(EXIT_OK) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a reader of its output that has seen enough (``| head``) ends it quietly.
 
@@ -93,8 +105,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The rest of the buffer goes nowhere when the interpreter flushes it at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            lost_output()
             return EXIT_OK
 
     def resolve_command(
@@ -138,10 +149,12 @@ def _say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit: 0 ok, 1 failed, 2 usage or configuration, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A dash that an old encoding lacks must not end a command.
-        sys.stdout.reconfigure(errors="replace")
-    sys.exit(run(arguments))
+    open_streams()
+    code = run(arguments)
+    if lost := lost_output():
+        _say(f"wsmon: {lost}")
+        code = code or EXIT_FAILED
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -160,6 +173,11 @@ def run(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         # Every line of it names its file.
         _say(str(error))
+        return error.exit_code
+    except OutputError as error:
+        # What is left to write would fail once more
+        lost_output()
+        _say(f"wsmon: {error}")
         return error.exit_code
     except WsmonError as error:
         _say(f"wsmon: {error}")

@@ -184,5 +184,7 @@ def _escape(code: int) -> str:
 
 _LINE = _TranslationTable({0x0A: "⏎"}, ascii_only=False)
 _MULTILINE = _TranslationTable({0x0A: "\n", 0x09: _TAB}, ascii_only=False)
-_LINE_ASCII = _TranslationTable({0x0A: "\\n"}, ascii_only=True)
-_MULTILINE_ASCII = _TranslationTable({0x0A: "\n", 0x09: _TAB}, ascii_only=True)
+# The sign of micro-, and the Greek letter that some texts have for it: "us" reads better than "\xb5s"
+_MICRO = {0xB5: "u", 0x3BC: "u"}
+_LINE_ASCII = _TranslationTable({0x0A: "\\n", **_MICRO}, ascii_only=True)
+_MULTILINE_ASCII = _TranslationTable({0x0A: "\n", 0x09: _TAB, **_MICRO}, ascii_only=True)
