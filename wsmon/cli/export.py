@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, QueryCommand, Time, query_of, store_option
+from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_of, store_option
 from wsmon.cli.process import low_priority, tidy_end
 from wsmon.cli.terminal import binary_stdout, clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, UsageError
@@ -46,13 +46,12 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 
 @click.command(cls=QueryCommand, help=_HELP)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
-@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since and --until in UTC.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since, --until and times in QUERY in UTC.")
 @click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="Output format.")
 @click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Output file (default: stdout).")
 @store_option
-@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Export only the newest N events.")
+@period_options
+@click.option("-n", "--limit", type=Limit(), metavar="N", help="Export only the newest N events.")
 @click.option(
     "--incident", type=click.IntRange(min=1), metavar="ID", help="ID of the incident (the event that opened it)."
 )
@@ -70,7 +69,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 )
 def export(
     words: tuple[str, ...],
-    utc: bool,  # noqa: ARG001 - read by the type of --since
+    utc: bool,
     format_: str,
     output: str,
     store: str | None,
@@ -90,7 +89,7 @@ def export(
     request = ExportRequest(
         format_,
         binary_stdout() if output == STDOUT else Path(output),
-        query_of(words),
+        query_of(words, is_utc=utc),
         since,
         until,
         limit,

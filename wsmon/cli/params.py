@@ -54,6 +54,9 @@ class QueryCommand(click.Command):
             name = argument.partition("=")[0]
             if argument == "--":
                 words += remaining
+            elif takes_value.get(name[:2]) and (number := argument[2:].removeprefix("=")).isdigit() and name[1] != "-":
+                # -n5 and -n=5; any other word that begins with -n is text
+                options += (name[:2], number)
             elif name not in takes_value:
                 if argument.startswith("--"):
                     raise _unknown_option(argument, list(takes_value))
@@ -119,6 +122,30 @@ class Duration(click.ParamType[float]):
             return parse_duration(str(value))
         except UsageError as error:
             self.fail(f"{error.what} ({value}). {error.hint}", param, ctx)
+
+
+class Limit(click.IntRange):
+    """The option that says how many events at most: a whole number from 0 on."""
+
+    name = "integer"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; the error says how a word ``-n`` is excluded, which an earlier version took for that."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number (to exclude the word n, quote it: '-\"n\"')", param, ctx)
+        return int(super().convert(number, param, ctx))
+
+
+def period_options(command: F) -> F:
+    """Add the options ``--since`` and ``--until``."""
+    since = "Start time: 14:02, -15m, today, RFC 3339, Unix time, or as in another log (Nov 17 10:00)."
+    command = click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")(command)
+    return click.option("--since", type=Time(), metavar="T", help=since)(command)
 
 
 def store_option(command: F) -> F:

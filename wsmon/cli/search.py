@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from wsmon.cli.params import QueryCommand, Time, query_of, store_option
+from wsmon.cli.params import Limit, QueryCommand, period_options, query_of, store_option
 from wsmon.errors import EXIT_OK, UsageError
 
 Order = Literal["asc", "desc"]
@@ -16,15 +16,14 @@ Order = Literal["asc", "desc"]
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
-@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
+@period_options
 @click.option(
-    "--limit", type=click.IntRange(min=0), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
+    "-n", "--limit", type=Limit(), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
 )
 @click.option("--order", type=click.Choice(["asc", "desc"]), help="Sort order by time (default: desc).")
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--count", "is_count", is_flag=True, help="Print only the number of matches.")
-@click.option("--follow", "is_follow", is_flag=True, help="Print new matches as they are recorded.")
+@click.option("-f", "--follow", "is_follow", is_flag=True, help="Print new matches as they are recorded.")
 def search(
     words: tuple[str, ...],
     utc: bool,
@@ -43,15 +42,19 @@ def search(
     regular expression, a leading minus to exclude, and OR and parentheses to combine. Example fields: conn:NAME
     name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10.
     Press ? in the viewer for the full list.
+
+    -n and -f are options: to exclude a one-letter word, quote it: '-"n"'.
     """
     _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
     query = query_of(words, is_utc=utc)
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli import search_output as output
     from wsmon.cli.stores import ids_of_period, noted, reading
+    from wsmon.cli.terminal import zone_text
 
     line = output.as_json() if is_json else output.as_text(utc=utc)
-    with reading(store) as view:
+    remark = "" if is_json or is_count else f"times in {zone_text(is_utc=utc)}"
+    with reading(store, remark=remark) as view:
         query = noted(query, view)
         if is_follow:
             output.follow(view, query, since, limit, line)

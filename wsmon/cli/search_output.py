@@ -139,10 +139,10 @@ def as_json() -> Format:
 def as_text(*, utc: bool) -> Format:
     """Return the format of lines for people; they are cut to the width of the terminal where stdout is one."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    encoding = sys.stdout.encoding
+    encoding, errors = sys.stdout.encoding, sys.stdout.errors or "replace"
 
     def line(event: Event) -> bytes:
-        return f"{event_line(event, width, utc=utc)}\n".encode(encoding, "replace")
+        return f"{event_line(event, width, utc=utc)}\n".encode(encoding, errors)
 
     return line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wsmon.cli.params import QueryCommand, Time, query_of, store_option
+from wsmon.cli.params import QueryCommand, period_options, query_of, store_option
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD
 
 
@@ -13,8 +13,7 @@ from wsmon.errors import EXIT_OK, EXIT_THRESHOLD
 @click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
 @click.option("--connection", metavar="NAME", help="Show only this connection.")
-@click.option("--since", type=Time(), metavar="T", help="Start time: RFC 3339, 14:02, -15m, today, yesterday.")
-@click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")
+@period_options
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 @click.option("--check", "is_check", is_flag=True, help="Exit with 3 if a KPI misses its target.")
 def stats(

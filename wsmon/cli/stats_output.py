@@ -15,7 +15,7 @@ import msgspec
 
 from wsmon.cli.process import low_priority, tidy_end
 from wsmon.cli.stores import noted, reading
-from wsmon.cli.terminal import clear_line, progress_line, shown_time
+from wsmon.cli.terminal import clear_line, progress_line, shown_time, zone_text
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.export.jsonl import statistics_document
@@ -87,6 +87,7 @@ def table(statistics: Statistics, zone: tzinfo | None = None, *, is_cut_off: boo
     ``is_cut_off``: the recorder ended without recording its end, so that the status of open connections is unknown.
     """
     since, until = (shown_time(at_ns, zone)[:-4] for at_ns in (statistics.since_ns, statistics.until_ns))
+    until = f"{until} ({zone_text(is_utc=zone is UTC)})"
     if not statistics.connections:
         yield f"no connections from {since} to {until}"
         return

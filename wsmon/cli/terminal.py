@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -141,6 +142,20 @@ def shown_time(ts_ns: int, zone: tzinfo | None = None) -> str:
     """Return date and time to the millisecond, ``2026-01-10 14:02:24.118``; ``zone`` None = local time."""
     at = datetime.fromtimestamp(ts_ns // SECOND_NS, zone)
     return f"{at:%Y-%m-%d %H:%M:%S}.{ts_ns // 1_000_000 % 1_000:03}"
+
+
+def zone_text(*, is_utc: bool) -> str:
+    """Return the zone of the times that a command prints: ``UTC``, ``CET/CEST (UTC+01:00, summer time +02:00)``."""
+    offsets = [-time.timezone, *([-time.altzone] if time.daylight else [])]
+    if is_utc or offsets == [0]:
+        return "UTC"
+    # Zones without an abbreviation have their offset as their name
+    names = "/".join(name for name in time.tzname[: len(offsets)] if name[:1].isalpha())
+    standard, *summer = (
+        f"{'-' if offset < 0 else '+'}{abs(offset) // 3600:02}:{abs(offset) % 3600 // 60:02}" for offset in offsets
+    )
+    shown = f"UTC{standard}{f', summer time {summer[0]}' if summer else ''}"
+    return f"{names} ({shown})" if names else shown
 
 
 def progress_line(*, is_quiet: bool) -> Progress:

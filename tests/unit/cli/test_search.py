@@ -103,9 +103,27 @@ def test_count(store: str, capsys: pytest.CaptureFixture[str], query: list[str],
     assert capsys.readouterr().out == f"{count}\n"
 
 
+@pytest.mark.parametrize("limit", [["-n", "2"], ["-n2"], ["-n=2"], ["--limit", "2"], ["--limit=2"]])
+def test_n_is_the_limit_as_in_head_and_tail(store: str, capsys: pytest.CaptureFixture[str], limit: list[str]) -> None:
+    assert run(["search", "--count", "--store", store, *limit]) == 0
+    assert capsys.readouterr().out == "2\n"
+
+
+def test_a_word_of_one_letter_is_excluded_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = recorded(tmp_path / "store.db", [message(text, at, "a") for at, text in enumerate(("n", "f", "nf"))], "a")
+    for words, count in ((['-"n"'], 1), (["--", "-n", "-f"], 0), (["-nf"], 2), (['-"f"', '-"n"'], 0)):
+        assert run(["search", "--count", "--store", str(store), "name:message.received", *words]) == 0
+        assert (words, capsys.readouterr().out) == (words, f"{count}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            ["-n", "error"],
+            "Invalid value for '-n' / '--limit': 'error' is not a whole number (to exclude the word n, quote",
+        ),
+        (["-f", "--count"], "--count and --follow cannot be used together"),
         (["conection:x"], "did you mean 'connection'?"),
         (["--lmit", "3"], "did you mean --limit?"),
         (["--since", "soon"], "invalid time 'soon'"),
@@ -149,7 +167,9 @@ def test_a_terminal_gets_the_first_hundred_cut_to_its_width(tmp_path: Path) -> N
         output += chunk
     os.close(ours)
     assert process.wait(DEADLINE_S) == 0
-    *lines, note = output.decode().splitlines()
+    # Both streams end on the terminal
+    zone, *lines, note = output.decode().splitlines()
+    assert zone.startswith("wsmon: times in ")
     assert len(lines) == 100
     assert {len(line) for line in lines} == {100}
     assert all(line.endswith("… 500 B") for line in lines)
@@ -175,9 +195,9 @@ def test_remarks_are_for_people_who_see_both_streams(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: stdout)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: stderr)
-    assert run(["search", "--store", store, "--limit", "3"]) == 0
+    assert run(["search", "--utc", "--store", store, "--limit", "3"]) == 0
     # What is drawn over while it searches, and erased again
-    assert re.sub(r"\r[^\n]*\x1b\[K", "", capsys.readouterr().err) == said
+    assert re.sub(r"\r[^\n]*\x1b\[K", "", capsys.readouterr().err) == f"wsmon: times in UTC\n{said}"
 
 
 def _read(terminal: int) -> bytes:

@@ -103,7 +103,7 @@ def test_times_of_a_query_are_those_of_the_options(
 def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--utc", "--store", store]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24"
+    assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24 (UTC)"
     assert " ".join(lines[2].split()) == (
         "CONNECTION STATUS PROFILE OPEN FOR AVAILABLE SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
     )

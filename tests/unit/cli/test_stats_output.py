@@ -108,7 +108,7 @@ def test_an_unknown_connection_is_named_with_the_nearest(view: Reader) -> None:
 
 def test_the_table_has_a_line_for_each_connection_then_the_troubles(view: Reader) -> None:
     lines = list(table(counted(view, ""), UTC))
-    assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24"
+    assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24 (UTC)"
     assert lines[2].split()[:3] == ["CONNECTION", "STATUS", "PROFILE"]
     assert [line.split()[0] for line in lines[3:5]] == ["orders", "trades"]
     assert lines[6] == "orders: close codes 1008 × 1"
@@ -122,4 +122,4 @@ def test_of_a_recording_that_was_cut_off_open_connections_are_not_called_open(vi
 
 def test_a_store_without_connections_says_so() -> None:
     empty = Statistics(T0_NS, T0_NS + SECOND_NS, ())
-    assert list(table(empty, UTC)) == ["no connections from 2026-01-10 14:02:24 to 2026-01-10 14:02:25"]
+    assert list(table(empty, UTC)) == ["no connections from 2026-01-10 14:02:24 to 2026-01-10 14:02:25 (UTC)"]
