@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from wsmon.model.snapshot import Health, Snapshot
     from wsmon.model.spans import Span
-    from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.statistics import Density, Extreme, Statistics, Trend
     from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
     from wsmon.query.ast import Query
@@ -213,6 +213,10 @@ class StoreView(Protocol):
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """Return the figures of a connection in at most ``buckets`` equal parts of a period."""
+        ...
+
+    def extreme(self, connection: str, metric: Extreme, since_ns: int, until_ns: int) -> Event | None:
+        """Return the event with the greatest value of a metric in a period; None where none is kept."""
         ...
 
     def topics(self, connection: str) -> tuple[TopicState, ...]:

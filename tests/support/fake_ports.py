@@ -27,7 +27,7 @@ from wsmon.model.ranges import (
 )
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot
 from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics, Trend
+from wsmon.model.statistics import Density, Extreme, Statistics, Trend
 from wsmon.model.subscriptions import TopicState
 from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.query.ast import EVERYTHING, Query
@@ -76,6 +76,7 @@ class FakeView:
         self.lanes_answer = tuple(lanes)
         self.density_answer = density
         self.statistics_answer = statistics
+        self.extremes_answer: dict[Extreme, Event] = {}
         self.topics_answer: tuple[TopicState, ...] = ()
         self.messages_per_s = tuple(messages_per_s)
         self.incidents: tuple[OpenIncident, ...] = ()
@@ -234,8 +235,12 @@ class FakeView:
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         self.calls.append(f"trend {connection} {since_ns} {until_ns}")
         empty = (None,) * buckets
-        found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, {})
+        found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, ())
         return self.trend_answer(found) if self.trend_answer else found
+
+    def extreme(self, connection: str, metric: Extreme, since_ns: int, until_ns: int) -> Event | None:
+        self.calls.append(f"extreme {connection} {metric}")
+        return self.extremes_answer.get(metric)
 
     def topics(self, connection: str) -> tuple[TopicState, ...]:
         self.calls.append(f"topics {connection}")

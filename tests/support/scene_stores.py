@@ -30,7 +30,7 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import Event, Verdict
 from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.model.statistics import Density, Percentiles, Trend, kpis
+from wsmon.model.statistics import Density, MessageType, Percentiles, Trend, kpis
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident
 
@@ -142,7 +142,14 @@ def _fed(nothing: Trend) -> Trend:
         messages=tuple(rates.get(i) for i in range(n)),
         rtt_ms=tuple(trips.get(i) for i in range(n)),
         sizes={64: 12, 128: 400_000, 256: 7_100_000, 512: 800_000, 4096: 9_000, 65536: 3},
-        types={"trade": 7_500_000, "depthUpdate": 700_000, "kline": 3_000},
+        types=(
+            MessageType("trade", 7_500_000, 211.0, at_ns(0)),
+            MessageType("depthUpdate", 700_000, 3_200.0, at_ns(-1)),
+            MessageType("kline", 3_000, None, at_ns(-60)),
+        ),
+        bytes=tuple(rates[i] * 300 if i in rates else None for i in range(n)),
+        heartbeats=tuple(1 if i in rates else None for i in range(n)),
+        missed=tuple(0 if i in rates else None for i in range(n)),
     )
 
 

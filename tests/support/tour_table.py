@@ -169,6 +169,8 @@ STATISTICS = Chapter(
         press("B B B", "statistics.beside statistics.beside statistics.beside", hides=r"beside \w+"),
         press("z", "pane.zoom", hides=r"1 Connections", says="zoomed"),
         press("z", "pane.zoom", r"1 Connections"),
+        press("Enter", "choose", r"Maxima of \w+", says="its maxima"),
+        press("Escape", "", hides=r"Maxima of \w+"),
     ),
     is_short=True,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
@@ -309,6 +309,22 @@ class Percentiles:
     p99: float
 
 
+Extreme = Literal["process", "rtt", "size", "connect", "reconnect"]
+"""Measurements whose greatest value leads to the event that has it: response time, round trip, message size, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """The messages of one type in a period."""
+
+    name: str
+    count: int
+    mean_bytes: float | None
+    """Mean size of the newest ones; None where none is among the newest messages of the store."""
+    last_ns: int | None
+    """Wall time of the newest one, at least to the start of the bucket that counts it; None of a sum of types."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
     """Rates and durations of one connection over a period, and the sizes and types of its messages.
@@ -326,5 +342,11 @@ class Trend:
     """Feed latency: delay beyond the fastest message of the last minutes."""
     sizes: Mapping[int, int]
     """Messages by the power of two, in bytes, that they do not exceed; 0 = empty ones; smallest first."""
-    types: Mapping[str, int]
-    """Messages by type, most frequent first."""
+    types: tuple[MessageType, ...]
+    """Most frequent first; a sum of the rest comes last."""
+    bytes: tuple[int | None, ...] = ()
+    """Of messages, received and sent."""
+    heartbeats: tuple[int | None, ...] = ()
+    """Pings of the recorder that were answered; they are no messages."""
+    missed: tuple[int | None, ...] = ()
+    """Pings of the recorder that were not answered in time."""

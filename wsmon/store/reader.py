@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wsmon.model.ranges import MatchHistogram, Ranking
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
-    from wsmon.model.statistics import Density, Statistics, Trend
+    from wsmon.model.statistics import Density, Extreme, Statistics, Trend
     from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
     from wsmon.store.first_matches import FirstMatches
@@ -304,6 +304,23 @@ class Reader:
 
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._periods.coverage())
+
+    def extreme(self, connection: str, metric: Extreme, since_ns: int, until_ns: int) -> Event | None:
+        """Find the event with the greatest value of a metric of a connection in a period; None where none is kept."""
+        from wsmon.store.extremes import event_of, greatest
+        from wsmon.store.statistics import covering_buckets
+
+        with self._question(is_consistent=True):
+            since_s, until_s = since_ns // SECOND_NS, -(-until_ns // SECOND_NS)
+            parts = covering_buckets(since_s, until_s, self._periods.coverage()).parts
+            row = self._connection.execute("SELECT id FROM connection WHERE name = ?", (connection,)).fetchone()
+            found = greatest(self._connection, row[0], metric, parts) if row else None
+            if found is None:
+                return None
+            kept = self._extent.kept()
+            first_id, next_id = (self._pages.id_at(each * SECOND_NS, *kept) for each in (found.since_s, found.until_s))
+            event_id = event_of(self._connection, row[0], metric, found.value, (first_id, next_id - 1))
+            return next(iter(self._pages.by_id((event_id,))), None)
 
     def topics(self, connection: str) -> tuple[TopicState, ...]:
         """Read the subscriptions of a connection, in alphabetical order."""

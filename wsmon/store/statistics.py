@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import GenericAlias
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -37,6 +37,7 @@ from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
+from wsmon.store.extremes import BucketRange, message_types
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
 from wsmon.store.validation import Count, Flag, Id, Ns, Second, StatusCode, checked
@@ -281,9 +282,10 @@ _SIZE = METRICS["size"]
 
 _ID = "SELECT id FROM connection WHERE name = ?"
 _TREND_PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection = ?"
-_MESSAGES = f"SELECT bucket, messages_in + messages_out FROM rollup WHERE {_TREND_PLACE}"
+_MESSAGES = f"""
+SELECT bucket, messages_in + messages_out, bytes_in + bytes_out, pongs, missed FROM rollup WHERE {_TREND_PLACE}
+"""
 _METRICS = f"SELECT bucket, metric, hist FROM rollup_metric WHERE {_TREND_PLACE} AND metric IN (?, ?, ?)"
-_TYPES = f"SELECT key, sum(n) FROM rollup_dim WHERE {_TREND_PLACE} AND dimension = {DIMENSIONS['type']} GROUP BY key"
 
 
 def trend(
@@ -303,30 +305,31 @@ def trend(
     parts = (
         covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if known else ()
     )
-    messages: list[int | None] = [None] * buckets
+    # Messages, bytes, answered and missed heartbeats
+    series: list[list[int | None]] = [[None] * buckets for _ in range(4)]
     # By metric and bucket
     measured: defaultdict[int, defaultdict[int, PackedSum]] = defaultdict(lambda: defaultdict(PackedSum))
-    types: Counter[str] = Counter()
     metrics = (METRICS["rtt"], METRICS["latency"], _SIZE)
     for part in parts:
         place = (*part, known[0][0])
-        for second, n in checked(connection.execute(_MESSAGES, place), tuple[Second, Count]):
+        for second, *counts in checked(connection.execute(_MESSAGES, place), tuple[Second, Count, Count, Count, Count]):
             at = _bucket(second, part, since_ns, bucket_ns, buckets)
-            messages[at] = (messages[at] or 0) + n
+            for values, n in zip(series, counts, strict=True):
+                values[at] = (values[at] or 0) + n
         rows = connection.execute(_METRICS, (*place, *metrics))
         for second, metric, histogram in checked(rows, tuple[Second, int, bytes]):
             at = 0 if metric == _SIZE else _bucket(second, part, since_ns, bucket_ns, buckets)
             measured[metric][at].add(histogram)
-        types.update(dict(checked(connection.execute(_TYPES, place), tuple[str, Count])))
     return Trend(
         name,
         since_ns,
         bucket_ns,
-        tuple(messages),
+        tuple(series[0]),
         _spreads(measured[metrics[0]], buckets),
         _spreads(measured[metrics[1]], buckets),
         _sizes(measured[_SIZE][0].counts()),
-        most_frequent(types),
+        message_types(connection, known[0][0], parts) if known else (),
+        *map(tuple, series[1:]),
     )
 
 
@@ -404,14 +407,6 @@ def _spread(cells: list[int], n: int, span: tuple[float, float]) -> None:
 
 def _until(edge: int, start: float, end: float, n: int) -> int:
     return round(n * min(1.0, max(0.0, (edge - start) / (end - start))))
-
-
-class BucketRange(NamedTuple):
-    """Buckets of one level, from a first second up to but without another."""
-
-    level: Level
-    from_s: int
-    to_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import LogScope, of_connection, run_search
 from wsmon.tui.panes.log_ranked import run_ranking
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.panes.statistics_render import StatisticsAnswer
+from wsmon.tui.panes.statistics_render import StatisticsAnswer, maxima
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recorder_status import RecorderStatus
 from wsmon.tui.related import EvidenceNavigator, has_prior_events, read_prior_events
@@ -289,6 +289,29 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
 
         pane = self.panes.connections
         self.app.push_screen(NameFilterDialog(pane.filter, pane.list_only))
+
+    @on(StatisticsPane.MaximumWanted)
+    def _maximum_wanted(self, message: StatisticsPane.MaximumWanted) -> None:
+        """Let the user choose a maximum of the statistics, and go in the log to the event that has it."""
+        from wsmon.tui.dialogs.connections import Maximum, MaximumDialog
+
+        name = message.statistics.name
+
+        def land(event: Event | None) -> None:
+            if event is None:
+                self.say("the event of this maximum is not kept", "caution")
+                return
+            self.pane_layout.bring("log")
+            self.pane_layout.focus("log")
+            self._reveal(event)
+
+        def close(chosen: Maximum | None) -> None:
+            if chosen is not None:
+                self.services.worker.submit(
+                    "maximum", lambda view: view.extreme(name, chosen[0], message.since_ns, message.until_ns), land
+                )
+
+        self.app.push_screen(MaximumDialog(name, tuple(maxima(message.statistics))), close)
 
     @on(LogPane.EventHighlighted)
     def _event_highlighted(self, message: LogPane.EventHighlighted) -> None:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.thoroughness import times
+from wsmon.store.extremes import BucketRange
 from wsmon.store.schema import LEVELS, Level
-from wsmon.store.statistics import BucketCover, BucketRange, Coverage, covering_buckets
+from wsmon.store.statistics import BucketCover, Coverage, covering_buckets
 
 HOUR = 3600
 ROLLED = 10 * HOUR + 754

@@ -1,15 +1,19 @@
-"""Dialogs of the connections list: a filter for names."""
+"""Dialogs about connections: a filter for names, a list of the maxima of a connection's statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from textual import on
 from textual.widgets import Input
 
-from wsmon.tui.dialogs.base import PromptDialog
-from wsmon.tui.text import Line
+from wsmon.model.statistics import Extreme
+from wsmon.tui.dialogs.base import FinderDialog, PromptDialog
+from wsmon.tui.text import Line, left
 
+# Cells of the label of a maximum
+LABEL = 20
 FILTER_HELP: Line = ((" part of a name; empty lists all", "dim"),)
 
 
@@ -30,3 +34,27 @@ class NameFilterDialog(PromptDialog):
         """List what was listed before."""
         self._apply(self._before)
         super().action_cancel()
+
+
+Maximum: TypeAlias = tuple[Extreme, str, str]
+"""A measurement, its label, and its greatest value in words."""
+
+
+class MaximumDialog(FinderDialog[Maximum]):
+    """The maxima of a connection; the result is the one whose event the user wants to see."""
+
+    HINT = (("Enter", "key-name"), (" go to its event  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
+    NOTHING = "no such maximum"
+
+    def __init__(self, connection: str, maxima: tuple[Maximum, ...]) -> None:
+        super().__init__("type to filter")
+        self.title = f"Maxima of {connection}"
+        self._maxima = maxima
+
+    def find(self, text: str) -> tuple[Maximum, ...]:
+        """Return the maxima whose label contains a text."""
+        return tuple(each for each in self._maxima if text.casefold() in each[1])
+
+    def line(self, result: Maximum, width: int) -> Line:
+        """Return the label and the value."""
+        return (f"  {left(result[1], LABEL)}", "text"), (result[2], "strong")

@@ -67,7 +67,8 @@ class ConnectionsPane(TextPane):
         self._cause_lines: tuple[RowKey, int] = (RowKey(""), 1)
         """Most lines that the row under the cursor had since the cursor came to it."""
         self.most_cause_lines = 0
-        """Most lines below the row of the cursor that its cause ever had."""
+        """Most lines below the row of the cursor that its cause ever had at this width."""
+        self._drawn_width = 0
 
     @property
     def current(self) -> ConnectionState | None:
@@ -119,7 +120,9 @@ class ConnectionsPane(TextPane):
 
     def on_resize(self) -> None:
         """Draw the columns that fit into the new width."""
-        self._causes = {}
+        if self.width != self._drawn_width:
+            self._drawn_width = self.width
+            self._causes, self._cause_lines, self.most_cause_lines = {}, (RowKey(""), 1), 0
         self._redraw()
 
     def on_focus(self) -> None:

@@ -337,7 +337,7 @@ def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Ro
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "failing since":
             since_ns = flapping_since_ns(state)
-            return (fmt.moment(since_ns, now_ns), "status-loss") if since_ns is not None else _nothing(state)
+            return (fmt.moment(since_ns, now_ns), "status-loss") if since_ns is not None else ("", "dim")
         case "msg/s":
             return (fmt.rate(row.messages_per_s), "text") if is_open else _nothing(state)
         case "last msg":

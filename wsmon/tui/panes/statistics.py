@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from textual.message import Message
 
 from wsmon.model import units as fmt
+from wsmon.model.statistics import ConnectionStatistics
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import bindings
-from wsmon.tui.panes.statistics_render import StatisticsAnswer, plot_buckets, plot_width, statistics_lines
+from wsmon.tui.panes.statistics_plots import plot_buckets
+from wsmon.tui.panes.statistics_render import StatisticsAnswer, maxima, plot_width, statistics_lines
 from wsmon.tui.widgets.text_view import ActionRefused, ScrollPane
 
 # Periods up to now; 0 = everything that is kept
@@ -24,7 +26,15 @@ MARGIN = 2
 class StatisticsPane(ScrollPane):
     """Statistics of the period and the connections in ``selection``."""
 
-    BINDINGS = bindings("move", "statistics")
+    BINDINGS = bindings("move", "choose", "statistics")
+
+    @dataclass
+    class MaximumWanted(Message):
+        """The user wants to go to the event of a maximum."""
+
+        statistics: ConnectionStatistics
+        since_ns: int
+        until_ns: int
 
     class SelectionChanged(Message):
         """Another period, another second connection, or another width was chosen: it needs other statistics."""
@@ -54,6 +64,15 @@ class StatisticsPane(ScrollPane):
         """Request other trends: plots have another width."""
         if self.answer is not None:
             self.post_message(self.SelectionChanged())
+
+    def action_choose(self) -> None:
+        """Report that the user wants to go to the event of a maximum."""
+        known = self.answer.statistics if self.answer is not None else None
+        one = next((each for each in known.connections if each.name == self._current), None) if known else None
+        if known is None or one is None or not any(maxima(one)):
+            self.post_message(ActionRefused("nothing was measured in this period"))
+        else:
+            self.post_message(self.MaximumWanted(one, known.since_ns, known.until_ns))
 
     def action_statistics_longer(self) -> None:
         """Take the next longer period."""

@@ -1,31 +1,36 @@
-"""Lines of the statistics pane: state, numbers, key figures, plots and bars of a connection, and a table of all. Pure.
+"""Lines of the statistics pane: status, numbers, KPIs and plots of a connection, and a table of all. Pure.
 
-Plots are drawn where there is room, numbers always. Where nothing was measured, the lines say so: no data is never
-drawn as zero.
+Plots are drawn where there is room, numbers always. Where nothing was measured, the lines say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from datetime import tzinfo
+from itertools import chain, zip_longest
 from math import floor
 from typing import TypeAlias
 
-from rich.cells import cell_len
-
 from wsmon.model import units as fmt
 from wsmon.model.ends import CODE_MEANINGS
-from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Percentiles, Statistics, Summary, Trend
+from wsmon.model.statistics import ConnectionStatistics, Extreme, Flow, Kpi, Statistics, Summary, Trend
 from wsmon.model.statuses import LABELS
-from wsmon.model.units import SECOND_NS
 from wsmon.tui.cell_text import cell_text
-from wsmon.tui.charts import DOTS_WIDE, bar, braille_curve, round_up, stretch
+from wsmon.tui.panes.statistics_plots import (
+    byte_plot,
+    count_bars,
+    heartbeat_plot,
+    percentile_plot,
+    rate_plot,
+    size_bars,
+    type_lines,
+)
 from wsmon.tui.text import COLUMN_GAP, Line, Role, StyledText, fit_line, left, right, side_by_side
 from wsmon.tui.widgets.text_view import wrap_line
 
 # Cells of a label, and of a number
-LABEL = 12
+LABEL = 14
 NUMBER = 10
 # Characters of an error type or a close code
 KEY_LIMIT = 40
@@ -40,47 +45,36 @@ RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
 # In a narrow pane, the first of these are shown
 BY_IMPORTANCE = ("p95", "p50", "n", "max", "p99", "mean")
 # Feed latency is measured only where the configuration says how; without it there is no line
-LATENCY = "latency"
+LATENCY = "feed latency"
 DISTRIBUTIONS: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
     ("connect", lambda each: each.connect_ms, fmt.milliseconds),
     ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
     ("ping RTT", lambda each: each.rtt_ms, fmt.milliseconds),
-    ("to reply", lambda each: each.process_ms, fmt.milliseconds),
+    ("response time", lambda each: each.process_ms, fmt.milliseconds),
     (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
-    ("size", lambda each: each.message_size, fmt.size),
+    ("message size", lambda each: each.message_size, fmt.size),
 )
 KPI_LABELS = {
-    "connection_success_rate": "dials succeeded",
-    "connection_time_ms": "time to connect",
-    "reconnection_success_rate": "outages ended",
-    "reconnection_time_ms": "time to reconnect",
-    "processing_time_ms": "time to reply",
-    "message_error_rate": "messages failed",
-    "availability": "available",
+    "connection_success_rate": "connect success rate",
+    "connection_time_ms": "connect time",
+    "reconnection_success_rate": "recovered outages",
+    "reconnection_time_ms": "reconnect time",
+    "processing_time_ms": "response time",
+    "message_error_rate": "message error rate",
+    "availability": "uptime",
     "stalled_share": "stalled",
 }
-# Cells of the columns of the key figures; the last ones are left out where there is no room
-KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT, KPI_BUDGET = 17, 9, 2, 10, 10, 9
+# Cells of the columns of the KPIs; the last ones are left out where there is no room
+KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 21, 9, 2, 10, 8
+# Titles of the error budget with the cells of the column; the longest that fits is shown
+KPI_BUDGETS = (("error budget left", 19), ("budget left", 13), ("budget", 8))
 OK, BREACHED, UNKNOWN = "✓", "✕", " "
-# Cells of the scale left of a plot
-PLOT_SCALE = 8
-# Rows of a plot
-PLOT_HEIGHT = 3
-# Bars of a chart; the rest is summed up
-MOST_BARS = 8
-# Cells of a bar at least
-SMALLEST_BAR = 8
-# Cells of the number and the share before a bar
-BAR_COUNT, BAR_SHARE = 11, 9
-PLOTTED_RANKS: tuple[Callable[[Percentiles], float], ...] = (
-    lambda each: each.p50,
-    lambda each: each.p95,
-    lambda each: each.p99,
-)
 # Cells of the pane from which on there are plots
 PLOTS_FROM = 56
-# Cells from which on two blocks stand side by side
-WIDE_FROM = 108
+# Cells from which on two blocks stand side by side, and the numbers beside the KPIs
+WIDE_FROM, WIDER_FROM = 108, 147
+# Cells from which on there are three and four plots in a row
+PLOTS_PER_ROW = ((196, 4), (WIDER_FROM, 3), (WIDE_FROM, 2))
 # Cells beside a label; with fewer, lines are clipped and not wrapped
 LEAST_ROOM = 16
 # Characters of a name
@@ -100,67 +94,91 @@ class StatisticsAnswer:
 
 
 def statistics_lines(
-    answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int
+    answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int, zone: tzinfo | None = None
 ) -> tuple[Line, ...]:
-    """Return the lines of the selected connection, of one beside it, then the table of all connections."""
+    """Return the lines of the selected connection, of one beside it, then the table of all connections.
+
+    Times are in ``zone``, by default the local one.
+    """
+    period_ns = answer.statistics.until_ns - answer.statistics.since_ns
     known = {each.name: each for each in answer.statistics.connections}
     chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
     shown: list[Line] = []
     if not chosen:
-        shown += ((("no statistics yet", "dim"),), ())
+        shown += ((("no connection selected: choose one in the connections (1)", "dim"),), ())
     elif len(chosen) > 1 and width >= WIDE_FROM:
         half = (width - COLUMN_GAP) // 2
-        first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
+        first, second = ([[_name(one)], *_one(one, trend, (period_ns, now_ns), half, zone)] for one, trend in chosen)
         for block, other in zip(first, second, strict=True):
             shown += side_by_side(block, other, width)
     else:
         for one, trend in chosen:
             shown += [_name(one)] if len(chosen) > 1 else []
-            shown += chain.from_iterable(_one(one, trend, now_ns, width))
+            shown += chain.from_iterable(_one(one, trend, (period_ns, now_ns), width, zone))
     shown += connections_lines(answer.statistics, messages_per_s, width)
     return tuple(fit_line(line, width) for line in shown)
 
 
 def plot_width(width: int, shown: int) -> int:
     """Return the width of a plot; ``shown`` is the number of connections."""
-    return (width - COLUMN_GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
+    if shown > 1 and width >= WIDE_FROM:
+        width = (width - COLUMN_GAP) // 2
+    number = plots_per_row(width)
+    return (width - (number - 1) * COLUMN_GAP) // number
+
+
+def plots_per_row(width: int) -> int:
+    """Return how many plots stand side by side."""
+    return next((number for least, number in PLOTS_PER_ROW if width >= least), 1)
 
 
 def _name(one: ConnectionStatistics) -> Line:
     return ((cell_text(one.name, NAME_LIMIT), "strong"),)
 
 
-def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
+def _one(
+    one: ConnectionStatistics, trend: Trend, times_ns: tuple[int, int], width: int, zone: tzinfo | None
+) -> Iterator[Block]:
     """Yield the blocks of one connection.
 
-    Every connection has the same number of blocks, some of them empty, so that two can stand side by side.
+    ``times_ns`` are the length of the period and the present. Every connection has the same number of blocks, some of
+    them empty, so that two can stand side by side.
     """
+    period_ns, now_ns = times_ns
     yield from _whole(state_lines(one, now_ns), width)
     if width < PLOTS_FROM:
         yield from _whole(number_lines(one, width), width)
         yield from _whole(problem_lines(one), width)
         yield ((), *kpi_lines(one.kpis, width), ())
         return
-    is_wide = width >= WIDE_FROM
-    half = (width - COLUMN_GAP) // 2 if is_wide else width
+    number = plots_per_row(width)
+    cells = plot_width(width, 1)
     plots = [
-        [*rate_plot(trend, half)],
-        [*percentile_plot("ping RTT", trend.rtt_ms, half)],
-        [*percentile_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
+        [*rate_plot(trend, cells, zone)],
+        [*percentile_plot("ping RTT", trend.rtt_ms, trend, cells, zone)],
+        [*byte_plot(trend, cells, zone)] if number > 2 else [],
+        [*heartbeat_plot(trend, cells, zone)] if number > 2 else [],
+        [*percentile_plot("feed latency", trend.latency_ms, trend, cells, zone)]
+        if one.feed_latency_ms is not None
+        else [],
     ]
-    closes = {_close(code): n for code, n in one.close_codes.items()}
-    shares = [
-        [*kpi_lines(one.kpis, half)],
-        [*size_bars(trend, half)],
-        [*count_bars("types of messages", trend.types, half, "direction-in")],
-        [*count_bars("closes", closes, half, "caution"), *count_bars("errors", one.errors, half, "problem"),
-         *count_bars("incidents", one.incidents, half, "caution")],
-    ]  # fmt: skip
+    half = (width - COLUMN_GAP) // 2 if width >= WIDE_FROM else width
+    counts = [
+        *count_bars("Close codes", {_close(code): n for code, n in one.close_codes.items()}, half, "caution"),
+        *count_bars("Errors", one.errors, half, "problem"),
+        *count_bars("Incidents", one.incidents, half, "caution"),
+    ]
+    kpis, sizes = [*kpi_lines(one.kpis, half)], [*size_bars(trend, half)]
+    types = [*type_lines(trend.types, period_ns, now_ns, half, zone)]
     yield ((),)
-    yield from _arranged(plots, width, is_wide)
+    yield from _arranged(plots, width, number, most=5)
+    if width >= WIDER_FROM:
+        numbers = [part for block in _whole(number_lines(one, half), half) for part in block]
+        yield from _arranged([numbers, kpis, types, [*sizes, (), *counts]], width, 2, most=4)
+        return
     yield from _whole(number_lines(one, width), width)
     yield ((),)
-    yield from _arranged(shares, width, is_wide)
+    yield from _arranged([kpis, sizes, types, counts], width, 2 if width >= WIDE_FROM else 1, most=4)
 
 
 def _whole(lines: Iterable[Line], width: int) -> Iterator[Block]:
@@ -170,13 +188,27 @@ def _whole(lines: Iterable[Line], width: int) -> Iterator[Block]:
     return (tuple(wrap_line(line, width, LABEL)) if line else () for line in lines)
 
 
-def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:
-    """Yield blocks two by two, or one below the other, with an empty line after each row."""
-    step = 2 if is_wide else 1
-    for at in range(0, len(blocks), step):
-        row = blocks[at : at + step]
-        whole = tuple(side_by_side(row[0], row[1], width)) if len(row) > 1 else row[0]
+def _arranged(blocks: Sequence[Block], width: int, number: int, most: int) -> Iterator[Block]:
+    """Yield blocks in rows of ``number``, with an empty line after each row; as many rows as ``most`` blocks need.
+
+    Empty blocks take no place.
+    """
+    filled = [block for block in blocks if block]
+    for at in range(0, most, number):
+        row = filled[at : at + number]
+        whole = tuple(in_columns(row, width, number))
         yield (*whole, ()) if whole else ()
+
+
+def in_columns(blocks: Sequence[Block], width: int, number: int) -> Iterator[Line]:
+    """Yield the lines of blocks that stand side by side, each in a column of equal width."""
+    cells = (width - (number - 1) * COLUMN_GAP) // number
+    for lines in zip_longest(*blocks, fillvalue=()):
+        row: list[StyledText] = []
+        for at, line in enumerate(lines):
+            row += [(" " * COLUMN_GAP, "text")] if at else []
+            row += fit_line(line, cells, is_filled=at < len(lines) - 1)
+        yield tuple(row)
 
 
 def _close(code: str) -> str:
@@ -200,12 +232,28 @@ def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
     for label, of, unit in DISTRIBUTIONS:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
+    if any(maxima(each)):
+        yield _fact_line("", "Enter: go to the event of a maximum")
+
+
+def maxima(each: ConnectionStatistics) -> Iterator[tuple[Extreme, str, str]]:
+    """Yield what has a greatest value that leads to an event: its measurement, a label, and the value in words."""
+    labels: tuple[tuple[Extreme, str, Summary | None, Callable[[float], str]], ...] = (
+        ("process", "slowest response", each.process_ms, fmt.milliseconds),
+        ("rtt", "slowest ping", each.rtt_ms, fmt.milliseconds),
+        ("size", "largest message", each.message_size, fmt.size),
+        ("connect", "slowest connect", each.connect_ms, fmt.milliseconds),
+        ("reconnect", "slowest reconnect", each.reconnect_ms, fmt.milliseconds),
+    )
+    for metric, label, summary, unit in labels:
+        if summary is not None and summary.count:
+            yield metric, label, unit(summary.max)
 
 
 def problem_lines(each: ConnectionStatistics) -> Iterator[Line]:
     """Yield the errors, close codes and incidents, a line each."""
     yield _counts("errors", each.errors, "problem")
-    yield _counts("closes", each.close_codes, "caution")
+    yield _counts("close codes", each.close_codes, "caution")
     yield _counts("incidents", each.incidents, "caution")
 
 
@@ -217,24 +265,24 @@ def period(statistics: Statistics) -> str:
 def _state(each: ConnectionStatistics) -> Line:
     status = "stalled" if each.stalled else LABELS[each.status]
     role: Role = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
-    rest = f" · open {_ms(each.ws_uptime_ms)} in all (TCP {_ms(each.total_uptime_ms)})"
-    return (left("state", LABEL), "dim"), (status, role), (rest, "text")
+    rest = f" · total open time {_ms(each.ws_uptime_ms)} (TCP {_ms(each.total_uptime_ms)})"
+    return (left("status", LABEL), "dim"), (status, role), (rest, "text")
 
 
 def _availability(each: ConnectionStatistics) -> Line:
     if each.availability is None:
-        return _fact_line("available", "n/a: it was to be off all the time")
-    return _fact_line("available", f"{fmt.percent(each.availability)} of the time it should be open")
+        return _fact_line("uptime", "n/a: disabled for the whole period")
+    return _fact_line("uptime", f"{fmt.percent(each.availability)} of scheduled time")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
     often = [] if each.reconnects_per_hour is None else [f"{each.reconnects_per_hour:.1f}/h"]
     often += [] if each.reconnect_gap_ms is None else [f"{_ms(each.reconnect_gap_ms)} apart"]
     frequency = f" ({', '.join(often)})" if often else ""
-    again = "reconnect" if each.reconnection_count == 1 else "reconnects"
+    attempts, again = each.sessions, each.reconnection_count
     return (
-        f"{fmt.count(each.sessions)} dialled · {fmt.count(each.connection_count)} usable · "
-        f"{fmt.count(each.reconnection_count)} {again}{frequency}"
+        f"{fmt.count(attempts)} attempt{'' if attempts == 1 else 's'} · {fmt.count(each.connection_count)} opened · "
+        f"{fmt.count(again)} reconnect{'' if again == 1 else 's'}{frequency}"
     )
 
 
@@ -271,7 +319,10 @@ def connections_lines(statistics: Statistics, messages_per_s: Sequence[int], wid
     """Yield the table of all connections, a line each."""
     name = max([8, *(len(each.name) for each in statistics.connections)])
     name = min(name, 24) + 2
-    titles = ("available", "reconnects", "received", "bytes", "rtt p95", "errors")
+    titles = (
+        "uptime", "reconnects", "received", "bytes", "rtt p95", "errors",
+        "sent", "bytes sent", "wire in", "connect", "response", "incidents",
+    )  # fmt: skip
     shown = max(1, min(len(titles), (width - name) // (NUMBER + 1)))
     yield (
         ("all ", "strong"),
@@ -293,6 +344,12 @@ def _cells(each: ConnectionStatistics) -> tuple[str, ...]:
         fmt.size(each.bytes.received),
         fmt.milliseconds(each.rtt_ms.p95) if each.rtt_ms else fmt.NOT_MEASURED,
         fmt.count(sum(each.errors.values())),
+        fmt.count(each.messages.sent),
+        fmt.size(each.bytes.sent),
+        fmt.size(each.wire_bytes.received),
+        fmt.milliseconds(each.connect_ms.p95) if each.connect_ms else fmt.NOT_MEASURED,
+        fmt.milliseconds(each.process_ms.p95) if each.process_ms else fmt.NOT_MEASURED,
+        fmt.count(sum(each.incidents.values())),
     )
 
 
@@ -307,16 +364,16 @@ def _flow(flow: Flow, unit: Callable[[int], str]) -> str:
 def _bytes(each: ConnectionStatistics) -> str:
     received, sent, wire = each.bytes.received, each.bytes.sent, each.wire_bytes
     return (
-        f"received {fmt.size(received)} ({fmt.size(wire.received)} on the wire), "
-        f"sent {fmt.size(sent)} ({fmt.size(wire.sent)})"
+        f"received {fmt.size(received)}, sent {fmt.size(sent)} · "
+        f"on the wire with heartbeats {fmt.size(wire.received)}, {fmt.size(wire.sent)}"
     )
 
 
 def _last(each: ConnectionStatistics, now_ns: int) -> str:
-    moments = (("open", each.last_connected_ns), ("end", each.last_disconnected_ns))
+    moments = (("opened", each.last_connected_ns), ("closed", each.last_disconnected_ns))
     parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
     newest = each.last_message_ns
-    parts.append(f"data {fmt.age(now_ns - newest)} ago" if newest is not None else "no data")
+    parts.append(f"message {fmt.age(now_ns - newest)} ago" if newest is not None else "no message")
     return " · ".join(parts)
 
 
@@ -326,25 +383,21 @@ def _ms(value_ms: float) -> str:
 
 
 def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
-    """Yield a heading and a line for each key figure; a breach stands out."""
+    """Yield a heading and a line for each KPI; a breach stands out."""
+    cells = [KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT]
+    budget, room = next((each for each in KPI_BUDGETS if width >= sum(cells) + each[1]), KPI_BUDGETS[-1])
+    cells.append(room)
     heading = (
-        left("key figures", KPI_NAME), right("is", KPI_VALUE), " " * KPI_MARK, right("has to be", KPI_THRESHOLD),
-        right("samples", KPI_COUNT), right("budget", KPI_BUDGET),
+        left("KPI", KPI_NAME), right("actual", KPI_VALUE), " " * KPI_MARK, right("target", KPI_THRESHOLD),
+        right("samples", KPI_COUNT), right(budget, cells[-1]),
     )  # fmt: skip
-    shown = next(
-        (
-            n
-            for n in (6, 5, 4)
-            if width >= sum((KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT, KPI_BUDGET)[:n])
-        ),
-        3,
-    )
+    shown = next((n for n in (6, 5, 4) if width >= sum(cells[:n])), 3)
     yield (("".join(heading[:shown]), "dim"),)
     for kpi in kpis:
-        yield _kpi_line(kpi)[:shown]
+        yield _kpi_line(kpi, cells[-1])[:shown]
 
 
-def _kpi_line(kpi: Kpi) -> Line:
+def _kpi_line(kpi: Kpi, budget: int) -> Line:
     role: Role = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
     value = fmt.NOT_MEASURED if kpi.value is None else _amount(kpi.value, kpi)
     mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
@@ -355,7 +408,7 @@ def _kpi_line(kpi: Kpi) -> Line:
         (f" {mark}", role),
         (right(threshold, KPI_THRESHOLD), "dim"),
         (right(_samples(kpi), KPI_COUNT), "dim"),
-        (right(_budget(kpi), KPI_BUDGET), "problem" if kpi.ok is False else "dim"),
+        (right(_budget(kpi), budget), "problem" if kpi.ok is False else "dim"),
     )
 
 
@@ -381,76 +434,3 @@ def _budget(kpi: Kpi) -> str:
     if kpi.budget_left is None:
         return ""
     return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"
-
-
-def plot_buckets(width: int) -> int:
-    """Return the number of values that a plot of a width can show."""
-    return max(DOTS_WIDE, (width - PLOT_SCALE) * DOTS_WIDE)
-
-
-def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
-    """Yield the plot of messages per second, without the newest bucket, which is not complete yet."""
-    over = trend.messages[:-1] if len(trend.messages) > 1 else trend.messages
-    per_s = [None if n is None else n * SECOND_NS / trend.bucket_ns for n in over]
-    known = [value for value in per_s if value is not None]
-    now = f"newest {fmt.rate(known[-1])}  max {fmt.rate(max(known))}" if known else "no data"
-    yield from _plot("messages/s", now, (per_s,), max(known, default=0), fmt.rate, width, "direction-in")
-
-
-def percentile_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
-    """Yield the plot of a duration's percentiles: the area is the median, the dots above are p95 and p99."""
-    series = [[None if each is None else rank(each) for each in spreads] for rank in PLOTTED_RANKS]
-    highest = [value for value in series[-1] if value is not None]
-    summary = f"▄ p50  ˙ p95, p99  max p99 {fmt.milliseconds(max(highest))}" if highest else "no data"
-    yield from _plot(label, summary, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
-
-
-def count_bars(
-    title: str, counts: Mapping[str, int], width: int, role: Role, nothing: str = fmt.NONE
-) -> Iterator[Line]:
-    """Yield a bar for each key, in the order given; the last line sums up those that are left out."""
-    yield ((title, "dim"),)
-    total = sum(counts.values())
-    if not total:
-        yield ((f"  {nothing}", "dim"),)
-        return
-    shown = [(f"  {cell_text(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
-    label = min(max(cell_len(name) for name, _ in shown), max(8, width - BAR_COUNT - BAR_SHARE - SMALLEST_BAR - 2))
-    room = width - label - BAR_COUNT - BAR_SHARE - 2
-    for name, n in shown:
-        number = right(fmt.count(n), BAR_COUNT) + right(fmt.percent(n / total), BAR_SHARE)
-        yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), role)
-    if len(counts) > MOST_BARS:
-        rest = sum(list(counts.values())[MOST_BARS:])
-        yield ((f"  and {len(counts) - MOST_BARS} more, {fmt.count(rest)} in all", "dim"),)
-
-
-def size_bars(trend: Trend, width: int) -> Iterator[Line]:
-    """Yield the bars of message sizes."""
-    names = {f"≤ {fmt.size(power)}" if power else "empty": n for power, n in trend.sizes.items()}
-    # The smallest sizes share a bar
-    if len(names) > MOST_BARS:
-        small = list(names.items())[: len(names) - MOST_BARS + 1]
-        names = {small[-1][0]: sum(n for _, n in small), **dict(list(names.items())[len(small) :])}
-    return count_bars("sizes of messages", names, width, "direction-in")
-
-
-def _plot(
-    label: str,
-    summary: str,
-    series: Sequence[Sequence[float | None]],
-    greatest: float,
-    unit: Callable[[float], str],
-    width: int,
-    role: Role,
-) -> Iterator[Line]:
-    title = left(label, max(0, width - len(summary) - 1))
-    yield (title, "dim"), (f" {summary}", "text")
-    top = round_up(greatest) if greatest else 0.0
-    area, *dots = (stretch(values, plot_buckets(width)) for values in series)
-    rows = braille_curve(area, dots, top, PLOT_HEIGHT)
-    if not any(map(str.strip, rows)):
-        return
-    scale = [unit(top) if greatest else "", *[""] * (PLOT_HEIGHT - 2), "0"]
-    for number, row in zip(scale, rows, strict=True):
-        yield (right(number, PLOT_SCALE - 1) + " ", "dim"), (row, role)

@@ -46,7 +46,7 @@ async def test_another_connection_stands_beside_and_goes() -> None:
         await pilot.press("3", "z", "B")
         await until(pilot, lambda: first_line(on) == ["deribit", "binance-spot"])
         await pilot.press("B")
-        await until(pilot, lambda: first_line(on)[0] == "state")
+        await until(pilot, lambda: first_line(on)[0] == "status")
 
 
 async def test_nothing_is_asked_while_the_pane_is_out_of_sight() -> None:

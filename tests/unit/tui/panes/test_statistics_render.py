@@ -8,23 +8,18 @@ import pytest
 
 from tests.support.builders import T0_NS, at_ns
 from tests.support.screen_harness import connection_statistics
-from wsmon.model.statistics import ConnectionStatistics, Flow, Percentiles, Statistics, Summary, Trend, kpis
+from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics, Summary, Trend, kpis
 from wsmon.tui.panes.statistics_render import (
     StatisticsAnswer,
-    count_bars,
     kpi_lines,
     number_lines,
-    percentile_plot,
     period,
-    plot_buckets,
-    rate_plot,
-    size_bars,
     state_lines,
     statistics_lines,
 )
 from wsmon.tui.text import Line, width_of
 
-EMPTY = Trend("a", T0_NS, 10**9, (), (), (), {}, {})
+EMPTY = Trend("a", T0_NS, 10**9, (), (), (), {}, ())
 
 
 def texts(found: tuple[Line, ...]) -> list[str]:
@@ -68,7 +63,7 @@ def test_what_two_have_in_common_stands_on_one_line_whatever_only_one_of_them_ha
     found = texts(statistics_lines(answer(replace(once, reconnection_count=12_345_678), often), T0_NS, (), 118))
     halves = [(line[:58].strip(), line[60:].strip()) for line in found[: found.index("all connections, last 1h00m")]]
     labels = {(one[:12], other[:12]) for one, other in halves[1:]}
-    differing = {("(0.0/h)", ""), ("", "feed latency"), ("", "latency")}
+    differing = {("(0.0/h)", ""), ("", "feed latency")}
     assert {(one, other.split("   ")[0]) for one, other in labels if one != other} == differing
 
 
@@ -79,22 +74,22 @@ def test_no_value_is_cut_in_a_narrow_pane() -> None:
 
 def test_where_there_is_no_room_for_words_a_line_stays_one() -> None:
     found = texts(statistics_lines(answer(connection_statistics("a")), T0_NS, (), 20))
-    assert [text.split()[0] for text in found[:4]] == ["state", "available", "sessions", "last"]
+    assert [text.split()[0] for text in found[:4]] == ["status", "uptime", "sessions", "last"]
     assert all(text.endswith("…") for text in found[:4])
 
 
 def test_a_word_that_is_too_long_for_a_line_goes_on_below() -> None:
     found = texts(statistics_lines(answer(connection_statistics("a", errors={"x" * 30: 3})), T0_NS, (), 38))
-    assert [text.strip() for text in found if "xx" in text] == ["errors      " + "x" * 26, "x" * 4 + " × 3"]
+    assert [text.strip() for text in found if "xx" in text] == ["errors        " + "x" * 24, "x" * 6 + " × 3"]
 
 
 def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     took = Summary(3, 212.0, 212.0, 212.0, 212.0, 212.0)
     judged = kpis(connection_statistics("a", sessions=40, connection_count=30, connect_ms=took))
     assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
-        "key figures             is   has to be   samples   budget",
-        "dials succeeded       75 % ✕    > 99 %        40  used up",
-        "time to connect     212 ms ✓   < 1.0 s         3     78 %",
+        "KPI                     actual      target samples  budget",
+        "connect success rate      75 % ✕    > 99 %      40 used up",
+        "connect time            212 ms ✓   < 1.0 s       3    78 %",
     ]
     breached = [role for line in kpi_lines(judged, 58) for text, role in line if "75 %" in text]
     assert breached == ["problem"]
@@ -102,69 +97,24 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
 
 def test_the_longest_value_of_a_key_figure_stands_apart_from_its_name() -> None:
     odd = kpis(connection_statistics("a", sessions=30, connection_count=20))
-    assert texts(tuple(kpi_lines(odd, 58)))[1] == "dials succeeded   66.667 % ✕    > 99 %        30  used up"
+    assert texts(tuple(kpi_lines(odd, 58)))[1] == "connect success rate  66.667 % ✕    > 99 %      30 used up"
 
 
 def test_a_key_figure_of_few_samples_is_not_judged() -> None:
     few = kpis(connection_statistics("a", sessions=3, connection_count=2))
     line = tuple(kpi_lines(few, 58))[1]
-    assert texts((line,)) == ["dials succeeded   66.667 %      > 99 %         3  too few"]
+    assert texts((line,)) == ["connect success rate  66.667 %      > 99 %       3 too few"]
     assert [meaning for text, meaning in line if "66.667 %" in text] == ["dim"]
 
 
 def test_a_share_of_time_says_of_how_much_time() -> None:
     hardly = kpis(connection_statistics("a", availability=0.0014, scheduled_ms=540_000.0))
-    assert texts(tuple(kpi_lines(hardly, 58)))[7] == "available           0.14 % ✕    > 99 %        9m  used up"
+    assert texts(tuple(kpi_lines(hardly, 58)))[7] == "uptime                  0.14 % ✕    > 99 %      9m used up"
 
 
 def test_a_key_figure_without_samples_has_no_value() -> None:
     never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
-    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["dials", "succeeded", "n/a", ">", "99", "%", "–"]
-
-
-def test_the_rate_of_a_bucket_that_is_not_over_is_not_told_and_a_plot_fills_its_width() -> None:
-    steady = replace(EMPTY, messages=(200, 200, 200, 7))
-    title, *_, lowest = texts(tuple(rate_plot(steady, 38)))
-    assert title.split() == ["messages/s", "newest", "200", "max", "200"]
-    assert len(lowest) == 38
-
-
-def test_a_plot_without_data_has_no_zero() -> None:
-    silent = replace(EMPTY, messages=(None,) * 8)
-    assert texts(tuple(rate_plot(silent, 20))) == ["messages/s   no data"]
-
-
-def test_a_plot_says_its_scale_and_what_was_last() -> None:
-    fed = replace(EMPTY, messages=(None, 0, 30, 12, 9))
-    assert texts(tuple(rate_plot(fed, 40))) == [
-        "messages/s             newest 12  max 30",
-        "     50",
-        " " * 24 + "⣿" * 8,
-        "      0" + " " * 9 + "⣀" * 8 + "⣿" * 16,
-    ]
-    assert plot_buckets(40) == 64
-
-
-def test_percentiles_are_one_plot() -> None:
-    found = texts(tuple(percentile_plot("ping RTT", (Percentiles(10, 20, 40), None), 60)))
-    assert found[0].startswith("ping RTT")
-    assert found[0].endswith("max p99 40 ms")
-    assert len(found) == 4
-
-
-def test_bars_say_number_and_share_and_what_is_left_out() -> None:
-    many = {f"type-{n}": 1 for n in range(10)}
-    found = texts(tuple(count_bars("types", {"trade": 3, "book": 1}, 50, "text")))
-    assert found[0] == "types"
-    assert found[1].split()[:3] == ["trade", "3", "75.00"]
-    assert texts(tuple(count_bars("types", many, 50, "text")))[-1] == "  and 2 more, 2 in all"
-    assert texts(tuple(count_bars("errors", {}, 50, "text"))) == ["errors", "  –"]
-
-
-def test_small_sizes_are_put_together_where_there_are_many() -> None:
-    sizes = {0: 1, **{1 << power: 1 for power in range(1, 12)}}
-    found = texts(tuple(size_bars(replace(EMPTY, sizes=sizes), 60)))
-    assert (len(found), found[1].split()[:4]) == (9, ["≤", "16", "B", "5"])
+    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connect", "success", "rate", "n/a", ">", "99", "%", "–"]
 
 
 def shown(each: ConnectionStatistics) -> list[str]:
@@ -177,20 +127,22 @@ def test_a_session_of_half_a_millisecond_is_not_zero() -> None:
     )
 
     assert shown(bounced)[:3] == [
-        "state       reconnecting · open 0.5 ms in all (TCP 7.1 ms)",
-        "available   0.02 % of the time it should be open",
-        "sessions    1 dialled · 1 usable · 1 reconnect (0.0/h)",
+        "status        reconnecting · total open time 0.5 ms (TCP 7.1 ms)",
+        "uptime        0.02 % of scheduled time",
+        "sessions      1 attempt · 1 opened · 1 reconnect (0.0/h)",
     ]
 
 
 def test_one_that_was_never_wanted_has_no_availability() -> None:
-    assert "available   n/a: it was to be off all the time" in shown(connection_statistics("legacy", availability=None))
+    assert "uptime        n/a: disabled for the whole period" in shown(
+        connection_statistics("legacy", availability=None)
+    )
 
 
 def test_bytes_say_what_they_were_on_the_wire() -> None:
     each = connection_statistics("a", bytes=Flow(2048, 10), wire_bytes=Flow(1024, 14))
 
-    assert "bytes       received 2.0 KiB (1.0 KiB on the wire), sent 10 B (14 B)" in shown(each)
+    assert "bytes         received 2.0 KiB, sent 10 B · on the wire with heartbeats 1.0 KiB, 14 B" in shown(each)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(8, "last 8.0 s"), (59, "last 59 s"), (3600, "last 1h00m")])
