@@ -5,7 +5,8 @@ The command line and the screen both call ``run_export``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -74,6 +75,15 @@ class ExportReport:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExportCount:
+    """How many events an export would hold."""
+
+    events: int
+    is_whole: bool
+    """Whether all were counted."""
+
+
 # Called in the thread of the export, a few times a second or more often; False ends the export
 Progress = Callable[[ExportReport], bool]
 
@@ -102,6 +112,25 @@ def run_export(request: ExportRequest, view: CopyableStore, progress: Progress =
         with whole_file(request.target, overwrite=request.overwrite) as stream:
             return _write(pieces, selection, stream, progress)
     return _write(pieces, selection, request.target, progress)
+
+
+def count_events(request: ExportRequest, view: StoreView) -> Iterator[ExportCount]:
+    """Yield how many events an export would hold, as they are counted; the last count is whole.
+
+    Raises ``UsageError`` where there is no such incident.
+    """
+    if request.incident:
+        request = _about_incident(request, view)
+    selection = _selection(request, view)
+    if not request.query or not selection.ids:
+        yield ExportCount(selection.ids, is_whole=True)
+        return
+    events = 0
+    with closing(view.search(request.query, selection.first_id, selection.last_id, newest_first=True)) as search:
+        for found in search:
+            events += len(found.ids)
+            yield ExportCount(events, is_whole=False)
+    yield ExportCount(events, is_whole=True)
 
 
 def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:

@@ -12,7 +12,7 @@ from tests.support.exports import exported, ids
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording
 from wsmon.export import selection
-from wsmon.export.run import ExportReport, ExportRequest, run_export
+from wsmon.export.run import ExportCount, ExportReport, ExportRequest, count_events, run_export
 from wsmon.store.reader import Reader
 
 
@@ -38,6 +38,8 @@ def test_everything_oldest_first(view: Reader) -> None:
 )
 def test_what_was_asked_for(view: Reader, request_fields: dict[str, object], expected: list[int]) -> None:
     assert ids(exported(view, "jsonl", **request_fields)[0]) == expected
+    request = ExportRequest("jsonl", io.BytesIO(), **request_fields)  # type: ignore[arg-type]  # of any type
+    assert list(count_events(request, view))[-1] == ExportCount(len(expected), is_whole=True)
 
 
 def test_progress_grows_to_the_whole_and_false_ends_it(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from wsmon.export.formats import FORMATS
 from wsmon.export.jsonl import event_json
-from wsmon.export.run import ExportRequest
+from wsmon.export.run import ExportCount, ExportRequest, count_events
 from wsmon.model import units as fmt
+from wsmon.model.events import Event
 from wsmon.model.sanitize import decode, sanitize
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
 from wsmon.tui.commands.selection import subject_of
 from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.subject import Subject, export_subjects
@@ -123,15 +129,34 @@ def _value(screen: MonitorScreen) -> tuple[str, str] | None:
     if subject.value is not None:
         is_whole = subject.value.path == "$"
         return subject.value.text, "whole payload" if is_whole else subject.value.path
-    if (event := subject.event) is not None:
-        where = f"of event #{fmt.count(event.id)}"
-        if event.payload is not None:
-            return decode(event.payload, len(event.payload), multiline=True), f"payload {where}"
-        return " ".join(filter(None, (event.name, event.reason, event.error))), f"text {where}"
+    if subject.event is not None:
+        return _event_value(subject.event)
     if subject.row is not None:
         return subject.row.state.spec.url, f"URL of {subject.connection}"
     _refuse(screen, subject)
     return None
+
+
+def _event_value(event: Event) -> tuple[str, str]:
+    """Return the payload of an event, else its text; and a name for it."""
+    where = f"of event #{fmt.count(event.id)}"
+    if event.payload is not None:
+        return decode(event.payload, len(event.payload), multiline=True), f"payload {where}"
+    return " ".join(filter(None, (event.name, event.reason, event.error))), f"text {where}"
+
+
+def copy_newest(screen: MonitorScreen, query: Query) -> None:
+    """Copy the payload of the newest match of a query, once it is found."""
+    last_id = screen.snapshot.bounds.last_id
+
+    def copy(found: tuple[Event, ...]) -> None:
+        if found:
+            text, what = _event_value(found[0])
+            screen.say(*copied(screen, text, f"{what}, the newest match"))
+        else:
+            screen.say(f"no match to copy for {query.text}", "caution")
+
+    screen.services.search_worker.submit("copy", lambda view: view.events_before(last_id + 1, 1, query), copy)
 
 
 def _refuse(screen: MonitorScreen, subject: Subject) -> None:
@@ -160,8 +185,18 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
 
     name = stem(options.name, screen.now_ns())
     subjects = tuple(export_subjects(screen.panes.log.search_query, subject_of(screen)))
-    dialog = ExportDialog(screen.services.exporter, subjects, options.export_folder, name, request)
+    count = partial(_count_events, screen)
+    dialog = ExportDialog(screen.services.exporter, subjects, options.export_folder, name, request, count)
     screen.app.push_screen(dialog, close)
+
+
+def _count_events(screen: MonitorScreen, request: ExportRequest, deliver: Callable[[ExportCount], None]) -> None:
+    """Count on the thread of searches: it may take as long as one."""
+
+    def read(view: StoreView, is_stale: Callable[[], bool]) -> Iterator[ExportCount]:
+        return takewhile(lambda _: not is_stale(), count_events(request, view))
+
+    screen.services.search_worker.stream("export size", read, deliver)
 
 
 def export_again(screen: MonitorScreen) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from wsmon.query.ast import Query
+from wsmon.tui.commands.export import copy_newest
 from wsmon.tui.panes.log_line import TIME_MODES, without_room
 from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.text import StyledText
@@ -37,7 +39,8 @@ def search(screen: MonitorScreen) -> None:
                 screen.pane_layout.show("log")
 
     screen.pane_layout.bring("log")
-    dialog = SearchDialog(log.search_query.text, log.set_query, screen.now_ns, notebook.searches, log.halt)
+    copy = partial(copy_newest, screen)
+    dialog = SearchDialog(log.search_query.text, log.set_query, screen.now_ns, notebook.searches, log.halt, copy)
     screen.app.push_screen(dialog, close)
 
 

@@ -313,6 +313,15 @@ class Chooser(TextLine, can_focus=True):
     class OptionChanged(Message):
         """Another value was chosen."""
 
+        def __init__(self, chooser: Chooser) -> None:
+            super().__init__()
+            self.chooser = chooser
+
+        @property
+        def control(self) -> Chooser:
+            """The field, for handlers of one field."""
+            return self.chooser
+
     def __init__(self, label: str, values: tuple[str, ...], *, id: str) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self._label = label
@@ -344,7 +353,7 @@ class Chooser(TextLine, can_focus=True):
         """Choose a value by its number; after the last one comes the first."""
         self._at = index % len(self._values)
         self._draw()
-        self.post_message(self.OptionChanged())
+        self.post_message(self.OptionChanged(self))
 
     def action_turn(self, steps: int) -> None:
         """Choose the next value, or one before."""

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from wsmon.config.config_file import ConfigFile, ConfigText
 from wsmon.config.edits import Edit
 from wsmon.errors import ConfigError, WsmonError
-from wsmon.model.sanitize import sanitize
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import LABEL, Dialog, typed_line
 from wsmon.tui.text import Line, Role, StyledText, left
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
@@ -151,12 +151,12 @@ class ConfigEditDialog(Dialog[ConfigWritten]):
     def _preview(self, edit: Edit) -> tuple[Line, ...]:
         where = f"Written into {self._file.name}, line {edit.line}:" if self._file is not None else "To add:"
         lines = (line for line in edit.lines if line.strip())
-        return (((where, "dim"),), *((("  ", "text"), (sanitize(line, LINE_LIMIT), "strong")) for line in lines))
+        return (((where, "dim"),), *((("  ", "text"), (cell_text(line, LINE_LIMIT), "strong")) for line in lines))
 
     def _say(self, text: str, role: Role) -> None:
-        self._note.draw_lines(((line, role),) for line in sanitize(text, 2_000, multiline=True).splitlines())
+        self._note.draw_lines(((line, role),) for line in cell_text(text, 2_000, multiline=True).splitlines())
 
 
 def _fact(label: str, text: str) -> Line:
-    parts: list[StyledText] = [(left(label, LABEL), "dim"), (sanitize(text, LINE_LIMIT), "text")]
+    parts: list[StyledText] = [(left(label, LABEL), "dim"), (cell_text(text, LINE_LIMIT), "text")]
     return tuple(parts)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from threading import Event as Flag
+from typing import TypeAlias
 
 from textual import on
 from textual.widget import Widget
@@ -14,9 +16,10 @@ from textual.widgets import Input
 
 from wsmon.errors import WsmonError
 from wsmon.export.formats import FORMATS
-from wsmon.export.run import ExportReport, ExportRequest, Progress
+from wsmon.export.run import ExportCount, ExportReport, ExportRequest, Progress
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.subject import ExportSubject
@@ -24,6 +27,10 @@ from wsmon.tui.text import Line, Role, left
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 BAR_WIDTH = 24
+# Characters of a folder that are shown
+PATH_LIMIT = 500
+# Counts the events of a request; its second argument is called on the UI thread, several times
+Counter: TypeAlias = Callable[[ExportRequest, Callable[[ExportCount], None]], None]
 _NAMES = tuple(FORMATS)
 
 
@@ -50,8 +57,12 @@ class ExportDialog(Dialog[FinishedExport]):
         folder: Path,
         stem: str,
         request: ExportRequest | None = None,
+        count: Counter = lambda _request, _deliver: None,
     ) -> None:
-        """``stem`` is the name of the target without folder and suffix; a ``request`` is run at once."""
+        """``stem`` is the name of the target without folder and suffix; a ``request`` is run at once.
+
+        ``count`` counts the events of a request, and delivers how many there are, several times.
+        """
         super().__init__()
         self._exporter = exporter
         self._subjects = subjects
@@ -65,7 +76,10 @@ class ExportDialog(Dialog[FinishedExport]):
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
         self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
         self._format = Chooser("Format", _NAMES, id="export-format")
+        self._about = WrappedText(id="export-about")
+        self._amount = WrappedText(id="export-amount")
         self._note = WrappedText(id="export-note")
+        self._count = count
 
     def content(self) -> tuple[Widget, ...]:
         """Return three fields, and a line for progress and faults."""
@@ -74,16 +88,20 @@ class ExportDialog(Dialog[FinishedExport]):
         label.draw(((left("File", LABEL), "dim"),))
         return (
             self._what,
+            self._amount,
             self._format,
+            self._about,
             label,
             self._target,
             self._note,
         )
 
     def on_mount(self) -> None:
-        """Run the request, if there is one."""
+        """Run the request, if there is one; else count what could be written."""
         if self._request is not None:
             self._start(self._request)
+        self._describe()
+        self._count_subject()
 
     def on_unmount(self) -> None:
         """Stop the export: the user leaves wsmon."""
@@ -105,22 +123,38 @@ class ExportDialog(Dialog[FinishedExport]):
         subject = self._subjects[self._what.index]
         chosen = _NAMES[self._format.index]
         overwrite = self._may_overwrite == str(target)
-        self._start(
-            ExportRequest(
-                chosen,
-                target,
-                subject.query,
-                incident=subject.incident,
-                margin_s=subject.margin_s,
-                overwrite=overwrite,
-            )
-        )
+        self._start(replace(_request_of(subject, chosen, target), overwrite=overwrite))
 
     @on(Input.Submitted, "#export-target")
     def _submitted(self) -> None:
         self.action_write()
 
-    @on(Chooser.OptionChanged)
+    @on(Chooser.OptionChanged, "#export-what")
+    def _count_subject(self) -> None:
+        """Count the events of what is chosen."""
+        index = self._what.index
+        subject = self._subjects[index]
+
+        def deliver(counted: ExportCount) -> None:
+            if self.is_attached and self._what.index == index:
+                more = "" if counted.is_whole else "+, counting…"
+                events = "event" if counted.events == 1 and counted.is_whole else "events"
+                role: Role = "caution" if counted.is_whole and not counted.events else "text"
+                self._amount.draw(((left("", LABEL), "dim"), (f"{fmt.count(counted.events)}{more} {events}", role)))
+
+        self._amount.draw(((left("", LABEL), "dim"), ("counting…", "dim")))
+        self._count(_request_of(subject, "jsonl", self._folder), deliver)
+
+    @on(Input.Changed, "#export-target")
+    def _describe(self) -> None:
+        """Say what the format is, and which folder the file goes into."""
+        chosen = FORMATS[_NAMES[self._format.index]]
+        self._about.draw(((left("", LABEL), "dim"), (chosen.description, "dim")))
+        if not self._is_running:
+            folder = (self._folder / Path(self._target.value.strip() or ".").expanduser()).parent
+            self._note.draw(((f"in {cell_text(str(folder), PATH_LIMIT)}", "dim"),))
+
+    @on(Chooser.OptionChanged, "#export-format")
     def _changed(self) -> None:
         """Change the suffix of the target with the format, unless the user typed another name."""
         target = self._target
@@ -173,6 +207,10 @@ class ExportDialog(Dialog[FinishedExport]):
         self._is_running = False
         self._note.draw(((text, role),))
         self.hint(*self.HINT)
+
+
+def _request_of(subject: ExportSubject, chosen: str, target: Path) -> ExportRequest:
+    return ExportRequest(chosen, target, subject.query, incident=subject.incident, margin_s=subject.margin_s)
 
 
 def stem(name: str, now_ns: int, zone: tzinfo | None = None) -> str:

@@ -10,8 +10,8 @@ from textual.widget import Widget
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportReport, ExportRequest
 from wsmon.model import units as fmt
-from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import Query
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.terminal.pipe import CommandInput, PipedCommand
@@ -32,7 +32,7 @@ class PipeDialog(Dialog[str]):
 
     def __init__(self, exporter: Exporter, query: Query, subject: str, command: str) -> None:
         super().__init__()
-        self.title = f"{subject} | {sanitize(command, LINE_LIMIT)}"
+        self.title = f"{subject} | {cell_text(command, LINE_LIMIT)}"
         self._exporter = exporter
         self._query = query
         self._command = PipedCommand(command, self._feed)
@@ -100,7 +100,7 @@ def output_lines(output: bytes) -> tuple[Line, ...]:
         lines[LINES_LIMIT:] = [f"… only the first {LINES_LIMIT:,} lines are shown"]
     elif not lines[-1]:
         lines.pop()
-    return tuple(((sanitize(line.expandtabs(), LINE_LIMIT), "text"),) for line in lines)
+    return tuple(((cell_text(line.expandtabs(), LINE_LIMIT), "text"),) for line in lines)
 
 
 def _note(fed: ExportReport, command: PipedCommand, failure: str, running: str) -> Line:

@@ -24,11 +24,9 @@ from wsmon.tui.widgets.text_view import TextLine, WrappedText
 # Pause between the last letter and the search: longer than the gaps within a typed word
 PAUSE_S = 0.15
 HINT: Line = (
-    (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
-    ("$.a>", "key-name"), ("9 ", "dim"),
-    ("/re/", "key-name"),
-    ("  →", "key-name"), (" fill", "dim"), ("  ↑", "key-name"), (" before", "dim"),
-    ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"),
+    (" conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"), ("$.a>", "key-name"), ("9", "dim"),
+    ("  →", "key-name"), (" complete", "dim"), ("  ↑", "key-name"), (" history", "dim"),
+    ("  Enter", "key-name"), (" apply", "dim"), ("  ^y", "key-name"), (" copy", "dim"), ("  Esc", "key-name"),
     (" clear", "dim"),
 )  # fmt: skip
 
@@ -48,6 +46,7 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         Binding("escape", "clear", "clear"),
         Binding("up", "recall(1)", "older search"),
         Binding("down", "recall(-1)", "newer search"),
+        Binding("ctrl+y", "copy", "apply and copy"),
     ]
     HIDES_SCREEN = False
 
@@ -58,11 +57,12 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         now_ns: Callable[[], int],
         searches: tuple[str, ...] = (),
         halt: Callable[[], None] = lambda: None,
+        copy: Callable[[Query], None] = lambda _query: None,
     ) -> None:
         """``text`` is the query now; ``apply`` is called with each valid one.
 
         ``searches`` are earlier searches, newest first; ``halt`` is called as soon as the search that is running is no
-        longer wanted.
+        longer wanted; ``copy`` copies a match of the query that stays.
         """
         super().__init__()
         self._text = text
@@ -70,6 +70,7 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         self._note = WrappedText(id="search-note")
         self._apply = apply
         self._halt = halt
+        self._copy = copy
         self._now_ns = now_ns
         self._valid: Query | None = None
         self._timer: Timer | None = None
@@ -107,6 +108,14 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         if self._understand(event.value) and self._valid is not None:
             self._stop_timer()
             self.dismiss(self._valid)
+
+    def action_copy(self) -> None:
+        """Keep the query, and copy the newest match."""
+        if self._understand(self._line.value) and self._valid is not None:
+            self._stop_timer()
+            query = self._valid
+            self.dismiss(query)
+            self._copy(query)
 
     def action_clear(self) -> None:
         """Show all events again."""

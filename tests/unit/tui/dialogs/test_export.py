@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from tests.support.builders import SESSION, TRACE
+from tests.support.builders import SESSION, TRACE, message
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, stage, text, until, with_incidents
 from wsmon.export.formats import FORMATS
@@ -141,3 +141,26 @@ async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> No
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
     assert [order.overwrite for order in on.exporter.requests] == [False, True]
+
+
+async def test_it_says_how_many_events_in_which_format_and_folder_before_anything_is_written() -> None:
+    on = stage()
+    on.store.add(message("x", type="odd"))
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash", *"type:odd", "enter", "x")
+        dialog = on.app.screen
+        assert isinstance(dialog, ExportDialog)
+        labels = [each.label for each in dialog._subjects]
+        await pilot.press(*["right"] * labels.index("matches of type:odd"))
+        await until(pilot, lambda: text(dialog.query_one("#export-amount", TextLine)) == "1 event")
+        await pilot.press("right", *["left"] * len(labels))
+        everything = f"{on.store.bounds().events} events"
+        await pilot.press(*["right"] * (labels.index("all events") - dialog._what.index))
+        await until(pilot, lambda: text(dialog.query_one("#export-amount", TextLine)) == everything)
+        assert text(dialog.query_one("#export-about", TextLine)) == FORMATS["jsonl"].description
+        assert note(dialog) == "in /exports"
+        await pilot.press("tab", "right", "tab", "home", *"/other/")
+        assert text(dialog.query_one("#export-about", TextLine)) == list(FORMATS.values())[1].description
+        assert note(dialog) == "in /other"
+    assert on.exporter.requests == []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.events import Key
 
+from tests.support.builders import message
 from tests.support.fake_ports import FakeNotes
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, ROOMY, stage, text, until
 from wsmon.model.notes import NotesPage
 from wsmon.tui.dialogs.search import HINT, SearchDialog
+from wsmon.tui.terminal import driver, osc
 from wsmon.tui.text import width_of
 from wsmon.tui.widgets.text_view import TextLine
 
@@ -92,3 +95,22 @@ async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
         await pilot.press("up", "up", "enter")
         await until(pilot, lambda: on.screen.panes.log.search_query.text == "trade")
     assert on.notes.searches[0] == "trade"
+
+
+async def test_c_a_key_in_the_search_line_applies_it_and_copies_the_newest_match(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(driver, "write", lambda _, sequence: not sent.append(sequence))  # type: ignore[func-returns-value]
+    on = stage()
+    on.store.add(message("A-1036 old"), message("A-1036 new"), message("other"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        newest = on.store.bounds().last_id - 1
+        await pilot.press("1", "slash", *"A-1036", "ctrl+y")
+        await until(pilot, lambda: text(on.screen.footer).startswith(f"copied payload of event #{newest}, the newest"))
+        assert (sent, on.screen.panes.log.search_query.text) == ([osc.clipboard_sequence("A-1036 new", "")], "A-1036")
+        await pilot.press("slash", "ctrl+u", *"nowhere", "ctrl+y")
+        await until(pilot, lambda: text(on.screen.footer) == "no match to copy for nowhere")
+        await pilot.press("slash", "ctrl+u", *"foo:", "ctrl+y")
+        assert isinstance(on.app.screen, SearchDialog)
