@@ -102,9 +102,12 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
     with demonstration(tmp_path) as (terminal, _store):
         terminal.type("/\r\r")
         terminal.until(r"5 Detail")
-        terminal.type("4:help\rG")
+        terminal.type("4:help\r")
+        terminal.until("type to filter")
+        terminal.press("C-End")
         terminal.until(r"△ over 64 KiB")
-        terminal.type("qqd")
+        terminal.press("Escape")
+        terminal.type("qd")
         terminal.until("the recorder goes on")
 
 

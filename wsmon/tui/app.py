@@ -179,6 +179,7 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
         for thread in self._threads:
             thread.stop()
         self._notebook.close()
+        self.appearance.set_utc(False)
         await self._saver.save(self._last_state)
 
     async def on_event(self, event: Event) -> None:

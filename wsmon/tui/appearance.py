@@ -1,7 +1,9 @@
-"""The theme and the character set of the running app; both can be changed while it runs."""
+"""Theme, character set and time zone of the running app; all can be changed while it runs."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +16,14 @@ from wsmon.tui.options import AppOptions
 from wsmon.tui.session_state import Preference, SessionState
 from wsmon.tui.terminal.filters import AsciiFilter, EightBitFilter, ScrollMark
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME, ThemeLibrary
+from wsmon.tui.times import forget_zone
 
 
 class ThemeController:
-    """Applies one of the themes to an app, and turns its output into ASCII where the terminal has no Unicode."""
+    """Applies theme, character set and time zone to an app.
+
+    It turns the app's output into ASCII where the terminal has no Unicode.
+    """
 
     def __init__(self, app: App[Any], library: ThemeLibrary, options: AppOptions, state: SessionState) -> None:
         """Choose theme and characters from the options and from how the screen was left.
@@ -33,6 +39,9 @@ class ThemeController:
         self._characters_first = _characters(options, state)
         self._ascii = AsciiFilter(enabled=self._characters_first == "ascii")
         self._eight_bit: EightBitFilter | None = None
+        self._zone_first = os.environ.get("TZ")
+        self.is_utc = False
+        """Whether times are shown, and read, in UTC instead of local time."""
         self.variable_defaults: Mapping[str, str] = library.themes[DEFAULT_THEME].variables
         """Values of theme variables that Textual's own themes lack."""
 
@@ -85,7 +94,7 @@ class ThemeController:
         if self._wanted in self._library.themes:
             return self._library.faults
         names = ", ".join(self._library.themes)
-        missing = f"there is no theme {self._wanted}; {self._app.theme} is used. There are {names}"
+        missing = f"unknown theme {self._wanted}: using {self._app.theme}. Available: {names}"
         return (*self._library.faults, missing)
 
     def set_theme(self, name: str) -> None:
@@ -97,6 +106,21 @@ class ThemeController:
         """Draw in ASCII from now on, or in Unicode."""
         self._ascii.enabled = is_ascii
         self._app.refresh_css(animate=False)
+
+    def set_utc(self, is_utc: bool) -> None:
+        """Show and read all times in UTC from now on, or in local time.
+
+        It changes the local time of the process: every text of the screen and every time that the user types follows.
+        """
+        self.is_utc = is_utc
+        if is_utc:
+            os.environ["TZ"] = "UTC"
+        elif self._zone_first is None:
+            os.environ.pop("TZ", None)
+        else:
+            os.environ["TZ"] = self._zone_first
+        time.tzset()
+        forget_zone()
 
     def reload(self) -> bool:
         """Read theme files that changed; returns whether there were some. May wait for the disk."""

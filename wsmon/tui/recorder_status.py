@@ -29,6 +29,8 @@ class RecorderStatus:
     """Shown all the time; empty = none."""
     has_control: bool = True
     run_started_ns: int | None = None
+    is_imported: bool = False
+    """Whether no recorder wrote the store: it was imported."""
     changes: str = ""
     """What differs between the configuration on disk and the recorder's; empty = nothing."""
     trouble: str = ""
@@ -81,9 +83,20 @@ class RecorderStatus:
         """Whether a recorder that wrote an event at that time may still be about to answer."""
         return now_ns - self.opened_ns <= GRACE_NS and self.opened_ns - at_ns < FRESH_NS
 
-    def recording(self) -> Recording:
+    def recording(self, bounds: StoreBounds) -> Recording:
         """Return what the header shows about the recorder."""
-        return Recording(self.is_on, self.run_started_ns if self.is_on else self._since_ns, is_awaited=self.is_awaited)
+        is_over = self._is_over(bounds) and not self.is_awaited
+        return Recording(
+            self.is_on,
+            self.run_started_ns if self.is_on else self._since_ns,
+            is_awaited=self.is_awaited,
+            is_over=is_over,
+            is_imported=is_over and self.is_imported,
+        )
+
+    def _is_over(self, bounds: StoreBounds) -> bool:
+        """Whether the recording had ended before the screen was opened: a store that grows has a recorder."""
+        return not self.is_on and not self._was_on and self._found is not None and self._found[0] == bounds.last_id
 
     @property
     def _since_ns(self) -> int | None:
@@ -93,18 +106,18 @@ class RecorderStatus:
     def sentence(self, health: Health | None, bounds: StoreBounds, now_ns: int) -> str:
         """Return the sentence of the banner, the worst problem first; empty = all is well."""
         if self.trouble:
-            return f"the store cannot be read: {self.trouble}"
+            return f"cannot read the recording: {self.trouble}"
         if health is not None and health.warning:
             return health.warning
         since_ns = self._since_ns
-        if self.has_control and not self.is_on and since_ns is not None and now_ns - self.opened_ns > GRACE_NS:
-            last = f"last event #{fmt.count(bounds.last_id)}" if bounds.last_id else "nothing was recorded"
-            since = fmt.moment(since_ns, now_ns)
-            return f"no recorder since {since}, {last}; start one: {self.start_command}"
+        # A recording that had ended before says so in the header: nothing is wrong with it
+        if self.has_control and not self.is_on and self._was_on and since_ns is not None:
+            last = f"last event #{fmt.count(bounds.last_id)}" if bounds.last_id else "no events"
+            return f"Recording stopped {fmt.moment(since_ns, now_ns)} ({last}). Restart with `{self.start_command}`."
         if self.banner:
             return self.banner
         if self.changes:
-            return f"{self.changes}; L reloads it"
+            return f"{self.changes}: L reloads it"
         if self.look_faults:
             return self.look_faults[0]
         if self.warnings and now_ns - self.opened_ns < WARNING_NS:

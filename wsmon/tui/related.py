@@ -13,7 +13,7 @@ from wsmon.query.ast import Exact, FieldName, FieldTerm, Query
 from wsmon.tui.store_threads import StoreWorker
 from wsmon.tui.text import Role
 
-NO_EVIDENCE = "this event names no evidence: e goes to problems"
+NO_EVIDENCE = "no evidence for this event: press e for the next problem"
 # The end of a session, and a first attempt that fails; later attempts that fail have another name
 ENDED = "connection.disconnected"
 
@@ -99,7 +99,7 @@ class EvidenceNavigator:
     def _reveal_message(self, event: Event, before: PriorEvents) -> None:
         """Go to the last message before a connection ended; the next step leads back."""
         if before.message is None:
-            self._refuse("no message was kept before it, and it names no evidence", "caution")
+            self._refuse("no message stored before it", "caution")
             return
         self._trail = EvidenceTrail(event.id, (before.message.id,))
         self._reveal(before.message)
@@ -108,7 +108,7 @@ class EvidenceNavigator:
         if found:
             self._reveal(found[0])
         else:
-            self._refuse("the event is no longer kept", "caution")
+            self._refuse("event no longer stored: pruned by retention", "caution")
 
 
 @dataclass(frozen=True, slots=True)

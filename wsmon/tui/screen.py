@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias, TypeVar
@@ -23,7 +24,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.actions import bindings
+from wsmon.tui.actions import BY_ID, Action, bindings
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.layout import Arrangement, PaneLayout, PaneName, Slot
@@ -160,6 +161,17 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         if self.app.return_value is None:
             self._commands[action_id](self)
 
+    async def run(self, action: Action) -> None:
+        """Run an action as its key would."""
+        if action.scope == "app":
+            self.action_act(action.id)
+        elif self.focused is not None:
+            await self.app.run_action(action.call, self.focused)
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys of the pane that has the focus now."""
+        self.footer.set_pane(self.pane_layout.current)
+
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot: the log and new statuses at once, the rest with the next tick."""
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
@@ -196,7 +208,9 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Draw header, banner and connections as of now; the timeline takes the order of the list."""
         self._draw_banner()
         now_ns, health = self.now_ns(), self.services.health
-        self.header.show(self.services.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
+        self.header.show(
+            self.services.options.name, self._snapshot, self.recorder.recording(self._snapshot.bounds), health, now_ns
+        )
         if {"connections", "timeline", "statistics"} & set(self.pane_layout.in_sight):
             self.panes.connections.show(self._snapshot, self.shown_ns())
         if (timeline := self.panes.find(TimelinePane)) is not None:
@@ -322,11 +336,15 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self.pane_layout.show("detail")
         self.show_event(message.event)
 
+    @on(Footer.KeyClicked)
+    async def _key_clicked(self, message: Footer.KeyClicked) -> None:
+        await self.run(BY_ID[message.action_id])
+
     @on(DetailPane.FilterRequested)
     def _filter_requested(self, message: DetailPane.FilterRequested) -> None:
         """Narrow the search to events with the value in the detail, or without it."""
         if not message.term:
-            self.say("no search asks for this part of an event", "caution")
+            self.say("can't filter by this field", "caution")
             return
         text = narrowed(self.panes.log.search_query.text, message.term, is_excluded=message.is_excluded)
         try:
@@ -336,7 +354,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             return
         self.services.notebook.remember(text)
         self.panes.log.set_query(query)
-        self.say(f"the log shows {text}: Esc in the log clears")
+        self.say(f"filter: {text} (Esc in the log clears it)")
 
     @on(DetailPane.EvidenceRequested)
     def _evidence_requested(self, message: DetailPane.EvidenceRequested) -> None:
@@ -458,6 +476,14 @@ class PaneSet:
             elif isinstance(slot.pane, ConnectionsPane | DetailPane | TimelinePane):
                 slot.pane.set_glyphs(glyphs)
 
+    def set_zone(self, zone: tzinfo | None) -> None:
+        """Draw all times again: local time (None) is another one now."""
+        for slot in self.slots.values():
+            if isinstance(slot.pane, LogPane):
+                slot.pane.restyle(replace(slot.pane.lines.style, zone=zone))
+            elif isinstance(slot.pane, ConnectionsPane | DetailPane | TimelinePane):
+                slot.pane.set_glyphs(self._glyphs)
+
     def close(self) -> None:
         """Close the view of the store."""
         if self._view is not None:
@@ -522,7 +548,7 @@ def restore(screen: MonitorScreen, state: SessionState) -> None:
         scope = replace(scope, query=query, is_in_context=state.is_in_context and bool(query))
     except QueryError as error:
         # The search was saved by a version of wsmon with other fields.
-        screen.say(f"the search {state.query} is no longer understood: {error.what}", "problem")
+        screen.say(f"saved search dropped: {state.query}: {error.what}", "problem")
     else:
         if notice := state.notice():
             screen.say(notice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from wsmon.model.ranges import StoreBounds
@@ -135,7 +136,7 @@ class PaneQueries:
             )
         if bounds.run != self._run:
             self._run = bounds.run
-            worker.submit("run", lambda view: _run_started(view, bounds), self._set_run)
+            worker.submit("run", lambda view: _run_started(view, bounds), partial(self._set_run, bounds))
         if not bounds.last_id:
             self._set_recorded((0, 0))
         if bounds.oldest_id != self._oldest_id:
@@ -220,8 +221,10 @@ class PaneQueries:
         if at_ns:
             self._recorder.find(newest_id, at_ns)
 
-    def _set_run(self, started_ns: int) -> None:
+    def _set_run(self, bounds: StoreBounds, started_ns: int) -> None:
         self._run_ns = started_ns
+        # A recorder begins with this event
+        self._recorder.is_imported = not started_ns and bounds.oldest_id == 1
         self._recorder.run_started_ns = started_ns or None
         self._on_run()
 

@@ -72,12 +72,12 @@ class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
         """Return a sentence about what would surprise the user; empty = nothing would."""
         parts = []
         if self.query:
-            parts.append(f"search {self.query} (Esc in the log clears)")
+            parts.append(f"search {self.query} (Esc in the log to clear)")
         if self.place.event_id:
-            parts.append(f"at event #{self.place.event_id:,} (F follows)")
+            parts.append(f"event #{self.place.event_id:,} (F to follow)")
         if self.hides_heartbeats:
-            parts.append("without heartbeats (h)")
-        return f"as you left it: {', '.join(parts)}" if parts else ""
+            parts.append("heartbeats hidden (h)")
+        return f"restored previous position: {', '.join(parts)}" if parts else ""
 
 
 DEFAULT_STATE = SessionState()

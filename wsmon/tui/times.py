@@ -43,6 +43,11 @@ def day_name(day: date) -> str:
     return f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def forget_zone() -> None:
+    """Forget what was written in local time: that is another one from now on."""
+    _whole_second.cache_clear()
+
+
 @lru_cache(maxsize=1024)
 def _whole_second(second: int, zone: tzinfo | None) -> tuple[date, str]:
     at = datetime.fromtimestamp(second, zone)

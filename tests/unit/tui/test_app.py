@@ -163,7 +163,7 @@ async def test_a_recorder_that_goes_behind_a_dialog_is_said_at_once() -> None:
         on.clock.advance(5)
         on.control.health_now = None
         on.screen.tick()
-        assert text(on.screen.banner).startswith("⚠ no recorder since")
+        assert text(on.screen.banner).startswith("⚠ Recording stopped")
 
 
 async def test_the_age_of_the_recording_is_known_with_the_first_picture() -> None:
@@ -232,7 +232,9 @@ async def test_a_recorder_that_is_gone_is_said_with_the_last_event_and_the_comma
         on.clock.advance(5)
         on.control.health_now = None
         on.screen.tick()
-        assert text(on.screen.banner) == ("⚠ no recorder since 14:02:29, last event #220; start one: wsmon orders.toml")
+        assert text(on.screen.banner) == (
+            "⚠ Recording stopped 14:02:29 (last event #220). Restart with `wsmon orders.toml`."
+        )
         assert "○ not recording" in text(on.screen.header)
 
 
@@ -283,7 +285,7 @@ async def test_a_failure_of_the_store_is_said_and_gone_when_it_is_over() -> None
         on.app.wake()
         await until(pilot, lambda: on.screen.recorder.trouble == "disk I/O error")
         on.screen.tick()
-        assert text(on.screen.banner) == "⚠ the store cannot be read: disk I/O error"
+        assert text(on.screen.banner) == "⚠ cannot read the recording: disk I/O error"
         on.store.snapshot = snapshot  # type: ignore[method-assign]  # the fault is over
         await until(pilot, lambda: on.screen.recorder.trouble == "")
 

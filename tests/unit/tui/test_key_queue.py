@@ -134,7 +134,7 @@ async def test_the_help_goes_to_its_end_before_it_was_drawn() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await write(pilot, on, "question_mark", "G")
+        await write(pilot, on, "question_mark", "ctrl+end")
         assert isinstance(on.app.screen, HelpDialog)
         pane = on.app.screen.query_one(ScrollPane)
         assert 0 < pane.max_scroll_y == pane.scroll_y
@@ -265,7 +265,7 @@ async def test_what_never_settles_holds_back_no_key_for_long(monkeypatch: pytest
         monkeypatch.setattr(key_queue, "PATIENCE_S", 0.01)
         monkeypatch.setattr(on.app, "call_after_refresh", lambda _: True)
         on.app.post_message(Key("question_mark", "?"))
-        on.app.post_message(Key("q", "q"))
+        on.app.post_message(Key("escape", None))
         on.app.post_message(Key("z", "z"))
         await until(pilot, lambda: on.screen.pane_layout.is_zoomed)
 
@@ -291,7 +291,7 @@ async def test_keys_are_delivered_on_a_full_line_where_no_pane_is_new() -> None:
         await on.ready(pilot)
         await rest(pilot, on)
         on.app.pacer.hold()
-        await write(pilot, on, "g", "j", "question_mark", "q", "j")
+        await write(pilot, on, "g", "j", "question_mark", "escape", "j")
         assert on.screen.panes.log.current_id == 3
         on.app.post_message(Key("3", "3"))
         on.app.post_message(Key("G", "G"))

@@ -59,7 +59,7 @@ async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Ses
         await on.ready(pilot, has_detail=False)
         await pilot.press(*keys)
         await pilot.pause()
-        await pilot.press("d")
+        await pilot.press("d", "d")
     return load(tmp_path / "a.json")[0]
 
 
@@ -80,7 +80,7 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
         assert (log.is_following, log.current_id > 1, log.current_id) == (False, True, kept.place.event_id)
         assert on.screen.panes.connections.chosen == "binance-spot"
         assert said(on.screen.footer).startswith(
-            "as you left it: search is:problem (Esc in the log clears), at event #"
+            "restored previous position: search is:problem (Esc in the log to clear), event #"
         )
 
 
@@ -136,7 +136,7 @@ async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path:
         await on.ready(pilot)
         await pilot.press(*keys)
         await until(pilot, lambda: on.screen.panes.log.search_query.text == "mark:*")
-        await pilot.press("d")
+        await pilot.press("d", "d")
     on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
     async with on.app.run_test(size=ROOMY) as pilot:
         await until(pilot, lambda: on.screen.is_restored)
@@ -183,7 +183,7 @@ async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) ->
             "",
             True,
         )
-        assert said(on.screen.footer) == "the search no:such:thing is no longer understood: unknown field 'no'"
+        assert said(on.screen.footer) == "saved search dropped: no:such:thing: unknown field 'no'"
 
 
 async def test_a_damaged_file_is_said_at_the_start(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ async def test_what_cannot_be_kept_is_known_at_the_end(tmp_path: Path) -> None:
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("k", "d")
+        await pilot.press("k", "d", "enter")
     assert on.app.unkept.startswith("how the screen is left cannot be kept in")
 
 

@@ -100,8 +100,8 @@ def test_a_choice_holds_against_the_default_it_was_made_against(choice: Preferen
 def test_what_must_not_surprise_is_told() -> None:
     assert DEFAULT_STATE.notice() == ""
     assert LEFT.notice() == (
-        "as you left it: search conn:orders is:problem (Esc in the log clears), at event #1,234 (F follows), "
-        "without heartbeats (h)"
+        "restored previous position: search conn:orders is:problem (Esc in the log to clear), "
+        "event #1,234 (F to follow), heartbeats hidden (h)"
     )
 
 

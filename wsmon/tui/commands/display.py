@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from functools import partial
 
 from wsmon.query.ast import EVERYTHING
 from wsmon.tui.actions import Action
 from wsmon.tui.commands import log
 from wsmon.tui.layout import PaneName
+from wsmon.tui.panes.bars import zone_name
 from wsmon.tui.screen import Command, MonitorScreen
 
 
@@ -46,12 +48,8 @@ def palette(screen: MonitorScreen) -> None:
     from wsmon.tui.dialogs.help import PaletteDialog
 
     def close(action: Action | None) -> None:
-        if action is None:
-            return
-        if action.scope == "app":
-            screen.action_act(action.id)
-        elif screen.focused is not None:
-            screen.call_later(screen.app.run_action, action.call, screen.focused)
+        if action is not None:
+            screen.call_later(screen.run, action)
 
     screen.app.push_screen(PaletteDialog(screen.services.keymap.keys), close)
 
@@ -61,7 +59,7 @@ def theme(screen: MonitorScreen) -> None:
     from wsmon.tui.dialogs.pickers import ThemesDialog
 
     if screen.services.options.has_no_color:
-        screen.say("NO_COLOR is set: themes have no colours to show", "caution")
+        screen.say("NO_COLOR is set: themes have no effect", "caution")
         return
 
     def close(name: str | None) -> None:
@@ -77,11 +75,21 @@ def characters(screen: MonitorScreen) -> None:
     appearance = screen.services.appearance
     appearance.set_ascii(not appearance.glyphs.is_ascii)
     screen.panes.set_glyphs(appearance.glyphs)
-    screen.say("drawn in ASCII" if appearance.glyphs.is_ascii else "drawn in Unicode")
+    screen.say("ASCII characters" if appearance.glyphs.is_ascii else "Unicode characters")
+
+
+def utc(screen: MonitorScreen) -> None:
+    """Show all times in UTC, or in local time again."""
+    appearance = screen.services.appearance
+    appearance.set_utc(not appearance.is_utc)
+    screen.panes.set_zone(UTC if appearance.is_utc else None)
+    screen.draw()
+    screen.ask_store()
+    screen.say("times are in UTC" if appearance.is_utc else f"times are in local time ({zone_name(screen.now_ns())})")
 
 
 def redraw(screen: MonitorScreen) -> None:
-    """Paint everything anew: another program wrote to the terminal."""
+    """Redraw the whole screen: another program wrote to the terminal."""
     screen.services.pacer.repaint()
 
 
@@ -104,5 +112,6 @@ COMMANDS: dict[str, Command] = {
     "app.redraw": redraw,
     "app.theme": theme,
     "app.ascii": characters,
+    "app.utc": utc,
     "app.suspend": lambda screen: screen.app.action_suspend_process(),
 }

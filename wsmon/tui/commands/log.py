@@ -17,7 +17,7 @@ FIND_HELP: tuple[StyledText, ...] = (
     ("n ", "key-name"),
     ("and ", "dim"),
     ("N ", "key-name"),
-    ("go on; case does not count", "dim"),
+    ("next, previous; case-insensitive", "dim"),
 )
 
 
@@ -79,7 +79,7 @@ def _find(screen: MonitorScreen) -> None:
 
 
 def _needle_fault(text: str) -> str:
-    return f"at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
+    return f"too long: at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
 
 
 def context(screen: MonitorScreen) -> None:
@@ -129,7 +129,7 @@ def columns(screen: MonitorScreen) -> None:
             return
         log.restyle(replace(log.lines.style, chosen=choice.columns))
         if missing := without_room(log.page.width, choice.columns or ()):
-            screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
+            screen.say(f"not enough width for {', '.join(missing)}", "caution")
 
     screen.pane_layout.bring("log")
     screen.app.push_screen(ColumnsDialog(log.lines.style.chosen, log.page.width), close)

@@ -50,7 +50,7 @@ def _timeline_problem(screen: MonitorScreen, *, newer: bool) -> None:
     def land(found: tuple[TimelineProblem, ...]) -> None:
         nearest = pane.move_to_nearest(found, newer=newer)
         if nearest is None:
-            screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")
+            screen.say(f"no {'later' if newer else 'earlier'} problem", "caution")
         elif "log" in screen.pane_layout.in_sight:
             screen.evidence.reveal(nearest.event_id)
 
@@ -110,7 +110,7 @@ def handshake(screen: MonitorScreen) -> None:
 
     def show(event: Event | None) -> None:
         if event is None:
-            screen.say("the beginning of this session is no longer kept", "caution")
+            screen.say("handshake no longer stored: pruned by retention", "caution")
             return
         screen.pane_layout.show("detail")
         screen.show_event(event)
@@ -192,9 +192,9 @@ def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
     bounds = screen.snapshot.bounds
     screen.panes.log.go_to(min(max(event_id, bounds.oldest_id), bounds.last_id))
     if event_id < bounds.oldest_id:
-        screen.say(f"event #{fmt.count(event_id)} is no longer kept; this is the oldest one", "caution")
+        screen.say(f"event #{fmt.count(event_id)} was pruned; showing the oldest event", "caution")
     elif event_id > bounds.last_id:
-        screen.say(f"event #{fmt.count(event_id)} is not there yet; this is the newest one", "caution")
+        screen.say(f"event #{fmt.count(event_id)} doesn't exist yet; showing the newest event", "caution")
 
 
 def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
@@ -202,7 +202,7 @@ def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
         last_id = screen.snapshot.bounds.last_id
         screen.panes.log.go_to(min(event_id, last_id))
         if event_id > last_id:
-            screen.say("nothing was recorded at that time or after it; this is the newest event", "caution")
+            screen.say("no events at or after that time; showing the newest event", "caution")
 
     screen.services.worker.submit("moment", lambda view: view.id_at(at_ns), land)
 

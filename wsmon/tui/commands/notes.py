@@ -25,15 +25,15 @@ NOTE_LIMIT = 2_000
 
 
 def mark(screen: MonitorScreen) -> None:
-    """Mark the event of the subject, or forget its mark."""
+    """Mark the event of the subject, or unmark it."""
     event, notebook = event_of(screen), screen.services.notebook
     if event is None:
         return
     has_note = bool((bookmark := notebook.bookmark(event.id)) and bookmark.text)
     is_marked = notebook.toggle(event, screen.now_ns())
     _show_marks(screen)
-    what = "marked: u and U go from mark to mark, M writes a note" if is_marked else "no longer marked"
-    screen.say(f"event #{fmt.count(event.id)} is {what}{'; its note is gone' if has_note else ''}")
+    what = "marked (u, U: next, previous; M: note)" if is_marked else "unmarked"
+    screen.say(f"event #{fmt.count(event.id)} {what}{'; note deleted' if has_note else ''}")
 
 
 def note(screen: MonitorScreen) -> None:
@@ -50,9 +50,9 @@ def note(screen: MonitorScreen) -> None:
         if text is not None:
             notebook.annotate(event, text, screen.now_ns())
             _show_marks(screen)
-            screen.say(f"event #{fmt.count(event.id)}: {text}" if text else f"event #{fmt.count(event.id)} is marked")
+            screen.say(f"event #{fmt.count(event.id)}: {text}" if text else f"event #{fmt.count(event.id)} marked")
 
-    title = f"Note to event #{fmt.count(event.id)}"
+    title = f"Note on event #{fmt.count(event.id)}"
     screen.app.push_screen(PromptDialog(title, held.text if held else "", (), _note_fault), close)
 
 
@@ -61,7 +61,9 @@ def bookmark(screen: MonitorScreen, *, newer: bool) -> None:
     found = screen.services.notebook.next_bookmark(place_id(screen), newer=newer)
     if found is None:
         has_any = bool(screen.services.notebook.marked)
-        screen.say(f"no {'newer' if newer else 'older'} mark" if has_any else "nothing is marked: m marks an event")
+        screen.say(
+            f"no {'newer' if newer else 'older'} mark" if has_any else "nothing marked: press m to mark an event"
+        )
         return
     _go_to_event(screen, found.event)
     if found.text:
@@ -69,7 +71,7 @@ def bookmark(screen: MonitorScreen, *, newer: bool) -> None:
 
 
 def views(screen: MonitorScreen) -> None:
-    """Let the user show a view of the log, save one, or forget one."""
+    """Let the user show a view of the log, save one, or delete one."""
     from wsmon.tui.dialogs.pickers import ViewChoice, ViewsDialog
 
     notebook = screen.services.notebook
@@ -80,10 +82,10 @@ def views(screen: MonitorScreen) -> None:
                 _show(screen, view.query)
             case ViewChoice("save", view):
                 notebook.keep_view(view)
-                screen.say(f"the search is kept as view {view.name}: v shows it again")
+                screen.say(f"search saved as view {view.name} (v to open)")
             case ViewChoice("drop", view):
                 notebook.drop_view(view.name)
-                screen.say(f"view {view.name} is forgotten")
+                screen.say(f"view {view.name} deleted")
             case _:
                 pass
 
@@ -117,11 +119,11 @@ def _go_to_event(screen: MonitorScreen, event: Event) -> None:
     else:
         screen.pane_layout.show("detail")
         screen.show_event(event)
-        screen.say(f"event #{fmt.count(event.id)} is no longer kept: this is the copy of its mark", "caution")
+        screen.say(f"event #{fmt.count(event.id)} was pruned; showing the copy saved with its mark", "caution")
 
 
 def _note_fault(text: str) -> str:
-    return f"a note has at most {NOTE_LIMIT:,} characters" if len(text) > NOTE_LIMIT else ""
+    return f"note too long: at most {NOTE_LIMIT:,} characters" if len(text) > NOTE_LIMIT else ""
 
 
 def compare_events(screen: MonitorScreen) -> None:
@@ -130,7 +132,7 @@ def compare_events(screen: MonitorScreen) -> None:
         return
     other = screen.services.notebook.last_bookmark(event.id)
     if other is None:
-        screen.say("there is no mark to compare with: m marks an event, C compares another one with it", "caution")
+        screen.say("nothing marked: press m on the first event, then C on the second", "caution")
         return
     before, after = sorted((event, other.event), key=lambda each: each.id)
 
@@ -140,7 +142,7 @@ def compare_events(screen: MonitorScreen) -> None:
     def show(found: Comparison) -> None:
         from wsmon.tui.dialogs.compare import CompareDialog
 
-        what = f"the comparison of #{fmt.count(before.id)} and #{fmt.count(after.id)}"
+        what = f"comparison of #{fmt.count(before.id)} and #{fmt.count(after.id)}"
         screen.app.push_screen(CompareDialog(found, again, lambda text: copied(screen, text, what)))
 
     again("JSON", show)

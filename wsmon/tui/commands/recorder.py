@@ -25,7 +25,7 @@ def reconnect(screen: MonitorScreen) -> None:
     if (state := _connection(screen)) is None:
         return
     if not state.spec.enabled:
-        screen.say(f"{state.name} is off in the configuration", "caution")
+        screen.say(f"{state.name} is disabled in the configuration (enabled = false)", "caution")
         return
     act = partial(_send, screen, lambda: control.reconnect(state.name), f"reconnecting {state.name}…")
     if state.status != OPEN:
@@ -46,11 +46,11 @@ def disable(screen: MonitorScreen) -> None:
     if (state := _connection(screen)) is None:
         return
     if state.status == "closed" or not state.spec.enabled:
-        _send(screen, lambda: control.enable(state.name), f"opening {state.name}")
+        _send(screen, lambda: control.enable(state.name), f"enabling {state.name}…")
         return
     from wsmon.tui.dialogs.base import disable_dialog
 
-    act = partial(_send, screen, lambda: control.disable(state.name), f"{state.name} is closed; D opens it again")
+    act = partial(_send, screen, lambda: control.disable(state.name), f"{state.name} disabled; press D to re-enable")
     screen.app.push_screen(disable_dialog(state.name), lambda answer: act() if answer == "yes" else None)
 
 
@@ -102,28 +102,44 @@ def reload(screen: MonitorScreen) -> None:
     if control is None:
         screen.say("recorder not running: can't reload", "caution")
     else:
-        _send(screen, control.reload, "reloaded")
+        _send(screen, control.reload, "configuration reloaded")
 
 
 def leave(screen: MonitorScreen) -> None:
-    """Ask whether to detach or to stop the recorder."""
+    """Ask whether to detach or to stop the recorder; where none runs, exit."""
     from wsmon.tui.dialogs.base import quit_dialog
 
     control = screen.services.control
-    can_stop = control is not None and (screen.recorder.is_on or screen.recorder.is_awaited)
+    if not _is_recorded(screen):
+        screen.app.exit("detached")
+        return
 
     def close(answer: str | None) -> None:
         if answer == "detach":
-            detach(screen)
+            screen.app.exit("detached")
         elif answer == "stop" and control is not None:
             _send(screen, control.stop, "stopped", then=lambda: screen.app.exit("stopped"))
 
-    screen.app.push_screen(quit_dialog(can_stop=can_stop), close)
+    screen.app.push_screen(quit_dialog(), close)
 
 
 def detach(screen: MonitorScreen) -> None:
-    """Exit; the recorder goes on."""
-    screen.app.exit("detached")
+    """Exit, after a question that says that the recorder goes on; where none runs, exit."""
+    from wsmon.tui.dialogs.base import detach_dialog
+
+    def close(answer: str | None) -> None:
+        if answer == "detach":
+            screen.app.exit("detached")
+
+    if _is_recorded(screen):
+        screen.app.push_screen(detach_dialog(), close)
+    else:
+        screen.app.exit("detached")
+
+
+def _is_recorded(screen: MonitorScreen) -> bool:
+    """Whether a recorder runs, or may be about to answer."""
+    return screen.services.control is not None and (screen.recorder.is_on or screen.recorder.is_awaited)
 
 
 def _send(

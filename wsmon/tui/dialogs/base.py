@@ -104,12 +104,16 @@ class ConfirmOption:
     """The result of the dialog."""
     label: str
     help: str
+    is_default: bool = False
+    """Whether Enter chooses it too."""
+    more_keys: tuple[str, ...] = ()
+    """Other keys, Textual's names, that are not shown."""
 
 
 class ConfirmDialog(Dialog[str]):
     """A question with a few options, each on a key; the result is the value of the option.
 
-    Enter chooses no option, because it may have been meant for the screen below.
+    Enter chooses an option only where one ``is_default``: it may have been meant for the screen below.
     """
 
     HINT = (("Esc", "key-name"), (" cancel", "dim"))
@@ -120,7 +124,8 @@ class ConfirmDialog(Dialog[str]):
         self._text = text
         self._options = options
         for number, option in enumerate(options):
-            self._bindings.bind(option.key, f"take({number})", option.label)
+            for key in (option.key, *option.more_keys, *(("enter",) if option.is_default else ())):
+                self._bindings.bind(key, f"take({number})", option.label)
 
     def content(self) -> tuple[Widget, ...]:
         """Return the question and its options."""
@@ -136,14 +141,23 @@ class ConfirmDialog(Dialog[str]):
         self.dismiss(self._options[number].value)
 
 
-def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
-    """Return the question how to leave; the result is ``detach`` or ``stop``."""
-    detach = ConfirmOption("d", "detach", "detach", "the recorder goes on")
-    stop = ConfirmOption("s", "stop", "stop recording", "everything received is committed first")
-    if can_stop:
-        return ConfirmDialog("Leave wsmon", "The recorder is a process of its own.", (detach, stop))
-    leave = ConfirmOption("d", "detach", "leave", "nothing is being recorded here")
-    return ConfirmDialog("Leave wsmon", "No recorder answers.", (leave,))
+RUNS_ON = "The recorder runs in the background."
+
+
+def quit_dialog() -> ConfirmDialog:
+    """Return the question whether to detach or to stop the recorder; the result is ``detach`` or ``stop``.
+
+    A second ^C detaches.
+    """
+    detach = ConfirmOption("d", "detach", "detach", "keep recording; `wsmon attach` returns", more_keys=("ctrl+c",))
+    stop = ConfirmOption("s", "stop", "stop recording", "everything received is saved first")
+    return ConfirmDialog("Quit wsmon", RUNS_ON, (detach, stop))
+
+
+def detach_dialog() -> ConfirmDialog:
+    """Return the question whether to detach, which names the recorder's fate; the result is ``detach``."""
+    detach = ConfirmOption("d", "detach", "detach", "`wsmon attach` returns", is_default=True, more_keys=("ctrl+c",))
+    return ConfirmDialog("Detach", f"{RUNS_ON} It keeps recording.", (detach,))
 
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:

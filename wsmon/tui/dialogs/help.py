@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import get_args
 
+from textual import on
 from textual.binding import Binding
 from textual.widget import Widget
+from textual.widgets import Input
 
 from wsmon.query.fields import GRAMMAR, field_rows
-from wsmon.tui.actions import ACTIONS, Action, Group, key_label
-from wsmon.tui.dialogs.base import Dialog, FinderDialog
+from wsmon.tui.actions import ACTIONS, SYNONYMS, Action, Group, Move, key_label
+from wsmon.tui.dialogs.base import Dialog, FinderDialog, typed_line
 from wsmon.tui.text import Line, clip, left, right, width_of
 from wsmon.tui.widgets.text_view import ScrollPane, wrap_line
 
@@ -45,7 +48,7 @@ LEGEND: tuple[Line, ...] = (
     (("Signs of the log", "strong"),),
     (("  ↓ ", "direction-in"), ("received  ", "text"), ("↑ ", "direction-out"), ("sent  ", "text"),
      ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("on its way  ", "text"),
-     ("● ", "status-open"), ("usable", "text")),
+     ("● ", "status-open"), ("open", "text")),
     (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
      ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
      ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
@@ -54,22 +57,53 @@ LEGEND: tuple[Line, ...] = (
 )  # fmt: skip
 
 
-class HelpDialog(Dialog[None]):
-    """All keys, in a list that scrolls; the key that opens it closes it too."""
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """A line of the help."""
 
-    TITLE = "Keys"
-    BINDINGS = [Binding("escape,q,question_mark,enter", "cancel", "close")]  # noqa: RUF012 (Textual's declaration)
-    HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
+    line: Line
+    words: str
+    """Lower case; what it is found by."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpSection:
+    """A title and the lines below it."""
+
+    title: str
+    entries: tuple[HelpEntry, ...]
+
+
+class HelpDialog(Dialog[None]):
+    """All keys, signs and the search language, in a list that scrolls; typing filters it."""
+
+    TITLE = "Help"
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
+        Binding("escape", "back", "back"),
+        Binding("enter", "cancel", "close"),
+        # The key that opens the help closes it
+        Binding("question_mark", "cancel", "close", priority=True),
+        Binding("down,ctrl+n", "scroll('down')", "down"),
+        Binding("up,ctrl+p", "scroll('up')", "up"),
+        Binding("pagedown", "scroll('page_down')", "page down"),
+        Binding("pageup", "scroll('page_up')", "page up"),
+        Binding("ctrl+home", "scroll('top')", "top"),
+        Binding("ctrl+end", "scroll('bottom')", "bottom"),
+    ]
+    HINT = (("↑ ↓ PgDn", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
 
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
         """``keys``: action id → keys in force."""
         super().__init__()
-        self._entries = help_lines(keys)
+        self._sections = help_sections(keys)
+        self._shown = self._sections
+        self._input = typed_line(placeholder="type to filter: a key, a word")
         self._list = ScrollPane(id="help")
+        self._list.can_focus = False
 
     def content(self) -> tuple[Widget, ...]:
-        """Return the list."""
-        return (self._list,)
+        """Return the line to type into and the list."""
+        return self._input, self._list
 
     def on_mount(self) -> None:
         """Show how many lines are below; the list is filled once its width is known."""
@@ -79,9 +113,31 @@ class HelpDialog(Dialog[None]):
         """Break lines at the new width."""
         self.call_after_refresh(self._fill)
 
+    @on(Input.Changed, "#typed-line")
+    def _typed(self, event: Input.Changed) -> None:
+        self._shown = find_help(self._sections, event.value)
+        self._list.scroll_to(y=0, animate=False, force=True)
+        self._fill()
+
+    @on(Input.Submitted, "#typed-line")
+    def _submitted(self) -> None:
+        self.action_cancel()
+
+    def action_scroll(self, move: Move) -> None:
+        """Scroll the list."""
+        self._list.action_move(move)
+
+    def action_back(self) -> None:
+        """Clear what was typed; without it, close."""
+        if self._input.value:
+            self._input.value = ""
+        else:
+            self.action_cancel()
+
     def _fill(self) -> None:
         width = self._list.width
-        self._list.draw(tuple(part for entry in self._entries for part in _broken(entry, width)))
+        lines = [part for entry in help_lines(self._shown) for part in _broken(entry, width)]
+        self._list.draw(tuple(lines) or ((("  nothing found; Esc clears the filter", "dim"),),))
         self._mark_end()
 
     def _mark_end(self) -> None:
@@ -89,13 +145,51 @@ class HelpDialog(Dialog[None]):
         self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
 
 
-def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[Line, ...]:
-    """Return a line for each action by groups, then the search language and the glyphs; ``:`` stands for no key."""
-    lines: list[Line] = []
+def help_sections(keys: Mapping[str, Sequence[str]]) -> tuple[HelpSection, ...]:
+    """Return the actions by groups, then the search language and the signs; ``:`` stands for no key."""
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
-    for group, actions in groupby(grouped, key=lambda action: action.group):
-        lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
-    return (*lines, *search_lines(), (), *LEGEND)
+    sections = [
+        HelpSection(group, tuple(_entry(action, keys.get(action.id, ())) for action in actions))
+        for group, actions in groupby(grouped, key=lambda action: action.group)
+    ]
+    for block in _blocks((*search_lines(), (), *LEGEND)):
+        (title, _), *_ = block[0]
+        sections.append(HelpSection(title, tuple(HelpEntry(line, _text(line).lower()) for line in block[1:])))
+    return tuple(sections)
+
+
+def find_help(sections: Sequence[HelpSection], text: str) -> tuple[HelpSection, ...]:
+    """Return what contains all words of ``text``: whole sections by their title, else lines.
+
+    A single character is looked for among the keys as well.
+    """
+    words = text.lower().split()
+    found: list[HelpSection] = []
+    for section in sections:
+        title = section.title.lower()
+        entries = tuple(each for each in section.entries if all(word in f"{title} {each.words}" for word in words))
+        if entries:
+            found.append(HelpSection(section.title, entries))
+    return tuple(found)
+
+
+def help_lines(sections: Sequence[HelpSection]) -> tuple[Line, ...]:
+    """Return the lines of the sections, with a blank one between two."""
+    lines: list[Line] = []
+    for section in sections:
+        lines += [*([()] if lines else []), ((section.title, "strong"),), *(entry.line for entry in section.entries)]
+    return tuple(lines)
+
+
+def _blocks(lines: Sequence[Line]) -> Iterator[tuple[Line, ...]]:
+    """Yield the lines between blank ones."""
+    for is_text, block in groupby(lines, key=bool):
+        if is_text:
+            yield tuple(block)
+
+
+def _text(line: Line) -> str:
+    return "".join(text for text, _ in line)
 
 
 def search_lines() -> tuple[Line, ...]:
@@ -123,26 +217,27 @@ def _broken(entry: Line, width: int) -> Iterator[Line]:
     yield from wrap_line(entry, width, INDENT)
 
 
-def _line(action: Action, keys: Sequence[str]) -> Line:
+def _entry(action: Action, keys: Sequence[str]) -> HelpEntry:
     shown = "  ".join(key_label(key) for key in keys) or ":"
-    return (
+    line: Line = (
         (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
         (left(action.label, LABEL_WIDTH), "text"),
         (f" {action.help}", "dim"),
     )
+    return HelpEntry(line, f"{shown} {action.label} {action.help} {SYNONYMS.get(action.id, '')}".lower())
 
 
 class PaletteDialog(FinderDialog[Action]):
     """Finds an action by words of its name or help; the result is the action."""
 
     TITLE = "Commands"
-    NOTHING = "no action of that name"
+    NOTHING = "no matching command"
     HINT = (("↑ ↓", "key-name"), (" choose  ", "dim"), ("Enter", "key-name"), (" run  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
         """``keys``: action id → keys in force."""
-        super().__init__("part of a name")
+        super().__init__("type to filter commands")
         self._keys = keys
 
     def find(self, text: str) -> tuple[Action, ...]:
@@ -162,8 +257,17 @@ class PaletteDialog(FinderDialog[Action]):
 
 
 def find_actions(text: str) -> tuple[Action, ...]:
-    """Return the actions that contain all words of ``text``, first those whose name begins with it."""
+    """Return the actions that contain all words of ``text``, the best first.
+
+    The best is one whose name begins with it, then one with a word of its name or of its synonyms that begins so.
+    """
     words = text.lower().split()
-    texts = {action: f"{action.label} {action.id} {action.help}".lower() for action in ACTIONS}
-    found = [action for action, searched in texts.items() if all(word in searched for word in words)]
-    return tuple(sorted(found, key=lambda action: not action.label.startswith(text.lower())))
+    found: list[tuple[int, Action]] = []
+    for action in ACTIONS:
+        label, named = action.label.lower(), f"{action.label} {SYNONYMS.get(action.id, '')}".lower()
+        searched = f"{named} {action.id} {action.help}".lower()
+        if not all(word in searched for word in words):
+            continue
+        is_named = all(any(each.startswith(word) for each in named.split()) for word in words)
+        found.append((0 if label.startswith(text.lower()) else 1 if is_named else 2, action))
+    return tuple(action for _, action in sorted(found, key=lambda ranked: ranked[0]))

@@ -18,7 +18,7 @@ from wsmon.tui.widgets.text_view import TextPane, wrap_line
 
 # Cells of a column's name
 COLUMN_NAME_WIDTH = 12
-AUTOMATIC = "automatic: as many as there is room for"
+AUTOMATIC = "automatic (fit to width)"
 # Characters of a theme's name
 THEME_NAME_LIMIT = 60
 SAMPLE: Line = (
@@ -60,8 +60,8 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         Binding("a", "automatic", "automatic"),
         Binding("enter", "take", "take"),
     ]
-    HINT = (("Space", "key-name"), (" show  ", "dim"), ("a", "key-name"), (" auto  ", "dim"),
-            ("Enter", "key-name"), (" take it", "dim"))  # fmt: skip
+    HINT = (("Space", "key-name"), (" toggle  ", "dim"), ("a", "key-name"), (" auto  ", "dim"),
+            ("Enter", "key-name"), (" OK  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
 
     def __init__(self, chosen: tuple[ColumnName, ...] | None, width: int) -> None:
         """``width`` is that of the log: a choice begins with the columns that fit into it."""
@@ -132,8 +132,8 @@ class ThemesDialog(Dialog[str]):
         Binding("up,k,ctrl+p", "move(-1)", "up"),
         Binding("enter", "take", "take"),
     ]
-    HINT = (("↑ ↓", "key-name"), (" choose  ", "dim"), ("Enter", "key-name"), (" keep  ", "dim"),
-            ("Esc", "key-name"), (" as before", "dim"))  # fmt: skip
+    HINT = (("↑ ↓", "key-name"), (" choose  ", "dim"), ("Enter", "key-name"), (" apply  ", "dim"),
+            ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
 
     def __init__(self, names: tuple[str, ...], current: str, apply: Callable[[str], None]) -> None:
         """``apply`` applies a theme by its name."""
@@ -194,14 +194,14 @@ class ViewsDialog(FinderDialog[ViewChoice]):
     """Finds a view by part of its name, or saves the search of the log under a new name."""
 
     TITLE = "Views"
-    NOTHING = "no view of that name, and no search to save under it"
+    NOTHING = "no matching view, and no search to save"
     BINDINGS = [Binding("delete,ctrl+x", "drop", "forget", priority=True)]  # noqa: RUF012 (Textual's declaration)
-    HINT = (("↑ ↓", "key-name"), (" choose ", "dim"), ("Enter", "key-name"), (" take ", "dim"),
-            ("^x", "key-name"), (" forget", "dim"))  # fmt: skip
+    HINT = (("↑ ↓", "key-name"), (" choose ", "dim"), ("Enter", "key-name"), (" open ", "dim"),
+            ("^x", "key-name"), (" delete", "dim"))  # fmt: skip
 
     def __init__(self, views: tuple[SavedView, ...], query: str) -> None:
         """``views`` are the user's; ``query`` is the search of the log now."""
-        super().__init__("a view, or a name to save under")
+        super().__init__("filter views, or type a name to save this search")
         self._views = views
         self._query = query
 

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from rich.cells import cell_len
+from textual import events
+from textual.message import Message
 from textual.timer import Timer
 
 from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, Snapshot
-from wsmon.tui.actions import ACTIONS, key_label
+from wsmon.model.units import SECOND_NS
+from wsmon.tui.actions import BY_ID, FOOTER, FOOTER_END, key_label
 from wsmon.tui.cell_text import cell_text
+from wsmon.tui.layout import PaneName
 from wsmon.tui.panes.connections_table import severity, status_role, status_word
-from wsmon.tui.text import Line, Role, StyledText, clip, left, short_path, width_of
+from wsmon.tui.text import Line, Role, StyledText, clip, short_path, width_of
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 SPARK_WIDTH = 8
-# Events are to be visible after 150 ms (docs/design.md, section 9); from about thrice that on, the lag has a colour
+# Events are to be visible after 150 ms (docs/design.md, section 9); from about thrice that on, the delay is shown
 SLOW_COMMIT_MS = 500.0
 # Cells between parts of the header, where there is room
 PART_GAP = 3
 # How long the footer shows a sentence: long enough to read it twice
 NOTICE_S = 6.0
-# These are shown at any width: they lead to all others
-LAST_STANDING = ("app.help", "app.palette")
 # Characters of a sentence
 TEXT_LIMIT = 500
 # Cells of a path after a sentence
@@ -42,6 +45,10 @@ class Recording:
     """Wall time of the start of the run, or of its end; None = unknown."""
     is_awaited: bool = False
     """The recorder has not answered yet: the screen has just been opened."""
+    is_over: bool = False
+    """The recording had ended before the screen was opened."""
+    is_imported: bool = False
+    """No recorder wrote it: it was imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,28 @@ class Header(TextLine):
         self.draw(header_line(name, snapshot, recording, health, now_ns, self.size.width))
 
 
+@dataclass(frozen=True, slots=True)
+class FooterKey:
+    """A key of the footer."""
+
+    action_id: str
+    texts: Line
+
+
 class Footer(TextLine):
-    """The last line of the screen: keys, or for a while a sentence."""
+    """The last line of the screen: the keys of a pane, which can be clicked, or for a while a sentence."""
+
+    @dataclass
+    class KeyClicked(Message):
+        """The user clicked a key."""
+
+        action_id: str
 
     def __init__(self, keys: Mapping[str, Sequence[str]], *, id: str | None = None) -> None:  # noqa: A002
         """``keys``: action id → keys in force."""
         super().__init__(id=id)
         self._keys = keys
+        self._pane: PaneName = "log"
         self._timer: Timer | None = None
         self._notice: tuple[str, Role, Path | None] = ("", "text", None)
 
@@ -82,6 +104,21 @@ class Footer(TextLine):
             self._show_keys()
         else:
             self._show_notice()
+
+    def set_pane(self, pane: PaneName) -> None:
+        """Show the keys of this pane from now on: it has the focus."""
+        if pane != self._pane:
+            self._pane = pane
+            if self._timer is None:
+                self._show_keys()
+
+    def on_click(self, event: events.Click) -> None:
+        """Report the key that was clicked; a click on a sentence brings the keys back."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._show_keys()
+        elif (clicked := key_at(footer_keys(self._keys, self._pane, self.size.width), event.x)) is not None:
+            self.post_message(self.KeyClicked(clicked.action_id))
 
     def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
         """Show a sentence for a while, and the path that it is about."""
@@ -97,7 +134,7 @@ class Footer(TextLine):
 
     def _show_keys(self) -> None:
         self._timer = None
-        self.draw(footer_line(self._keys, self.size.width))
+        self.draw(tuple(text for key in footer_keys(self._keys, self._pane, self.size.width) for text in key.texts))
 
 
 class Banner(WrappedText):
@@ -117,10 +154,11 @@ def header_line(
     parts = [
         HeaderPart(9, ((name, "strong"),)),
         HeaderPart(8, _recording(recording, now_ns)),
-        HeaderPart(10, statuses, () if recording.is_on or not statuses else (("at the end ", "dim"), *statuses)),
+        HeaderPart(10, statuses, _labelled_statuses(statuses, recording)),
         HeaderPart(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
         _size(snapshot),
         *_health(health),
+        HeaderPart(6, ((zone_name(now_ns), "dim"),)),
     ]
     parts = [part for part in parts if part.texts]
     while len(parts) > 1 and _needed(parts) > width:
@@ -133,11 +171,27 @@ def header_line(
 
 def _recording(recording: Recording, now_ns: int) -> Line:
     if recording.is_awaited:
-        return (("○ asking the recorder", "dim"),)
+        return (("○ connecting to recorder…", "dim"),)
     if not recording.is_on:
+        ended = fmt.moment(recording.since_ns, now_ns) if recording.since_ns is not None else ""
+        if recording.is_imported:
+            return ((f"○ imported, ends {ended}" if ended else "○ imported", "text"),)
+        if recording.is_over:
+            return ((f"○ recording, ended {ended}" if ended else "○ recording, ended", "text"),)
         return (("○ not recording", "problem"),)
     since = f" {fmt.duration(now_ns - recording.since_ns)}" if recording.since_ns is not None else ""
     return (("● ", "status-open"), (f"recording{since}", "text"))
+
+
+def _labelled_statuses(statuses: Line, recording: Recording) -> Line:
+    if recording.is_on or not statuses:
+        return ()
+    return (*statuses, (" at the end" if recording.is_imported else " when recording ended", "dim"))
+
+
+def zone_name(now_ns: int) -> str:
+    """Return the name of the zone that times are shown in: "UTC", "CET"."""
+    return datetime.fromtimestamp(now_ns // SECOND_NS).astimezone().tzname() or ""
 
 
 def _statuses(snapshot: Snapshot) -> Line:
@@ -168,16 +222,13 @@ def _size(snapshot: Snapshot) -> HeaderPart:
 def _health(health: Health | None) -> list[HeaderPart]:
     if health is None:
         return []
-    is_slow = health.commit_lag_ms > SLOW_COMMIT_MS or health.is_paused
-    lag = f"lag {fmt.milliseconds(health.commit_lag_ms)}" + (", paused" if health.is_paused else "")
-    lost = f"lost {fmt.count(health.events_shed)}"
-    lag_kind: Role = "caution" if is_slow else "dim"
-    lost_kind: Role = "problem" if health.events_shed else "dim"
-    events = "event" if health.events_shed == 1 else "events"
-    return [
-        HeaderPart(11 if is_slow else 4, ((lag, lag_kind),), ((f"commit {lag}", lag_kind),)),
-        HeaderPart(12 if health.events_shed else 5, ((lost, lost_kind),), ((f"{lost} {events}", lost_kind),)),
-    ]
+    parts: list[HeaderPart] = []
+    if health.commit_lag_ms > SLOW_COMMIT_MS or health.is_paused:
+        delay = f"write delay {fmt.milliseconds(health.commit_lag_ms)}" + (", paused" if health.is_paused else "")
+        parts.append(HeaderPart(11, ((delay, "caution"),)))
+    if health.events_shed:
+        parts.append(HeaderPart(12, ((f"events lost {fmt.count(health.events_shed)}", "problem"),)))
+    return parts
 
 
 def _needed(parts: list[HeaderPart]) -> int:
@@ -201,16 +252,34 @@ def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
     return clip(f"{sentence} {short_path(path, home, room)}", width)
 
 
-def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> Line:
-    """Return the keys that fit into a width, at least those of help and commands."""
-    shown = [action for action in ACTIONS if action.in_footer and keys.get(action.id)]
-    entries: dict[str, Line] = {
-        action.id: ((f" {key_label(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text"))
-        for action in shown
-    }
-    droppable = [id_ for id_ in reversed(entries) if id_ not in LAST_STANDING]
+def footer_keys(keys: Mapping[str, Sequence[str]], pane: PaneName, width: int) -> tuple[FooterKey, ...]:
+    """Return the keys of a pane that fit into a width: those of the pane first, at the end those of every pane.
+
+    Where room is scarce the pane's last ones go, then those of every pane; how to quit is shown at any width.
+    """
+    of_pane = [_footer_key(action_id, keys) for action_id in FOOTER[pane] if keys.get(action_id)]
+    of_all = [_footer_key(action_id, keys) for action_id in FOOTER_END if keys.get(action_id)]
+    while len(of_all) > 1 and _footer_width(of_all) > width:
+        of_all.pop()
+    while of_pane and _footer_width([*of_pane, *of_all]) > width:
+        of_pane.pop()
+    return (*of_pane, *reversed(of_all))
+
+
+def key_at(shown: Sequence[FooterKey], x: int) -> FooterKey | None:
+    """Return the key of the footer that is drawn at a cell; None where there is none."""
+    for key in shown:
+        x -= width_of(key.texts)
+        if x < 0:
+            return key
+    return None
+
+
+def _footer_key(action_id: str, keys: Mapping[str, Sequence[str]]) -> FooterKey:
+    label = BY_ID[action_id].label
+    return FooterKey(action_id, ((f" {key_label(keys[action_id][0])}", "key-name"), (f" {label} ", "text")))
+
+
+def _footer_width(shown: Sequence[FooterKey]) -> int:
     # The last blank needs no room
-    while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:
-        del entries[droppable.pop(0)]
-    line: list[StyledText] = [text for entry in entries.values() for text in entry]
-    return tuple(line) if width_of(line) <= width + 1 else ((left("? help", width), "text"),)
+    return sum(width_of(key.texts) for key in shown) - 1

@@ -27,4 +27,4 @@ async def test_columns_without_room_are_named() -> None:
         await pilot.press("c", *["j", "space"] * 3, "j", "j", "space", "j", "space", "enter")
         await until(pilot, lambda: on.screen.panes.log.lines.style.chosen is not None)
         said = "".join(part for part, _ in on.screen.footer.line).strip()
-        assert said == "there is no room for ref, took here: a wider log shows more"
+        assert said == "not enough width for ref, took"

@@ -60,8 +60,8 @@ async def test_keys_go_along_a_trace_and_from_session_to_session() -> None:
         ("30", 30, ""),
         ("14:02:20", 213, ""),
         ("-5s", 211, ""),
-        ("#9999", 220, "event #9,999 is not there yet; this is the newest one"),
-        ("#3", 10, "event #3 is no longer kept; this is the oldest one"),
+        ("#9999", 220, "event #9,999 doesn't exist yet; showing the newest event"),
+        ("#3", 10, "event #3 was pruned; showing the oldest event"),
     ],
 )
 async def test_a_time_or_an_id_is_gone_to(typed: str, expected: int, sentence: str) -> None:
@@ -224,7 +224,7 @@ async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_p
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("4", "g", "w")
-        assert text(on.screen.footer) == "this event names no evidence: e goes to problems"
+        assert text(on.screen.footer) == "no evidence for this event: press e for the next problem"
         on.store.prune(10)
         on.screen.panes.log.go_to(incident_id)
         await pilot.press("w")
@@ -261,4 +261,4 @@ async def test_a_loss_without_a_message_before_it_says_so() -> None:
         await on.ready(pilot)
         on.screen.panes.log.go_to(loss_id)
         await pilot.press("4", "w")
-        await until(pilot, lambda: "no message was kept before it" in text(on.screen.footer))
+        await until(pilot, lambda: "no message stored before it" in text(on.screen.footer))

@@ -31,7 +31,7 @@ async def test_e_and_shift_e_go_from_problem_to_problem_over_all_lanes(size: tup
             await pilot.press(key)
             is_last = before is not None and (key, before.at_ns) in (("E", at_ns(-90)), ("e", at_ns(-10)))
             if is_last:
-                await until(pilot, lambda: "loss, failed attempt or incident" in text(on.screen.footer))
+                await until(pilot, lambda: "er problem" in text(on.screen.footer))
             else:
                 await until(pilot, lambda before=before: pane.problem not in (None, before))  # type: ignore[misc]
             assert pane.problem is not None

@@ -31,7 +31,7 @@ async def test_marks_are_gone_to_in_both_directions_and_kept() -> None:
             seen.append(on.screen.panes.log.current_id)
         assert seen == [217, 220, 220, 217]
         await pilot.press("m")
-        assert said(on) == "event #217 is no longer marked"
+        assert said(on) == "event #217 unmarked"
     assert list(on.notes.bookmarks) == [220]
 
 
@@ -55,7 +55,7 @@ async def test_a_marked_event_that_was_pruned_is_shown_as_its_copy() -> None:
         pane = on.screen.panes.slots["detail"].pane
         assert isinstance(pane, DetailPane)
         assert pane.event == copy
-        assert said(on) == "event #1 is no longer kept: this is the copy of its mark"
+        assert said(on) == "event #1 was pruned; showing the copy saved with its mark"
         await pilot.press("U")
         assert said(on) == "no older mark"
 
@@ -170,7 +170,7 @@ async def test_with_nothing_marked_it_is_said_what_to_press() -> None:
         await on.ready(pilot)
         await pilot.press("p", "C")
         said = "".join(part for part, _ in on.screen.footer.line)
-        assert "no mark to compare with: m marks an event" in said
+        assert "nothing marked: press m on the first event" in said
         await pilot.press("m", "C")
         assert "no mark to compare with" in said
 

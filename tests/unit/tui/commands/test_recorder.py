@@ -43,11 +43,34 @@ async def test_a_recorder_that_refuses_to_stop_is_quoted_and_the_screen_stays() 
         assert on.app.return_value is None
 
 
-async def test_d_leaves_at_once() -> None:
+@pytest.mark.parametrize("key", ["d", "enter", "ctrl+c"])
+async def test_d_says_that_the_recorder_goes_on_and_leaves_with_the_second_key(key: str) -> None:
     on = stage()
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("d")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press(key)
+    assert on.app.return_value == "detached"
+    assert on.control.commands == []
+
+
+async def test_a_second_interrupt_detaches() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("ctrl+c", "ctrl+c")
+    assert (on.app.return_value, on.control.commands) == ("detached", [])
+
+
+@pytest.mark.parametrize("key", ["q", "d", "ctrl+c"])
+async def test_without_a_recorder_there_is_nothing_to_ask(key: str) -> None:
+    on = stage(health=None)
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        on.clock.advance(5)
+        on.screen.tick()
+        await pilot.press(key)
     assert on.app.return_value == "detached"
 
 
@@ -105,7 +128,7 @@ async def test_a_connection_that_is_off_cannot_be_reconnected() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "G", "R")
-        assert text(on.screen.footer) == "legacy is off in the configuration"
+        assert text(on.screen.footer) == "legacy is disabled in the configuration (enabled = false)"
         assert on.control.commands == []
 
 

@@ -17,6 +17,7 @@ from wsmon.tui.dialogs.base import (
     Dialog,
     FinderDialog,
     PromptDialog,
+    detach_dialog,
     disable_dialog,
     quit_dialog,
     reconnect_dialog,
@@ -91,9 +92,11 @@ async def test_a_question_is_answered_by_the_key_of_an_option_alone(key: str, re
 
 
 def test_the_questions_of_the_screen_name_what_they_do() -> None:
-    both, leave = quit_dialog(can_stop=True), quit_dialog(can_stop=False)
-    asked = [(dialog.title, [(each.key, each.value) for each in dialog._options]) for dialog in (both, leave)]
-    assert asked == [("Leave wsmon", [("d", "detach"), ("s", "stop")]), ("Leave wsmon", [("d", "detach")])]
+    asked = [
+        (dialog.title, [(each.key, each.value) for each in dialog._options])
+        for dialog in (quit_dialog(), detach_dialog())
+    ]
+    assert asked == [("Quit wsmon", [("d", "detach"), ("s", "stop")]), ("Detach", [("d", "detach")])]
     assert "orders is open" in reconnect_dialog("orders")._text
     assert "Disable orders?" in disable_dialog("orders")._text
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
+from wsmon.model import units as fmt
 from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot
-from wsmon.tui.actions import ACTIONS
-from wsmon.tui.panes.bars import Recording, footer_line, header_line, notice_line
+from wsmon.tui.actions import ACTIONS, FOOTER, FOOTER_END
+from wsmon.tui.layout import PANES, PaneName
+from wsmon.tui.panes.bars import Recording, footer_keys, header_line, key_at, notice_line
 from wsmon.tui.recorder_status import RecorderStatus
-from wsmon.tui.text import width_of
 
+ZONE = datetime.fromtimestamp(T0_NS // SECOND_NS).astimezone().tzname()
 KEYS = {action.id: action.keys for action in ACTIONS}
 SNAPSHOT = Snapshot(
     T0_NS,
@@ -30,8 +33,7 @@ def header(width: int, health: Health | None = Health(commit_lag_ms=38.0), recor
 
 def test_everything_is_said_where_there_is_room() -> None:
     assert " ".join(header(160).split()) == (
-        "orders.toml ● recording 2h14m 1 reconnecting · 1 stalled · 1 open "
-        "4,812 msg/s ▃█ store 1.2 GiB commit lag 38 ms lost 0 events"
+        f"orders.toml ● recording 2h14m 1 reconnecting · 1 stalled · 1 open 4,812 msg/s ▃█ store 1.2 GiB {ZONE}"
     )
 
 
@@ -41,40 +43,73 @@ def test_it_never_grows_beyond_the_terminal(width: int) -> None:
 
 
 def test_labels_come_with_the_room_and_the_name_never_changes() -> None:
-    said = [" ".join(header(width).split()) for width in (80, 100, 112, 124)]
+    said = [" ".join(header(width).split()) for width in (84, 92, 100, 112)]
     assert [line.partition("4,812")[2] for line in said] == [
-        "",
-        " msg/s ▃█ lost 0",
-        " msg/s 1.2 GiB lag 38 ms lost 0",
-        " msg/s ▃█ 1.2 GiB lag 38 ms lost 0 events",
+        " msg/s",
+        f" msg/s ▃█ {ZONE}",
+        f" msg/s ▃█ 1.2 GiB {ZONE}",
+        f" msg/s ▃█ store 1.2 GiB {ZONE}",
     ]
     assert {line.split()[0] for line in said} == {"orders.toml"}
 
 
+def test_a_write_delay_and_lost_events_are_shown_only_where_there_are_some() -> None:
+    assert "write delay 900 ms" in header(160, Health(commit_lag_ms=900.0))
+    assert "events lost 1,204" in header(160, Health(events_shed=1204))
+    assert not {"delay", "lost"} & set(header(160).split())
+
+
+def test_a_recording_that_ended_or_was_imported_says_so() -> None:
+    ended = fmt.moment(T0_NS, T0_NS)
+    assert f"○ recording, ended {ended} " in header(140, None, Recording(False, T0_NS, is_over=True))
+    assert "1 open when recording ended" in header(140, None, Recording(False, T0_NS, is_over=True))
+    assert f"○ imported, ends {ended} " in header(140, None, Recording(False, T0_NS, is_over=True, is_imported=True))
+
+
 def test_loss_and_lag_are_the_last_to_go() -> None:
-    assert header(30, Health(events_shed=1204, commit_lag_ms=900.0)).split() == ["lag", "900", "ms", "lost", "1,204"]
+    assert header(30, Health(events_shed=1204, commit_lag_ms=900.0)).split() == ["events", "lost", "1,204"]
 
 
 def test_no_recorder_is_no_green_light() -> None:
     assert "○ not recording" in header(120, None, Recording(False))
-    assert "○ asking the recorder" in header(120, None, Recording(False, is_awaited=True))
+    assert "○ connecting to recorder…" in header(120, None, Recording(False, is_awaited=True))
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
-def test_the_footer_fits_and_help_is_always_there(width: int) -> None:
-    line = footer_line(KEYS, width)
-    assert width_of(line) <= width + 1
-    assert "? help" in "".join(text for text, _ in line)
+def footer(pane: PaneName, width: int) -> str:
+    return "".join(text for key in footer_keys(KEYS, pane, width) for text, _ in key.texts)
 
 
-def test_a_terminal_of_80_columns_shows_all_keys_of_the_footer() -> None:
-    labels = [text.strip() for text, role in footer_line(KEYS, 80) if role == "text"]
-    assert labels == ["search", "open", "problem", "zoom", "export", "detach", "help", "commands"]
+@pytest.mark.parametrize("pane", PANES)
+@pytest.mark.parametrize("width", [8, 20, 40, 60, 80, 100, 120, 200])
+def test_the_footer_fits_and_always_says_how_to_quit(pane: PaneName, width: int) -> None:
+    assert len(footer(pane, width).rstrip()) <= width
+    assert "q quit" in footer(pane, width)
 
 
-@pytest.mark.parametrize(("width", "shows_quit"), [(80, False), (100, True), (120, True)])
-def test_from_100_columns_on_the_footer_says_how_to_quit(width: int, shows_quit: bool) -> None:
-    assert ("q quit" in "".join(text for text, _ in footer_line(KEYS, width))) is shows_quit
+@pytest.mark.parametrize(
+    ("pane", "expected"),
+    [
+        ("connections", " Enter open  R reconnect  w evidence  s sort  d detach  : commands  ? help  q quit "),
+        ("log", " / search  Enter open  e next problem  d detach  : commands  ? help  q quit "),
+    ],
+)
+def test_the_footer_shows_the_keys_of_the_pane(pane: PaneName, expected: str) -> None:
+    assert footer(pane, 82) == expected
+
+
+def test_every_pane_has_a_footer_of_actions_with_keys() -> None:
+    assert set(FOOTER) == set(PANES)
+    assert {action for row in FOOTER.values() for action in (*row, *FOOTER_END)} <= {key for key in KEYS if KEYS[key]}
+
+
+def test_a_click_is_on_the_key_that_is_drawn_there() -> None:
+    shown = footer_keys(KEYS, "log", 80)
+    line = footer("log", 80)
+    for action_id, text in (("log.search", "search"), ("app.help", "? help"), ("app.quit", "quit")):
+        found = key_at(shown, line.index(text))
+        assert found is not None
+        assert found.action_id == action_id
+    assert key_at(shown, 79) is None
 
 
 @pytest.mark.parametrize(
@@ -100,8 +135,11 @@ def watch(**fields: object) -> RecorderStatus:
 def test_a_screen_that_just_opened_does_not_cry_wolf() -> None:
     recorder = watch()
     recorder.see(None, T0_NS)
-    assert recorder.sentence(None, StoreBounds(), T0_NS + SECOND_NS) == ""
-    assert recorder.sentence(None, StoreBounds(), T0_NS + 3 * SECOND_NS).startswith("no recorder since ")
+    for seconds in (1, 3):
+        assert recorder.sentence(None, StoreBounds(), T0_NS + seconds * SECOND_NS) == ""
+    recorder.see(Health(), T0_NS + 4 * SECOND_NS)
+    recorder.see(None, T0_NS + 5 * SECOND_NS)
+    assert recorder.sentence(None, StoreBounds(), T0_NS + 5 * SECOND_NS).startswith("Recording stopped ")
 
 
 def test_a_recorder_that_comes_back_ends_the_banner() -> None:
@@ -121,10 +159,10 @@ def test_the_worst_is_said_first() -> None:
     recorder.banner = ""
     said.append(recorder.sentence(Health(), StoreBounds(), T0_NS))
     assert said == [
-        "the store cannot be read: disk I/O error",
+        "cannot read the recording: disk I/O error",
         "disk full: 12 messages not kept",
         "recorder 0.0 is older",
-        "orders.toml has changed; L reloads it",
+        "orders.toml has changed: L reloads it",
     ]
 
 
