@@ -90,6 +90,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("session.spans", ("W",), "spans", "Timing waterfall of this session.", "Search & navigate"),
     Action("log.go_to", ("t",), "go to", "Go to a time or event: 14:02, #1234.", "Search & navigate"),
     Action("log.views", ("v",), "views", "Open or save a filter view.", "Search & navigate"),
+    Action("log.rate", ("i",), "rate", "Rate over time: matches, or events like it.", "Search & navigate"),
     Action("log.mark", ("m",), "mark", "Mark or unmark the event.", "Log"),
     Action("log.note", ("M",), "note", "Add a note to the event (marks it).", "Log"),
     Action("log.mark_next", ("u",), "next mark", "Next marked event.", "Log"),

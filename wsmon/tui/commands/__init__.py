@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from wsmon.tui.commands import configuration, connections, display, export, log, navigation, notes, recorder, shell
+from wsmon.tui.commands import (
+    configuration,
+    connections,
+    display,
+    export,
+    log,
+    navigation,
+    notes,
+    rate,
+    recorder,
+    shell,
+)
 from wsmon.tui.screen import Command
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -17,6 +28,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     | connections.COMMANDS
     | navigation.COMMANDS
     | notes.COMMANDS
+    | rate.COMMANDS
     | export.COMMANDS
     | recorder.COMMANDS
     | configuration.COMMANDS

@@ -177,7 +177,7 @@ def go_to(screen: MonitorScreen) -> None:
         if event_id := _event_id(text):
             _go_to_id(screen, event_id)
         else:
-            _go_to_time(screen, parse_time(text, now_ns))
+            go_to_time(screen, parse_time(text, now_ns))
 
     screen.app.push_screen(PromptDialog("Go to", "", GO_TO_HELP, fault), close)
 
@@ -197,7 +197,9 @@ def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
         screen.say(f"event #{fmt.count(event_id)} doesn't exist yet; showing the newest event", "caution")
 
 
-def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
+def go_to_time(screen: MonitorScreen, at_ns: int) -> None:
+    """Go to the first event at or after a time."""
+
     def land(event_id: int) -> None:
         last_id = screen.snapshot.bounds.last_id
         screen.panes.log.go_to(min(event_id, last_id))

@@ -94,11 +94,11 @@ def texts(pane: ScrollPane) -> list[str]:
 
 
 async def test_help_shows_the_keys_in_force() -> None:
-    on = stage(options=replace(OPTIONS, keys={"app.help": ("i",), "log.search": ("ctrl+o",)}))
+    on = stage(options=replace(OPTIONS, keys={"app.help": ("I",), "log.search": ("ctrl+o",)}))
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         opened: list[type] = []
-        for key in ("i", "escape", "slash", "ctrl+o"):
+        for key in ("I", "escape", "slash", "ctrl+o"):
             await pilot.press(key)
             opened.append(type(on.app.screen))
         assert opened == [HelpDialog, MonitorScreen, MonitorScreen, SearchDialog]
