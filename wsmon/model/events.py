@@ -70,8 +70,13 @@ EventName = Literal[
     "trace.log",
     "trace.span.start",
     "trace.span.end",
+    "trace.lost",
 ]
 EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
+# May be as frequent as messages: they have a size, other events have none
+FREQUENT_NAMES: frozenset[EventName] = frozenset(
+    name for name in EVENT_NAMES if name.startswith(("message.", "heartbeat.", "trace.")) and name != "trace.lost"
+)
 
 Direction = Literal["", "in", "out"]
 Opcode = Literal["", "text", "binary", "ping", "pong", "close"]
@@ -142,8 +147,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     size: int | None = None
     """Bytes of the whole message as received or sent, also where the payload was redacted or cut.
 
-    All events that may be as frequent as messages (message.*, heartbeat.*, trace.*) have a size, 0 where another
-    event counts the bytes; other events have None.
+    The events of ``FREQUENT_NAMES`` have a size, 0 where another event counts the bytes; other events have None.
     """
     wire_size: int | None = None
     """Bytes on the wire, frame headers included, compressed."""
@@ -211,6 +215,7 @@ PROBLEM_NAMES: frozenset[EventName] = frozenset(
         "self.store.tampered",
         "self.suspended",
         "subscription.lost",
+        "trace.lost",
     }
 )
 

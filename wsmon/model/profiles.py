@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from wsmon.model.events import EVENT_NAMES, Event, EventName
+from wsmon.model.events import EVENT_NAMES, FREQUENT_NAMES, Event, EventName
 from wsmon.model.units import SECOND_NS
 
 ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
@@ -48,7 +48,7 @@ MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
 
 # Traces of applications too: a server may report every request
 _AS_OFTEN_AS_MESSAGES: Final[frozenset[EventName]] = frozenset(
-    name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH_PROCESSED
+    name for name in FREQUENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH_PROCESSED
 )
 
 # Names that the smallest profile keeps: those needed for a first diagnosis
@@ -61,6 +61,7 @@ _ALWAYS: Final[frozenset[EventName]] = frozenset(
         "subscription.lost",
         "heartbeat.timeout",
         "heartbeat.failure",
+        "trace.lost",
         *(name for name in EVENT_NAMES if name.startswith(("incident.", "self."))),
     }
 )

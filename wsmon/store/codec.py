@@ -80,6 +80,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "trace.log": 113,
     "trace.span.start": 114,
     "trace.span.end": 115,
+    "trace.lost": 116,
 }
 
 STATUS_CODES: Final[Mapping[Status, int]] = {

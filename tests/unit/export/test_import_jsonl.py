@@ -15,7 +15,8 @@ from tests.support.builders import T0_NS, event, loss, message, source
 from tests.support.recordings import FixedClock, Recording, recorded
 from tests.support.session_events import story
 from tests.support.stores import stored_events
-from wsmon.export.import_jsonl import ALIASES, jsonl_events
+from wsmon.export.event_line import ALIASES
+from wsmon.export.import_jsonl import jsonl_events
 from wsmon.export.import_session import Fault
 from wsmon.export.jsonl import event_json, jsonl
 from wsmon.export.run import ExportRequest, run_export

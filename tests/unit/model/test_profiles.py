@@ -58,6 +58,7 @@ IN_STANDARD = {
     "self.sink.failed",
     "self.lost",
     "self.store.tampered",
+    "trace.lost",
 }
 IN_LIGHTWEIGHT = {
     "message.batch_processed",
@@ -81,6 +82,7 @@ IN_LIGHTWEIGHT = {
     "self.sink.failed",
     "self.lost",
     "self.store.tampered",
+    "trace.lost",
 }
 
 
