@@ -4,6 +4,9 @@ The loop emits, the writer takes batches; neither waits for the other. Messages 
 high-water mark sessions pause their sockets, so nothing is lost. Only while the store takes nothing (disk full) are
 messages shed, and lifecycle events beyond their own places; shed events are counted by connection and event name, and a
 batch ends where messages are missing, so that the counts stand in the recording where the messages would.
+
+Events that applications report come as a ``Delivery``, which goes into one batch whole. They are never shed: where
+there is no room (``has_room``), the application keeps them.
 """
 
 from __future__ import annotations
@@ -42,6 +45,21 @@ class Shed:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """Events that an application reported, committed in one transaction with the number of its last line."""
+
+    events: Sequence[Event]
+    arrived_ns: int
+    """Monotonic time at which they were read; the events may be older."""
+    size: int
+    """Bytes of their lines."""
+    client: str = ""
+    """Id of the process that numbers its lines; empty where it does not."""
+    seq: int = 0
+    """Number of the last line, also of one that was refused; 0 = it has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Events that the writer takes at once; empty on a tick."""
 
@@ -52,11 +70,20 @@ class Batch:
     complete_until_ns: int = 0
     """Monotonic time up to which everything that arrived is in this batch or an earlier one: detectors judge by no
     later time. 0 where the batch adds nothing to what was known before."""
+    deliveries: tuple[Delivery, ...] = ()
+    """Those whose events are in ``events``."""
 
     @property
     def count(self) -> int:
         """The number of events, those of blocks included."""
         return count_events(self.events)
+
+    @property
+    def arrived_ns(self) -> int:
+        """Monotonic time at which the first of ``events``, of which there is one, arrived."""
+        reported = next((each for each in self.deliveries if each.events), None)
+        is_first = reported is not None and self.events[0] is reported.events[0]
+        return reported.arrived_ns if reported is not None and is_first else self.events[0].mono_ns
 
 
 class Bus:
@@ -77,7 +104,7 @@ class Bus:
         self._high_water_bytes = high_water_bytes
         self._low_water_bytes = low_water_bytes
         self._lifecycle_places = lifecycle_places
-        self._events: deque[Event | Block] = deque()
+        self._events: deque[Event | Block | Delivery] = deque()
         self._wake = threading.Event()
         self._urgent = False
         self._closed = False
@@ -132,6 +159,26 @@ class Bus:
         self._events.append(event)
         self._urgent = True
         self._wake.set()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Take what an application reported, on the event loop; the caller has asked ``has_room``.
+
+        It waits for other events as messages do, unless a lifecycle event is among them.
+        """
+        count = len(delivery.events)
+        self._emitted_more += count - 1
+        self._emitted_bytes += OVERHEAD_BYTES * count + delivery.size
+        self._events.append(delivery)
+        if any(event.size is None for event in delivery.events):
+            self._urgent = True
+            self._wake.set()
+        elif len(self._events) == 1 or self.waiting_events >= BATCH_EVENTS:
+            self._wake.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a delivery may come: the store takes events, and what waits leaves the engine its room."""
+        return not self._closed and not self._is_shedding and self.waiting_bytes < self._low_water_bytes
 
     def mark_read(self, until_ns: int) -> None:
         """Take note that everything that arrived before this monotonic time was emitted.
@@ -226,14 +273,24 @@ class Bus:
         # Where messages are missing the batch ends
         end_bytes = self._losses[0].after_bytes if self._losses else None
         events: list[Event | Block] = []
-        count = taken_lifecycle = 0
+        deliveries: list[Delivery] = []
+        event: Event | Block | Delivery | None = None
+        count = taken_more = taken_lifecycle = 0
         taken_bytes = self._taken_bytes
         while waiting and count < BATCH_EVENTS and (end_bytes is None or taken_bytes < end_bytes):
             event = waiting.popleft()
+            if isinstance(event, Delivery):
+                deliveries.append(event)
+                events += event.events
+                count += len(event.events)
+                taken_bytes += OVERHEAD_BYTES * len(event.events) + event.size
+                taken_more += len(event.events) - 1
+                continue
             events.append(event)
             if isinstance(event, Block):
                 count += event.count
                 taken_bytes += OVERHEAD_BYTES * event.count + event.size
+                taken_more += event.count - 1
             elif event.size is None:
                 count += 1
                 taken_lifecycle += 1
@@ -242,8 +299,8 @@ class Bus:
                 count += 1
                 taken_bytes += OVERHEAD_BYTES + event.size
         if waiting:
-            complete_until_ns = min(complete_until_ns, events[-1].mono_ns if events else 0)
-        self._taken_more += count - len(events)
+            complete_until_ns = min(complete_until_ns, _arrival_ns(event))
+        self._taken_more += taken_more
         # A whole batch that waits is due at once, a smaller one after its delay
         if waiting:
             if self.waiting_events >= BATCH_EVENTS:
@@ -254,7 +311,7 @@ class Bus:
         if self._was_full and self.waiting_bytes <= self._low_water_bytes:
             self._was_full = False
             self._on_drained()
-        return Batch(events, self._take_shed(), complete_until_ns)
+        return Batch(events, self._take_shed(), complete_until_ns, tuple(deliveries))
 
     def _take_shed(self) -> tuple[Shed, ...]:
         """Return the oldest loss, once all events before it are taken."""
@@ -279,6 +336,12 @@ class Bus:
                 losses.append(_Loss(self._emitted_bytes, message_bytes))
             losses[-1].events[key] += count
             losses[-1].size_bytes[key] += event.size or 0
+
+
+def _arrival_ns(item: Event | Block | Delivery | None) -> int:
+    if item is None:
+        return 0
+    return item.arrived_ns if isinstance(item, Delivery) else item.mono_ns
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.builders import dialled, event, message, ping
-from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, Shed
+from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, Delivery, Shed
 from wsmon.model.block import Block
 from wsmon.model.events import Event
 
@@ -221,3 +221,60 @@ def test_a_block_that_is_shed_is_counted_by_its_messages(bus: Bus) -> None:
     bus.stop_shedding()
     taken = bus.take()
     assert (taken.events, taken.shed) == ([kept], (Shed("binance-spot", "message.received", 2, 5),))
+
+
+def delivery(*events: Event, arrived_ns: int = 77, seq: int = 0) -> Delivery:
+    return Delivery(events, arrived_ns, SMALL * len(events), "c" * 16, seq)
+
+
+def test_what_an_application_reports_goes_into_one_batch_whole(drained: Drained) -> None:
+    bus = Bus(drained)
+    before = message("before")
+    reported = delivery(*(message(str(number)) for number in range(BATCH_EVENTS)), seq=3)
+    for _ in range(2):
+        bus.emit_message(before)
+        bus.deliver(reported)
+    assert bus.waiting_events == 2 * (1 + BATCH_EVENTS)
+    for _ in range(2):
+        batch = bus.take()
+        assert (batch.events, batch.deliveries) == ([before, *reported.events], (reported,))
+    assert (bus.waiting_events, bus.waiting_bytes) == (0, 0)
+
+
+def test_a_number_without_an_event_is_taken_too(bus: Bus) -> None:
+    refused = delivery(seq=9)
+    bus.deliver(refused)
+    batch = bus.take()
+    assert (batch.count, batch.deliveries) == (0, (refused,))
+    assert bus.waiting_events == 0
+
+
+def test_a_batch_arrived_when_it_was_read_however_old_its_events_are(bus: Bus) -> None:
+    late = event("trace.log", size=0)
+    bus.deliver(delivery(seq=1))
+    bus.deliver(delivery(late, arrived_ns=77))
+    assert bus.take().arrived_ns == 77
+    bus.emit_message(first := message("1"))
+    bus.deliver(delivery(late, arrived_ns=77))
+    assert bus.take().arrived_ns == first.mono_ns
+
+
+def test_a_delivery_has_room_below_the_low_water_mark_alone(drained: Drained) -> None:
+    bus = Bus(drained, low_water_bytes=2 * (SMALL + OVERHEAD_BYTES))
+    rooms = [bus.has_room]
+    bus.deliver(delivery(message("1"), message("2")))
+    rooms.append(bus.has_room)
+    bus.take()
+    rooms.append(bus.has_room)
+    bus.start_shedding()
+    rooms.append(bus.has_room)
+    bus.stop_shedding()
+    bus.close()
+    rooms.append(bus.has_room)
+    assert rooms == [True, False, True, False, False]
+
+
+def test_a_lifecycle_event_in_a_delivery_is_due_at_once(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.bus.BATCH_DELAY_S", 3_600)
+    bus.deliver(delivery(message("1"), dialled()))
+    assert bus.take().count == 2

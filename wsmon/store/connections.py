@@ -99,6 +99,8 @@ class Connections:
         # Names of the configuration in force; empty before the first one of this run
         self._configured: frozenset[str] = frozenset()
         self._without_control_frames: set[str] = set()
+        # Names that applications report events of in this run, with their places among them
+        self._adopted: dict[str, int] = {}
 
     @property
     def has_changed(self) -> bool:
@@ -150,6 +152,23 @@ class Connections:
             record.since_ns = record.since_ns or now_ns
             self.change(record)
         self._configured = frozenset(spec.name for spec in specs)
+        for name in self._adopted:
+            self._show(self.get(name))
+
+    def adopt(self, name: str, group: str, now_ns: int) -> bool:
+        """Show a connection that an application reports events of among the configured ones, behind them.
+
+        Returns whether it is new in this run. Its group is the first that is named; a configuration overrides both.
+        """
+        if name in self._adopted:
+            return False
+        self._adopted[name] = len(self._adopted)
+        record = self.get(name)
+        if name not in self._configured:
+            record.spec = StoredSpec(group=group)
+            record.since_ns = record.since_ns or now_ns
+            self._show(record)
+        return True
 
     def adjust(self, record: ConnectionRecord, change: Meta) -> None:
         """Apply the capture profile in the ``meta`` of ``self.config.reloaded``."""
@@ -185,6 +204,13 @@ class Connections:
         """Forget the changes."""
         self._changed.clear()
         self._heard.clear()
+
+    def _show(self, record: ConnectionRecord) -> None:
+        """Show an adopted connection that is not configured."""
+        if record.name not in self._configured:
+            record.configured = True
+            record.position = len(self._configured) + self._adopted[record.name]
+            self.change(record)
 
     def _keep_control_frames(self, name: str, *, is_kept: bool) -> None:
         if is_kept:

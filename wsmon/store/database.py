@@ -18,6 +18,7 @@ from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
+from wsmon.store.ingest import forget_silent_clients
 from wsmon.store.rollup import restore_journal
 from wsmon.store.schema import (
     APPLICATION_ID,
@@ -133,6 +134,7 @@ class Database:
                 (STATUS_CODES["initialized"], start.started_ns),
             )
             connection.execute("DELETE FROM subscription")
+            forget_silent_clients(connection)
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (start.configuration, META_CONFIGURATION))
             cursor = connection.execute(
                 "INSERT INTO run "

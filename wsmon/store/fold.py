@@ -13,6 +13,7 @@ from itertools import compress
 
 import msgspec
 
+from wsmon.bus import Delivery
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event, EventName, Meta
@@ -41,6 +42,7 @@ from wsmon.store.codec import (
 from wsmon.store.connections import Connections
 from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecond
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
+from wsmon.store.ingest import IngestedLines
 from wsmon.store.journal import MessageTraffic
 from wsmon.store.lifecycle import Lifecycle
 from wsmon.store.rollup import Rollups
@@ -90,6 +92,9 @@ class Fold:
         self._rollups = Rollups(connection)
         # What happened since this fold began; any thread may read it
         self.totals = self._rollups.totals
+        self._ingested = IngestedLines(connection)
+        # Numbers of the committed lines of clients; any thread may read it
+        self.committed_seqs = self._ingested.committed_seqs
         self._counted = CountedSeconds()
         self._rows = EventRows()
         # Of the current batch, by second and connection: counters of all but messages
@@ -104,7 +109,8 @@ class Fold:
     @property
     def has_changed(self) -> bool:
         """Whether there is something to commit."""
-        return self.assigned_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
+        parts = (self._connections, self._rollups, self._ingested)
+        return self.assigned_id != self._committed_id or any(part.has_changed for part in parts)
 
     @property
     def uncommitted(self) -> Sequence[Committed]:
@@ -119,6 +125,14 @@ class Fold:
         self._connections.configure(specs, now_ns)
         self._sources.use_profiles()
         self._detection.configure(specs, thresholds)
+
+    def admit(self, delivery: Delivery, ts_ns: int) -> None:
+        """Take note of a delivery whose events are folded next: of its lines, and of connections that are new."""
+        for source in dict.fromkeys(event.source for event in delivery.events):
+            if source.connection and self._connections.adopt(source.connection, source.group, ts_ns):
+                self._detection.watch(source.connection)
+        if delivery.seq:
+            self._ingested.take(delivery.client, delivery.seq, ts_ns)
 
     def fold(self, events: Iterable[Event | Block]) -> None:
         """Count events; assign an id and make a row of those that the capture profile of their connection keeps.
@@ -212,6 +226,7 @@ class Fold:
         self._rows.write(self._connection)
         self._lifecycle.write()
         self._rollups.write()
+        self._ingested.write()
         set_meta = "UPDATE meta SET value = ? WHERE key = ?"
         self._connection.execute(set_meta, (self.assigned_id, META_LAST_ID))
         if self._is_empty and self.assigned_id:
@@ -222,7 +237,7 @@ class Fold:
         self._committed_id = self.assigned_id
         self._is_empty = self._is_empty and not self.assigned_id
         self._rows.clear()
-        for part in (self._sources, self._connections, self._lifecycle, self._rollups):
+        for part in (self._sources, self._connections, self._lifecycle, self._rollups, self._ingested):
             part.committed()
         notable, self._notable = self._notable, []
         return notable
@@ -239,6 +254,7 @@ class Fold:
         self._lifecycle.move_to(connection, now_ns)
         self._verdicts.move_to(connection)
         self._rollups.move_to(connection)
+        self._ingested.move_to(connection, now_ns)
 
     def _fold_message(self, event_id: int, event: Event, stream: SourceStream, name: int, flags: int) -> None:
         """Make the row of a message: the fast path for all that have a payload and no error."""

@@ -12,7 +12,7 @@ import msgspec
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
-from wsmon.model.incident_kinds import Thresholds
+from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.measures import sequence_numbers
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.verdict.history import MAX_ENDS, Histories
@@ -38,19 +38,33 @@ class DetectorRunner:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
         self._readers = [detector for detector in detectors if detector.reads_traffic]
+        self._expectations: dict[str, Expectation] = {}
+        # Connections that no configuration names
+        self._watched: dict[str, None] = {}
+        self._thresholds = NO_THRESHOLDS
         self._counting = [detector for detector in detectors if isinstance(detector, CountingDetector)]
 
     def configure(self, specs: Iterable[ConnectionSpec], thresholds: Thresholds) -> None:
         """Tell the detectors what the connections of a configuration are expected to do."""
-        expectations = {
+        self._thresholds = thresholds
+        self._expectations = {
             spec.name: Expectation(
                 spec.expect_every_s, spec.reconnect.stable_after_s, frozenset(spec.silence), thresholds
             )
             for spec in specs
             if spec.enabled
         }
+        self._configure()
+
+    def watch(self, connection: str) -> None:
+        """Watch a connection that applications report events of, by the defaults where it is not configured."""
+        self._watched[connection] = None
+        self._configure()
+
+    def _configure(self) -> None:
+        defaults = {name: Expectation(thresholds=self._thresholds) for name in self._watched}
         for detector in self._detectors:
-            detector.configure(expectations)
+            detector.configure({**defaults, **self._expectations})
 
     def observe(self, event: Event, event_id: int) -> None:
         """Pass a lifecycle event to the detectors."""

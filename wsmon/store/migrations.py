@@ -16,6 +16,7 @@ from wsmon.store.codec import PackedSum, pack
 from wsmon.store.schema import (
     APPLICATION_ID,
     CONNECTION_SPEC,
+    INGEST,
     JOURNAL,
     KPI_THRESHOLDS,
     META_CONFIGURATION,
@@ -123,6 +124,13 @@ def m009_journal(tables: Tables) -> None:
     """Messages that are counted and in no rollup yet."""
     tables.conn.execute(JOURNAL)
     tables.conn.execute("PRAGMA user_version = 9")
+
+
+@MIGRATIONS()
+def m010_ingest(tables: Tables) -> None:
+    """The lines of applications that are committed."""
+    tables.conn.execute(INGEST)
+    tables.conn.execute("PRAGMA user_version = 10")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 
 # PRAGMA user_version of the stores that are written: the number of migrations
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 # Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
 # First schema with connection.spec
@@ -396,6 +396,15 @@ CREATE TABLE journal (         -- messages that the rollups do not contain yet, 
 )
 """
 
+# Of migration 10. Processes that report events and number their lines: a line that comes again is known by its number
+INGEST = """
+CREATE TABLE ingest (
+    client TEXT PRIMARY KEY,   -- random hex, of one process
+    seq INTEGER NOT NULL,      -- of its last line that is committed, with the event of that line in one transaction
+    last_ns INTEGER NOT NULL   -- wall time of that commit; rows of the clients that were silent longest are removed
+) WITHOUT ROWID
+"""
+
 # What each version adds, with what its migration removes: for the comparison of a store with its version
 CREATED_BY: dict[int, tuple[str, ...]] = {
     1: TABLES,
@@ -407,4 +416,5 @@ CREATED_BY: dict[int, tuple[str, ...]] = {
     7: CONNECTION_SPEC,
     8: NO_INDEX,
     9: (JOURNAL,),
+    10: (INGEST,),
 }

@@ -130,6 +130,8 @@ class Writer:
         self._committed_mono_ns = 0
         # What happened on each connection in this run
         self.totals = self._fold.totals
+        # Numbers of the committed lines of applications, by client; any thread may read it
+        self.committed_seqs = self._fold.committed_seqs
 
     def start(self) -> None:
         """Start the thread."""
@@ -200,6 +202,8 @@ class Writer:
         while self._configurations:
             connections, thresholds = self._configurations.popleft()
             self._fold.configure(connections, ts_ns, thresholds)
+        for delivery in batch.deliveries:
+            self._fold.admit(delivery, ts_ns)
         self._in_hand = batch.count
         self._shed_in_hand = sum(each.events for each in batch.shed)
         events: Sequence[Event | Block] = batch.events
@@ -224,7 +228,7 @@ class Writer:
             if notable and self._on_notable is not None:
                 self._on_notable(notable)
             if batch.events:
-                self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
+                self._commit_lag_ns = self._clock.mono_ns() - batch.arrived_ns
             self._feed_index(committed)
         self._in_hand = self._shed_in_hand = 0
 
