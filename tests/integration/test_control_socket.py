@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.applications import idle_ingest
 from tests.support.fake_ports import FaultLog
 from tests.support.users import STRANGER, give_away, needs_root
 from wsmon.control.client import RecorderClient, command_once
@@ -30,7 +31,7 @@ class Recorder:
         self.commands: list[tuple[str, str]] = []
         self.texts: list[str] = []
         self.faults = FaultLog()
-        self.server = ControlServer(path, lambda: hello, lambda: SAMPLE, self.execute, self.faults)
+        self.server = ControlServer(path, lambda: hello, lambda: SAMPLE, self.execute, self.faults, idle_ingest())
 
     async def execute(self, command: Command) -> str:
         self.commands.append((command.action, command.connection))
@@ -224,3 +225,13 @@ async def test_d11_a_socket_of_another_user_is_not_dialled(recorder: Recorder, m
     monkeypatch.setattr("os.geteuid", lambda: STRANGER + 1)
     with pytest.raises(WsmonError, match="belongs to another user"):
         await command_once(recorder.path, VIEWER, "reload")
+
+
+async def test_d11_an_application_of_another_user_is_not_read(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.recorder.server.peer_uid", lambda _socket: STRANGER)
+    monkeypatch.setattr("os.geteuid", lambda: STRANGER + 1)
+    reader, writer = await asyncio.open_unix_connection(str(recorder.path))
+    assert await reader.read() == b""
+    writer.close()

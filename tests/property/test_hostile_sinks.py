@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.applications import idle_ingest
 from tests.support.engines import raw_server
 from tests.support.fake_ports import FakeClock, FaultLog
 from tests.support.thoroughness import times
@@ -155,7 +156,7 @@ def test_a2_odd_clients_of_the_control_socket_leave_it_to_the_others(lines: list
         faults = FaultLog()
         with tempfile.TemporaryDirectory(prefix="wsmon-") as folder:
             path = Path(folder) / "r.sock"
-            server = ControlServer(path, lambda: HELLO, lambda: SAMPLE, execute, faults)
+            server = ControlServer(path, lambda: HELLO, lambda: SAMPLE, execute, faults, idle_ingest())
             await server.start()
             try:
                 for line in lines:

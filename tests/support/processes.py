@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.clock import SystemClock
+from wsmon.config.locate import socket_of
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 
@@ -88,6 +89,11 @@ def stored(store: Path) -> tuple[Event, ...]:
         return tuple(events)
     finally:
         view.close()
+
+
+def socket_in(home: Home, store: Path) -> Path:
+    """The control socket of the recorder of a store."""
+    return socket_of(store, home.environ)
 
 
 class Home:

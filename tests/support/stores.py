@@ -101,7 +101,7 @@ def tallied(rows: Iterable[tuple[SqlValue, ...]]) -> dict[tuple[SqlValue, ...], 
 
 
 def as_schema_6(store: sqlite3.Connection) -> None:
-    """Give a store the shape of schema 6: no journal, no lines of applications, and a column for each stored key of a connection."""
+    """Give a store the shape of schema 6: no journal, no ingest, and a column for each stored key of a connection."""
     store.execute("DROP TABLE journal")
     store.execute("DROP TABLE ingest")
     columns = {

@@ -45,6 +45,8 @@ from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
 from wsmon.recorder.descriptors import raised_limit
+from wsmon.recorder.ingest import Ingest
+from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
@@ -159,6 +161,9 @@ class _Recording:
             self._metric_sources(), self._writer.committed_id, info.configuration, clock, guard
         )
         self._monitoring.configure(configuration)
+        self._intake = Intake(clock, info.boot_id)
+        self._intake.configure(configuration)
+        self._ingest = Ingest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event)
         self._commands = CommandHandler(
             options,
             configuration,
@@ -166,10 +171,13 @@ class _Recording:
             self._writer,
             self._alerts,
             self._monitoring,
+            self._intake,
             self._emit,
             stopping.set,
         )
-        self._server = ControlServer(options.socket, self._hello, self._sample, self._commands.execute, guard.failed)
+        self._server = ControlServer(
+            options.socket, self._hello, self._sample, self._commands.execute, guard.failed, self._ingest
+        )
 
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
         """Start all parts, wait for the end, and end them; raise the failure that ended the recording."""

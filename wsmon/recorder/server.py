@@ -1,5 +1,7 @@
 """Control server: the recorder's end of the control socket, with wake-ups and health out, commands in.
 
+The first line of a client tells a viewer from an application that reports events, which recorder/ingest.py serves.
+
 A client that reads slowly delays itself alone: wake-ups are coalesced, and each client has a task of its own.
 ``CommandHandler`` carries commands out. The viewer's end is control/client.py.
 """
@@ -15,12 +17,15 @@ from functools import partial
 from pathlib import Path
 
 from wsmon.config.specs import Configuration
+from wsmon.control.ingest import LineFault, encode_ingest, is_from_application
 from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
 from wsmon.control.ownership import ROOT, peer_uid
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
 from wsmon.model.units import format_size
 from wsmon.recorder.alerts import AlertDispatcher
+from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
+from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
 from wsmon.store.writer import Writer
@@ -47,11 +52,13 @@ class ControlServer:
         sample: Callable[[], Sample],
         execute: Callable[[Command], Awaitable[str]],
         report: ReportFault,
+        ingest: Ingest,
     ) -> None:
         """``execute`` carries a command out and returns a sentence; its ``WsmonError`` is the refusal.
 
-        ``report`` gets the faults of ours, with the name of the sink.
+        ``report`` gets the faults of ours, with the name of the sink; ``ingest`` serves applications.
         """
+        self._ingest = ingest
         self._report = report
         self._path = path
         self._hello = hello
@@ -89,6 +96,7 @@ class ControlServer:
 
     async def close(self) -> None:
         """Disconnect all clients and remove the socket."""
+        self._ingest.close()
         if self._server is not None:
             self._server.close()
         # The task that serves a client reads the end of the stream, and ends
@@ -106,7 +114,8 @@ class ControlServer:
                 self._path.unlink()
 
     def wake(self, last_id: int) -> None:
-        """Send all viewers a wake-up: events up to ``last_id`` are committed."""
+        """Send all viewers a wake-up, and applications what they wait for: events up to ``last_id`` are committed."""
+        self._ingest.committed()
         self._last_id = last_id
         for dirty in self._clients.values():
             dirty.set()
@@ -119,14 +128,21 @@ class ControlServer:
             if peer_uid(writer.get_extra_info("socket")) not in (os.geteuid(), ROOT):
                 return
             writer.write(encode(self._hello()))
+            lines = LineReader(reader)
             async with asyncio.timeout(HELLO_S):
-                first = await reader.readline()
-            if not isinstance(decode(first), Hello):
+                first = await lines.read()
+            if first and is_from_application(first[0] or b""):
+                await self._ingest.serve(lines, first, writer)
+                return
+            if not first:
+                return
+            if not _is_hello(first[0]):
+                writer.write(encode_ingest(LineFault(1, "it is no event (name) and no greeting")))
                 return
             self._clients[writer] = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 pushing = group.create_task(self._push(writer, self._clients[writer]), name="control push")
-                await self._answer(reader, writer)
+                await self._answer(lines, first[1:], writer)
                 pushing.cancel()
         except* (OSError, WsmonError, ValueError) as errors:
             # The client is gone, stuck, or not a viewer: none of that concerns the recording
@@ -156,20 +172,38 @@ class ControlServer:
                     await _send(writer, Wake(sent_id))
                 await asyncio.sleep(WAKE_INTERVAL_S)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            command = decode(line)
-            if not isinstance(command, Command):
-                raise WsmonError("a viewer sends commands only")
-            try:
-                reply = Reply(command.ref, ok=True, text=await self._execute(command))
-            except WsmonError as error:
-                reply = Reply(command.ref, ok=False, text=str(error))
-            except Exception as error:  # noqa: BLE001 - an error of ours costs one command
-                self._report("control", error)
-                what = f"`{command.action}` failed by a fault of wsmon ({type(error).__name__})"
-                reply = Reply(command.ref, ok=False, text=f"{what}; recorder.log has its place")
-            await _send(writer, reply)
+    async def _answer(self, lines: LineReader, first: list[IngestLine], writer: asyncio.StreamWriter) -> None:
+        waiting = first or await lines.read()
+        while waiting:
+            for line in waiting:
+                await _send(writer, await self._reply(_decode(line)))
+            waiting = await lines.read()
+
+    async def _reply(self, command: Message) -> Reply:
+        if not isinstance(command, Command):
+            raise WsmonError("a viewer sends commands only")
+        try:
+            return Reply(command.ref, ok=True, text=await self._execute(command))
+        except WsmonError as error:
+            return Reply(command.ref, ok=False, text=str(error))
+        except Exception as error:  # noqa: BLE001 - an error of ours costs one command
+            self._report("control", error)
+            what = f"`{command.action}` failed by a fault of wsmon ({type(error).__name__})"
+            return Reply(command.ref, ok=False, text=f"{what}; recorder.log has its place")
+
+
+def _is_hello(line: IngestLine) -> bool:
+    try:
+        return isinstance(_decode(line), Hello)
+    except WsmonError:
+        return False
+
+
+def _decode(line: IngestLine) -> Message:
+    """Return the message of a viewer; raises ``WsmonError`` where the line is none, or too long for one."""
+    if line is None or len(line) > LINE_LIMIT_BYTES:
+        raise WsmonError(f"a viewer sends lines of at most {LINE_LIMIT_BYTES:,} bytes")
+    return decode(line)
 
 
 async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
@@ -190,6 +224,7 @@ class CommandHandler:
         writer: Writer,
         alerts: AlertDispatcher,
         monitoring: Monitoring,
+        intake: Intake,
         emit: EmitSelfEvent,
         stop: Callable[[], None],
     ) -> None:
@@ -199,6 +234,7 @@ class CommandHandler:
         self._writer = writer
         self._alerts = alerts
         self._monitoring = monitoring
+        self._intake = intake
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
         # One reload at a time: the second one compares with what the first one applied
@@ -249,6 +285,7 @@ class CommandHandler:
             self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
             self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
+            self._intake.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             others = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
             others += ["detectors changed"] if configuration.detectors != self._configuration.detectors else []

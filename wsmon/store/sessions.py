@@ -21,8 +21,10 @@ from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.journal import MessageTraffic
 from wsmon.store.validation import Id, Ns, checked
 
-# Streams in memory; beyond, those of ended sessions are dropped
+# Streams in memory; beyond, those of ended sessions are dropped, and those without a session but for the newest
 HELD_STREAMS = 4_096
+# An application may report each request with a trace of its own. A source that comes again gets another row
+HELD_WITHOUT_SESSION = 1_024
 
 
 @dataclass(slots=True)
@@ -262,10 +264,12 @@ class SourceRows:
         self._changed_sessions.clear()
         self._longer_sessions.clear()
         if len(self._streams) > HELD_STREAMS:
+            without = [key for key, stream in self._streams.items() if stream.session is None]
+            dropped = set(without[:-HELD_WITHOUT_SESSION])
             self._streams = {
                 key: stream
                 for key, stream in self._streams.items()
-                if stream.session is None or stream.session.end is None
+                if key not in dropped and (stream.session is None or stream.session.end is None)
             }
 
     def _profile(self, connection: ConnectionRecord | None) -> Profile:

@@ -56,7 +56,7 @@ class Rig:
     def __init__(self, reload: Callable[[], Configuration] | None = None) -> None:
         self.sink = RecordingSink()
         self.stops = 0
-        self.writer, self.alerts, self.monitoring = Part(), Part(), Part()
+        self.writer, self.alerts, self.monitoring, self.intake = Part(), Part(), Part(), Part()
         clock = FakeClock()
         options = RecorderOptions(cast(Any, None), Path("s.db"), Path("s.sock"), "/etc/w.toml", reload)
         self.handler = CommandHandler(
@@ -66,6 +66,7 @@ class Rig:
             cast(Any, self.writer),
             cast(Any, self.alerts),
             cast(Any, self.monitoring),
+            cast(Any, self.intake),
             self_events(self.sink, clock),
             self._stop,
         )

@@ -1,0 +1,269 @@
+"""Applications on the control socket: their lines are read, committed once, acknowledged, and refused one by one.
+
+They never slow the engine down: one chunk of lines of one application is read in a turn of the event loop, and none
+while the bus has no room; the application keeps what is not read. What waits for lines costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from wsmon.bus import Bus, Delivery
+from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
+from wsmon.model.events import Event
+from wsmon.ports import Clock
+from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting, decode_line
+
+# A chunk of a stream: some 2 ms of work
+READ_BYTES: Final = 64 * 1024
+CHUNK_LINES: Final = 100
+# An application that reads no answers for this long is disconnected
+STUCK_S: Final = 30.0
+# Answers that an application has not read
+UNREAD_BYTES: Final = 64 * 1024
+# Between two looks for room, where no commit makes some
+ROOM_S: Final = 0.5
+_GREETING: Final = b'"ingest"'
+
+# A line without its end; None stands for one that was too long
+IngestLine = bytes | None
+
+
+class LineReader:
+    """Lines of a stream; of one that is too long, nothing is kept."""
+
+    def __init__(self, stream: asyncio.StreamReader, limit_bytes: int = INGEST_LINE_BYTES) -> None:
+        self._stream = stream
+        self._limit_bytes = limit_bytes
+        self._rest = bytearray()
+        self._is_skipping = False
+        self._has_ended = False
+
+    async def read(self) -> list[IngestLine]:
+        """Wait for lines and return those that one read completes; empty at the end of the stream.
+
+        What stands behind the last line break at the end is a line, too.
+        """
+        lines: list[IngestLine] = []
+        while not lines and not self._has_ended:
+            chunk = await self._stream.read(READ_BYTES)
+            lines = self._split(chunk)
+            if not chunk:
+                self._has_ended = True
+        return lines
+
+    def _split(self, chunk: bytes) -> list[IngestLine]:
+        if not chunk:
+            last = bytes(self._rest)
+            self._rest.clear()
+            return [last] if last and not self._is_skipping else []
+        *whole, rest = chunk.split(b"\n")
+        lines: list[IngestLine] = []
+        for part in whole:
+            self._rest += part
+            if self._is_skipping or len(self._rest) > self._limit_bytes:
+                lines.append(None)
+            else:
+                lines.append(bytes(self._rest))
+            self._rest.clear()
+            self._is_skipping = False
+        self._rest += rest
+        if len(self._rest) > self._limit_bytes:
+            self._is_skipping = True
+            self._rest.clear()
+        return lines
+
+
+class IngestStream:
+    """What is known of one stream of lines: how far it was read, and which of its lines are acknowledged."""
+
+    def __init__(self, answer: Callable[[bytes], None]) -> None:
+        """``answer`` takes one line for the application."""
+        self.answer = answer
+        self.reporting = Reporting()
+        # Lines read so far
+        self.lines = 0
+        # Number of the last line that had one
+        self.seq = 0
+        self.acked = 0
+
+    @property
+    def client(self) -> str:
+        """Id of the process; empty where it has not greeted."""
+        return self.reporting.greeting.client if self.reporting.greeting else ""
+
+
+class Ingest:
+    """Reads the lines of applications into the bus. Use it on the event loop."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        intake: Intake,
+        clock: Clock,
+        committed_seqs: Mapping[str, int],
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        """``committed_seqs`` has the number of the last committed line of each client; ``listener`` hears of lifecycle
+        events."""
+        self._bus = bus
+        self._intake = intake
+        self._clock = clock
+        self._committed_seqs = committed_seqs
+        self._listener = listener
+        # Numbers of the last lines that went into the bus, until they are committed
+        self._delivered_seqs: dict[str, int] = {}
+        # Streams with lines that are not acknowledged
+        self._waiting: set[IngestStream] = set()
+        self._commit = asyncio.Event()
+        # One stream at a time has its lines read
+        self._turn = asyncio.Lock()
+        self._is_closed = False
+
+    async def serve(self, reader: LineReader, lines: list[IngestLine], writer: asyncio.StreamWriter) -> None:
+        """Serve one application until it ends its stream, and all its lines are committed."""
+
+        def answer(line: bytes) -> None:
+            if writer.transport.get_write_buffer_size() > UNREAD_BYTES:
+                # It reads nothing: it dials again and sends what was not acknowledged
+                writer.transport.abort()
+            writer.write(line)
+
+        stream = IngestStream(answer)
+        try:
+            while lines and await self.take(stream, lines):
+                async with asyncio.timeout(STUCK_S):
+                    await writer.drain()
+                lines = await reader.read()
+            await self.settle(stream)
+            async with asyncio.timeout(STUCK_S):
+                await writer.drain()
+        finally:
+            self._waiting.discard(stream)
+
+    async def take(self, stream: IngestStream, lines: Sequence[IngestLine]) -> bool:
+        """Read lines, a chunk in each turn of the loop; returns False where the recording ends before all are read."""
+        first = 0
+        while first < len(lines):
+            async with self._turn:
+                if not await self._has_room():
+                    return False
+                last, size = first, 0
+                while last < len(lines) and last - first < CHUNK_LINES and size < READ_BYTES:
+                    size += len(lines[last] or b"")
+                    last += 1
+                self._read(stream, lines[first:last], size)
+                first = last
+                # The engine has a turn before the next chunk
+                await asyncio.sleep(0)
+        return True
+
+    async def settle(self, stream: IngestStream) -> None:
+        """Wait until all numbered lines of a stream are committed, or the recording ends."""
+        while stream in self._waiting and not self._is_closed:
+            await self._next_commit()
+
+    def committed(self) -> None:
+        """Acknowledge what was committed; called after each commit."""
+        self._commit.set()
+        for stream in tuple(self._waiting):
+            self._acknowledge(stream)
+
+    def close(self) -> None:
+        """Read no more lines: the recording ends."""
+        self._is_closed = True
+        self._commit.set()
+
+    async def _has_room(self) -> bool:
+        """Wait until the bus takes events; returns False where the recording ends."""
+        while not self._is_closed and not self._bus.has_room:
+            await self._next_commit()
+        return not self._is_closed
+
+    async def _next_commit(self) -> None:
+        self._commit.clear()
+        try:
+            async with asyncio.timeout(ROOM_S):
+                await self._commit.wait()
+        except TimeoutError:
+            return
+
+    def _read(self, stream: IngestStream, lines: Iterable[IngestLine], size: int) -> None:
+        """Deliver the events of a chunk, and answer the lines that are none."""
+        events: list[Event] = []
+        before = stream.seq
+        for line in lines:
+            stream.lines += 1
+            if line is None:
+                self._refuse(stream, f"a line has at most {INGEST_LINE_BYTES:,} bytes")
+            elif stream.lines == 1 and _GREETING in line[:64]:
+                self._greet(stream, line)
+            elif line.strip():
+                self._read_line(stream, line, events)
+        seq = stream.seq if stream.seq > before else 0
+        if seq:
+            self._waiting.add(stream)
+        if seq > self._known_seq(stream.client):
+            self._delivered_seqs[stream.client] = seq
+        else:
+            # All its numbered lines came before
+            seq = 0
+        if events or seq:
+            self._bus.deliver(Delivery(events, self._clock.mono_ns(), size, stream.client, seq))
+        if self._listener is not None:
+            for event in events:
+                if event.size is None:
+                    self._listener(event)
+        self._acknowledge(stream)
+
+    def _greet(self, stream: IngestStream, line: bytes) -> None:
+        try:
+            client = stream.reporting.greet(line).client
+        except LINE_ERRORS as error:
+            self._refuse(stream, str(error))
+            return
+        committed = self._committed_seqs.get(client, 0)
+        stream.acked = committed
+        stream.answer(encode_ingest(Ack(committed)))
+
+    def _read_line(self, stream: IngestStream, octets: bytes, events: list[Event]) -> None:
+        seq = 0
+        try:
+            line = decode_line(octets)
+            if line.seq is not None:
+                seq = self._numbered(stream, line.seq)
+                # In the bus or in the store already
+                if seq <= self._known_seq(stream.client):
+                    return
+            events.append(self._intake.event(line, stream.reporting))
+        except LINE_ERRORS as error:
+            self._refuse(stream, str(error), seq)
+
+    def _numbered(self, stream: IngestStream, seq: int) -> int:
+        if not stream.client:
+            raise ValueError("seq: lines are numbered after a greeting alone")
+        if seq <= stream.seq:
+            raise ValueError(f"seq: {seq} does not follow {stream.seq}")
+        stream.seq = seq
+        return seq
+
+    def _known_seq(self, client: str) -> int:
+        """Number of the last line of a client that is in the bus or in the store."""
+        return max(self._committed_seqs.get(client, 0), self._delivered_seqs.get(client, 0))
+
+    def _refuse(self, stream: IngestStream, problem: str, seq: int = 0) -> None:
+        stream.answer(encode_ingest(LineFault(stream.lines, problem, seq)))
+
+    def _acknowledge(self, stream: IngestStream) -> None:
+        if stream not in self._waiting:
+            return
+        committed = self._committed_seqs.get(stream.client, 0)
+        if committed > stream.acked:
+            stream.acked = committed
+            stream.answer(encode_ingest(Ack(committed)))
+        if committed >= stream.seq:
+            self._waiting.discard(stream)
+            if committed >= self._delivered_seqs.get(stream.client, 0):
+                self._delivered_seqs.pop(stream.client, None)

@@ -1,0 +1,201 @@
+"""Intake: lines of JSON that applications report become events, checked, named and redacted as those of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from wsmon.config.specs import CaptureSpec, Configuration
+from wsmon.control.ingest import GreetingLine, IngestGreeting
+from wsmon.engine.frames import cut, payload_limit_bytes
+from wsmon.engine.reporter import TextCleaner
+from wsmon.export.event_line import EventLine, Natural, event_name, event_of_line, wall_ns_of
+from wsmon.export.import_session import connection_name
+from wsmon.model.events import FREQUENT_NAMES, Event, EventName, Json, Source
+from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.redactor import Redactor
+from wsmon.model.sanitize import NAME_LIMIT_CHARS
+from wsmon.model.statuses import is_allowed
+from wsmon.model.units import SECOND_NS
+from wsmon.ports import Clock
+
+# Of events that name no connection
+DEFAULT_CONNECTION: Final = "app"
+# Added to a name that the configuration has: two sources of one connection would contradict each other
+SUFFIX: Final = ".app"
+# Connections that applications may name in one run: each is a row of the screen, and watched by the detectors
+MOST_CONNECTIONS: Final = 1_000
+# How far a monotonic time and a wall time may lie apart where an application does not say when its machine was started
+SAME_BOOT_NS: Final = 60 * SECOND_NS
+# How far in the future a time may be: clocks of containers differ by less
+FUTURE_NS: Final = 60 * SECOND_NS
+# Of ids and correlation ids
+ID_CHARS: Final = 128
+_IDS: Final = ("connection_id", "trace_id", "span_id", "parent_id")
+# What wsmon says itself, of itself and of what its detectors found
+_OWN: Final = ("self", "incident")
+_LIMIT_BYTES: Final = payload_limit_bytes(CaptureSpec())
+
+
+class ReportedLine(EventLine, frozen=True, forbid_unknown_fields=True):
+    """The keys of an event that an application reports."""
+
+    seq: Natural | None = None
+    """Number of the line, for clients that greeted."""
+
+
+_lines = msgspec.json.Decoder(ReportedLine)
+_greetings = msgspec.json.Decoder(GreetingLine)
+# What reading a line may raise
+LINE_ERRORS: Final = (ValueError, OverflowError, RecursionError)
+
+
+class Reporting:
+    """One stream of lines, from a socket or a file: who reports, and what its lines have in common."""
+
+    def __init__(self) -> None:
+        self.greeting: IngestGreeting | None = None
+        # The source of the line before: events of a session share one value
+        self.source: Source | None = None
+
+    def greet(self, line: bytes) -> IngestGreeting:
+        """Take the greeting; raises ``ValueError`` where there was one, or the line is none."""
+        if self.greeting is not None:
+            raise ValueError("ingest: there was a greeting before")
+        self.greeting = _greetings.decode(line).ingest
+        return self.greeting
+
+
+def decode_line(line: bytes) -> ReportedLine:
+    """Return the keys of a line; raises one of ``LINE_ERRORS``, with the key that is wrong."""
+    return _lines.decode(line)
+
+
+class Intake:
+    """Makes events of lines. One for a recording; ``configure`` it before the first line."""
+
+    def __init__(self, clock: Clock, boot_id: str) -> None:
+        self._clock = clock
+        self._boot_id = boot_id
+        self._configured: Container[str] = frozenset()
+        self._connections: set[str] = set()
+        self._cleaner = TextCleaner(Redactor(filters_metadata=True))
+
+    def configure(self, configuration: Configuration) -> None:
+        """Use the secrets and the names of a configuration from now on."""
+        self._configured = frozenset(connection.name for connection in configuration.connections)
+        self._cleaner = TextCleaner(Redactor(secrets=configuration.secrets, filters_metadata=True))
+
+    def event(self, line: ReportedLine, reporting: Reporting) -> Event:
+        """Return the event of a line, ready to be stored; raises ``ValueError`` with the key that is wrong."""
+        for key in ("id", "run", "verdict"):
+            if getattr(line, key) is not None:
+                raise ValueError(f"{key}: the recorder gives it")
+        if line.name.partition(".")[0] in _OWN:
+            raise ValueError(f"name: {line.name!r} is an event of wsmon itself")
+        name = event_name(line)
+        ts_ns, mono_ns = self._times(line, reporting)
+        source = self._source(line, reporting)
+        event = event_of_line(line, source, name or "trace.log", ts_ns, mono_ns, 0)
+        changes = self._cleaned(event, line, is_own_name=name is not None)
+        size = _size(line, event.name, event.payload)
+        return msgspec.structs.replace(event, size=size, **changes)
+
+    def _times(self, line: ReportedLine, reporting: Reporting) -> tuple[int, int]:
+        """Wall and monotonic time. Without a monotonic time of this boot, it follows from the distance to now."""
+        now_ns, mono_now_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        ts_ns = wall_ns_of(line)
+        if ts_ns is None:
+            ts_ns = now_ns
+        elif ts_ns > now_ns + FUTURE_NS:
+            raise ValueError("ts: it lies in the future, by the clock of this machine")
+        derived_ns = max(0, mono_now_ns - max(0, now_ns - ts_ns))
+        if line.mono_ns is None or line.mono_ns > mono_now_ns:
+            return ts_ns, derived_ns
+        boot = reporting.greeting.boot if reporting.greeting else ""
+        is_kept = boot == self._boot_id if boot else abs(line.mono_ns - derived_ns) <= SAME_BOOT_NS
+        return ts_ns, line.mono_ns if is_kept else derived_ns
+
+    def _source(self, line: ReportedLine, reporting: Reporting) -> Source:
+        greeting = reporting.greeting
+        named = line.connection or (greeting.connection if greeting else "")
+        group = line.group or (greeting.group if greeting else "")
+        source = Source(
+            self._name(connection_name(named, DEFAULT_CONNECTION)),
+            connection_name(group, "unnamed") if group else "",
+            line.trace_id,
+            line.connection_id,
+        )
+        for key in _IDS:
+            if len(text := getattr(line, key)) > ID_CHARS or not text.isprintable():
+                raise ValueError(f"{key}: an id has at most {ID_CHARS} printable characters")
+        if reporting.source != source:
+            reporting.source = source
+        assert reporting.source is not None
+        return reporting.source
+
+    def _name(self, name: str) -> str:
+        """Return the name of a connection that the configuration has not; raises ``ValueError`` for one too many."""
+        number, base = 1, name
+        while name in self._configured:
+            suffix = SUFFIX if number == 1 else f"{SUFFIX}{number}"
+            name, number = base[: NAME_LIMIT_CHARS - len(suffix)] + suffix, number + 1
+        if name not in self._connections:
+            if len(self._connections) >= MOST_CONNECTIONS:
+                raise ValueError(f"connection: applications have named {MOST_CONNECTIONS:,} already in this run")
+            self._connections.add(name)
+        return name
+
+    def _cleaned(self, event: Event, line: ReportedLine, *, is_own_name: bool) -> dict[str, Any]:
+        """The fields with credentials masked, the payload cut, and the name of the application's event as its type."""
+        cleaner = self._cleaner
+        payload, is_masked, is_cut = event.payload, False, False
+        meta: Mapping[str, Json] = event.meta or {}
+        cleaner.of_nothing()
+        if payload is not None:
+            masked, is_masked = cleaner.redactor.payload(payload)
+            cleaner.of(payload, masked, is_masked=is_masked)
+            is_cut = len(masked) > _LIMIT_BYTES
+            payload = cut(masked, _LIMIT_BYTES, "binary" if line.payload is None else "text") if is_cut else masked
+            if is_masked and cleaner.redactor.is_over_budget:
+                meta = {**meta, **MASKED_UNREAD}
+        if not is_own_name and line.type:
+            meta = {**meta, "type": line.type}
+        if event.from_status and event.to_status and not is_allowed(event.from_status, event.to_status):
+            meta = {**meta, "illegal": True}
+        changes: dict[str, Any] = {
+            "payload": payload,
+            "redacted": event.redacted or is_masked,
+            "truncated": event.truncated or is_cut,
+            "type": cleaner.clean(event.type if is_own_name else line.name),
+            "meta": self._clean_meta(meta) or None,
+        }
+        for key in ("topic", "ref", "reason", "error_type", "error"):
+            changes[key] = cleaner.clean(getattr(event, key))
+        if isinstance(event.status, str):
+            changes["status"] = cleaner.clean(event.status) or None
+        return changes
+
+    def _clean_meta(self, meta: Mapping[str, Json]) -> dict[str, Json]:
+        """Mask credentials in metadata; a list of pairs is one of headers."""
+        cleaned = self._cleaner.clean_meta(meta)
+        for key, value in meta.items():
+            if isinstance(cleaned[key], list) and isinstance(value, list) and value and all(map(_is_header, value)):
+                pairs: Any = value
+                cleaned[key] = [list(pair) for pair in self._cleaner.redactor.headers(pairs)]
+        return cleaned
+
+
+def _is_header(item: Json) -> bool:
+    return isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)
+
+
+def _size(line: ReportedLine, name: EventName, payload: bytes | None) -> int | None:
+    """The size of an event; those that are rare have none."""
+    if name in FREQUENT_NAMES:
+        return len(payload or b"") if line.size is None else line.size
+    if line.size is not None:
+        raise ValueError(f"size: {line.name} has none")
+    return None
