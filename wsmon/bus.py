@@ -5,7 +5,7 @@ high-water mark sessions pause their sockets, so nothing is lost. Only while the
 messages shed, and lifecycle events beyond their own places; shed events are counted by connection and event name, and a
 batch ends where messages are missing, so that the counts stand in the recording where the messages would.
 
-Events that applications report come as a ``Delivery``, which goes into one batch whole. They are never shed: where
+Events that applications report come as a ``EventDelivery``, which goes into one batch whole. They are never shed: where
 there is no room (``has_room``), the application keeps them.
 """
 
@@ -45,7 +45,7 @@ class Shed:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EventDelivery:
     """Events that an application reported, committed in one transaction with the number of its last line."""
 
     events: Sequence[Event]
@@ -70,7 +70,7 @@ class Batch:
     complete_until_ns: int = 0
     """Monotonic time up to which everything that arrived is in this batch or an earlier one: detectors judge by no
     later time. 0 where the batch adds nothing to what was known before."""
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[EventDelivery, ...] = ()
     """Those whose events are in ``events``."""
 
     @property
@@ -104,7 +104,7 @@ class Bus:
         self._high_water_bytes = high_water_bytes
         self._low_water_bytes = low_water_bytes
         self._lifecycle_places = lifecycle_places
-        self._events: deque[Event | Block | Delivery] = deque()
+        self._events: deque[Event | Block | EventDelivery] = deque()
         self._wake = threading.Event()
         self._urgent = False
         self._closed = False
@@ -160,7 +160,7 @@ class Bus:
         self._urgent = True
         self._wake.set()
 
-    def deliver(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: EventDelivery) -> None:
         """Take what an application reported, on the event loop; the caller has asked ``has_room``.
 
         It waits for other events as messages do, unless a lifecycle event is among them.
@@ -273,13 +273,13 @@ class Bus:
         # Where messages are missing the batch ends
         end_bytes = self._losses[0].after_bytes if self._losses else None
         events: list[Event | Block] = []
-        deliveries: list[Delivery] = []
-        event: Event | Block | Delivery | None = None
+        deliveries: list[EventDelivery] = []
+        event: Event | Block | EventDelivery | None = None
         count = taken_more = taken_lifecycle = 0
         taken_bytes = self._taken_bytes
         while waiting and count < BATCH_EVENTS and (end_bytes is None or taken_bytes < end_bytes):
             event = waiting.popleft()
-            if isinstance(event, Delivery):
+            if isinstance(event, EventDelivery):
                 deliveries.append(event)
                 events += event.events
                 count += len(event.events)
@@ -338,10 +338,10 @@ class Bus:
             losses[-1].size_bytes[key] += event.size or 0
 
 
-def _arrival_ns(item: Event | Block | Delivery | None) -> int:
+def _arrival_ns(item: Event | Block | EventDelivery | None) -> int:
     if item is None:
         return 0
-    return item.arrived_ns if isinstance(item, Delivery) else item.mono_ns
+    return item.arrived_ns if isinstance(item, EventDelivery) else item.mono_ns
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.builders import dialled, event, message, ping
-from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, Delivery, Shed
+from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, EventDelivery, Shed
 from wsmon.model.block import Block
 from wsmon.model.events import Event
 
@@ -223,8 +223,8 @@ def test_a_block_that_is_shed_is_counted_by_its_messages(bus: Bus) -> None:
     assert (taken.events, taken.shed) == ([kept], (Shed("binance-spot", "message.received", 2, 5),))
 
 
-def delivery(*events: Event, arrived_ns: int = 77, seq: int = 0) -> Delivery:
-    return Delivery(events, arrived_ns, SMALL * len(events), "c" * 16, seq)
+def delivery(*events: Event, arrived_ns: int = 77, seq: int = 0) -> EventDelivery:
+    return EventDelivery(events, arrived_ns, SMALL * len(events), "c" * 16, seq)
 
 
 def test_what_an_application_reports_goes_into_one_batch_whole(drained: Drained) -> None:

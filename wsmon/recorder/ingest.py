@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from wsmon.bus import Bus, Delivery
+from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
 from wsmon.model.events import Event
 from wsmon.ports import Clock
@@ -211,7 +211,7 @@ class Ingest:
             # All its numbered lines came before
             seq = 0
         if events or seq:
-            self._bus.deliver(Delivery(events, self._clock.mono_ns(), size, stream.client, seq))
+            self._bus.deliver(EventDelivery(events, self._clock.mono_ns(), size, stream.client, seq))
         if self._listener is not None:
             for event in events:
                 if event.size is None:

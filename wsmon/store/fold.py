@@ -13,7 +13,7 @@ from itertools import compress
 
 import msgspec
 
-from wsmon.bus import Delivery
+from wsmon.bus import EventDelivery
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event, EventName, Meta
@@ -126,7 +126,7 @@ class Fold:
         self._sources.use_profiles()
         self._detection.configure(specs, thresholds)
 
-    def admit(self, delivery: Delivery, ts_ns: int) -> None:
+    def admit(self, delivery: EventDelivery, ts_ns: int) -> None:
         """Take note of a delivery whose events are folded next: of its lines, and of connections that are new."""
         for source in dict.fromkeys(event.source for event in delivery.events):
             if source.connection and self._connections.adopt(source.connection, source.group, ts_ns):

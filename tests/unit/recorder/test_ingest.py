@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.applications import CLIENT, RawApplication
 from tests.support.fake_ports import FakeClock, FaultLog
-from wsmon.bus import Bus, Delivery
+from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.recorder.ingest import CHUNK_LINES, READ_BYTES, Ingest, LineReader
@@ -72,7 +72,7 @@ class Rig:
             while self.bus.waiting_events < events:
                 await asyncio.sleep(0.001)
 
-    def commit(self) -> tuple[Delivery, ...]:
+    def commit(self) -> tuple[EventDelivery, ...]:
         """Take what waits, and say that it is committed."""
         batch = self.bus.take(tick_s=0)
         self.types += [event.type for event in batch.events]

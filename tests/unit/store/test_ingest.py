@@ -12,7 +12,7 @@ from tests.support.builders import event
 from tests.support.recordings import run_start, specs
 from tests.support.stores import stored, stored_events
 from tests.support.writers import Running
-from wsmon.bus import Delivery
+from wsmon.bus import EventDelivery
 from wsmon.model.events import Event, Source
 from wsmon.store import ingest
 from wsmon.store.database import open_for_writing
@@ -33,9 +33,9 @@ def log(text: str, connection: str = "shop", group: str = "web") -> Event:
 
 
 def test_a_number_is_committed_with_its_event(running: Running) -> None:
-    running.bus.deliver(Delivery([log("a"), log("b")], 1, 10, ONE, 2))
-    running.bus.deliver(Delivery([log("c")], 1, 10, OTHER, 7))
-    running.bus.deliver(Delivery([], 1, 10, ONE, 3))
+    running.bus.deliver(EventDelivery([log("a"), log("b")], 1, 10, ONE, 2))
+    running.bus.deliver(EventDelivery([log("c")], 1, 10, OTHER, 7))
+    running.bus.deliver(EventDelivery([], 1, 10, ONE, 3))
     running.writer.start()
     running.end()
     assert stored(running.path, "SELECT client, seq FROM ingest") == [(ONE, 3), (OTHER, 7)]
@@ -47,10 +47,10 @@ def test_a_number_is_committed_with_its_event(running: Running) -> None:
 
 def test_a_connection_that_an_application_names_is_shown_behind_the_configured_ones(running: Running) -> None:
     running.writer.configure(specs("orders"))
-    running.bus.deliver(Delivery([log("a"), log("b", "cart", "")], 1, 10))
+    running.bus.deliver(EventDelivery([log("a"), log("b", "cart", "")], 1, 10))
     running.writer.start()
     running.writer.configure(specs("orders", "trades"))
-    running.bus.deliver(Delivery([log("c")], 1, 10))
+    running.bus.deliver(EventDelivery([log("c")], 1, 10))
     running.end()
     shown = stored(
         running.path, "SELECT name, json_extract(spec, '$.group') FROM connection WHERE configured ORDER BY position"
