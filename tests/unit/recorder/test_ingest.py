@@ -14,6 +14,7 @@ from tests.support.fake_ports import FakeClock, FaultLog
 from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer
 from wsmon.control.messages import PROTOCOL, Hello, Sample
+from wsmon.model.events import Event
 from wsmon.recorder.ingest import CHUNK_LINES, READ_BYTES, Ingest, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.server import ControlServer
@@ -75,7 +76,7 @@ class Rig:
     def commit(self) -> tuple[EventDelivery, ...]:
         """Take what waits, and say that it is committed."""
         batch = self.bus.take(tick_s=0)
-        self.types += [event.type for event in batch.events]
+        self.types += [event.type for event in batch.events if isinstance(event, Event)]
         for delivery in batch.deliveries:
             if delivery.seq:
                 self.committed_seqs[delivery.client] = delivery.seq
@@ -165,7 +166,7 @@ async def test_numbers_rise_and_those_of_refused_lines_are_acknowledged_too(rig:
 async def test_a_line_that_is_too_long_is_refused_and_the_next_one_is_read(rig: Rig) -> None:
     application = await RawApplication.dialled(rig.path)
     application.send(log(1, seq=False), b"x" * (INGEST_LINE_BYTES + 1), log(2, seq=False))
-    long = {"name": "e3", "meta": {"text": "y" * (INGEST_LINE_BYTES - 100)}}
+    long: dict[str, object] = {"name": "e3", "meta": {"text": "y" * (INGEST_LINE_BYTES - 100)}}
     application.send(long)
     await rig.until_delivered(2)
     rig.commit()
