@@ -130,3 +130,24 @@ def test_a_recorder_that_starts_loads_no_judge_and_no_screen() -> None:
     loaded = loaded_by(RECORDER_PROBE)
     assert "wsmon.store.writer" in loaded
     assert within(loaded, NOT_FOR_A_RECORDER) == []
+
+
+ALL_MODULES_PROBE = "import sys; before = set(sys.modules); import {name}; print(*sorted(set(sys.modules) - before))"
+NOT_FOR_AN_APPLICATION = (
+    *("asyncio", "click", "logging", "sqlite3", "textual", "websockets"),
+    *("wsmon.engine", "wsmon.recorder", "wsmon.store", "wsmon.tui"),
+)
+# Of what `import msgspec` loads
+MOST_OF_MSGSPEC = 1.5
+
+
+def test_an_application_that_traces_loads_little_more_than_msgspec() -> None:
+    traced, encoder = (loaded_by(ALL_MODULES_PROBE.format(name=name)) for name in ("wsmon.trace", "msgspec"))
+    assert "wsmon.trace.sink" in traced
+    assert within(traced, NOT_FOR_AN_APPLICATION) == []
+    assert len(traced) <= MOST_OF_MSGSPEC * len(encoder), sorted(traced - encoder)
+
+
+def test_a_sink_loads_no_store_and_no_screen() -> None:
+    program = f"{MODULES_PROBE}from wsmon.trace import Sink; Sink(sys.argv[1])"
+    assert within(loaded_by(program, "/nowhere/store.db"), NOT_FOR_AN_APPLICATION) == []

@@ -95,8 +95,8 @@ class IngestStream:
         return self.reporting.greeting.client if self.reporting.greeting else ""
 
 
-class Ingest:
-    """Reads the lines of applications into the bus. Use it on the event loop."""
+class LineIngest:
+    """Reads lines of streams into a bus: each numbered line once. Used by one thread, the producer of the bus."""
 
     def __init__(
         self,
@@ -107,7 +107,8 @@ class Ingest:
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         """``committed_seqs`` has the number of the last committed line of each client; ``listener`` hears of lifecycle
-        events."""
+        events.
+        """
         self._bus = bus
         self._intake = intake
         self._clock = clock
@@ -117,81 +118,14 @@ class Ingest:
         self._delivered_seqs: dict[str, int] = {}
         # Streams with lines that are not acknowledged
         self._waiting: set[IngestStream] = set()
-        self._commit = asyncio.Event()
-        # One stream at a time has its lines read
-        self._turn = asyncio.Lock()
-        self._is_closed = False
 
-    async def serve(self, reader: LineReader, lines: list[IngestLine], writer: asyncio.StreamWriter) -> None:
-        """Serve one application until it ends its stream, and all its lines are committed."""
+    @property
+    def has_room(self) -> bool:
+        """Whether lines may be read."""
+        return self._bus.has_room
 
-        def answer(line: bytes) -> None:
-            if writer.transport.get_write_buffer_size() > UNREAD_BYTES:
-                # It reads nothing: it dials again and sends what was not acknowledged
-                writer.transport.abort()
-            writer.write(line)
-
-        stream = IngestStream(answer)
-        try:
-            while lines and await self.take(stream, lines):
-                async with asyncio.timeout(STUCK_S):
-                    await writer.drain()
-                lines = await reader.read()
-            await self.settle(stream)
-            async with asyncio.timeout(STUCK_S):
-                await writer.drain()
-        finally:
-            self._waiting.discard(stream)
-
-    async def take(self, stream: IngestStream, lines: Sequence[IngestLine]) -> bool:
-        """Read lines, a chunk in each turn of the loop; returns False where the recording ends before all are read."""
-        first = 0
-        while first < len(lines):
-            async with self._turn:
-                if not await self._has_room():
-                    return False
-                last, size = first, 0
-                while last < len(lines) and last - first < CHUNK_LINES and size < READ_BYTES:
-                    size += len(lines[last] or b"")
-                    last += 1
-                self._read(stream, lines[first:last], size)
-                first = last
-                # The engine has a turn before the next chunk
-                await asyncio.sleep(0)
-        return True
-
-    async def settle(self, stream: IngestStream) -> None:
-        """Wait until all numbered lines of a stream are committed, or the recording ends."""
-        while stream in self._waiting and not self._is_closed:
-            await self._next_commit()
-
-    def committed(self) -> None:
-        """Acknowledge what was committed; called after each commit."""
-        self._commit.set()
-        for stream in tuple(self._waiting):
-            self._acknowledge(stream)
-
-    def close(self) -> None:
-        """Read no more lines: the recording ends."""
-        self._is_closed = True
-        self._commit.set()
-
-    async def _has_room(self) -> bool:
-        """Wait until the bus takes events; returns False where the recording ends."""
-        while not self._is_closed and not self._bus.has_room:
-            await self._next_commit()
-        return not self._is_closed
-
-    async def _next_commit(self) -> None:
-        self._commit.clear()
-        try:
-            async with asyncio.timeout(ROOM_S):
-                await self._commit.wait()
-        except TimeoutError:
-            return
-
-    def _read(self, stream: IngestStream, lines: Iterable[IngestLine], size: int) -> None:
-        """Deliver the events of a chunk, and answer the lines that are none."""
+    def read(self, stream: IngestStream, lines: Iterable[IngestLine], size: int) -> None:
+        """Deliver the events of lines of ``size`` bytes, and answer those that are none; there must be room."""
         events: list[Event] = []
         before = stream.seq
         for line in lines:
@@ -267,3 +201,99 @@ class Ingest:
             self._waiting.discard(stream)
             if committed >= self._delivered_seqs.get(stream.client, 0):
                 self._delivered_seqs.pop(stream.client, None)
+
+    def is_waiting(self, stream: IngestStream) -> bool:
+        """Whether lines of a stream are not committed."""
+        return stream in self._waiting
+
+    def committed(self) -> None:
+        """Acknowledge what was committed; to be called after each commit."""
+        for stream in tuple(self._waiting):
+            self._acknowledge(stream)
+
+    def forget(self, stream: IngestStream) -> None:
+        """Answer a stream no more."""
+        self._waiting.discard(stream)
+
+
+class Ingest:
+    """Serves applications on the event loop."""
+
+    def __init__(self, lines: LineIngest) -> None:
+        self._lines = lines
+        self._commit = asyncio.Event()
+        # One stream at a time has its lines read
+        self._turn = asyncio.Lock()
+        self._is_closed = False
+
+    async def serve(self, reader: LineReader, lines: list[IngestLine], writer: asyncio.StreamWriter) -> None:
+        """Serve one application until it ends its stream, and all its lines are committed."""
+
+        def answer(line: bytes) -> None:
+            if writer.transport.get_write_buffer_size() > UNREAD_BYTES:
+                # It reads nothing: it dials again and sends what was not acknowledged
+                writer.transport.abort()
+            writer.write(line)
+
+        stream = IngestStream(answer)
+        try:
+            while lines and await self.take(stream, lines):
+                async with asyncio.timeout(STUCK_S):
+                    await writer.drain()
+                lines = await reader.read()
+            await self.settle(stream)
+            async with asyncio.timeout(STUCK_S):
+                await writer.drain()
+        finally:
+            self._lines.forget(stream)
+
+    async def take(self, stream: IngestStream, lines: Sequence[IngestLine]) -> bool:
+        """Read lines, a chunk in each turn of the loop; returns False where the recording ends before all are read."""
+        first = 0
+        while first < len(lines):
+            async with self._turn:
+                if not await self._has_room():
+                    return False
+                last, size = first, 0
+                while last < len(lines) and last - first < CHUNK_LINES and size < READ_BYTES:
+                    size += len(lines[last] or b"")
+                    last += 1
+                self._lines.read(stream, lines[first:last], size)
+                first = last
+                # The engine has a turn before the next chunk
+                await asyncio.sleep(0)
+        return True
+
+    async def settle(self, stream: IngestStream) -> None:
+        """Wait until all numbered lines of a stream are committed, or the recording ends."""
+        while self._lines.is_waiting(stream) and not self._is_closed:
+            await self._next_commit()
+
+    def committed(self) -> None:
+        """Acknowledge what was committed; called after each commit."""
+        self._commit.set()
+        self._lines.committed()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the recording ends, so that what is not committed may never be."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Read no more lines: the recording ends."""
+        self._is_closed = True
+        self._commit.set()
+
+    async def _has_room(self) -> bool:
+        """Wait until the bus takes events; returns False where the recording ends."""
+        while not self._is_closed and not self._lines.has_room:
+            await self._next_commit()
+        return not self._is_closed
+
+    async def _next_commit(self) -> None:
+        self._commit.clear()
+        try:
+            async with asyncio.timeout(ROOM_S):
+                await self._commit.wait()
+        except TimeoutError:
+            return

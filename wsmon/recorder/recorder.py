@@ -45,12 +45,13 @@ from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
 from wsmon.recorder.descriptors import raised_limit
-from wsmon.recorder.ingest import Ingest
+from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
+from wsmon.recorder.spool import SpoolIntake
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.opening import file_identity
 from wsmon.store.reader import Reader
@@ -163,7 +164,8 @@ class _Recording:
         self._monitoring.configure(configuration)
         self._intake = Intake(clock, info.boot_id)
         self._intake.configure(configuration)
-        self._ingest = Ingest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event)
+        self._ingest = Ingest(LineIngest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event))
+        self._spool = SpoolIntake(options.store, self._ingest, self._emit)
         self._commands = CommandHandler(
             options,
             configuration,
@@ -211,6 +213,7 @@ class _Recording:
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
+                group.create_task(self._guard.keep("spool", self._spool.run), name="spool"),
                 group.create_task(self._guard.keep("alerts", self._alerts.run), name="alerts"),
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
             ]

@@ -15,7 +15,7 @@ from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.model.events import Event
-from wsmon.recorder.ingest import CHUNK_LINES, READ_BYTES, Ingest, LineReader
+from wsmon.recorder.ingest import CHUNK_LINES, READ_BYTES, Ingest, LineIngest, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.server import ControlServer
 
@@ -60,7 +60,8 @@ class Rig:
         self.bus = Bus(lambda: None, low_water_bytes=LOW_WATER_BYTES)
         self.committed_seqs: dict[str, int] = {}
         self.faults = FaultLog()
-        self.ingest = Ingest(self.bus, Intake(self.clock, "boot"), self.clock, self.committed_seqs)
+        lines = LineIngest(self.bus, Intake(self.clock, "boot"), self.clock, self.committed_seqs)
+        self.ingest = Ingest(lines)
         self.server = ControlServer(path, lambda: HELLO, lambda: SAMPLE, self._execute, self.faults, self.ingest)
         # What was committed
         self.types: list[str] = []

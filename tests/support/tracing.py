@@ -1,0 +1,31 @@
+"""Stores that traced programs wrote to: what arrived, and what is left beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.stores import stored_events
+from wsmon.control.spool import spool_folder
+
+DEADLINE_S = 20.0
+LOOK_S = 0.01
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does."""
+    ends_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < ends_s, "it did not come true in time"
+        time.sleep(LOOK_S)
+
+
+def arrived(store: Path) -> list[str]:
+    """The types of the events of applications, in the order of their ids."""
+    return [event.type for event in stored_events(store) if event.name == "trace.log"]
+
+
+def spool_files(store: Path) -> list[Path]:
+    """The files in the spool of a store."""
+    return sorted(spool_folder(store).glob("*"))

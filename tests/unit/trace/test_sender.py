@@ -1,0 +1,67 @@
+"""Where a sender finds its store, and what it does when links end in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from wsmon.control.ingest import IngestAnswer, IngestGreeting
+from wsmon.errors import WsmonError
+from wsmon.trace import sender as sending
+from wsmon.trace.buffer import LineBuffer
+from wsmon.trace.sender import Sender
+
+CAPACITY = 3
+
+
+class FakeLink:
+    """A recorder that takes so many lines, and acknowledges what the test lets it."""
+
+    # Numbers of lines that any link was given
+    sent: list[int]
+    acked_before = 0
+    is_there = True
+
+    def __init__(self, _store: Path, _greeting: IngestGreeting) -> None:
+        if not FakeLink.is_there:
+            raise WsmonError("no recorder runs")
+        self.acked = FakeLink.acked_before
+        self.is_sending = False
+        self.has_ended = False
+
+    def send(self, octets: bytes) -> None:
+        FakeLink.sent += [int(line.split(b",")[0][7:]) for line in octets.splitlines()]
+
+    def exchange(self, _wait_s: float) -> Sequence[IngestAnswer] | None:
+        return None if len(FakeLink.sent) >= CAPACITY else ()
+
+    def close(self) -> None:
+        self.has_ended = True
+
+    def abandon(self) -> None:
+        self.close()
+
+
+def test_what_is_not_acknowledged_goes_again_behind_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RecorderLink", FakeLink)
+    monkeypatch.setattr(sending, "FIRST_RETRY_S", 0.0)
+    buffer = LineBuffer(100_000)
+    sender = Sender(buffer, str(tmp_path / "store.db"), own=False, connection="", group="", spool_bytes=100_000)
+    for _ in range(4):
+        buffer.add(b'{"name":"x"}')
+    FakeLink.sent, FakeLink.acked_before, FakeLink.is_there = [], 0, True
+    sender._turn()
+    assert (FakeLink.sent, sender.is_connected) == ([1, 2, 3, 4], False)
+    FakeLink.sent, FakeLink.acked_before, FakeLink.is_there = [], 0, False
+    sender._turn()
+    assert (buffer.waiting, buffer.spooled, buffer.problem) == (0, 4, "no recorder runs")
+    buffer.add(b'{"name":"x"}')
+    FakeLink.acked_before, FakeLink.is_there = 2, True
+    for _ in range(2):
+        sender._retry_at_s = 0.0
+        sender._turn()
+    assert FakeLink.sent == [3, 4, 5]
+    assert not sender.is_connected
+    sender.abandon()
