@@ -189,11 +189,11 @@ class TimelinePane(TextPane):
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the cell that was clicked; a double click chooses it."""
         offset, state = event.get_content_offset(self), self._state
-        if offset is None or not 1 <= offset.y <= state.viewport.room:
+        if offset is None or not 1 <= offset.y <= state.viewport.room * state.lane_height:
             return
 
         def move(state: TimelineState) -> None:
-            state.viewport.move_to(state.viewport.top + offset.y - 1)
+            state.viewport.move_to(state.viewport.top + (offset.y - 1) // state.lane_height)
             state.move_to_cell(min(max(0, offset.x - state.label), state.cells - 1))
 
         self._change(move)

@@ -10,11 +10,13 @@ from types import MappingProxyType
 
 from rich.cells import cell_len
 
+from wsmon.model import units as fmt
 from wsmon.model.statistics import Density
 from wsmon.model.timeline import CellKind, Lane, LaneTitle, Period, lane_cells, spread
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, width_of
+from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right, width_of
 
 # Cells of the column of names, its space not counted
 MIN_LABEL, MAX_LABEL = 8, 20
@@ -23,16 +25,16 @@ NAME_LIMIT = 64
 # Characters that a group's label has beside its name
 COUNT_LIMIT = 8
 # Shown over cells that the store was not asked for yet
-UNREAD = "reading"
+UNREAD = "loading"
 LEGEND: tuple[tuple[CellKind, str], ...] = (
-    ("loss", "loss"),
+    ("loss", "disconnect"),
     ("stalled", "stalled"),
     ("incident", "incident"),
     ("connecting", "connecting"),
     ("open", "open"),
     ("closed", "closed by us"),
     ("gave_up", "gave up"),
-    ("loss_opened", "loss and incident"),
+    ("loss_opened", "disconnect and incident"),
 )
 ROLE_OF_CELL: Mapping[CellKind, Role] = MappingProxyType(
     {
@@ -216,6 +218,21 @@ def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) 
         yield (left(name, label - 1, glyphs.cut) + " ", "dim"), (blocks, role)
 
 
+def traffic_lines(density: Density | None, period: Period, label: int, lines: int, glyphs: Glyphs) -> Iterator[Line]:
+    """Yield the messages of a row over time as bars of so many lines, with the greatest rate before them."""
+    values: tuple[float, ...] = ()
+    if density is not None:
+        values = spread(density.messages, density.since_ns, density.bucket_ns, period)
+    cell_ns = period.start_of(1) - period.since_ns
+    most = f"{fmt.rate(max(values) * SECOND_NS / cell_ns)}/s" if any(values) else ""
+    if density is not None and not any(values):
+        yield ((" " * label + "no messages", "dim"),)
+        yield from [()] * (lines - 1)
+        return
+    for number, blocks in enumerate(tall_bars(values, lines, glyphs)):
+        yield (right(most if number == 0 else "", label - 1, glyphs.cut) + " ", "dim"), (blocks, "direction-in")
+
+
 def density_rows(density: Density) -> int:
     """Return how many lines ``density_lines`` yields."""
     return len(list(_density_rows(density)))
@@ -225,6 +242,15 @@ def _density_rows(density: Density) -> Iterator[tuple[str, Sequence[int], Role]]
     yield "messages", density.messages, "direction-in"
     if any(density.errors):
         yield "errors", density.errors, "problem"
+
+
+def tall_bars(values: Sequence[float], lines: int, glyphs: Glyphs) -> Iterator[str]:
+    """Yield lines of bars, the upper one first, scaled to the greatest; zero is blank, all other values are visible."""
+    top, steps = max(values, default=0.0), len(glyphs.blocks)
+    heights = [max(1, ceil(value / top * steps * lines)) if value > 0 else 0 for value in values]
+    for below in range((lines - 1) * steps, -1, -steps):
+        parts = (min(steps, height - below) for height in heights)
+        yield "".join(glyphs.blocks[part - 1] if part > 0 else " " for part in parts)
 
 
 def block_bars(values: Sequence[float], glyphs: Glyphs) -> str:

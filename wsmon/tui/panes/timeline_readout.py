@@ -15,7 +15,15 @@ from wsmon.tui.cell_text import cell_text
 from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.panes.timeline_lanes import UNREAD, LaneRow, density_lines, lane_line, legend_line, scroll_bar_cell
+from wsmon.tui.panes.timeline_lanes import (
+    UNREAD,
+    LaneRow,
+    density_lines,
+    lane_line,
+    legend_line,
+    scroll_bar_cell,
+    traffic_lines,
+)
 from wsmon.tui.panes.timeline_state import TimeBounds, TimelineState
 from wsmon.tui.text import Line, clip, wrap
 from wsmon.tui.times import time_of_day
@@ -55,6 +63,11 @@ class TimelineRenderer:
             line = lane_line(row, state.known.cells(row, period), label, self._glyphs)
             bar = (scroll_bar_cell(number, viewport.scroll_thumb, self._glyphs),) if viewport.is_scrolled else ()
             lines.append((*line, *bar))
+            height = state.lane_height
+            if height > 1:
+                traffic = state.known.traffic.get(row)
+                lines += traffic_lines(traffic, period, label, max(1, height - 2), self._glyphs)
+                lines += [()] * (height - 1 - max(1, height - 2))
         if state.density_room and state.known.density is not None:
             lines += list(density_lines(state.known.density, period, label, self._glyphs))[: state.density_room]
         count = state.readout_room
@@ -72,7 +85,7 @@ class TimelineRenderer:
         """Return the texts for the title, the longest first: the period, the duration of a cell, the rows in sight."""
         period, viewport = state.period, state.viewport
         shown = period_range(period, self._zone, state.bounds.today_ns or state.bounds.now_ns)
-        parts = [shown, f"{cell_duration(period.start_of(1) - period.since_ns)} a cell"]
+        parts = [shown, f"{cell_duration(period.start_of(1) - period.since_ns)} per cell"]
         if state.by_group:
             parts.append("by group")
         if viewport.is_scrolled:
@@ -82,7 +95,7 @@ class TimelineRenderer:
         if state.is_waiting:
             parts.insert(0, UNREAD)
         if state.window.until_ns is not None:
-            parts.append("held (. follows)")
+            parts.append("paused (. to follow)")
         between = f" {self._glyphs.between} "
         texts = (between.join(parts[:count]) for count in range(len(parts), 0, -1))
         return tuple(text.replace("–", "-") if self._glyphs.is_ascii else text for text in texts)
@@ -118,17 +131,17 @@ class ReadoutWriter:
         else:
             parts += self._status(reading, event, now_ns)
         if reading.elsewhere:
-            parts.append(f"and {_many(reading.elsewhere, 'more connection')} of the group with problems")
+            parts.append(f"{_many(reading.elsewhere, 'more connection')} of the group had problems")
         return self._joined(parts)
 
     def no_data(self, row: LaneRow, period: Period, cell: int, bounds: TimeBounds) -> str:
         """Return why a cell is blank."""
         end_ns = period.start_of(cell + 1)
-        reason = "no data: nothing was recorded of it here"
+        reason = "no data recorded at this time"
         if period.start_of(cell) > bounds.end_ns:
-            reason = "not yet"
+            reason = "in the future"
         elif bounds.oldest_ns and end_ns <= bounds.oldest_ns:
-            reason = "no data: older than what is kept"
+            reason = "no data: before the start of the recording"
         return self._joined([cell_text(row.name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii), reason])
 
     def lines(self, text: str, width: int, count: int) -> list[str]:
@@ -140,27 +153,33 @@ class ReadoutWriter:
 
     def _loss(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
         at = self._when(reading.at_ns, now_ns)
-        many = f"the first of {_many(reading.losses, 'loss')} here" if reading.losses > 1 else ""
+        first = f"first of {reading.losses:,} disconnects or failed attempts in this cell"
+        many = first if reading.losses > 1 else ""
         if event is None:
-            parts = [f"{at} loss; its event is no longer kept", many]
+            parts = [f"{at} disconnect or failed attempt; its event was pruned", many]
         else:
             what = describe(event, ascii_only=self.glyphs.is_ascii).what
             by, cause = CLOSED_BY.get(event.close_by or "", ""), why(event)
             # Most causes name who closed
             who = f" {by}" if by and by not in cause else ""
             parts = [f"{at} {what}{who}" + (f": {self._foreign(cause)}" if cause else ""), many]
-            parts.append(f"Try: {self._foreign(event.verdict.next)}" if event.verdict is not None else "")
+            parts.append(f"Suggested action: {self._foreign(event.verdict.next)}" if event.verdict is not None else "")
         incident = reading.incident
         if incident is not None:
-            parts.append(f"beside it {self._kind(incident)}: {self._foreign(incident.sentence)}")
+            parts.append(f"also {self._kind(incident)}: {self._foreign(incident.sentence)}")
         return parts
 
     def _incident(self, incident: Incident, now_ns: int) -> list[str]:
         lasted = max(0, min(incident.end_ns, now_ns) - incident.start_ns)
         since = f"{self._kind(incident)} since {self._when(incident.start_ns, now_ns)}"
-        state = "not over" if incident.is_open else "over"
-        many = f"{incident.count} of them begin here" if incident.count > 1 else ""
-        return [f"{since}, {fmt.duration(lasted)}, {state}", self._foreign(incident.sentence), many, "w: evidence"]
+        state = "ongoing" if incident.is_open else "ended"
+        many = f"{incident.count} of them start in this cell" if incident.count > 1 else ""
+        return [
+            f"{since}, {fmt.duration(lasted)}, {state}",
+            self._foreign(incident.sentence),
+            many,
+            "press w for evidence",
+        ]
 
     def _status(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
         event_text = describe(event, ascii_only=self.glyphs.is_ascii) if event is not None else None
@@ -190,5 +209,4 @@ class ReadoutWriter:
 
 
 def _many(count: int, noun: str) -> str:
-    plural = "losses" if noun == "loss" else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"

@@ -6,7 +6,7 @@ The pane asks the store with a ``TimelineRequest`` and hands the ``TimelineAnswe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from wsmon.model.statistics import Density
@@ -39,11 +39,13 @@ LARGEST_AUTO_NS = 20 * SECOND_NS
 MIN_FOR_READOUT, MIN_FOR_DENSITY = 4, 6
 # Most lines of the readout, and of the density
 MOST_READOUT, MOST_DENSITY = 3, 2
+# Most lines of a lane
+MOST_LANE = 6
 # In fewer cells, one line of the readout says too little: a pane of so many lines gives it two
 NARROW, MIN_FOR_TWO = 60, 8
 # The readout gets a line for each ten lines of the pane
 TALL = 10
-NO_GROUPS = 'no connection is in a group: group = "…" in its [[connection]] makes one'
+NO_GROUPS = 'no connection is in a group: set group = "…" in its [[connection]]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class TimelineRequest:
     order: tuple[str, ...]
     """Names of connections, in the order of the connections list."""
     by_group: bool
+    has_traffic: bool = False
+    """Whether lanes have room for the messages of their row."""
 
     def read(self, view: StoreView) -> TimelineAnswer:
         """Read the answer from the store; raises ``InterruptedError`` where the view does."""
@@ -91,7 +95,13 @@ class TimelineRequest:
         cell_ns = (period.until_ns - period.since_ns) // period.cells
         lanes = view.lanes(period.since_ns, period.until_ns, names, cell_ns)
         density = view.density(period.since_ns, period.until_ns, period.cells)
-        return TimelineAnswer(period, titles, {lane.connection: lane for lane in lanes}, density, view.period())
+        traffic = {
+            row: view.density(period.since_ns, period.until_ns, period.cells, row.connections)
+            for row in rows
+            if self.has_traffic
+        }
+        by_name = {lane.connection: lane for lane in lanes}
+        return TimelineAnswer(period, titles, by_name, density, view.period(), traffic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,8 @@ class TimelineAnswer:
     """None = not known."""
     recorded: tuple[int, int] = (0, 0)
     """Wall times that everything recorded lies between; 0 = unknown."""
+    traffic: Mapping[LaneRow, Density] = field(default_factory=dict)
+    """Messages of the rows asked for, where lanes have room for them."""
 
 
 class TimelineState:
@@ -124,6 +136,8 @@ class TimelineState:
         self.by_group = False
         self.readout_room = self.density_room = 0
         """Lines below the lanes."""
+        self.lane_height = 1
+        """Lines of a lane: status, from two on also its messages, from three on a line that is left free."""
         self.is_waiting = False
         """Whether the answer to the newest request takes long."""
         self.known = LaneCache()
@@ -136,7 +150,8 @@ class TimelineState:
         """Return the request for the rows in sight, and half a page of them on both sides."""
         room = self.viewport.room
         period = self.window.period(self.cells, bounds)
-        return TimelineRequest(period, max(0, self.viewport.top - room // 2), 2 * room, self._order, self.by_group)
+        first = max(0, self.viewport.top - room // 2)
+        return TimelineRequest(period, first, 2 * room, self._order, self.by_group, self.lane_height > 1)
 
     def take(self, answer: TimelineAnswer, bounds: TimeBounds) -> None:
         """Show an answer from now on; the cursor stays on its connection."""
@@ -169,7 +184,7 @@ class TimelineState:
     @property
     def line(self) -> int:
         """Line of the pane that the cursor is on; the axis is line 0."""
-        return self.viewport.at - self.viewport.top + 1
+        return (self.viewport.at - self.viewport.top) * self.lane_height + 1
 
     @property
     def is_at_present(self) -> bool:
@@ -270,7 +285,9 @@ class TimelineState:
         rows = lane_rows(self.known.titles, self._order, by_group=self.by_group)
         self.readout_room = _readout_lines(self.width, self.height, len(rows))
         self.density_room = self._density_lines()
-        self.viewport.room = max(1, self.height - 1 - self.density_room - self.readout_room)
+        lines = max(1, self.height - 1 - self.density_room - self.readout_room)
+        self.lane_height = max(1, min(MOST_LANE, lines // max(1, len(rows))))
+        self.viewport.room = lines // self.lane_height
         self.viewport.place(rows)
 
     def _density_lines(self) -> int:
@@ -308,11 +325,11 @@ TIMELINE_ACTIONS: Mapping[str, TimelineAction] = MappingProxyType(
     {
         "left": TimelineAction(lambda state: state.move_to_cell(state.cell - 1)),
         "right": TimelineAction(lambda state: state.move_to_cell(state.cell + 1)),
-        "zoom_in": TimelineAction(lambda state: state.zoom(closer=True), "this is the shortest period"),
-        "zoom_out": TimelineAction(lambda state: state.zoom(closer=False), "this is the longest period"),
+        "zoom_in": TimelineAction(lambda state: state.zoom(closer=True), "already at the shortest period"),
+        "zoom_out": TimelineAction(lambda state: state.zoom(closer=False), "already at the longest period"),
         "pan_left": TimelineAction(lambda state: state.pan(-max(1, state.cells // 2))),
-        "pan_right": TimelineAction(lambda state: state.pan(max(1, state.cells // 2)), "this is the present"),
-        "fit": TimelineAction(lambda state: state.fit(), "all that is kept is in sight"),
+        "pan_right": TimelineAction(lambda state: state.pan(max(1, state.cells // 2)), "already at the present"),
+        "fit": TimelineAction(lambda state: state.fit(), "entire recording shown"),
         "now": TimelineAction(lambda state: state.follow()),
         "groups": TimelineAction(lambda state: state.toggle_groups(), NO_GROUPS),
     }
@@ -326,6 +343,7 @@ class LaneCache:
     def __init__(self) -> None:
         self.titles: tuple[LaneTitle, ...] = ()
         self.density: Density | None = None
+        self.traffic: Mapping[LaneRow, Density] = {}
         self._lanes: Mapping[str, Lane] = {}
         """By connection; lanes out of sight are not there."""
         self._read: Period | None = None
@@ -335,7 +353,7 @@ class LaneCache:
 
     def take(self, answer: TimelineAnswer) -> None:
         """Replace everything by the content of an answer."""
-        self.titles, self.density = answer.titles, answer.density
+        self.titles, self.density, self.traffic = answer.titles, answer.density, answer.traffic
         self._lanes, self._read = answer.lanes, answer.period
         self._cells = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
+from itertools import pairwise
 
 import pytest
 from textual import events
@@ -19,6 +20,7 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Lane, LaneTitle, Period, TimelineProblem
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.panes.timeline_lanes import lane_rows
 from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer
 
 OLDEST_NS = at_ns(-1900)
@@ -68,7 +70,10 @@ class Timeline:
         moment = TimeBounds(now_ns, OLDEST_NS, RUN_NS)
         titles = tuple(LaneTitle(each.connection, each.group) for each in self.lanes)
         lanes = {each.connection: each for each in self.lanes}
-        self.pane.show(TimelineAnswer(self.pane.request(moment).period, titles, lanes, density), moment)
+        request = self.pane.request(moment)
+        rows = lane_rows(titles, (), by_group=False) if request.has_traffic and density is not None else ()
+        traffic = {row: density for row in rows if density is not None}
+        self.pane.show(TimelineAnswer(request.period, titles, lanes, density, traffic=traffic), moment)
         await pilot.pause()
         return self.app.lines()
 
@@ -91,7 +96,7 @@ async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
         lines = await timeline.show(pilot)
         period = timeline.period
 
-        assert timeline.title == "13:29 – 14:02 · 20 s a cell"
+        assert timeline.title == "13:29 – 14:02 · 20 s per cell"
         column = lines[0].index("14:00")
         start = len("binance-spot ")
         assert period.start_of(column - start) == at_ns(-144)
@@ -134,7 +139,7 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("down", "enter", "up", *["less_than_sign"] * 3)
-        assert timeline.readout == "reading"
+        assert timeline.readout == "loading"
         await timeline.show(pilot)
         await pilot.press("enter")
         chosen = [
@@ -142,7 +147,7 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
         ]
 
         assert chosen == [(None, "kraken-book"), (None, "deribit")]
-        assert timeline.readout == "deribit · no data: older than what is kept"
+        assert timeline.readout == "deribit · no data: before the start of the recording"
 
 
 async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
@@ -163,9 +168,9 @@ async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> Non
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("plus")
-        assert timeline.title == "13:45 – 14:02 · 10 s a cell"
+        assert timeline.title == "13:45 – 14:02 · 10 s per cell"
         await pilot.press("minus", "minus")
-        assert timeline.title == "13:12 – 14:02 · 30 s a cell"
+        assert timeline.title == "13:12 – 14:02 · 30 s per cell"
         period = timeline.period
 
         assert (period.until_ns - period.since_ns) // period.cells == 30 * SECOND_NS
@@ -178,7 +183,7 @@ async def test_panning_holds_the_period_and_keys_follow_or_fit_the_run_and_every
         await timeline.show(pilot)
         await pilot.press("less_than_sign")
         held = timeline.period
-        assert timeline.title == "13:12 – 13:46 · 20 s a cell · held (. follows)"
+        assert timeline.title == "13:12 – 13:46 · 20 s per cell · paused (. to follow)"
         await timeline.show(pilot, now_ns=at_ns(300))
         assert timeline.period == held
         await pilot.press("full_stop")
@@ -312,3 +317,26 @@ async def test_a_store_that_fails_is_said() -> None:
         await timeline.show(pilot)
 
         assert timeline.readout == "the store is gone"
+
+
+async def test_where_there_is_room_a_lane_has_the_messages_of_its_connection_below() -> None:
+    timeline = Timeline()
+    async with timeline.run(height=40) as pilot:
+        await timeline.show(pilot)
+        lines = await timeline.show(pilot)
+        at = [next(number for number, line in enumerate(lines) if line.startswith(each.connection)) for each in LANES]
+        assert [later - earlier for earlier, later in pairwise(at)] == [6, 6, 6, 6]
+        assert lines[at[0] + 1].split()[0] == "7.7/s"
+        assert "█" in lines[at[0] + 4]
+        assert lines[at[0] + 5] == ""
+        await pilot.click(timeline.pane, offset=(60, at[2] + 3))
+        await pilot.pause()
+        assert timeline.readout.startswith("binance-spot · ")
+
+
+async def test_a_tall_lane_without_messages_says_so() -> None:
+    timeline = Timeline()
+    async with timeline.run(height=40) as pilot:
+        silent = Density(OLDEST_NS, 10 * SECOND_NS, (0,) * 190, (0,) * 190)
+        await timeline.show(pilot, silent)
+        assert (await timeline.show(pilot, silent))[2].split() == ["no", "messages"]

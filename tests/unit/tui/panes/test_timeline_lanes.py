@@ -18,6 +18,7 @@ from wsmon.tui.panes.timeline_lanes import (
     lane_rows,
     legend_line,
     scroll_bar_cell,
+    tall_bars,
 )
 
 ROW = LaneRow("a", ("a",))
@@ -67,7 +68,7 @@ def test_every_kind_of_cell_has_a_sign_of_its_own(glyphs: Glyphs) -> None:
 
 
 def test_a_lane_that_is_not_read_yet_is_not_drawn_as_no_data() -> None:
-    assert lane_line(ROW, (None,) * 10, 9, UNICODE)[1] == ("reading   ", "dim")
+    assert lane_line(ROW, (None,) * 10, 9, UNICODE)[1] == ("loading   ", "dim")
     assert lane_line(ROW, (None,) * 4, 9, UNICODE)[1] == ("    ", "dim")
 
 
@@ -79,7 +80,16 @@ def test_cells_beyond_what_was_read_are_not_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "words"), [(5, ""), (16, "╳ loss"), (17, "╳ loss  ░ stalled"), (200, "⊗ loss and incident")]
+    ("lines", "expected"),
+    [(1, ["█▄ ▁"]), (2, ["█   ", "██ ▁"]), (3, ["█   ", "█▄  ", "██ ▁"])],
+)
+def test_tall_bars_use_all_lines_and_show_every_value(lines: int, expected: list[str]) -> None:
+    assert list(tall_bars((100.0, 50.0, 0.0, 0.1), lines, UNICODE)) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [(5, ""), (16, "╳ disconnect"), (23, "╳ disconnect  ░ stalled"), (200, "⊗ disconnect and incident")],
 )
 def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
     shown = "".join(text for text, _ in legend_line(width, UNICODE))

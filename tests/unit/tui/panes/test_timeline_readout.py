@@ -34,9 +34,12 @@ def test_a_loss_says_who_ended_it_why_and_what_to_try() -> None:
 
     assert told(shown, 3, LOSS) == (
         "a · 14:02:27.100 disconnected: “slow down”, 1008 by peer: too many sessions"
-        " · the first of 2 losses here · Try: dial once in 30 s"
+        " · first of 2 disconnects or failed attempts in this cell · Suggested action: dial once in 30 s"
     )
-    assert told(shown, 3) == "a · 14:02:27.100 loss; its event is no longer kept · the first of 2 losses here"
+    assert told(shown, 3) == (
+        "a · 14:02:27.100 disconnect or failed attempt; its event was pruned"
+        " · first of 2 disconnects or failed attempts in this cell"
+    )
 
 
 def test_who_ended_it_is_said_where_the_cause_does_not() -> None:
@@ -50,7 +53,7 @@ def test_a_loss_with_an_incident_beside_it_says_both() -> None:
     shown = replace(lane("a", [(0, "websocket_connected")], 10, losses=[3.1]), incidents=(GAP,))
 
     assert told(shown, 3, LOSS).endswith(
-        " · Try: dial once in 30 s · beside it sequence gap: 3 messages missing: BTC 5-7"
+        " · Suggested action: dial once in 30 s · also sequence gap: 3 messages missing: BTC 5-7"
     )
 
 
@@ -61,8 +64,9 @@ def test_an_incident_says_its_name_since_when_the_sentence_and_how_many() -> Non
         told(shown, 2)
         == told(shown, 5)
         == (
-            "a · sequence gap since 14:02:26.000, 6.0 s, over · 3 messages missing: BTC 5-7 · 4 of them begin here"
-            " · w: evidence"
+            "a · sequence gap since 14:02:26.000, 6.0 s, ended · 3 messages missing: BTC 5-7"
+            " · 4 of them start in this cell"
+            " · press w for evidence"
         )
     )
 
@@ -71,7 +75,7 @@ def test_an_incident_that_goes_on_lasts_until_now() -> None:
     silence = Incident(at_ns(2), at_ns(9_999), 301, "stall", "no data for 8 s", is_open=True)
     shown = replace(lane("a", [(0, "websocket_connected")], 10), incidents=(silence,))
 
-    assert told(shown, 5) == "a · stall since 14:02:26.000, 8.0 s, not over · no data for 8 s · w: evidence"
+    assert told(shown, 5) == "a · stall since 14:02:26.000, 8.0 s, ongoing · no data for 8 s · press w for evidence"
 
 
 def test_a_status_says_since_when_also_where_its_event_is_gone() -> None:
@@ -86,7 +90,7 @@ def test_the_reading_of_a_group_names_the_connection_and_how_many_more() -> None
 
     said = TELLER.sentences(LaneRow("books", ("a", "b", "c"), is_group=True), reading, LOSS, at_ns(10))
     assert said.startswith("books: a · 14:02:27.000 disconnected: ")
-    assert said.endswith("and 2 more connections of the group with problems")
+    assert said.endswith("2 more connections of the group had problems")
 
 
 def test_a_blank_cell_says_why() -> None:
@@ -94,9 +98,9 @@ def test_a_blank_cell_says_why() -> None:
     moment = TimeBounds(at_ns(5), at_ns(-5))
 
     assert [TELLER.no_data(ROW, period, cell, moment) for cell in (2, 12, 17)] == [
-        "a · no data: older than what is kept",
-        "a · no data: nothing was recorded of it here",
-        "a · not yet",
+        "a · no data: before the start of the recording",
+        "a · no data recorded at this time",
+        "a · in the future",
     ]
 
 
@@ -120,7 +124,8 @@ def test_signs_of_our_own_sentences_have_an_ascii_form() -> None:
 
     said = ReadoutWriter(UTC, ASCII).sentences(ROW, reading, LOSS, at_ns(10))
     assert said == (
-        'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions - Try: dial once in 30 s'
+        'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions'
+        " - Suggested action: dial once in 30 s"
     )
 
 

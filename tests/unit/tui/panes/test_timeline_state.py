@@ -140,7 +140,7 @@ def test_actions_say_why_they_change_nothing() -> None:
         if (state.window, state.by_group) == before and action.refusal:
             unchanged[name] = action.refusal
         act(state, "now")
-    assert unchanged == {"pan_right": "this is the present", "groups": NO_GROUPS}
+    assert unchanged == {"pan_right": "already at the present", "groups": NO_GROUPS}
 
 
 def test_lanes_by_group_and_back() -> None:
