@@ -86,14 +86,14 @@ def test_a_viewer_that_is_killed_costs_no_event(tmp_path: Path) -> None:
 def test_a_lost_terminal_is_a_detach(tmp_path: Path) -> None:
     with demonstration(tmp_path) as (terminal, store):
         os.kill(viewer_of(store), signal.SIGHUP)
-        terminal.until("the recorder goes on")
+        terminal.until(r"(?i)recorder (goes on|still running)")
         assert_recording_goes_on(store)
 
 
 def test_a_viewer_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
     with demonstration(tmp_path) as (terminal, store):
         os.kill(viewer_of(store), signal.SIGTERM)
-        terminal.until("the recorder goes on")
+        terminal.until(r"(?i)recorder (goes on|still running)")
         terminal.run("echo", "the shell is back")
         terminal.until(r"\nthe shell is back")
 
@@ -108,7 +108,7 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
         terminal.until(r"△ over 64 KiB")
         terminal.press("Escape")
         terminal.type("qd")
-        terminal.until("the recorder goes on")
+        terminal.until(r"(?i)recorder (goes on|still running)")
 
 
 def shown_events(terminal: TmuxTerminal) -> int:

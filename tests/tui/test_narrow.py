@@ -23,7 +23,7 @@ async def test_the_warning_line_is_as_high_as_its_sentence() -> None:
         scene_stores.unrecorded(on)
         on.screen.tick()
         await pilot.pause()
-        assert "no recorder since 14:02:29, last event #220; start one: wsmon orders.toml" in seen(on)
+        assert "Recording stopped 14:02:29 (last event #220). Restart with `wsmon orders.toml`." in seen(on)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_screen_that_was_stopped_by_somebody_else_goes_on_and_leaves_the_termi
 
 def leave(terminal: TmuxTerminal) -> None:
     """Detach; no answer to the last question is left for the shell."""
-    terminal.press("G", "d")
+    terminal.press("G", "d", "d")
     text = terminal.until(r"(?m)^\$ ?$")
     assert not re.search(r"\d+;\d+R", text)
     assert terminal.modes() == THE_SHELLS
@@ -128,7 +128,7 @@ def test_the_screen_follows_the_terminal_at_every_size(store: Path) -> None:
             lines = terminal.text().split("\n")[:rows]
             assert max(map(len, lines)) <= columns
             assert "Traceback" not in terminal.text()
-        terminal.press("d")
+        terminal.press("d", "d")
         terminal.until(r"(?m)^\$ ?$")
 
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(300)]
 # They end the viewer, or stop it, when they are pressed twice
 LEAVING = frozenset({"app.quit", "app.detach", "app.suspend"})
 KEYS = tuple(dict.fromkeys(key(name) for action in ACTIONS if action.id not in LEAVING for name in action.keys))
-AGAIN_S, TRIES = 2.0, 5
+AGAIN_S, TRIES = 2.0, 8
 # How each dialog is opened, and the keys that act in it
 DIALOGS = {
     "search": (("4", "/"), ("Enter", "Escape", "Up", "Down", "x")),
