@@ -18,10 +18,13 @@ STORY = Chapter(
         press("Enter", "", r"4 Log ─.*conn:orders", says="its log, at its trouble"),
         press("4", "pane.log", r"━ 4 Log ━"),
         press(
-            "5", "pane.detail", r"━ 5 Detail ━(.*\n)+.*Last said +notice #\d+", says="why, since when, what was said"
+            "5", "pane.detail", r"━ 5 Detail ━(.*\n)+.*Last message +notice #\d+", says="why, since when, what was said"
         ),
         press(
-            "4 E 5", "pane.log log.problem_previous pane.detail", r"Loss of orders(.*\n)+.*Last said", says="the loss"
+            "4 E 5",
+            "pane.log log.problem_previous pane.detail",
+            r"Loss of orders(.*\n)+.*Last message",
+            says="the loss",
         ),
         press("w", "log.evidence", r"Type +notice", says="the last message before the loss"),
         press("4", "pane.log", r"━ 4 Log ━"),
@@ -67,7 +70,7 @@ FINDING = Chapter(
         press("O", "log.trace_previous", r"Connecting: orders"),
         press("W", "session.spans", r"Session [0-9a-f]{16}: \d+ spans", says="what took how long"),
         press("Escape", "", hides=r"Session [0-9a-f]{16}: \d+ spans"),
-        press("K", "session.handshake", r"━ 5 Detail ━(.*\n)+.*Usable: orders", says="how the session began"),
+        press("K", "session.handshake", r"━ 5 Detail ━(.*\n)+.*Open: orders", says="how the session began"),
         press("4", "pane.log", r"━ 4 Log ━"),
         press("t", "log.go_to", r"Go to\b"),
         write("#1", r"#1 "),

@@ -79,7 +79,7 @@ async def test_no_other_problem_in_what_is_searched_for_names_the_search() -> No
         on.screen.panes.log.set_query(parse("conn:binance-spot"))
         await pilot.press("e")
         await until(pilot, lambda: "problem" in on.screen.panes.log.status)
-        assert on.screen.panes.log.status == "no older problem among 'conn:binance-spot': Esc shows everything"
+        assert on.screen.panes.log.status == "no older problem matching conn:binance-spot (Esc clears the filter)"
 
 
 async def test_a_search_that_was_cleared_is_no_longer_said() -> None:

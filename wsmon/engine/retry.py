@@ -382,4 +382,4 @@ def least_delay(failure: Failure, wall_s: float) -> tuple[float, str]:
     asked_s = retry_after_s(failure.retry_after, wall_s) or 0.0
     if asked_s > slow_s:
         return asked_s, f"Retry-After asks for {asked_s:.0f} s"
-    return slow_s, "no sooner: refused" if slow_s else ""
+    return slow_s, "refused, backing off" if slow_s else ""

@@ -24,30 +24,32 @@ CLOSED_BY = {
     "proxy": "by the proxy",
     "refusal": "refused",
 }
+# Events of the recorder itself whose names say too little
+OF_RECORDER = {"self.run.started": "recorder started", "self.run.ended": "recorder stopped"}
 ERRORS = {
     "dns": "name not found",
     "descriptors": "too many open files",
     "tcp_refused": "connection refused",
-    "tcp_unreachable": "not reachable",
-    "tcp_timeout": "no TCP answer",
-    "tls_certificate": "certificate not valid",
+    "tcp_unreachable": "unreachable",
+    "tcp_timeout": "TCP connect timed out",
+    "tls_certificate": "invalid certificate",
     "tls": "TLS failed",
-    "proxy": "the proxy failed",
+    "proxy": "proxy error",
     "http_status": "upgrade refused",
     "http_in_stream": "HTTP response after the upgrade",
     "redirect_refused": "redirect refused",
-    "handshake": "bad upgrade answer",
-    "open_timeout": "took too long",
+    "handshake": "invalid upgrade response",
+    "open_timeout": "timed out",
     "protocol": "protocol error",
     "invalid_utf8": "invalid UTF-8",
-    "message_too_big": "message too big",
+    "message_too_big": "message too large",
     "reset": "connection reset",
     "eof": "no close frame",
     "heartbeat_timeout": "no pong",
-    "write_overflow": "peer does not read",
-    "retries_exhausted": "no attempt left",
+    "write_overflow": "peer is not reading",
+    "retries_exhausted": "retries exhausted",
     "send_failed": "send failed",
-    "internal": "fault in wsmon",
+    "internal": "internal error in wsmon",
 }
 
 
@@ -136,16 +138,17 @@ def _connection(event: Event, ascii_only: bool) -> EventText:
             up = "TCP, TLS up" if (event.meta or {}).get("tls") else "TCP up"
             return EventText("waiting", "status-connecting", up, _after(event))
         case "connection.completed":
-            return EventText("open", "status-open", "usable", _after(event))
+            return EventText("open", "status-open", "open", _after(event))
         case "connection.reconnect.success":
             away = f"after {_took(event.duration_ns)} down" if event.duration_ns is not None else ""
             return EventText("open", "status-open", "reconnected", away)
         case "connection.reconnect.attempt":
             delay_ms = number(event, "delay_ms")
-            when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
-            text = f"attempt {attempt:.0f}{when}" if attempt is not None else when.strip()
-            text += f", {_foreign(event.reason, ascii_only)}" if event.reason else ""
-            return EventText("waiting", "status-loss", "reconnecting", text)
+            when = f"in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
+            which = f"attempt {attempt:.0f}" if attempt is not None else ""
+            why = "; ".join(filter(None, (which, _foreign(event.reason, ascii_only))))
+            text = f"{when} ({why})" if when and why else when or why
+            return EventText("waiting", "status-loss", "retrying", text)
     return _ending(event, ascii_only)
 
 
@@ -199,7 +202,7 @@ def _incident(event: Event, ascii_only: bool) -> EventText:
 
 
 def _self_event(event: Event, ascii_only: bool) -> EventText:
-    what = event.name.partition(".")[2].replace(".", " ")
+    what = OF_RECORDER.get(event.name) or event.name.partition(".")[2].replace(".", " ")
     paused_ms = number(event, "paused_ms")
     if event.name == "self.backpressure":
         paused = f"wsmon was slow: reading paused for {fmt.milliseconds(paused_ms)}" if paused_ms is not None else ""
@@ -220,13 +223,13 @@ def _heartbeat(event: Event) -> str:
         return "pong sent"
     if event.name == "heartbeat.sent":
         return "ping sent"
-    return "pong unasked" if event.opcode == "pong" else "ping received"
+    return "unsolicited pong" if event.opcode == "pong" else "ping received"
 
 
 def _content(event: Event, ascii_only: bool) -> str:
     payload = event.payload
     if payload is None:
-        return "payload not kept"
+        return "payload not stored"
     if event.opcode == "binary":
         return payload[: LINE_LIMIT // 3].hex(" ")
     return decode_cell_text(payload, LINE_LIMIT, ascii_only=ascii_only).lstrip()

@@ -473,8 +473,8 @@ def test_bo_06_one_second_doubles_up_to_thirty_or_another_cap() -> None:
     [
         ("yes", "", (0.0, "")),
         ("yes", "nonsense", (0.0, "")),
-        ("slow", "", (60.0, "no sooner: refused")),
-        ("slow", "5", (60.0, "no sooner: refused")),
+        ("slow", "", (60.0, "refused, backing off")),
+        ("slow", "5", (60.0, "refused, backing off")),
         ("slow", "120", (120.0, "Retry-After asks for 120 s")),
         ("yes", "5", (5.0, "Retry-After asks for 5 s")),
     ],

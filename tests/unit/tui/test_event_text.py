@@ -70,19 +70,19 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
             event("connection.open", duration_ns=14_000_000, meta={"tls": {"version": "TLSv1.3"}}),
             EventText("waiting", "status-connecting", "TCP, TLS up", "after 14 ms"),
         ),
-        (usable(took_ms=1.9), EventText("open", "status-open", "usable", "after 1.9 ms")),
+        (usable(took_ms=1.9), EventText("open", "status-open", "open", "after 1.9 ms")),
         (
             event("connection.reconnect.success", duration_ns=3_800_000_000),
             EventText("open", "status-open", "reconnected", "after 3.8 s down"),
         ),
-        (retry(), EventText("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
+        (retry(), EventText("waiting", "status-loss", "retrying", "in 7.0 s (attempt 18)")),
         (
             msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"),
             EventText(
                 "waiting",
                 "status-loss",
-                "reconnecting",
-                "attempt 18 in 7.0 s, Retry-After asks for 7 s",
+                "retrying",
+                "in 7.0 s (attempt 18; Retry-After asks for 7 s)",
             ),
         ),
         (
@@ -91,7 +91,7 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (
             event("connection.transition", to_status="error", error_type="retries_exhausted"),
-            EventText("loss", "status-loss", "gave up", "no attempt left"),
+            EventText("loss", "status-loss", "gave up", "retries exhausted"),
         ),
         (
             loss(code=1000, by="us", reason="", to_status="closed"),

@@ -43,7 +43,7 @@ OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml"
 
 
 def said(line: TextLine) -> str:
-    """What a line shows."""
+    """What a line  shows."""
     return "".join(part for part, _ in line.line).strip()
 
 
@@ -271,7 +271,7 @@ async def test_p3_the_detail_of_an_open_incident_follows_what_it_finds() -> None
             on.store.incidents = (replace(OPENED, sentence=f"{number:,} messages missing"),)
             on.app.wake()
             on.clock.advance(1)
-            shown = f"By now      {number:,} messages missing"
+            shown = f"So far        {number:,} messages missing"
             await until(pilot, lambda: shown in pane_text(on.screen.panes.detail))  # noqa: B023
 
 

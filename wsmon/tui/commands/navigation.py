@@ -13,6 +13,7 @@ from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.times import is_count, parse_time
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.commands import log
 from wsmon.tui.commands.selection import NO_EVENT, log_event, subject_of
 from wsmon.tui.panes.log_filter import PROBLEMS, related_to, session_starts
@@ -136,7 +137,9 @@ def spans(screen: MonitorScreen) -> None:
         from wsmon.tui.dialogs.waterfall import WaterfallDialog
 
         if found:
-            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MAX_SPANS, ask))
+            name = cell_text(subject_of(screen).connection)
+            of = f" of {name}" if name else ""
+            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}{of}", found, MAX_SPANS, ask))
         else:
             screen.say("no finished spans for this session", "caution")
 

@@ -107,10 +107,10 @@ class CompareDialog(Dialog[None]):
         Binding("f", "form", "form"),
         Binding("y,Y", "copy", "copy"),
         Binding("n", "go(1)", "next difference"),
-        Binding("N", "go(-1)", "difference before"),
+        Binding("N", "go(-1)", "previous difference"),
     ]
     HINT = (("n N", "key-name"), (" next  ", "dim"),
-            ("f", "key-name"), (" form  ", "dim"), ("y", "key-name"), (" copy  ", "dim"),
+            ("f", "key-name"), (" view  ", "dim"), ("y", "key-name"), (" copy  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
     def __init__(
@@ -127,7 +127,8 @@ class CompareDialog(Dialog[None]):
         ``copy`` copies a text and returns whether that succeeded, as a hint.
         """
         super().__init__()
-        self.title = f"Compare #{found.before.id:,} with #{found.after.id:,}"
+        names = dict.fromkeys(cell_text(each.source.connection or "wsmon") for each in (found.before, found.after))
+        self.title = f"Compare #{found.before.id:,} with #{found.after.id:,} of {' and '.join(names)}"
         self._found = found
         self._compare_again = compare_again
         self._copy = copy
@@ -172,7 +173,7 @@ class CompareDialog(Dialog[None]):
         lines = comparison_lines(self._found, self._list.width, self._zone, self._glyphs)
         self._lines = tuple(islice(lines, MOST_LINES))
         if next(lines, None) is not None:
-            self._lines = (*self._lines, ((f"{MOST_LINES:,} lines are shown", "caution"),))
+            self._lines = (*self._lines, ((f"{MOST_LINES:,} lines shown", "caution"),))
         self._list.draw(self._lines)
 
 
@@ -233,7 +234,10 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
     yield "Topic", event.topic
     yield "Ref", event.ref
     yield "Size", "" if event.size is None else f"{event.size:,} B"
-    yield "Took", "" if event.duration_ns is None else fmt.milliseconds(event.duration_ns / 1e6)
+    took = "" if event.duration_ns is None else fmt.milliseconds(event.duration_ns / 1e6)
+    is_message = event.opcode in ("text", "binary")
+    yield "Decode time", took if is_message else ""
+    yield "Took", "" if is_message else took
     yield "Status", "" if event.status is None else str(event.status)
     yield "From, to", " to ".join(filter(None, (event.from_status, event.to_status)))
     yield "Code", "" if event.close_code is None else str(event.close_code)
@@ -251,7 +255,7 @@ def comparison_lines(found: Comparison, width: int, zone: tzinfo | None, glyphs:
     for change in found.fields:
         yield from _change(left(change.label, LABEL_WIDTH), change.before, change.after, width, glyphs)
     if not found.fields:
-        yield (("their fields are the same", "dim"),)
+        yield (("fields are identical", "dim"),)
     yield ()
     yield _title(found, width, glyphs)
     yield from chain.from_iterable(_leaf(path, leaf, width, glyphs) for path, leaf in found.leaves)
@@ -264,12 +268,12 @@ def comparison_lines(found: Comparison, width: int, zone: tzinfo | None, glyphs:
 def _notes(found: Comparison) -> Iterator[str]:
     """Yield what was not compared, or is not shown."""
     if len(found.leaves) < found.differences and not found.runs:
-        yield f"{MOST_LEAVES:,} of {found.differences:,} differences are shown"
+        yield f"{MOST_LEAVES:,} of {found.differences:,} differences shown"
     for event in (found.before, found.after):
         if event.truncated:
-            yield f"#{fmt.count(event.id)} was cut before it was stored: the rest is not compared"
+            yield f"#{fmt.count(event.id)} was truncated before storing: the rest is not compared"
     if found.compared_bytes is not None:
-        yield f"the first {fmt.size(found.compared_bytes)} of each were compared"
+        yield f"the first {fmt.size(found.compared_bytes)} of each compared"
 
 
 def _heads(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -> Iterator[Line]:
@@ -293,7 +297,7 @@ def _title(found: Comparison, width: int, glyphs: Glyphs) -> Line:
     number = found.differences
     have = [event.payload is not None for event in (found.before, found.after)]
     if not any(have):
-        return (("neither has a payload", "dim"),)
+        return (("neither event has a payload", "dim"),)
     if not all(have):
         return ((f"only #{fmt.count((found.before if have[0] else found.after).id)} has a payload", "caution"),)
     others = ", ".join(form for form in found.forms if form != found.form)

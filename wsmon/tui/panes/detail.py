@@ -368,7 +368,7 @@ class LazyRows:
         self.made += new
         if new and len(self.made) >= MOST_LINES and next(self._more, None) is not None:
             self._more = iter(())
-            self.made.append(DetailRow(((f"{MOST_LINES:,} lines are shown: x exports the whole", "caution"),)))
+            self.made.append(DetailRow(((f"{MOST_LINES:,} lines shown: press x to export all of it", "caution"),)))
         return bool(new)
 
 

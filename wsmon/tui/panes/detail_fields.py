@@ -27,10 +27,10 @@ LAST_MESSAGE_LIMIT = 160
 WHO = {
     "peer": "the peer",
     "us": "us",
-    "heartbeat": "our heartbeat: no pong came in time",
-    "network": "the network: no close frame came",
+    "heartbeat": "our heartbeat: no pong in time",
+    "network": "the network: no close frame",
     "proxy": "the proxy",
-    "refusal": "the server: it refused the upgrade",
+    "refusal": "the server: upgrade refused",
 }
 # Metadata with a field of its own; the rest is listed as it is
 SHOWN_META = frozenset(
@@ -43,11 +43,15 @@ SHOWN_META = frozenset(
 )  # fmt: skip
 
 
+# What the metadata that is listed as it is means
+META_LABELS = {"silence": "To mute"}
+# Error types that are the format in which a message could not be read
+PARSERS = frozenset({"json", "jsonrpc", "mqtt", "stomp", "phoenix", "graphql-ws", "socketio", "nexus"})
 PayloadForm = Literal["decoded", "text", "hex"]
 FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
 # Characters of one field: a reason has 123 bytes at most, an error body 4 KiB
 VALUE_LIMIT = 4096
-LABEL_WIDTH = 12
+LABEL_WIDTH = 13
 _IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
 
 
@@ -125,7 +129,7 @@ def outcome_fields(event: Event, by_now: str = "") -> Iterator[DetailField]:
         reason = f"“{event.reason}”" if event.close_by else event.reason
         yield DetailField("Reason", reason, term=_equals("reason", event.reason))
     if by_now:
-        yield DetailField("By now", by_now, "problem")
+        yield DetailField("So far", by_now, "problem")
     for key, label in (("received", "Received"), ("sent", "Sent")):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:
@@ -135,15 +139,15 @@ def outcome_fields(event: Event, by_now: str = "") -> Iterator[DetailField]:
         label = "HTTP status" if isinstance(event.status, int) else "Result"
         yield DetailField(label, str(event.status), term=_equals("status", str(event.status)))
     if event.error_type:
-        error = f"{error_words(event.error_type)} ({event.error_type})"
-        yield DetailField("Error", error, "problem", _equals("error_type", event.error_type))
+        yield DetailField("Error", _error(event.error_type), "problem", _equals("error_type", event.error_type))
     if event.error:
-        yield DetailField("Message", event.error, term=_equals("error", event.error))
+        label = "Parse error" if event.error_type in PARSERS else "Message"
+        yield DetailField(label, event.error, term=_equals("error", event.error))
     if event.duration_ns is not None:
         yield DetailField(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
     if evidence := evidence_of(event):
-        yield DetailField("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
+        yield DetailField("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (press w)")
     if event.from_status or event.to_status:
         ends = (("from", event.from_status), ("to", event.to_status))
         term = " ".join(f"{name}:{status}" for name, status in ends if status)
@@ -156,18 +160,18 @@ def before_fields(event: Event, before: PriorEvents) -> Iterator[DetailField]:
         yield DetailField("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
     if (message := before.message) is not None:
         described = describe(message)
-        where = f"#{message.id:,}, {_ago(event, message)} (w goes there)"
+        where = f"#{message.id:,}, {_ago(event, message)} {'the disconnect' if loss is not None else 'close'} (press w)"
         text = described.text
         if len(text) > LAST_MESSAGE_LIMIT:
             text = f"{text[:LAST_MESSAGE_LIMIT]}…"
-        yield DetailField("Last said", f"{described.what} {where}: {text}")
+        yield DetailField("Last message", f"{described.what} {where}: {text}")
 
 
 def _ago(event: Event, earlier: Event) -> str:
-    """Return how long before the event; by the monotonic clock where both are of one run."""
+    """Return how long before the event it was; by the monotonic clock where both are of one run."""
     is_one_run = event.source.run == earlier.source.run
     passed_ns = event.mono_ns - earlier.mono_ns if is_one_run else event.ts_ns - earlier.ts_ns
-    return f"{fmt.duration(max(0, passed_ns))} before"
+    return f"{_duration(max(0, passed_ns))} before"
 
 
 def message_fields(event: Event) -> Iterator[DetailField]:
@@ -188,11 +192,11 @@ def message_fields(event: Event) -> Iterator[DetailField]:
         yield DetailField("Fragments", f"{fragments:.0f}, joined")
     if event.truncated:
         kept = fmt.size(len(event.payload or b""))
-        yield DetailField("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution", "is:truncated")
+        yield DetailField("Truncated", f"first {kept} stored (capture.payload_limit)", "caution", "is:truncated")
     if event.redacted:
-        yield DetailField("Redacted", "credentials were masked before anything was stored", "caution", "is:redacted")
+        yield DetailField("Redacted", "credentials masked before storing", "caution", "is:redacted")
     if (event.meta or {}).get("masked") == "budget":
-        rest = "the rest of the message, or all of it: looking for credentials in it took too long"
+        rest = "rest of the message, or all of it: scanning it for credentials took too long"
         yield DetailField("Masked", rest, "caution")
 
 
@@ -241,7 +245,7 @@ def other_fields(event: Event) -> Iterator[DetailField]:
     """Yield the metadata that has no field of its own."""
     for key, value in (event.meta or {}).items():
         if key not in SHOWN_META:
-            yield DetailField(key.replace("_", " "), json_words(value))
+            yield DetailField(META_LABELS.get(key, key.replace("_", " ")), json_words(value))
 
 
 def header_pairs(event: Event, key: str) -> Iterator[tuple[str, str]]:
@@ -280,7 +284,7 @@ def _attempt_fields(event: Event) -> Iterator[DetailField]:
         yield DetailField("Attempts", f"{attempts:.0f}")
     delay_ms = number(event, "delay_ms")
     if delay_ms is not None:
-        yield DetailField("Next", f"in {fmt.duration(round(delay_ms * 1e6))}")
+        yield DetailField("Next attempt", f"in {fmt.duration(round(delay_ms * 1e6))}")
     for key, label in (("last_in_ms", "Last in"), ("last_out_ms", "Last out")):
         age_ms = number(event, key)
         if age_ms is not None:
@@ -300,11 +304,17 @@ def _duration(nanoseconds: int) -> str:
     return f"{fmt.duration(nanoseconds)}{exact}"
 
 
+def _error(error_type: str) -> str:
+    """Return an error type in words, and as queries name it where that differs."""
+    words = error_words(error_type)
+    return words if words == error_type else f"{words} ({error_type})"
+
+
 def _duration_label(event: Event) -> str:
     if event.from_status == OPEN:
         return "Open for"
     if event.opcode in ("text", "binary"):
-        return "Read in"
+        return "Decode time"
     return "RTT" if event.category == "heartbeat" else "Took"
 
 

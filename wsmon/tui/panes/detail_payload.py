@@ -159,8 +159,20 @@ def _verdict(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
         return
     yield from (DetailRow(((line, "strong"),)) for line in wrap(layout.clean(sentence), layout.width))
     if verdict is not None:
-        yield from field_rows([DetailField("Next", verdict.next)], layout)
+        yield from _action(verdict.next, layout)
     yield DetailRow(())
+
+
+# Cells before the lines of a suggested action
+ACTION_INDENT = 2
+
+
+def _action(text: str, layout: DetailLayout) -> Iterator[DetailRow]:
+    """Yield what to do, under its label: that is longer than those of fields."""
+    field = DetailField("Suggested action", text)
+    yield DetailRow((("Suggested action: ", "key-name"),), field=field)
+    for line in wrap(layout.clean(text), layout.width - ACTION_INDENT):
+        yield DetailRow(((" " * ACTION_INDENT, "text"), (line, "text")), field=field)
 
 
 def _before(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
@@ -213,7 +225,7 @@ def payload_rows(event: Event, decoded: DecodedPayload, layout: DetailLayout) ->
     if payload is None:
         if event.name in MESSAGES:
             yield from _heading((("Payload", "key-name"),))
-            yield from layout.note("not kept (capture.payloads, or the profile)")
+            yield from layout.note("not stored (capture.payloads, or the profile)")
         return
     if not payload:
         return
@@ -228,9 +240,9 @@ def payload_rows(event: Event, decoded: DecodedPayload, layout: DetailLayout) ->
     else:
         yield from _hex(payload[:PAYLOAD_LIMIT], layout)
     if len(payload) > PAYLOAD_LIMIT:
-        yield from layout.note("the rest is not shown: x exports the whole")
+        yield from layout.note("rest not shown: press x to export all of it")
     if event.truncated:
-        yield from layout.note("here it was cut before it was stored")
+        yield from layout.note("truncated here before storing")
 
 
 def shown_form(event: Event, decoded: DecodedPayload, wanted: PayloadForm) -> PayloadForm:
@@ -286,7 +298,7 @@ def _json(text: str, layout: DetailLayout) -> Iterator[DetailRow]:
         yield from (DetailRow(line, node) for line in _flow(texts, indent, layout))
         for token, _ in tokens:
             if len(token) > TOKEN_LIMIT:
-                left_out = f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole"
+                left_out = f"here {len(token) - TOKEN_LIMIT:,} characters omitted: press x to export all of it"
                 yield from (row._replace(node=node) for row in layout.note(left_out))
 
 

@@ -48,7 +48,7 @@ from wsmon.tui.widgets.text_view import StatusChanged, draw_line
 
 # Connections, until their number is known
 MANY = 2
-NOTHING_SEARCHED = "nothing is searched for: / searches"
+NOTHING_SEARCHED = "no search active: press / to search"
 
 
 class LogPane(RowList):

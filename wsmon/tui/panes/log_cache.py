@@ -33,7 +33,7 @@ KEPT_LINES = 600
 KEPT_BYTES = 8 * 1024 * 1024
 # The background depends on the cursor, and is laid under the line when it is shown
 NO_GROUND = Style()
-GONE: tuple[StyledText, ...] = (("no longer kept", "dim"),)
+GONE: tuple[StyledText, ...] = (("pruned", "dim"),)
 
 
 @dataclass(frozen=True, slots=True)

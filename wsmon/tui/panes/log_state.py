@@ -102,7 +102,7 @@ class LogState:
         query = EVERYTHING if refusal else with_notes(scope.query, self._bookmarks)
         self.halt()
         self.filter.restart(replace(scope, query=query))
-        self.note = f"{refusal}; everything is shown" if refusal else ""
+        self.note = f"{refusal}; showing everything" if refusal else ""
 
     def begin(self, cursor: CursorPlace) -> tuple[int, int]:
         """Return the event id and screen row for the cursor when a scope shows its first rows.
@@ -169,7 +169,7 @@ class LogState:
         if self._goal is not None:
             self.note = f"looking for event #{fmt.count(event_id)}"
         elif shown_id != event_id:
-            self.note = f"event #{fmt.count(event_id)} is not shown here; this is the nearest one"
+            self.note = f"event #{fmt.count(event_id)} is hidden here; showing the nearest"
 
     def jump(self, aim: Aim, cursor: CursorPlace, *, newer: bool, from_id: int | None = None) -> int:
         """Return the id of the nearest event aimed at; 0 = not known yet (a question or search follows), or none.
@@ -211,5 +211,5 @@ class LogState:
     def _miss(self, *, newer: bool) -> None:
         is_narrowed = bool(self.query) and not self.filter.scope.is_in_context
         shown = cell_text(self.query.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
-        among = f" among '{shown}': Esc shows everything" if is_narrowed else ""
+        among = f" matching {shown} (Esc clears the filter)" if is_narrowed else ""
         self.note = f"no {'newer' if newer else 'older'} {self._aim.noun}{among}"

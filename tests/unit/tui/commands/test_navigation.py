@@ -199,7 +199,7 @@ async def test_enter_in_the_detail_shows_the_evidence_there_and_the_log_is_at_it
         assert isinstance(detail, DetailPane)
         assert on.screen.pane_layout.current == "detail"
         said = "\n".join("".join(part for part, _ in line) for line in detail.lines)
-        assert "Evidence    #3 #5 (w goes there)" in said
+        assert "Evidence     #3 #5 (press w)" in said
         await pilot.press("enter")
         await until(pilot, lambda: detail.event is not None and detail.event.id == PROVEN[0])
         await pilot.press("4")
@@ -242,7 +242,7 @@ async def test_a_loss_says_what_was_said_last_and_w_goes_there_and_back(size: tu
         await pilot.press("5")
         detail = on.screen.panes.slots["detail"].build()
         assert isinstance(detail, DetailPane)
-        facts = f"#{said_id}, 1.0 s before (w goes there): "
+        facts = f"#{said_id}, 1.0 s before (press w): "
         await until(
             pilot, lambda: facts in " ".join("".join(part for part, _ in line).strip() for line in detail.lines)
         )

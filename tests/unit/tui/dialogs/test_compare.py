@@ -45,7 +45,7 @@ def test_json_is_compared_by_its_structure() -> None:
 
 def test_the_same_message_again_has_no_difference() -> None:
     lines = shown(message(TRADE), message(TRADE, 0.004))
-    assert lines[2:6] == ["4.0 ms apart", "", "their fields are the same", ""]
+    assert lines[2:6] == ["4.0 ms apart", "", "fields are identical", ""]
     assert lines[6:] == ["Payloads as JSON: no difference  · f: as text, bytes"]
 
 
@@ -92,15 +92,15 @@ def test_of_a_loss_the_fields_are_compared() -> None:
         FieldChange("Code", "1006", "1008"),
         FieldChange("Reason", "", "rate limit"),
     )
-    assert shown(loss(0), loss(1))[-1] == "neither has a payload"
+    assert shown(loss(0), loss(1))[-1] == "neither event has a payload"
     assert shown(loss(0), message("x", 1))[-1] == "only #2 has a payload"
 
 
 def test_what_was_cut_or_is_too_long_is_said() -> None:
     lines = shown(message(b"a" * (TEXT_LIMIT + 1)), message("{", truncated=True), "bytes")
     assert lines[-2:] == [
-        "#2 was cut before it was stored: the rest is not compared",
-        "the first 1.0 MiB of each were compared",
+        "#2 was truncated before storing: the rest is not compared",
+        "the first 1.0 MiB of each compared",
     ]
 
 

@@ -16,8 +16,8 @@ from tests.support.builders import event, loss, message, numbered, usable
 from tests.support.pane_app import PaneApp
 from tests.support.scene_stores import HOSTILE
 from wsmon.model.events import Event
-from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import OpenIncident
+from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes import detail_payload
 from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue, LazyRows, matching_lines
@@ -72,7 +72,7 @@ async def test_keys_move_the_cursor_and_scroll_when_it_leaves() -> None:
         await pilot.press("j")
         assert detail.app.lines()[0] == first[1]
         await pilot.press("k", "G")
-        assert detail.app.lines()[-1].startswith("Run         1")
+        assert detail.app.lines()[-1].startswith("Run          1")
         await pilot.press("g")
 
         assert detail.app.lines() == first
@@ -122,7 +122,7 @@ async def test_a_mebibyte_is_capped_and_says_so(payload: str | bytes) -> None:
         await pilot.press("G")
 
         assert len(detail.pane.lines) <= MOST_LINES + 1
-        assert "x exports the whole" in "".join(text for line in detail.pane.lines for text, _ in line)
+        assert "press x to export all" in "".join(text for line in detail.pane.lines for text, _ in line)
         assert all(line.isprintable() for line in detail.app.lines())
 
 
@@ -281,7 +281,7 @@ async def test_the_content_of_a_protocol_is_shown_under_its_parts() -> None:
         each = message(b'\x30\x0d\x00\x03a/b{"t":21}', type="PUBLISH", topic="a/b")
         lines = await detail.show(pilot, each)
         at = lines.index("Payload  MQTT PUBLISH JSON · text · hex  f")
-        assert lines[at + 1 : at + 6] == ["Topic       a/b", "Quality     0", "{", '  "t": 21', "}"]
+        assert lines[at + 1 : at + 6] == ["Topic        a/b", "Quality      0", "{", '  "t": 21', "}"]
         await pilot.press(*to_line(detail, '"t"'), "equals_sign")
         assert detail.pane.value == DetailValue("$.t", "21")
         assert [each.term for each in detail.app.heard_of(DetailPane.FilterRequested)] == [""]
@@ -306,9 +306,9 @@ async def test_of_sixteen_mebibytes_only_the_first_page_is_read(
     def counted(text: str, *arguments: Any, **named: Any) -> str:
         nonlocal cleaned
         cleaned += len(text)
-        return sanitize(text, *arguments, **named)
+        return cell_text(text, *arguments, **named)
 
-    monkeypatch.setattr(detail_payload, "sanitize", counted)
+    monkeypatch.setattr(detail_payload, "cell_text", counted)
     detail = Detail()
     async with detail.run() as pilot:
         lines = await detail.show(pilot, message(payload, opcode="text"))
@@ -329,7 +329,7 @@ def lines_at(rows: list[DetailRow], needle: str) -> list[str]:
 
 def test_case_does_not_count_and_nothing_is_nowhere() -> None:
     rows = rows_of(loss(0))
-    assert lines_at(rows, "DERIBIT") == ["✕ Loss of deribit           14:02:24.000", "Connection  deribit"]
+    assert lines_at(rows, "DERIBIT") == ["✕ Loss of deribit           14:02:24.000", "Connection   deribit"]
     assert matching_lines(rows, "") == ()
     assert matching_lines(rows, "nothing like it") == ()
 
@@ -387,7 +387,7 @@ def test_more_rows_than_anyone_reads_end_with_a_remark() -> None:
     rows.begin(plain_rows(2 * MOST_LINES), 1)
     rows.make(2 * MOST_LINES)
     assert len(rows.made) == MOST_LINES + 1
-    assert rows.made[-1].line[0][0] == "10,000 lines are shown: x exports the whole"
+    assert rows.made[-1].line[0][0] == "10,000 lines shown: press x to export all of it"
     assert not rows.make(3 * MOST_LINES)
 
 
@@ -406,10 +406,13 @@ async def test_p3_an_open_incident_says_what_it_has_found_by_now_and_the_cursor_
         for number in (40, 1_204):
             found(f"{number:,} messages missing: BTC 3-4, 9 and 7 more")
             await pilot.pause()
-            seen.append([line.rstrip() for line in detail.app.lines() if line.startswith(("Reason", "By now"))])
-        assert not any(line.startswith("By now") for line in first)
+            seen.append([line.rstrip() for line in detail.app.lines() if line.startswith(("Reason", "So far"))])
+        assert not any(line.startswith("So far") for line in first)
         assert seen == [
-            ["Reason      2 messages missing: BTC 3-4", f"By now      {number} messages missing: BTC 3-4, 9 and 7 more"]
+            [
+                "Reason       2 messages missing: BTC 3-4",
+                f"So far       {number} messages missing: BTC 3-4, 9 and 7 more",
+            ]
             for number in ("40", "1,204")
         ]
         detail.pane.show_incidents(())

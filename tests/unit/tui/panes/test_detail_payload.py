@@ -34,22 +34,22 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
         "",
         "“rate limit: 5 connections”, 1008 by peer",
         "",
-        "Closed by   the peer",
-        "Code        1008 policy violation",
-        "Reason      “rate limit: 5 connections”",
-        "Received    close 1008, first",
-        "Open for    400 ms",
-        "Last in     a frame 120 ms before",
-        "Last out    a frame 400 ms before",
-        "Status      open → disconnected",
+        "Closed by    the peer",
+        "Code         1008 policy violation",
+        "Reason       “rate limit: 5 connections”",
+        "Received     close 1008, first",
+        "Open for     400 ms",
+        "Last in      a frame 120 ms before",
+        "Last out     a frame 400 ms before",
+        "Status       open → disconnected",
         "",
         "Event",
-        "Time        2026-01-10 14:02:24.118000 UTC",
-        "Event       42 connection.disconnected",
-        "Connection  deribit",
-        "Session     00f067aa0ba902b7",
-        "Trace       4bf92f3577b34da6a3ce929d0e0e4736",
-        "Run         1",
+        "Time         2026-01-10 14:02:24.118000 UTC",
+        "Event        42 connection.disconnected",
+        "Connection   deribit",
+        "Session      00f067aa0ba902b7",
+        "Trace        4bf92f3577b34da6a3ce929d0e0e4736",
+        "Run          1",
     ]
 
 
@@ -59,14 +59,15 @@ def test_a_verdict_says_what_it_means_and_what_to_do() -> None:
     )
     lines = shown(msgspec.structs.replace(loss(0.118), verdict=verdict))
 
-    assert lines[1:6] == [
+    assert lines[1:7] == [
         "",
         "8 of the last 9 losses named a limit: too much",
-        "Next        send less",
+        "Suggested action:",
+        "  send less",
         "",
-        "Closed by   the peer",
+        "Closed by    the peer",
     ]
-    assert "Evidence    #7 (w goes there)" in lines
+    assert "Evidence     #7 (press w)" in lines
 
 
 def test_a_handshake_shows_its_phases_and_headers() -> None:
@@ -75,12 +76,12 @@ def test_a_handshake_shows_its_phases_and_headers() -> None:
 
     assert lines[handshake : handshake + 14] == [
         "Handshake",
-        "DNS         3.0 ms",
-        "TCP         11 ms",
-        "TLS         160 ms",
-        "Upgrade     38 ms",
-        "Subprotocol v1.stream",
-        "Extensions  permessage-deflate",
+        "DNS          3.0 ms",
+        "TCP          11 ms",
+        "TLS          160 ms",
+        "Upgrade      38 ms",
+        "Subprotocol  v1.stream",
+        "Extensions   permessage-deflate",
         "",
         "Request headers",
         "Host: stream.example.net",
@@ -94,7 +95,7 @@ def test_a_handshake_shows_its_phases_and_headers() -> None:
 def test_a_refused_upgrade_shows_status_and_body() -> None:
     lines = shown(refused())
 
-    assert "HTTP status 403" in lines
+    assert "HTTP status  403" in lines
     assert lines[lines.index("Response body") + 1] == "no key"
 
 
@@ -128,9 +129,9 @@ def test_what_looks_like_json_and_is_not_is_text_and_says_so() -> None:
 def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
     lines = shown(message('{"a":[1,2,"abc', size=9000, truncated=True, redacted=True))
 
-    assert "Size        8.8 KiB (9,000 bytes), 18 B on the wire" in lines
-    assert "Truncated   the first 14 B are kept" in " ".join(lines)
-    assert "Redacted    credentials were masked" in " ".join(lines)
+    assert "Size         8.8 KiB (9,000 bytes), 18 B on the wire" in lines
+    assert "Truncated    first 14 B stored" in " ".join(lines)
+    assert "Redacted     credentials masked" in " ".join(lines)
     start = lines.index("Payload  JSON · text · hex  f")
     assert lines[start + 1 : start + 7] == [
         "{",
@@ -138,7 +139,7 @@ def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
         "    1,",
         "    2,",
         '    "abc',
-        "here it was cut before it was stored",
+        "truncated here before storing",
     ]
 
 
@@ -156,7 +157,7 @@ def test_text_keeps_its_lines() -> None:
 
 
 def test_a_payload_that_was_not_kept_is_said() -> None:
-    assert "not kept (capture.payloads, or the profile)" in shown(event("message.received", size=7, opcode="text"))
+    assert "not stored (capture.payloads, or the profile)" in shown(event("message.received", size=7, opcode="text"))
 
 
 def test_what_stands_for_messages_shows_their_number_and_misses_no_payload() -> None:
@@ -215,7 +216,7 @@ def test_a_mebibyte_on_a_line_gives_its_first_page_without_the_rest(payload: str
 def test_a_text_inside_json_that_is_too_long_says_what_is_left_out() -> None:
     lines = shown(message('{"a":"' + "x" * 20_000 + '","b":1}'))
 
-    assert "here 3,618 characters are left out: x exports the whole" in lines
+    assert "here 3,618 characters omitted: press x to export all of it" in lines
     assert '  "b": 1' in lines
 
 

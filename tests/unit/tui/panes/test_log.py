@@ -550,7 +550,7 @@ async def test_going_to_a_hidden_event_says_so() -> None:
         log.pane.go_to(30)
 
         assert log.pane.current_id == 51
-        assert log.pane.status == "event #30 is not shown here; this is the nearest one · paused at 14:02:24"
+        assert log.pane.status == "event #30 is hidden here; showing the nearest · paused at 14:02:24"
 
 
 async def test_differences_of_time_take_the_row_above_into_account() -> None:

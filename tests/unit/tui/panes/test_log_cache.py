@@ -104,7 +104,7 @@ def test_an_event_that_was_pruned_is_no_longer_kept() -> None:
     made.view.prune(4)
     made.load(2, 3)
 
-    assert made.lines(2, 3) == ["no longer kept"] * 2
+    assert made.lines(2, 3) == ["pruned"] * 2
     assert made.cache.event(2) is None
     made.load(2, 3)
     assert made.view.calls == ["events_after"]

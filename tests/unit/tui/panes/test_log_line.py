@@ -69,11 +69,11 @@ def test_nothing_of_a_hostile_payload_reaches_the_line_raw() -> None:
     ("each", "expected"),
     [
         (pong(rtt_ms=18), "⇄ ping 18 ms"),
-        (retry(), "╌ reconnecting   attempt 18 in 7.0 s"),
-        (usable(), "● usable         after 212 ms"),
+        (retry(), "╌ retrying       in 7.0 s (attempt 18)"),
+        (usable(), "● open           after 212 ms"),
         (message(b"\x00\xff"), "↓ binary         00 ff"),
         (message("x", direction="out", type="subscribe"), "↑ subscribe      x"),
-        (event("message.received", opcode="text", size=7), "↓ text           payload not kept"),
+        (event("message.received", opcode="text", size=7), "↓ text           payload not stored"),
     ],
 )
 def test_the_word_comes_before_the_content(each: Event, expected: str) -> None:

@@ -114,7 +114,7 @@ def test_an_event_asked_for_while_the_scope_is_pending_is_gone_to_afterwards() -
     ("event_id", "shown_id", "note"),
     [
         (19_900, 19_900, ""),
-        (19_950, 20_000, "event #19,950 is not shown here; this is the nearest one"),
+        (19_950, 20_000, "event #19,950 is hidden here; showing the nearest"),
         (450, 15_100, "looking for event #450"),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_newer_jump_replaces_the_one_before() -> None:
     ("scope", "note"),
     [
         (LogScope(), "no older problem"),
-        (LogScope(NEEDLE), "no older problem among 'needle': Esc shows everything"),
+        (LogScope(NEEDLE), "no older problem matching needle (Esc clears the filter)"),
         (LogScope(NEEDLE, is_in_context=True), "no older problem"),
     ],
 )
@@ -281,7 +281,7 @@ def test_where_the_marks_cannot_be_read_everything_is_shown_and_it_says_why() ->
     state.set_marks((), "the notes are damaged")
     state.restart(LogScope(parse("mark:*", ReferenceTime(T0_NS))))
 
-    assert (len(ids(state)), state.note) == (300, "the notes are damaged; everything is shown")
+    assert (len(ids(state)), state.note) == (300, "the notes are damaged; showing everything")
 
 
 def test_heartbeats_are_left_out_and_counted() -> None:
