@@ -439,9 +439,7 @@ class Fold:
                 self._sources.extend(stream.session, stream.last_id)
             newest = stream.newest_received
             if newest is not None and stream.connection is not None:
-                # The events themselves would hold their payloads
-                stream.last_received = stream.last_messages
-                stream.newest_received = stream.older_received = None
+                stream.keep_newest()
                 self._connections.hear(stream.connection, newest.ts_ns)
         self._touched.clear()
 

@@ -126,11 +126,21 @@ class SourceStream:
     @property
     def last_messages(self) -> LastMessages | None:
         """The newest messages received; ``None`` before the first."""
-        said = self.last_received
-        received = [*_newest(self.older_received), *_newest(self.newest_received)][-2:]
-        if received:
-            said = LastMessages.after(said, *received)
+        said = self._heard()
         return None if said is None else said._replace(sent_ns=self.last_sent_ns)
+
+    def keep_newest(self) -> None:
+        """Keep what verdicts need of the newest messages: the events themselves would hold their payloads."""
+        self.last_received = self._heard()
+        self.newest_received = self.older_received = None
+
+    def _heard(self) -> LastMessages | None:
+        newest, older = self.newest_received, self.older_received
+        if newest is None:
+            return self.last_received
+        if older is None and isinstance(newest, Event):
+            return LastMessages.after(self.last_received, newest)
+        return LastMessages.after(self.last_received, *[*_newest(older), *_newest(newest)][-2:])
 
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""

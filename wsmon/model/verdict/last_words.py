@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from ahocorasick_rs import BytesAhoCorasick
 
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
@@ -37,10 +38,15 @@ class PeerMessage(NamedTuple):
     """A data message of the peer, as far as verdicts need it."""
 
     mono_ns: int
-    text: str
-    """The beginning of the payload; empty where it is no text, or is not kept."""
+    payload: bytes
+    """Its beginning; empty where it is not kept."""
     type: str = ""
     is_cut: bool = False
+
+    @property
+    def text(self) -> str:
+        """The beginning of the payload; empty where it is no text, or is not kept."""
+        return _text(self.payload, is_cut=self.is_cut)
 
 
 class LastMessages(NamedTuple):
@@ -56,15 +62,16 @@ class LastMessages(NamedTuple):
     @classmethod
     def after(cls, earlier: LastMessages | None, *received: Event) -> LastMessages:
         """Return the newest messages after those that came in since, the newest last: the last two of them, or one."""
-        messages = [peer_message(event) for event in received]
-        known = [] if earlier is None else [earlier.newest]
-        announced = None if earlier is None else earlier.announced
-        for message in messages:
-            if _may_announce(message.text) and announcement(message.text, is_cut=message.is_cut)[0]:
-                announced = message
-        newest, before = messages[-1], (known + messages[:-1])[-1:]
-        sent_ns = None if earlier is None else earlier.sent_ns
-        return cls(newest, before[0] if before else None, sent_ns, announced)
+        newest = before = announced = sent_ns = None
+        if earlier is not None:
+            newest, _, sent_ns, announced = earlier
+        for event in received:
+            newest, before = peer_message(event), newest
+            # Most messages are never asked for: their texts are read once a verdict needs them
+            if _may_announce(newest.payload) and announcement(newest.text, is_cut=newest.is_cut)[0]:
+                announced = newest
+        assert newest is not None
+        return cls(newest, before, sent_ns, announced)
 
 
 class Closing(NamedTuple):
@@ -116,7 +123,7 @@ def peer_message(event: Event) -> PeerMessage:
     """Return what verdicts need of a message event; its payload is not held."""
     payload = event.payload or b""
     is_cut = event.truncated or len(payload) > KEPT_BYTES
-    return PeerMessage(event.mono_ns, _text(payload[:KEPT_BYTES], is_cut=is_cut), event.type, is_cut)
+    return PeerMessage(event.mono_ns, payload[:KEPT_BYTES], event.type, is_cut)
 
 
 def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
@@ -447,12 +454,15 @@ _ANNOUNCING_PARTS: Final = (
 )
 
 
-def _may_announce(text: str) -> bool:
-    """Whether a text may announce an end. Each message is looked at, and a regex takes 16 times as long."""
-    for part in _ANNOUNCING_PARTS:  # noqa: SIM110 - a generator takes twice as long
-        if part in text:
-            return True
-    return False
+_find_announcing = BytesAhoCorasick([part.encode() for part in _ANNOUNCING_PARTS]).find_matches_as_indexes
+
+
+def _may_announce(payload: bytes) -> bool:
+    """Whether a message may announce an end: the newest of each batch is looked at.
+
+    One search for each part takes three times as long, and a regex sixteen times as long as these.
+    """
+    return bool(_find_announcing(payload))
 
 
 def announcement(text: str, *, is_cut: bool = False) -> tuple[str, int]:

@@ -346,7 +346,7 @@ def test_only_a_part_of_a_payload_is_held_and_nothing_of_a_binary_one() -> None:
     assert peer_message(message(b"\x20\x02\x00\x05")).text == ""
     assert peer_message(message(b'{"error":"no"}')).text == '{"error":"no"}'
     unkept = msgspec.structs.replace(message("x"), payload=None)
-    assert peer_message(unkept) == PeerMessage(unkept.mono_ns, "")
+    assert peer_message(unkept) == PeerMessage(unkept.mono_ns, b"")
 
 
 def test_w7_an_error_after_which_the_peer_goes_on_sending_is_a_fact_and_explains_nothing() -> None:
