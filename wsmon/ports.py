@@ -6,7 +6,7 @@ A layer that needs something from above declares it here and receives the implem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -88,8 +88,8 @@ class Detector(Protocol):
         """Observe a lifecycle event, in the order of commit; its id is 0 where its profile keeps no row of it."""
         ...
 
-    def observe_traffic(self, traffic: Traffic) -> None:
-        """Observe the messages of one connection in a batch, after the lifecycle events of the batch."""
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
+        """Observe the messages of a batch, by connection, after the lifecycle events of the batch."""
         ...
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:

@@ -66,7 +66,7 @@ class DetectorHarness:
         traffic = Traffic(source(NAME), mono_ns(after_s), mono_ns(after_s) if has_data else None)
         for name, value in fields.items():
             setattr(traffic, name, value)
-        self.detector.observe_traffic(traffic)
+        self.detector.observe_traffic([traffic])
 
     def numbers(self, after_s: float, *numbers: int, key: str = "", session: str = "s1") -> None:
         """Let a batch bring messages with sequence numbers."""

@@ -20,7 +20,7 @@ from wsmon.ports import CountingDetector, Detector
 from wsmon.store.bucket import ERRORS, KEY_CHARS, MESSAGES_IN, MESSAGES_OUT, Bucket
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
 from wsmon.store.connections import ConnectionRecord
-from wsmon.store.journal import MessageTraffic, tallied
+from wsmon.store.journal import MessageTraffic
 from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sessions import SourceStream
 from wsmon.store.validation import Id, checked, checked_events
@@ -85,15 +85,17 @@ class DetectorRunner:
         traffic: dict[int, Traffic] = {}
         for stream in streams:
             if stream.connection is not None:
-                _add_stream(traffic.setdefault(stream.connection.id, Traffic(at_ns=mono_ns)), stream)
+                of_connection = traffic.get(stream.connection.id)
+                if of_connection is None:
+                    of_connection = traffic[stream.connection.id] = Traffic(at_ns=mono_ns)
+                _add_stream(of_connection, stream)
         for each in messages:
             _add_messages(traffic[each.connection], each)
         for (_, connection_id), delta in deltas.items():
             if connection_id in traffic:
                 _add_counts(traffic[connection_id], delta)
-        for of_connection in traffic.values():
-            for reader in self._readers:
-                reader.observe_traffic(of_connection)
+        for reader in self._readers:
+            reader.observe_traffic(traffic.values())
 
     def check(self, ts_ns: int, mono_ns: int) -> Iterable[tuple[Event, ...]]:
         """Yield the events that each detector found; the caller folds them before the next detector is asked."""
@@ -134,10 +136,10 @@ def _add_stream(traffic: Traffic, stream: SourceStream) -> None:
 
 def _add_messages(traffic: Traffic, each: MessageTraffic) -> None:
     traffic.messages += len(each.received) + len(each.sent)
-    for kinds in (each.types_in, each.types_out):
-        if kinds:
-            counts = tallied([kind[:KEY_CHARS] for kind in kinds])
-            traffic.types = _sum(traffic.types, counts) if traffic.types else counts
+    kinds = each.types_in + each.types_out
+    if kinds:
+        distinct = [kind[:KEY_CHARS] for kind in dict.fromkeys(kinds)]
+        traffic.types = dict.fromkeys((*traffic.types, *distinct)) if traffic.types else distinct
 
 
 def _add_counts(traffic: Traffic, delta: Bucket) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
+import msgspec
+
 from wsmon.model.events import RECORDER, Event, EventName, Json, Meta, Source
 from wsmon.model.incident_kinds import NO_THRESHOLDS, IncidentKind, Thresholds
 from wsmon.model.measures import NumberMark
@@ -61,8 +63,7 @@ _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 _NO_BUCKETS: Mapping[int, int] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """What one batch of messages brought on one connection."""
 
     source: Source = RECORDER
@@ -76,14 +77,14 @@ class Traffic:
     messages: int = 0
     """Received and sent."""
     errors: int = 0
-    error_types: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
+    error_types: Mapping[str, int] = _NO_COUNTS
     problem_id: int = 0
     """Id of the newest event that is a problem, also from an earlier batch; 0 = none yet."""
-    types: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
-    """Messages by type."""
-    rtt: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
+    types: Iterable[str] = ()
+    """Of the messages, in the order in which they came first."""
+    rtt: Mapping[int, int] = _NO_BUCKETS
     """Round trips of pings: a log-bucket histogram of nanoseconds (model/histogram.py)."""
-    process: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
+    process: Mapping[int, int] = _NO_BUCKETS
     """Times from request to reply, as the same kind of histogram."""
     numbered: Sequence[NumberedMessage] = ()
     """In the order of arrival."""
@@ -215,11 +216,19 @@ class IncidentDetector:
     def __init__(self) -> None:
         self.incidents = Incidents(self.kind.name, self.kind.silence)
         self._expectations: Mapping[str, Expectation] = {}
+        # Connections of the configuration that do not silence this kind
+        self._watched: frozenset[str] = frozenset()
+        # Thresholds that were asked for since the configuration, by connection and name
+        self._thresholds_ns: dict[tuple[str, str], int] = {}
         self._has_ended = False
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Replace the connections and what is asked of them; incidents of connections that are not watched end."""
         self._expectations = dict(expectations)
+        self._watched = frozenset(
+            name for name, expectation in expectations.items() if self.kind.name not in expectation.silenced
+        )
+        self._thresholds_ns.clear()
         for connection in self.incidents.connections:
             if not self._is_watched(connection):
                 self.incidents.close(connection, "it is no longer watched")
@@ -232,10 +241,12 @@ class IncidentDetector:
         elif self._is_watched(event.source.connection):
             self._on_event(event)
 
-    def observe_traffic(self, traffic: Traffic) -> None:
-        """Take what a batch brought on one connection."""
-        if self._is_watched(traffic.source.connection):
-            self._on_traffic(traffic)
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
+        """Take what a batch brought on each connection."""
+        watched, on_traffic = self._watched, self._on_traffic
+        for traffic in batch:
+            if traffic.source.connection in watched:
+                on_traffic(traffic)
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """Return the incidents that began or ended by now, as events."""
@@ -255,15 +266,18 @@ class IncidentDetector:
 
     def _threshold_ns(self, connection: str, name: str) -> int:
         """Return a threshold that is a duration."""
-        return self._expectation(connection).threshold_ns(self.kind, name)
+        key = (connection, name)
+        found = self._thresholds_ns.get(key)
+        if found is None:
+            found = self._thresholds_ns[key] = self._expectation(connection).threshold_ns(self.kind, name)
+        return found
 
     def _expectation(self, connection: str) -> Expectation:
         return self._expectations.get(connection, NO_EXPECTATION)
 
     def _is_watched(self, connection: str) -> bool:
         """Whether the connection is in the configuration and does not silence this kind."""
-        expectation = self._expectations.get(connection)
-        return expectation is not None and self.kind.name not in expectation.silenced
+        return connection in self._watched
 
     def _on_event(self, event: Event) -> None:
         """Handle a lifecycle event of a watched connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wsmon.model.detectors.base import SUSPENDED, Expectation, IncidentDetector, Traffic, asleep_ns, counted, seconds
@@ -118,7 +118,7 @@ class ClockDetector:
         if event.name == SUSPENDED and self._offset_ns is not None:
             self._offset_ns += asleep_ns(event)
 
-    def observe_traffic(self, traffic: Traffic) -> None:
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
         """Ignore traffic."""
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:

@@ -6,7 +6,7 @@ The rules themselves are evaluated by recorder/alert_rules.py, over the stored e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -70,7 +70,7 @@ class RuleDetector:
             for rule in self._rules.values():
                 rule.incidents.observe(event)
 
-    def observe_traffic(self, traffic: Traffic) -> None:
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
         """Ignore traffic: rules are evaluated over stored events."""
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:

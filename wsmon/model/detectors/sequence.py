@@ -10,7 +10,7 @@ could not be read may have had the numbers that are missing.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
@@ -82,10 +82,13 @@ class SequenceDetector:
                 feed.pending = PendingRanges()
                 feed.sequences.clear()
 
-    def observe_traffic(self, traffic: Traffic) -> None:
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
         """Follow the numbers of a batch."""
-        if not traffic.numbered or traffic.source.connection not in self._expectations:
-            return
+        for traffic in batch:
+            if traffic.numbered and traffic.source.connection in self._expectations:
+                self._follow_traffic(traffic)
+
+    def _follow_traffic(self, traffic: Traffic) -> None:
         feed = self._feeds.setdefault(traffic.source.connection, _SequencedFeed())
         feed.source = traffic.source
         feed.newest_ns = traffic.newest_data_ns or 0

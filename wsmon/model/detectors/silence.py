@@ -101,7 +101,7 @@ class StallDetector(IncidentDetector):
         is_late = 0 < expected_ns < silent_ns
         if is_late:
             session.stalled_ns = silent_ns
-        if not is_late or expected_ns > STEADY_LIMIT_NS:
+        if (not is_late or expected_ns > STEADY_LIMIT_NS) and connection in self.incidents:
             self.incidents.close(connection, f"data again after {seconds(session.stalled_ns)}")
 
     def _pause(self, connection: str, event: Event) -> None:

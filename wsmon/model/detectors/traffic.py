@@ -319,7 +319,9 @@ class TypesDetector(IncidentDetector):
         at_ns = traffic.newest_data_ns
         if not traffic.types or at_ns is None:
             return
-        feed = self._feeds.setdefault(traffic.source.connection, _TypedFeed(traffic.source, at_ns))
+        feed = self._feeds.get(traffic.source.connection)
+        if feed is None:
+            feed = self._feeds[traffic.source.connection] = _TypedFeed(traffic.source, at_ns)
         # The end of the session came in the same batch
         if feed.closed_ns is not None:
             return
@@ -363,7 +365,7 @@ class TypesDetector(IncidentDetector):
             # One that is not regular is never missed
             if each.sightings >= least_sightings:
                 silent_ns = feed.newest_ns - each.newest_ns
-                if silent_ns > max(least_ns, each.usual_silence_ns):
+                if silent_ns > least_ns and silent_ns > each.usual_silence_ns:
                     feed.missed.add(name)
         if feed.missed:
             self._open(feed, f"no more messages of {_names(sorted(feed.missed))}", "missed", sorted(feed.missed))

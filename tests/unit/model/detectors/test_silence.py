@@ -29,10 +29,10 @@ class Case:
 
     def data(self, after_s: float, newest_id: int = 0) -> None:
         at_ns = mono_ns(after_s)
-        self.detector.observe_traffic(Traffic(source(NAME), at_ns, at_ns, newest_id=newest_id, messages=1))
+        self.detector.observe_traffic([Traffic(source(NAME), at_ns, at_ns, newest_id=newest_id, messages=1)])
 
     def sent(self, after_s: float) -> None:
-        self.detector.observe_traffic(Traffic(source(NAME), mono_ns(after_s), messages=1))
+        self.detector.observe_traffic([Traffic(source(NAME), mono_ns(after_s), messages=1)])
 
     def check(self, after_s: float) -> tuple[Event, ...]:
         found = self.detector.check(at_ns(after_s), mono_ns(after_s))
