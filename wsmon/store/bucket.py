@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import add
 
 from wsmon.model.histogram import merge
 from wsmon.store.codec import storable
@@ -53,7 +54,12 @@ class Bucket:
     def count(self, dimension: int, key: str, n: int = 1) -> None:
         """Count a key of a dimension: a peer may choose it, so the ``MOST_KEYS`` most frequent are kept."""
         place = (dimension, storable(key[:KEY_CHARS]))
-        if place not in self.dims and place[1] != OTHER:
+        dims = self.dims
+        if place in dims:
+            dims[place] += n
+            self.changed_dims.add(place)
+            return
+        if place[1] != OTHER:
             if self.keys.get(dimension, 0) >= MOST_KEYS and not self._make_room(dimension, n):
                 place = (dimension, OTHER)
             else:
@@ -92,17 +98,22 @@ class Bucket:
 
     def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
         """Add values of a metric: their histogram, number, sum and greatest."""
-        merge(self.hists.setdefault(metric, {}), counts)
-        before = self.sums.get(metric, (0, 0, 0))
-        self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
+        before = self.sums.get(metric)
+        if before is None:
+            self.hists[metric] = dict(counts)
+            self.sums[metric] = (count, total, greatest)
+        else:
+            merge(self.hists[metric], counts)
+            self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
         self.changed_metrics.add(metric)
 
     def count_monitored(self, dimension: str, key: str, n: int = 1) -> None:
         """Count a key for monitoring systems alone."""
         place = (dimension, storable(key))
-        if place not in self.monitored and len(self.monitored) >= MOST_MONITORED:
+        monitored = self.monitored
+        if place not in monitored and len(monitored) >= MOST_MONITORED:
             place = (dimension, OTHER)
-        self.monitored[place] = self.monitored.get(place, 0) + n
+        monitored[place] = monitored.get(place, 0) + n
 
     def add_monitored(self, other: Bucket) -> None:
         """Add what another bucket of one second has for monitoring systems alone; longer buckets have nothing of it."""
@@ -113,9 +124,15 @@ class Bucket:
 
     def add(self, other: Bucket) -> None:
         """Add everything of another bucket that becomes rows."""
-        self.counters = [mine + theirs for mine, theirs in zip(self.counters, other.counters, strict=True)]
-        for (dimension, key), n in other.dims.items():
-            self.count(dimension, key, n)
+        self.counters = list(map(add, self.counters, other.counters))
+        dims, changed = self.dims, self.changed_dims
+        for place, n in other.dims.items():
+            # Both have keys as rows have them
+            if place in dims:
+                dims[place] += n
+                changed.add(place)
+            else:
+                self.count(*place, n)
         for metric, counts in other.hists.items():
             self.measure(metric, counts, *other.sums[metric])
 

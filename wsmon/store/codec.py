@@ -321,14 +321,15 @@ _LANE_BITS = 8 * _LANE_BYTES
 def pack(counts: Mapping[int, int]) -> bytes:
     """Pack a histogram (``model.histogram``): counts by index."""
     zeros = counts.get(ZERO_INDEX, 0)
-    indexes = counts.keys() - {ZERO_INDEX}
-    if not indexes:
+    if zeros:
+        counts = {index: count for index, count in counts.items() if index != ZERO_INDEX}
+    if not counts:
         return _HEADER.pack(1, 0, zeros)
-    first = min(indexes)
-    width = _width(max(counts[index] for index in indexes))
-    lanes = array(_TYPECODES[width], bytes(width * (max(indexes) - first + 1)))
-    for index in indexes:
-        lanes[index - first] = counts[index]
+    first = min(counts)
+    width = _width(max(counts.values()))
+    lanes = array(_TYPECODES[width], bytes(width * (max(counts) - first + 1)))
+    for index, count in counts.items():
+        lanes[index - first] = count
     return _HEADER.pack(width, first, zeros) + _little_endian(lanes).tobytes()
 
 

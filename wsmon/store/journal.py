@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -66,17 +66,14 @@ def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
     received, sent = _joined(all_received), _joined(all_sent)
     counters[MESSAGES_IN], counters[MESSAGES_OUT] = len(received), len(sent)
     counters[BYTES_IN], counters[BYTES_OUT] = sum(received), sum(sent)
-    for metric, values in (
-        (_SIZE, received + sent),
-        (_DECODE, _joined(decoded)),
-        (_ENCODE, _joined(encoded)),
-        (_LATENCY, _joined(latencies)),
-    ):
-        if values:
-            _measure(bucket, metric, values)
-    for way, kinds in (("received_type", _joined(types_in)), ("sent_type", _joined(types_out))):
-        if kinds:
-            bucket.count_types(tallied(kinds), way)
+    if received or sent:
+        _measure(bucket, _SIZE, received + sent)
+    for metric, column in ((_DECODE, decoded), (_ENCODE, encoded), (_LATENCY, latencies)):
+        if any(column):
+            _measure(bucket, metric, _joined(column))
+    for way, kinds in (("received_type", types_in), ("sent_type", types_out)):
+        if any(kinds):
+            bucket.count_types(tallied(_joined(kinds)), way)
     return bucket
 
 
@@ -90,15 +87,18 @@ def tallied(values: Sequence[_Value]) -> dict[_Value, int]:
     return counts
 
 
-def _joined(parts: Iterable[tuple[_Value, ...]]) -> tuple[_Value, ...]:
-    return tuple(chain.from_iterable(parts))
+def _joined(parts: tuple[tuple[_Value, ...], ...]) -> tuple[_Value, ...]:
+    return parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
 
 
 def _measure(bucket: Bucket, metric: int, values: tuple[int, ...]) -> None:
-    counts: dict[int, int] = {}
-    for value, count in tallied(values).items():
-        place = bucket_index(value)
-        counts[place] = counts.get(place, 0) + count
+    if len(values) < _MANY:
+        counts = tallied(tuple(map(bucket_index, values)))
+    else:
+        counts = {}
+        for value, count in tallied(values).items():
+            place = bucket_index(value)
+            counts[place] = counts.get(place, 0) + count
     bucket.measure(metric, counts, len(values), sum(values), max(values))
 
 

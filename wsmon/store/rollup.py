@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
+from operator import add, attrgetter
 from types import GenericAlias
 from typing import Any
 
@@ -76,16 +76,20 @@ class Totals:
         """Add what happened on a connection in a second."""
         with self._lock:
             total = self._totals[connection_id]
-            total.counters = [mine + more for mine, more in zip(total.counters, second.counters, strict=True)]
+            total.counters = list(map(add, total.counters, second.counters))
             for (number, key), n in second.dims.items():
                 self._count(total, _DIMENSION_OF[number], key, n)
             for (dimension, key), n in second.monitored.items():
                 self._count(total, dimension, key, n)
             for metric, counts in second.hists.items():
-                merge(total.hists.setdefault(metric, {}), counts)
                 count, value, _ = second.sums[metric]
-                before = total.sums.get(metric, (0, 0))
-                total.sums[metric] = (before[0] + count, before[1] + value)
+                before = total.sums.get(metric)
+                if before is None:
+                    total.hists[metric] = dict(counts)
+                    total.sums[metric] = (count, value)
+                else:
+                    merge(total.hists[metric], counts)
+                    total.sums[metric] = (before[0] + count, before[1] + value)
             for (metric, bucket), n in second.above.items():
                 merge(total.above.setdefault(metric, {}), {bucket: n})
 
@@ -105,13 +109,17 @@ class Totals:
             return tuple(_totals_of(state, self._totals[state[0]]) for state in self._states)
 
     def _count(self, total: _Total, dimension: str, key: str, n: int) -> None:
-        keys = total.keyed.setdefault(dimension, {})
+        keys = total.keyed.get(dimension)
+        if keys is None:
+            keys = total.keyed[dimension] = {}
         key = key[:KEY_CHARS]
-        if key not in keys:
-            if len(keys) >= MOST_KEYS or self._series >= MOST_SERIES:
-                total.folded[dimension] += n
-                key = OTHER
-            self._series += key not in keys
+        if key in keys:
+            keys[key] += n
+            return
+        if len(keys) >= MOST_KEYS or self._series >= MOST_SERIES:
+            total.folded[dimension] += n
+            key = OTHER
+        self._series += key not in keys
         keys[key] = keys.get(key, 0) + n
 
 
@@ -265,9 +273,11 @@ class Rollups:
         dims: list[SqlValue] = []
         metrics: list[SqlValue] = []
         removed: list[tuple[SqlValue, ...]] = []
-        for key in self._changed:
+        # In the order of the tables: behind the last row, one costs SQLite half
+        for key in sorted(self._changed):
             bucket = self._held[key]
-            removed += ((*key, *place) for place in bucket.removed_dims)
+            if bucket.removed_dims:
+                removed += ((*key, *place) for place in bucket.removed_dims)
             rollups += (*key, *bucket.counters)
             for place in bucket.changed_dims:
                 dims += (*key, *place, bucket.dims[place])
