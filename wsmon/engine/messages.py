@@ -369,9 +369,11 @@ class MessageEvents:
 
     def emit_overdue(self, happenings: Iterable[Happening], at: Instant) -> None:
         """Emit what did not happen in time, and the subscriptions that were not confirmed in time."""
-        self._cleaner.of_nothing()
-        self.emit(happenings, "", at)
+        if happenings:
+            self._cleaner.of_nothing()
+            self.emit(happenings, "", at)
         for change in self._ledger.expire(at.mono_ns):
+            self._cleaner.of_nothing()
             self._emit_change(change, at)
 
     def end(self, at: Instant, *, is_ours: bool = False) -> None:

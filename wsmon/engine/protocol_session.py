@@ -209,6 +209,9 @@ class ProtocolSession:
 
     def due(self, now_ns: int) -> Outbox:
         """Return what is sent by the clock at this monotonic time."""
+        # Most sessions send nothing, and each is asked once a second
+        if self._client is None and self._configured is None and not self._held_topics:
+            return ()
         if self._held_topics and self._undecided_until_ns is not None and now_ns >= self._undecided_until_ns:
             self._release_topics()
             self._opens_late = True

@@ -147,6 +147,9 @@ class SubscriptionLedger:
 
     def expire(self, now_ns: int) -> tuple[SubscriptionChange, ...]:
         """Apply the expiry: unconfirmed requests expire, topics that were not restored are lost."""
+        # Every session asks once a second
+        if not self._due:
+            return ()
         changes: list[SubscriptionChange] = []
         while self._due:
             topic, due_ns = next(iter(self._due.items()))

@@ -127,6 +127,9 @@ class Calls:
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return the ends of the calls that were not answered in time; they are no longer in flight."""
+        # Every session asks once a second
+        if not self._calls:
+            return ()
         happenings: list[Happening] = []
         while self._calls:
             oldest = next(iter(self._calls.values()))
