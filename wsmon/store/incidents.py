@@ -84,11 +84,13 @@ class DetectorRunner:
             return
         traffic: dict[int, Traffic] = {}
         for stream in streams:
-            if stream.connection is not None:
-                of_connection = traffic.get(stream.connection.id)
-                if of_connection is None:
-                    of_connection = traffic[stream.connection.id] = Traffic(at_ns=mono_ns)
-                _add_stream(of_connection, stream)
+            record = stream.connection
+            if record is None:
+                continue
+            of_connection = traffic.get(record.id)
+            if of_connection is None:
+                of_connection = traffic[record.id] = Traffic(at_ns=mono_ns, problem_id=record.last_problem_id)
+            _add_stream(of_connection, stream)
         for each in messages:
             _add_messages(traffic[each.connection], each)
         for (_, connection_id), delta in deltas.items():
@@ -127,8 +129,6 @@ def _add_stream(traffic: Traffic, stream: SourceStream) -> None:
     newest = stream.newest_received
     if newest is not None:
         traffic.newest_data_ns = max(newest.mono_ns, traffic.newest_data_ns or 0)
-    if stream.connection is not None:
-        traffic.problem_id = stream.connection.last_problem_id
     if stream.numbered:
         traffic.numbered = [*traffic.numbered, *stream.numbered]
         stream.numbered.clear()
@@ -136,9 +136,9 @@ def _add_stream(traffic: Traffic, stream: SourceStream) -> None:
 
 def _add_messages(traffic: Traffic, each: MessageTraffic) -> None:
     traffic.messages += len(each.received) + len(each.sent)
-    kinds = each.types_in + each.types_out
+    kinds = each.types_in + each.types_out if each.types_out else each.types_in
     if kinds:
-        distinct = [kind[:KEY_CHARS] for kind in dict.fromkeys(kinds)]
+        distinct = [kind[:KEY_CHARS] for kind in (kinds if len(kinds) == 1 else dict.fromkeys(kinds))]
         traffic.types = dict.fromkeys((*traffic.types, *distinct)) if traffic.types else distinct
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import IncidentDetector, Traffic, counted, seconds
+from wsmon.model.detectors.base import Expectation, IncidentDetector, Traffic, counted, seconds
 from wsmon.model.events import Event, Source
 from wsmon.model.incident_kinds import STALL, SUBSCRIPTION
 from wsmon.model.spans import BROKEN_OFF
@@ -50,6 +51,14 @@ class StallDetector(IncidentDetector):
         super().__init__()
         # By connection
         self._sessions: dict[str, _OpenSession] = {}
+        # The longest time without data, of the connections that have a limit
+        self._expected_ns: dict[str, int] = {}
+
+    def configure(self, expectations: Mapping[str, Expectation]) -> None:
+        """See the base class."""
+        super().configure(expectations)
+        every = ((name, round(expectation.every_s * SECOND_NS)) for name, expectation in expectations.items())
+        self._expected_ns = {name: expected_ns for name, expected_ns in every if expected_ns}
 
     def _on_event(self, event: Event) -> None:
         connection = event.source.connection
@@ -79,29 +88,28 @@ class StallDetector(IncidentDetector):
             session.is_unused = False
         if session is None or heard_ns is None or heard_ns < session.heard_ns:
             return
-        self._hear(session, heard_ns)
+        self._hear(connection, session, heard_ns)
         session.heard_id = traffic.newest_id or session.heard_id
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, session in self._sessions.items():
-            every_s = self._expectation(connection).every_s
-            if not every_s or session.paused_ns is not None:
+            expected_ns = self._expected_ns.get(connection)
+            if expected_ns is None or session.paused_ns is not None:
                 continue
             silent_ns = mono_ns - session.heard_ns
-            if silent_ns > every_s * SECOND_NS:
-                reason = f"no data for {seconds(silent_ns)}; expected every {seconds(every_s * SECOND_NS)}"
+            if silent_ns > expected_ns:
+                reason = f"no data for {seconds(silent_ns)}; expected every {seconds(expected_ns)}"
                 if session.is_unused:
                     reason += f"; {_UNUSED}"
                 self.incidents.open(session.source, reason, [session.heard_id])
 
-    def _hear(self, session: _OpenSession, heard_ns: int) -> None:
-        connection = session.source.connection
+    def _hear(self, connection: str, session: _OpenSession, heard_ns: int) -> None:
         silent_ns, session.heard_ns = heard_ns - session.heard_ns, heard_ns
-        expected_ns = round(self._expectation(connection).every_s * SECOND_NS)
+        expected_ns = self._expected_ns.get(connection, 0)
         is_late = 0 < expected_ns < silent_ns
         if is_late:
             session.stalled_ns = silent_ns
-        if (not is_late or expected_ns > STEADY_LIMIT_NS) and connection in self.incidents:
+        if connection in self.incidents and (not is_late or expected_ns > STEADY_LIMIT_NS):
             self.incidents.close(connection, f"data again after {seconds(session.stalled_ns)}")
 
     def _pause(self, connection: str, event: Event) -> None:

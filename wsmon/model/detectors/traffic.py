@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,12 +29,15 @@ class ErrorsDetector(IncidentDetector):
         # By connection, of those that had errors lately
         self._windows: dict[str, _ErrorWindow] = {}
 
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
+        """Take what a batch brought on the connections that have or had errors."""
+        windows = self._windows
+        super().observe_traffic([each for each in batch if each.errors or each.source.connection in windows])
+
     def _on_traffic(self, traffic: Traffic) -> None:
         connection = traffic.source.connection
         window = self._windows.get(connection)
         if window is None:
-            if not traffic.errors:
-                return
             window = self._windows[connection] = _ErrorWindow()
         for kind, number in traffic.error_types.items():
             if kind in window.types or len(window.types) < MAX_ERROR_TYPES:
@@ -158,8 +161,12 @@ class SlowDetector(IncidentDetector):
                 peer.rtt.forget_recent()
                 peer.process.forget_recent()
 
+    def observe_traffic(self, batch: Iterable[Traffic]) -> None:
+        """Take what a batch brought on the connections of which something was measured."""
+        super().observe_traffic([each for each in batch if each.rtt or each.process])
+
     def _on_traffic(self, traffic: Traffic) -> None:
-        if not (traffic.rtt or traffic.process) or traffic.at_ns <= self._unsure_until_ns:
+        if traffic.at_ns <= self._unsure_until_ns:
             return
         peer = self._peers.setdefault(traffic.source.connection, _PeerSpeed())
         peer.rtt.add(traffic.rtt, is_usual=peer.slow is not _RTT)
