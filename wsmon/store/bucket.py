@@ -92,9 +92,10 @@ class Bucket:
 
     def count_types(self, kinds: Mapping[str, int], way: str) -> None:
         """Count messages by type; their direction is a dimension for monitoring systems alone."""
-        for kind, count in kinds.items():
-            self.count(TYPE, kind, count)
-            self.count_monitored(way, kind, count)
+        count, count_monitored = self.count, self.count_monitored
+        for kind, n in kinds.items():
+            count(TYPE, kind, n)
+            count_monitored(way, kind, n)
 
     def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
         """Add values of a metric: their histogram, number, sum and greatest."""

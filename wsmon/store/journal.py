@@ -92,6 +92,7 @@ def _joined(parts: tuple[tuple[_Value, ...], ...]) -> tuple[_Value, ...]:
 
 
 def _measure(bucket: Bucket, metric: int, values: tuple[int, ...]) -> None:
+    """Add the values of a metric to a bucket that has none of it."""
     if len(values) < _MANY:
         counts = tallied(tuple(map(bucket_index, values)))
     else:
@@ -99,7 +100,9 @@ def _measure(bucket: Bucket, metric: int, values: tuple[int, ...]) -> None:
         for value, count in tallied(values).items():
             place = bucket_index(value)
             counts[place] = counts.get(place, 0) + count
-    bucket.measure(metric, counts, len(values), sum(values), max(values))
+    bucket.hists[metric] = counts
+    bucket.sums[metric] = (len(values), sum(values), max(values))
+    bucket.changed_metrics.add(metric)
 
 
 _encode = msgspec.msgpack.Encoder().encode
