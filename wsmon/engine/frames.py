@@ -21,7 +21,7 @@ from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
 
 # Fewer messages of one read are emitted one by one
-LEAST_MESSAGES = 4
+LEAST_MESSAGES = 3
 
 
 class DataPath(Protocol):

@@ -132,6 +132,7 @@ class MessagePath:
         self._events = events
         self._sender = sender
         self._measures = measures
+        self._has_measures = bool(measures)
         self._has_credentials = has_credentials
         self._has_started = False
         # Monotonic time until which what comes in may have waited in our socket
@@ -207,7 +208,7 @@ class MessagePath:
     @property
     def reads_plain(self) -> bool:
         """Whether incoming messages may be read several at once, and the plain ones emitted as a block."""
-        return not self._measures and self._protocol.reads_plain
+        return not self._has_measures and self._protocol.reads_plain
 
     def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
         """Read incoming text messages, where ``reads_plain``; None where each is to be emitted by itself."""
@@ -234,7 +235,7 @@ class MessagePath:
         decoded = self._protocol.read(direction, opcode, payload, mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
         masked, has_secrets = self._protocol.mask(direction, opcode, payload)
-        is_measured = direction == "in" and bool(self._measures)
+        is_measured = self._has_measures and direction == "in"
         limit_bytes = self._limit_bytes
         cleaner = self._cleaner
         is_redacted = is_over_budget = False
