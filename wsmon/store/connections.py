@@ -55,7 +55,7 @@ class ConnectionRecord:
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
 _CONNECTION = MultiRowInsert("INSERT OR REPLACE", "connection", COLUMNS)
-_SET_HEARD = "UPDATE connection SET last_message_ns = ? WHERE id = ?"
+SET_HEARD = "UPDATE connection SET last_message_ns = ? WHERE id = ?"
 # All but the spec, which is written as JSON
 _values = attrgetter(*COLUMNS[:-1])
 _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
@@ -94,8 +94,9 @@ class Connections:
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
-        # Connections with messages of which nothing else changed
+        # Connections with messages since their rows were written, and whether the last ``write`` wrote those of all
         self._heard: dict[int, ConnectionRecord] = {}
+        self._are_heard_written = False
         # Names of the configuration in force; empty before the first one of this run
         self._configured: frozenset[str] = frozenset()
         self._without_control_frames: set[str] = set()
@@ -104,8 +105,8 @@ class Connections:
 
     @property
     def has_changed(self) -> bool:
-        """Whether there are rows to write."""
-        return bool(self._changed or self._heard)
+        """Whether there are rows to write, beside those of connections with messages alone."""
+        return bool(self._changed)
 
     def get(self, name: str) -> ConnectionRecord:
         """Return the row of a name, which is made where the store has none."""
@@ -125,7 +126,7 @@ class Connections:
         self._changed[record.id] = record
 
     def hear(self, record: ConnectionRecord, ts_ns: int) -> None:
-        """Take note of the newest message of a connection, to be written with the next commit."""
+        """Take note of the newest message of a connection, to be written when the rollups have it."""
         record.last_message_ns = ts_ns
         self._heard[record.id] = record
 
@@ -190,20 +191,27 @@ class Connections:
         self._connection = connection
         self._changed = {record.id: record for record in self._by_name.values()}
 
-    def write(self) -> None:
-        """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
+    def write(self, *, are_journaled: bool) -> None:
+        """Write the changed rows; they stay marked until ``committed``, since the commit may fail.
+
+        ``are_journaled``: the times of the newest messages are in the journal. Their rows, of several hundred bytes
+        each, are then left to the commit that has the rollups of these messages.
+        """
         values: list[SqlValue] = []
         for record in self._changed.values():
             values += _values(record)
             values.append(msgspec.json.encode(record.spec).decode())
         _CONNECTION.write(self._connection, values)
-        heard = ((record.last_message_ns, key) for key, record in self._heard.items() if key not in self._changed)
-        self._connection.executemany(_SET_HEARD, heard)
+        self._are_heard_written = not are_journaled
+        if self._are_heard_written:
+            heard = ((record.last_message_ns, key) for key, record in self._heard.items() if key not in self._changed)
+            self._connection.executemany(SET_HEARD, heard)
 
     def committed(self) -> None:
         """Forget the changes."""
         self._changed.clear()
-        self._heard.clear()
+        if self._are_heard_written:
+            self._heard.clear()
 
     def _show(self, record: ConnectionRecord) -> None:
         """Show an adopted connection that is not configured."""

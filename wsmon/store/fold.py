@@ -222,7 +222,7 @@ class Fold:
     def write(self) -> None:
         """Write everything since the last commit, within the caller's transaction."""
         self._sources.write()
-        self._connections.write()
+        self._connections.write(are_journaled=self._rollups.is_deferring)
         self._rows.write(self._connection)
         self._lifecycle.write()
         self._rollups.write()

@@ -19,7 +19,7 @@ import msgspec
 from wsmon.model.histogram import bucket_index
 from wsmon.store.bucket import BYTES_IN, BYTES_OUT, EVENTS, MESSAGES_IN, MESSAGES_OUT, WIRE_IN, WIRE_OUT, Bucket
 from wsmon.store.schema import METRICS
-from wsmon.store.validation import Count, Id, Second, checked
+from wsmon.store.validation import Count, Id, Ns, Second, checked
 
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
@@ -52,6 +52,8 @@ class MessageTraffic(msgspec.Struct, array_like=True, gc=False):
     encoded: tuple[Count, ...]
     latencies: tuple[Count, ...]
     """Nanoseconds beyond the fastest message, where messages carry the time at which they were sent."""
+    heard_ns: Ns = 0
+    """Wall time of the newest received; 0 where none was, or where a recorder of before this field wrote it."""
 
 
 def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
@@ -61,7 +63,7 @@ def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
     # Field by field: every connection of many has a handful of parts a second
     columns: tuple[tuple[Any, ...], ...] = tuple(zip(*map(msgspec.structs.astuple, parts), strict=True))
     rows, all_received, all_sent, received_wire, sent_wire = columns[2:7]
-    types_in, types_out, decoded, encoded, latencies = columns[7:]
+    types_in, types_out, decoded, encoded, latencies = columns[7:12]
     counters[EVENTS], counters[WIRE_IN], counters[WIRE_OUT] = sum(rows), sum(received_wire), sum(sent_wire)
     received, sent = _joined(all_received), _joined(all_sent)
     counters[MESSAGES_IN], counters[MESSAGES_OUT] = len(received), len(sent)
@@ -150,12 +152,13 @@ class Journal:
         self._collected.append(traffic)
         self._keys.add((traffic.second, traffic.connection))
 
-    def load(self) -> None:
-        """Collect what an earlier recorder journaled."""
+    def load(self) -> Sequence[MessageTraffic]:
+        """Collect what an earlier recorder journaled, and return it, oldest first."""
         for (messages,) in checked(self._connection.execute(_READ), tuple[bytes]):
             for traffic in _decode(messages):
                 self.add(traffic)
         self._journaled = len(self._collected)
+        return self._collected
 
     def take(self) -> dict[tuple[int, int], list[MessageTraffic]]:
         """Hand over what was collected, by second and connection: from the next commit on it is in the rollups."""

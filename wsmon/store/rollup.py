@@ -22,7 +22,7 @@ from wsmon.model.metrics import ConnectionTotals, Distribution
 from wsmon.model.snapshot import StoredSpec
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, unpack
-from wsmon.store.connections import ConnectionRecord
+from wsmon.store.connections import SET_HEARD, ConnectionRecord
 from wsmon.store.journal import Journal, MessageTraffic, bucket_of, is_empty
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
 from wsmon.store.validation import Count, Id, Second, checked, meta_value
@@ -209,6 +209,11 @@ class Rollups:
         """Whether there are rows to write."""
         return bool(self._changed) or self._journal.has_changed
 
+    @property
+    def is_deferring(self) -> bool:
+        """Whether the next ``write`` leaves messages in the journal."""
+        return self._journal.buckets > AT_ONCE
+
     def collect(self, traffic: MessageTraffic) -> None:
         """Count messages: at once where they change few buckets, else in the journal until their second is over."""
         self._journal.add(traffic)
@@ -262,12 +267,14 @@ class Rollups:
 
     def restore(self) -> None:
         """Add what an earlier recorder journaled before it was cut off."""
-        self._journal.load()
+        for traffic in self._journal.load():
+            if traffic.heard_ns:
+                self._connection.execute(SET_HEARD, (traffic.heard_ns, traffic.connection))
         self._add_up()
 
     def write(self) -> None:
         """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
-        if self._journal.buckets <= AT_ONCE:
+        if not self.is_deferring:
             self._add_up()
         rollups: list[SqlValue] = []
         dims: list[SqlValue] = []
@@ -379,7 +386,10 @@ class Rollups:
 
 
 def restore_journal(connection: sqlite3.Connection) -> None:
-    """Write the rollups of what a recorder journaled before it was cut off, within the caller's transaction."""
+    """Write what a recorder journaled before it was cut off, within the caller's transaction.
+
+    That is rollups, and when each connection was heard last.
+    """
     if not is_empty(connection):
         rollups = Rollups(connection)
         rollups.restore()

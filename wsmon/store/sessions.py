@@ -164,6 +164,7 @@ class SourceStream:
             tuple(self.decoded),
             tuple(self.encoded),
             tuple(self.latencies),
+            0 if self.newest_received is None else self.newest_received.ts_ns,
         )
         self.received_wire = self.sent_wire = 0
         for collected in self._lists:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, loss, message
@@ -129,6 +130,48 @@ def test_a_crash_neither_loses_nor_doubles_what_is_in_the_journal(tmp_path: Path
         second.commit(*of_each(0.5), now_s=0.6)
         second.commit(now_s=2)
         assert counted(second) == dict.fromkeys(LEVELS, 3 * MANY)
+
+
+HEARD = "SELECT DISTINCT last_message_ns - ? FROM connection"
+
+
+def heard_s(run: Recording) -> list[float]:
+    """When the connections were heard last, after the beginning."""
+    return [ns / SECOND_NS for (ns,) in run.rows(HEARD, T0_NS) if isinstance(ns, int)]
+
+
+def test_when_many_were_heard_last_is_written_with_their_rollups_and_known_after_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first = Recording(path)
+    first.commit(*of_each(0.1), now_s=1)
+    first.commit(*of_each(1.1), now_s=1.2)
+    assert heard_s(first) == [0.1]
+    first.commit(now_s=2)
+    assert heard_s(first) == [1.1]
+    first.commit(*of_each(2.1), now_s=2.2)
+    first.commit(*of_each(2.3), now_s=2.4)
+    assert heard_s(first) == [1.1]
+    first.cut_off()
+    with recording(path) as second:
+        assert heard_s(second) == [2.3]
+
+
+def test_few_that_are_heard_are_written_with_their_commit(run: Recording) -> None:
+    run.commit(*of_each(0.1, AT_ONCE), now_s=0.2)
+    run.commit(*of_each(0.3, AT_ONCE), now_s=0.4)
+    assert heard_s(run) == [0.3]
+
+
+def test_a_journal_of_before_it_had_the_time_of_the_newest_message_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first = Recording(path)
+    first.commit(*of_each(0.1), now_s=1)
+    earlier = msgspec.msgpack.encode([[T0_S, 1, 1, [5], [], 9, 0, [], [], [], [], []]])
+    with transaction(first.database.connection, path) as connection:
+        connection.execute("INSERT INTO journal (id, messages) VALUES (1, ?)", (earlier,))
+    first.cut_off()
+    with recording(path) as second:
+        assert (counted(second)[1], heard_s(second)) == (MANY + 1, [0.1])
 
 
 def test_a_recorder_that_dies_again_while_it_takes_the_journal_loses_nothing(tmp_path: Path) -> None:
