@@ -86,8 +86,11 @@ class _Waiting:
         self.types.append(storable(event.type))
         self.topics.append(storable(event.topic))
         self.refs.append(storable(event.ref))
-        others = (event.reason, event.error_type, event.error, event.span_id, event.parent_id)
-        self.others.append(" ".join(map(storable, others)) if any(others) else "")
+        if event.reason or event.error_type or event.error or event.span_id or event.parent_id:
+            others = (event.reason, event.error_type, event.error, event.span_id, event.parent_id)
+            self.others.append(" ".join(map(storable, others)))
+        else:
+            self.others.append("")
 
     def add_block(self, first_id: int, block: Block, source: int) -> None:
         """Add the messages of a committed block."""
