@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsmon.config.edits import Edit
@@ -25,7 +25,6 @@ class ConfigText:
     text: str
     problems: tuple[Problem, ...]
     """Its errors; empty = it can be used."""
-    warnings: tuple[Problem, ...] = ()
     alerts: AlertSpec | None = None
     """None where it has errors."""
 
@@ -50,8 +49,8 @@ class ConfigFile:
             text = content.decode(errors="replace")
             loaded = load_content(content, self.path, self.environ)
         except ConfigError as error:
-            return ConfigText(text, error.problems)
-        return ConfigText(text, (), loaded.warnings, loaded.configuration.alerts)
+            return ConfigText(text, self._named(error.problems))
+        return ConfigText(text, (), loaded.configuration.alerts)
 
     def replace(self, edit: Edit) -> None:
         """Write what an edit made of the text, in one step, into the file that the path leads to.
@@ -75,7 +74,11 @@ class ConfigFile:
         known = {(each.key, each.problem, each.value) for each in self._problems(before)}
         found = tuple(each for each in self._problems(after) if (each.key, each.problem, each.value) not in known)
         if found:
-            raise ConfigError(found)
+            raise ConfigError(self._named(found))
+
+    def _named(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return problems with the name of the file alone: who sees them on the screen knows its folder."""
+        return tuple(replace(each, file=self.name) for each in problems)
 
     def _problems(self, content: bytes) -> tuple[Problem, ...]:
         try:

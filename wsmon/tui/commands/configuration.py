@@ -208,16 +208,13 @@ def _place(screen: MonitorScreen, edit: Edit) -> str:
 
 def _with_rule(text: str, name: str, query: str) -> Edit:
     """Return the edit that adds a rule; raises ``WsmonError`` for a name or a query that no rule can have."""
-    try:
-        if not name:
-            raise FaultError("a rule needs a name")
-        connection_name(name)
-    except FaultError as error:
-        raise WsmonError(f"the name {error}" if name else str(error)) from None
-    try:
-        rule(query)
-    except FaultError as error:
-        raise WsmonError(f"the query {error}") from None
+    if not name:
+        raise WsmonError("type a name for the alert")
+    for check, value in ((connection_name, name), (rule, query)):
+        try:
+            check(value)
+        except FaultError as error:
+            raise WsmonError(str(error)) from None
     return with_rule(text, name, query)
 
 

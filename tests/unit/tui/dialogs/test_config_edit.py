@@ -58,7 +58,7 @@ async def test_the_dialog_shows_query_channels_and_the_line_and_takes_another_na
         assert "terminal bell, desktop" in shown(on)
         assert "Written into orders.toml, line 4:" in shown(on)
         await pilot.press("ctrl+u", *"a b", "enter")
-        await until(pilot, lambda: "the name has characters" in shown(on))
+        await until(pilot, lambda: "invalid name. only letters" in shown(on))
         await pilot.press("ctrl+u", *"big", "enter")
         await until(pilot, lambda: said(on).startswith("alert added"))
     assert "alerts.rules.big = " in file.path.read_text()
