@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import datetime
+
 import pytest
 
+from tests.support.builders import SECOND_NS, T0_NS
 from tests.support.memory_driver import taken, terminal, wired
 from tests.support.queries import query as parse
-from tests.support.screen_harness import COMPACT, ROOMY, stage, until
+from tests.support.screen_harness import COMPACT, ROOMY, cells, stage, text, until
+from wsmon.query.times import parse_time
+from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.tui.dialogs.help import HelpDialog
 
 
 async def test_digits_swap_the_lower_pane_of_a_small_terminal() -> None:
@@ -86,3 +94,45 @@ async def test_redraw_sends_everything_again() -> None:
         taken(on)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: "Connections" in terminal(on).written and "Log" in terminal(on).written)
+
+
+async def test_utc_changes_every_time_of_the_screen_and_what_is_typed_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        on = stage()
+        async with on.app.run_test(size=ROOMY) as pilot:
+            await on.ready(pilot)
+            for hour, zone in ((23, "JST"), (14, "UTC"), (23, "JST")):
+                await until(pilot, lambda hour=hour: f"{hour}:02:2" in cells(on.app)[-3])  # type: ignore[misc]
+                assert zone in text(on.screen.header)
+                assert parse_time("14:02", T0_NS) == datetime.fromisoformat("2026-01-10T14:02").timestamp() * SECOND_NS
+                await pilot.press("colon", *"utc", "enter")
+                await on.settled(pilot)
+        assert os.environ["TZ"] == "Asia/Tokyo"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        line = text(on.screen.footer)
+        await pilot.click(on.screen.footer, offset=(line.index("help") + 2, 0))
+        await until(pilot, lambda: isinstance(on.app.screen, HelpDialog))
+        await pilot.press("escape")
+        await pilot.click(on.screen.footer, offset=(line.index("export") + 2, 0))
+        await until(pilot, lambda: isinstance(on.app.screen, ExportDialog))
+
+
+async def test_the_footer_follows_the_focus() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        seen = []
+        for key in "1234":
+            await pilot.press(key)
+            seen.append(text(on.screen.footer).split("  ")[1])
+        assert seen == ["R reconnect", "e next problem", "- longer", "Enter open"]
