@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import overload
 
 from rich.cells import cell_len
@@ -64,8 +65,8 @@ class ConnectionsPane(TextPane):
         self._causes: dict[RowKey, int] = {}
         """The greatest widths of the causes that were in sight since ``_causes_since_ns``."""
         self._causes_since_ns = 0
-        self._cause_lines: tuple[RowKey, int] = (RowKey(""), 1)
-        """Most lines that the row under the cursor had since the cursor came to it."""
+        self._heights: dict[RowKey, int] = {}
+        """Most lines that rows with a wrapped cause had since ``_causes_since_ns``, or since the cursor moved."""
         self.most_cause_lines = 0
         """Most lines below the row of the cursor that its cause ever had at this width."""
         self._drawn_width = 0
@@ -109,7 +110,7 @@ class ConnectionsPane(TextPane):
         before = self._state.order
         self._state.take(snapshot.connections, now_ns)
         if self._state.order != before or now_ns - self._causes_since_ns > KEEP_LAYOUT_NS:
-            self._causes, self._causes_since_ns = {}, now_ns
+            self._causes, self._heights, self._causes_since_ns = {}, {}, now_ns
         self._announce()
         self._draw()
 
@@ -122,7 +123,7 @@ class ConnectionsPane(TextPane):
         """Draw the columns that fit into the new width."""
         if self.width != self._drawn_width:
             self._drawn_width = self.width
-            self._causes, self._cause_lines, self.most_cause_lines = {}, (RowKey(""), 1), 0
+            self._causes, self._heights, self.most_cause_lines = {}, {}, 0
         self._redraw()
 
     def on_focus(self) -> None:
@@ -139,6 +140,7 @@ class ConnectionsPane(TextPane):
 
     def action_move(self, move: Move) -> None:
         """Move the cursor to another row."""
+        self._heights = {}
         # A page is without the heading
         page, last = self.size.height - 1, len(self._state.keys) - 1
         self._state.move_to(moved(move, self._state.index, page, last))
@@ -190,7 +192,7 @@ class ConnectionsPane(TextPane):
         """Draw what the user changed, with the cursor in sight."""
         self._announce()
         self._draw()
-        self.show_cursor(self._cause_lines[1])
+        self.show_cursor(self._heights.get(self._state.current, 1))
 
     def _draw(self) -> None:
         state = self._state
@@ -201,13 +203,20 @@ class ConnectionsPane(TextPane):
             self.draw((((f"  {text}", "dim"),),))
         else:
             layout = self._layout()
-            listing, now_ns, is_ascii, index = state.listing, self._now_ns, self._glyphs.is_ascii, state.index
+            index, heading = state.index, table.heading_line(layout)
+            every = self._every_line(layout)
+            if every is not None:
+                before = sum(map(len, every[:index]))
+                self.draw((heading, *chain.from_iterable(every)), 1 + before)
+            else:
+                listing, now_ns, is_ascii = state.listing, self._now_ns, self._glyphs.is_ascii
 
-            def line_of(number: int) -> Line:
-                return table.row_line(listing.row(number), layout, now_ns, ascii_only=is_ascii)
+                def line_of(number: int) -> Line:
+                    return table.row_line(listing.row(number), layout, now_ns, ascii_only=is_ascii)
 
-            lines = self._current_lines(layout)
-            self.draw(RowLines(table.heading_line(layout), len(state.keys), index, lines, line_of), 1 + index)
+                lines = self._lines_of(index, layout)
+                self.most_cause_lines = max(self.most_cause_lines, len(lines) - 1)
+                self.draw(RowLines(heading, len(state.keys), index, lines, line_of), 1 + index)
         status = self._title()
         if status != self._status:
             self._status = status
@@ -224,16 +233,40 @@ class ConnectionsPane(TextPane):
         names = [f"{key.name} (999)" if key.is_group else key.name for key in state.keys]
         return table.table_layout(self.width, names, tuple(self._causes.values()))
 
-    def _current_lines(self, layout: TableLayout) -> Sequence[Line]:
-        """Return the lines of the row under the cursor; no fewer than it had, so that those below stay in place."""
-        row = self._state.listing.row(self._state.index)
+    def _every_line(self, layout: TableLayout) -> list[list[Line]] | None:
+        """Return the lines of all rows, with as many causes wrapped as there is room for: that of the cursor first.
+
+        None where the rows do not fit into the pane, or the cause of the row under the cursor does not.
+        """
+        number, room = len(self._state.keys), self.size.height - 1
+        if number > room:
+            return None
+        every = [self._lines_of(row, layout) for row in range(number)]
+        current = self._state.index
+        free = room - number - (len(every[current]) - 1)
+        if free < 0:
+            return None
+        for row, lines in enumerate(every):
+            if row == current or len(lines) == 1:
+                continue
+            if len(lines) - 1 <= free:
+                free -= len(lines) - 1
+            else:
+                every[row] = [self._line_of(row, layout)]
+        return every
+
+    def _line_of(self, number: int, layout: TableLayout) -> Line:
+        row = self._state.listing.row(number)
+        return table.row_line(row, layout, self._now_ns, ascii_only=self._glyphs.is_ascii)
+
+    def _lines_of(self, number: int, layout: TableLayout) -> list[Line]:
+        """Return the lines of a row with its cause wrapped; no fewer than before, so that rows below stay in place."""
+        row, key = self._state.listing.row(number), self._state.keys[number]
+        if table.row_cause(row, self._now_ns)[1] == "dim":
+            self._heights.pop(key, None)
         lines = table.row_lines(row, layout, self._now_ns, self.width, ascii_only=self._glyphs.is_ascii)
-        key, most = self._cause_lines
-        if key != self._state.current or table.row_cause(row, self._now_ns)[1] == "dim":
-            most = 1
-        self._cause_lines = self._state.current, max(most, len(lines))
-        self.most_cause_lines = max(self.most_cause_lines, self._cause_lines[1] - 1)
-        return [*lines, *[()] * (self._cause_lines[1] - len(lines))]
+        self._heights[key] = max(len(lines), self._heights.get(key, 1))
+        return [*lines, *[()] * (self._heights[key] - len(lines))]
 
     def _title(self) -> tuple[str, ...]:
         """Return the texts beside the title, the longest first: how the list is ordered, and the row of the cursor."""

@@ -29,7 +29,7 @@ MIN_CAUSE = 24
 # Characters of the cause
 CAUSE_LIMIT = 300
 # Lines of the cause of the connection under the cursor
-CAUSE_LINES = 4
+CAUSE_LINES = 6
 # Cells before a cause that has lines of its own
 CAUSE_INDENT = 4
 # 0 is the worst
@@ -220,7 +220,11 @@ def row_lines(row: TableRow, layout: TableLayout, now_ns: int, width: int, *, as
         first = (*_cells_before_cause(row, layout, now_ns, ascii_only=ascii_only), ("  ", "text"), *head)
     else:
         at, rest = CAUSE_INDENT, list(wrap_line(((text, kind),), max(MIN_NAME, width - CAUSE_INDENT)))
-    return [first, *(((" " * at, "text"), *line) for line in rest[: CAUSE_LINES - 1])]
+    if len(rest) > CAUSE_LINES - 1:
+        last = "".join(text for text, _ in rest[CAUSE_LINES - 2])
+        room = layout.cause or max(MIN_NAME, width - CAUSE_INDENT)
+        rest = [*rest[: CAUSE_LINES - 2], ((f"{last[: room - 2].rstrip()} …", kind),)]
+    return [first, *(((" " * at, "text"), *line) for line in rest)]
 
 
 def _cells_before_cause(row: TableRow, layout: TableLayout, now_ns: int, *, ascii_only: bool) -> list[StyledText]:

@@ -306,6 +306,7 @@ def _heartbeats(each: ConnectionStatistics) -> Line:
         (left("heartbeats", LABEL), "dim"),
         (f"sent {fmt.count(beats.sent)} · answered {fmt.count(beats.answered)} · ", "text"),
         (f"missed {fmt.count(beats.missed)}", missed),
+        ("  (no messages; bytes on the wire include them)", "dim"),
     )
 
 
@@ -364,8 +365,8 @@ def _flow(flow: Flow, unit: Callable[[int], str]) -> str:
 def _bytes(each: ConnectionStatistics) -> str:
     received, sent, wire = each.bytes.received, each.bytes.sent, each.wire_bytes
     return (
-        f"received {fmt.size(received)}, sent {fmt.size(sent)} · "
-        f"on the wire with heartbeats {fmt.size(wire.received)}, {fmt.size(wire.sent)}"
+        f"received {fmt.size(received)}, sent {fmt.size(sent)} "
+        f"(on the wire {fmt.size(wire.received)}, {fmt.size(wire.sent)})"
     )
 
 

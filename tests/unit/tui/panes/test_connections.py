@@ -238,6 +238,19 @@ async def test_groups_fold_into_a_row_and_enter_unfolds_it() -> None:
         assert connections.choices() == 0
 
 
+async def test_causes_are_wrapped_where_the_pane_has_room_the_first_ones_first() -> None:
+    connections = Connections()
+    rows = [row(name, "reconnecting", problem=loss(reason=f"{name} " + "very long reason " * 4)) for name in "abcd"]
+    async with connections.app.run_test(size=(82, 14), message_hook=connections.app.hear) as pilot:
+        await connections.leave(pilot)
+        await connections.show(pilot, *rows)
+        lines = connections.app.lines()[1:]
+        starts = [number for number, line in enumerate(lines) if line and line[0] != " "]
+        assert len(starts) == 4
+        assert (starts[1] - starts[0] > 1, len(lines) <= 13) == (True, True)
+        assert ["…" in lines[at] for at in starts] == [False, False, False, True]
+
+
 async def test_rows_out_of_sight_are_not_drawn() -> None:
     connections = Connections()
     rows = [row(f"c{number:04}") for number in range(1_000)]

@@ -142,7 +142,7 @@ def test_one_that_was_never_wanted_has_no_availability() -> None:
 def test_bytes_say_what_they_were_on_the_wire() -> None:
     each = connection_statistics("a", bytes=Flow(2048, 10), wire_bytes=Flow(1024, 14))
 
-    assert "bytes         received 2.0 KiB, sent 10 B · on the wire with heartbeats 1.0 KiB, 14 B" in shown(each)
+    assert "bytes         received 2.0 KiB, sent 10 B (on the wire 1.0 KiB, 14 B)" in shown(each)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(8, "last 8.0 s"), (59, "last 59 s"), (3600, "last 1h00m")])
