@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from wsmon.cli.params import QueryCommand, period_options, query_of, store_option
-from wsmon.errors import EXIT_OK, EXIT_THRESHOLD
+from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 
 
 @click.command(cls=QueryCommand)
@@ -14,6 +14,9 @@ from wsmon.errors import EXIT_OK, EXIT_THRESHOLD
 @store_option
 @click.option("--connection", metavar="NAME", help="Show only this connection.")
 @period_options
+@click.option(
+    "--by", metavar="BY", help="Break down by time (1m, 1h …), by message type (type) or by connection (connection)."
+)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 @click.option("--check", "is_check", is_flag=True, help="Exit with 3 if a KPI misses its target.")
 def stats(
@@ -23,6 +26,7 @@ def stats(
     connection: str | None,
     since: int | None,
     until: int | None,
+    by: str | None,
     is_json: bool,
     is_check: bool,
 ) -> int:
@@ -31,11 +35,19 @@ def stats(
     Statistics per connection (connection:NAME) and period come from pre-computed rollups; the period is widened to
     full buckets and printed. For any other QUERY, event figures are computed by scanning the matching events.
     """
+    if by is not None and is_check:
+        raise UsageError("--by and --check cannot be used together")
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli import stats_output as output
     from wsmon.cli.stores import reading
 
     query, since, until = output.common_period(query_of(words, is_utc=utc), since, until)
+    if by is not None:
+        from wsmon.cli.stats_by import StatisticsRequest, print_by
+
+        with reading(store) as view:
+            print_by(view, StatisticsRequest(query, connection, since, until), by, is_json=is_json, utc=utc)
+        return EXIT_OK
     with reading(store) as view:
         found = output.statistics_of(view, query, connection, since, until, has_types=is_json, has_kpis=is_check)
         is_cut_off = until is None and view.is_cut_off()

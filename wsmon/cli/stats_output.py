@@ -171,14 +171,15 @@ def statistics_of(
     *,
     has_types: bool,
     has_kpis: bool,
+    is_of_connections: bool = False,
 ) -> Statistics:
     """Return the statistics of a period: those of whole connections, or counted anew where the query is about events.
 
-    Raises ``UsageError`` for a connection that the store does not have, and where ``has_kpis`` asks for the key figures
-    of a query about events.
+    ``is_of_connections``: those of whole connections, whatever the query. Raises ``UsageError`` for a connection that
+    the store does not have, and where ``has_kpis`` asks for the KPIs of a query about events.
     """
     found = _of_connections(view, query, connection, (since_ns, until_ns), has_types=has_types)
-    if is_about_connections(query):
+    if is_of_connections or is_about_connections(query):
         return found
     if has_kpis:
         raise UsageError("KPIs apply to whole connections", "with --check, QUERY can only use connection:NAME")
@@ -207,7 +208,7 @@ def statistics_of_matches(
     asked = FieldTerm("connection", tuple(Exact(each.name) for each in kept.connections))
     if not asked.items:
         return kept
-    with _matching_store(view, query.also(Query((asked,))), since_ns, until_ns) as store:
+    with matching_store(view, query.also(Query((asked,))), since_ns, until_ns) as store:
         matches = {each.name: each for each in store.statistics(since_ns, until_ns, has_types=has_types).connections}
     connections = tuple(
         replace(each, kpis=(), **{name: getattr(matches[each.name], name) for name in COUNTED})
@@ -218,7 +219,7 @@ def statistics_of_matches(
 
 
 @contextmanager
-def _matching_store(view: Reader, query: Query, since_ns: int | None, until_ns: int | None) -> Iterator[Reader]:
+def matching_store(view: Reader, query: Query, since_ns: int | None, until_ns: int | None) -> Iterator[Reader]:
     """Copy the matches into a temporary store and open it, with a line of progress on the terminal."""
     with tidy_end(), TemporaryDirectory(prefix="wsmon-") as folder:
         path = Path(folder) / "store.db"

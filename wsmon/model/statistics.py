@@ -170,6 +170,36 @@ class Density:
     errors: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityCell:
+    """What happened on one connection in one step of time."""
+
+    step: int
+    """Index in ``Activity.steps``."""
+    connection: str
+    messages: Flow
+    bytes: Flow
+    errors: int
+    disconnects: int
+    """Losses of an open connection."""
+    attempts: int
+    opens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What happened on connections by steps of time; a connection without traffic in a step has no cell for it."""
+
+    since_ns: int
+    until_ns: int
+    step_s: int
+    steps: tuple[tuple[int, int], ...]
+    """From and until, wall time in nanoseconds; the first and the last one end with the period."""
+    observed_s: tuple[float, ...]
+    """For how many seconds of each step a recorder ran."""
+    cells: tuple[ActivityCell, ...]
+
+
 _DIALLING: Final[frozenset[Status]] = frozenset({"connecting", "connected"})
 _GAVE_UP: Final = "retries_exhausted"
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wsmon.model.ranges import MatchHistogram, Ranking
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
-    from wsmon.model.statistics import Density, Extreme, Statistics, Trend
+    from wsmon.model.statistics import Activity, Density, Extreme, Statistics, Trend
     from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
     from wsmon.store.first_matches import FirstMatches
@@ -297,6 +297,22 @@ class Reader:
             cover = covering_buckets(since_s, until_s, periods.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, cover, runs, connection, is_open_end=is_open_end, has_types=has_types)
+
+    def activity(self, since_ns: int | None, until_ns: int | None, step_s: int, offset_s: int) -> Activity:
+        """Add up the traffic of a period (``None`` = open end) in steps of time, by connection.
+
+        ``step_s`` 0 = one step. Steps begin at multiples of their length in a zone ``offset_s`` ahead of UTC; they are
+        as long as the buckets that are kept where these are longer.
+        """
+        from wsmon.store.activity import activity
+
+        with self._question(is_consistent=True):
+            periods = self._periods
+            runs = periods.runs()
+            first_ns, last_ns = periods.period(runs)
+            since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
+            until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
+            return activity(self._connection, since_s, until_s, step_s, offset_s, periods.coverage(), runs)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """Read the trend of a connection over a period, in at most so many equal buckets; empty for an unknown one."""
