@@ -9,9 +9,8 @@ import click
 
 import wsmon
 from wsmon.cli.main import COMMANDS, DEFAULT_COMMAND, cli
+from wsmon.cli.roff import DATE, argument, escaped
 
-# The day of the last change to the texts below.
-_DATE = "2026-11-21"
 _NAME = "monitor, record and debug WebSocket connections"
 _FILES = (
     ("./wsmon.toml", "Default configuration, unless given as an argument or in WSMON_CONFIG."),
@@ -37,12 +36,24 @@ _STATUS = (
 )
 
 
+# The pages, by the argument that names them
+PAGES = ("wsmon", "query")
+
+
 @click.command()
-def man() -> None:
+@click.argument("page", required=False, default=PAGES[0], type=click.Choice(PAGES), metavar="[wsmon|query]")
+def man(page: str) -> None:
     """Print the manual page.
 
-    View it with `wsmon man | man -l -`; install it with `wsmon man > ~/.local/share/man/man1/wsmon.1`.
+    View it with `wsmon man | man -l -`; install it with `wsmon man > ~/.local/share/man/man1/wsmon.1`. `wsmon man
+    query` prints wsmon-query(7), the search language.
     """
+    if page == "query":
+        # Imported now: a shell that completes the pages waits for this module
+        from wsmon.cli.man_query import query_page
+
+        click.echo(query_page(wsmon.__version__), nl=False)
+        return
     click.echo(man_page(outline(), wsmon.__version__), nl=False)
 
 
@@ -117,52 +128,40 @@ def man_page(commands: tuple[CommandOutline, ...], version: str) -> str:
 
 
 def _lines(commands: tuple[CommandOutline, ...], version: str) -> Iterator[str]:
-    yield f'.TH WSMON 1 {_DATE} "wsmon {_escaped(version)}" "User Commands"'
+    yield f'.TH WSMON 1 {DATE} "wsmon {escaped(version)}" "User Commands"'
     yield ".SH NAME"
-    yield f"wsmon \\- {_escaped(_NAME)}"
+    yield f"wsmon \\- {escaped(_NAME)}"
     yield ".SH SYNOPSIS"
     for number, command in enumerate(commands):
         if number:
             yield ".br"
-        yield f".B {_escaped(f'wsmon {command.name}'.strip())}"
-        yield _escaped(command.usage)
+        yield f".B {escaped(f'wsmon {command.name}'.strip())}"
+        yield escaped(command.usage)
     yield ".SH DESCRIPTION"
     for command in commands:
         yield from _command_lines(command)
     for title, rows in (("EXIT STATUS", _STATUS), ("ENVIRONMENT", _ENVIRONMENT), ("FILES", _FILES)):
         yield f".SH {title}"
         for term, text in rows:
-            yield from (".TP", f".B {_escaped(term)}", _escaped(text))
+            yield from (".TP", f".B {escaped(term)}", escaped(text))
     yield ".SH SEE ALSO"
+    yield ".BR wsmon\\-query (7),"
     yield ".BR sqlite3 (1),"
     yield ".BR systemd.unit (5)"
 
 
 def _command_lines(command: CommandOutline) -> Iterator[str]:
-    yield f".SS {_argument(f'wsmon {command.name} {command.usage}' if command.name else f'wsmon {command.usage}')}"
+    yield f".SS {argument(f'wsmon {command.name} {command.usage}' if command.name else f'wsmon {command.usage}')}"
     for number, paragraph in enumerate(command.text.split("\n\n")):
         if number:
             yield ".PP"
-        yield _escaped(paragraph)
+        yield escaped(paragraph)
     for option in command.options:
-        yield from (".TP", _option_heading(option), _escaped(option.help or "\\&"))
+        yield from (".TP", _option_heading(option), escaped(option.help or "\\&"))
         if option.choices:
-            yield _escaped(f"One of {', '.join(option.choices)}.")
+            yield escaped(f"One of {', '.join(option.choices)}.")
 
 
 def _option_heading(option: OptionOutline) -> str:
     names = ", ".join(option.names)
-    return f".BI {_argument(names)} {_argument(f' {option.value}')}" if option.value else f".B {_escaped(names)}"
-
-
-def _argument(text: str) -> str:
-    """Return a text as one argument of a macro."""
-    quoted = _escaped(text).replace('"', '""')
-    return f'"{quoted}"'
-
-
-def _escaped(text: str) -> str:
-    """Return a text that roff prints as it is."""
-    escaped = text.replace("\\", "\\e").replace("-", "\\-")
-    escaped = "".join(sign if sign.isascii() else f"\\[u{ord(sign):04X}]" for sign in escaped)
-    return f"\\&{escaped}" if escaped[:1] in (".", "'") else escaped
+    return f".BI {argument(names)} {argument(f' {option.value}')}" if option.value else f".B {escaped(names)}"

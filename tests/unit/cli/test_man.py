@@ -66,6 +66,16 @@ def test_text_of_a_page_is_no_request() -> None:
     assert "\\&'and \\efBno font \\- \\[u2026]" in page
 
 
+def test_a_query_page_has_a_section_for_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["man", "query"]) == 0
+    page = capsys.readouterr().out
+    sections = ["NAME", "DESCRIPTION", "FORMS", "TIMES", "FIELDS", "FLAGS", "STATUSES", "EVENT NAMES", "EXAMPLES"]
+    assert [line.removeprefix(".SH ") for line in page.splitlines() if line.startswith(".SH ")] == [
+        *sections,
+        "SEE ALSO",
+    ]
+
+
 def test_the_command_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["man"]) == 0
     assert capsys.readouterr().out.startswith(".TH WSMON 1")

@@ -1,0 +1,77 @@
+"""The manual page wsmon-query(7), made from the tables of the search language that parser and help read, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from wsmon.cli.roff import DATE, argument, escaped
+from wsmon.model.events import EVENT_NAMES
+from wsmon.model.statuses import LABELS, STATUSES
+from wsmon.query.fields import FIELDS, FLAGS, GRAMMAR, INCIDENT_FLAGS, TAKES, Field
+
+_DESCRIPTION = (
+    "The same language filters the log of the viewer (/), selects events for search, stats, export and alerts.",
+    "On the shell, quote a query that has blanks, quotes, $, *, >, < or !.",
+)
+_TIMES = (
+    ("14:02   14:02:24", "A time of day: its latest occurrence before now. Local, or UTC with --utc."),
+    ("-15m   -2.5h", "So long ago: us, ms, s, m, h, d."),
+    ("today   yesterday   2026-01-10", "The beginning of a day."),
+    ("2026-01-10T14:02:24Z   2026-01-10 14:02:24+01:00", "RFC 3339, also without an offset (local)."),
+    (
+        "Nov 17 10:00:01   17/Nov/2026:10:00:00 +0000   2026-11-17 10:00:00,123",
+        "As other logs write it; no quotes needed.",
+    ),
+    ("1768053744   1768053744118", "Seconds, milli-, micro- or nanoseconds since 1970."),
+)
+_EXAMPLES = (
+    ("wsmon search 'is:problem since:-15m'", "What went wrong in the last quarter of an hour."),
+    ("wsmon search 'conn:orders type:trade $.qty>=10'", "Messages by a member of their JSON."),
+    ("wsmon search 'state:open->disconnected -by:us'", "Disconnects that the peer or the network caused."),
+    ("wsmon stats --by 1m 'type:trade'", "Trades per minute."),
+)
+
+
+def query_page(version: str) -> str:
+    """Return the page in the macros of man(7)."""
+    return "".join(f"{line}\n" for line in _lines(version))
+
+
+def _lines(version: str) -> Iterator[str]:
+    yield f'.TH WSMON\\-QUERY 7 {DATE} "wsmon {escaped(version)}" "Miscellaneous Information"'
+    yield ".SH NAME"
+    yield "wsmon\\-query \\- search language of wsmon"
+    yield ".SH DESCRIPTION"
+    for number, paragraph in enumerate(_DESCRIPTION):
+        yield from ((".PP",) if number else ())
+        yield escaped(paragraph)
+    yield ".SH FORMS"
+    yield from _terms(GRAMMAR)
+    yield ".SH TIMES"
+    yield from _terms(_TIMES)
+    yield ".SH FIELDS"
+    for field in FIELDS.values():
+        yield from _field(field)
+    yield ".SH FLAGS"
+    yield escaped(f"Values of is: {', '.join((*FLAGS, *INCIDENT_FLAGS))}.")
+    yield ".SH STATUSES"
+    yield from _terms((status, LABELS[status]) for status in STATUSES)
+    yield ".SH EVENT NAMES"
+    yield escaped(f"{', '.join(EVENT_NAMES)}.")
+    yield ".SH EXAMPLES"
+    yield from _terms(_EXAMPLES)
+    yield ".SH SEE ALSO"
+    yield ".BR wsmon (1)"
+
+
+def _field(field: Field) -> Iterator[str]:
+    names = ", ".join((field.name, *field.aliases))
+    operators = " ".join(TAKES[field.kind])
+    yield from (".TP", f".B {escaped(names)}", escaped(f"{field.meaning}; operators {operators}"))
+    yield ".br"
+    yield escaped(f"example: {field.example}")
+
+
+def _terms(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, text in rows:
+        yield from (".TP", f".B {argument(term)}", escaped(text))
