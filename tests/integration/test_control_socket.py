@@ -195,7 +195,7 @@ async def test_a_viewer_that_reads_nothing_delays_nobody(recorder: Recorder) -> 
 async def test_a2_a_command_that_fails_by_a_fault_of_ours_is_answered_and_reported(recorder: Recorder) -> None:
     async with Viewer(recorder.path) as viewer:
         await viewer.until(lambda: viewer.client.hello is not None)
-        with pytest.raises(WsmonError, match=r"`enable` failed by a fault of wsmon \(RuntimeError\)"):
+        with pytest.raises(WsmonError, match=r"`enable` failed due to a wsmon bug \(RuntimeError\)"):
             await viewer.client.enable("x")
         assert await viewer.client.reload() == "reload done"
     assert recorder.faults.faults == [("control", "RuntimeError('a fault of ours')")]

@@ -28,7 +28,7 @@ FIN = b"FIN"
 RST = b"RST"
 DEPLOY = "deploy"
 # What a verdict on an end that has many causes must not claim as the only one
-CERTAIN = ("reports an error of its own;", "conversation done, ", "nothing is wrong")
+CERTAIN = ("internal server error;", "considers the session finished, ", "nothing is wrong")
 
 
 class Row(NamedTuple):
@@ -69,7 +69,7 @@ OF_ENGINE_IO = (
 
 def too_big(program: str, server: str = "") -> Row:
     """A row of a program that says so with the code for it."""
-    words = ("larger than the server takes",)
+    words = ("messages is larger",)
     return Row(program, "too big", (close_frame(1009),), "peer", "1009 message too big", words, (), server)
 
 
@@ -77,15 +77,15 @@ ROWS = (
     silent("uvicorn", "application fails or returns", "Uvicorn", "when the application fails", server="uvicorn"),
     Row("uvicorn", "deploy", (close_frame(1012),), "peer", "1012 service restart", (DEPLOY,), (), "uvicorn"),
     Row("uvicorn", "no pong", (close_frame(1011, "keepalive ping timeout"),), "peer", "1011 internal error",
-        ("heartbeat of the server found no answer",), ("an error of its own", DEPLOY), "uvicorn"),
-    Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("larger than the server takes",)),
+        ("the server's heartbeat was not answered by us in time",), ("internal server error", DEPLOY), "uvicorn"),
+    Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("messages is larger",)),
     Row("hypercorn", "application fails, returns, or a deploy", (close_frame(1011),), "peer", "1011 internal error",
         ("Hypercorn", DEPLOY, "when the application fails or returns"), (), "hypercorn-h11"),
     too_big("hypercorn", "hypercorn-h11"),
     Row("hypercorn", "without its header", (close_frame(1011),), "peer", "1011 internal error",
         ("at every stop or deploy (Hypercorn)", "missed pong"), ("certainly",)),
     Row("daphne", "application fails", (close_frame(1011), RST), "peer", "1011 internal error",
-        ("error of its own", "when the application fails"), (), "daphne"),
+        ("internal server error", "when the application fails"), (), "daphne"),
     silent("daphne", "deploy, too big", "Daphne", DEPLOY, "too big", server="daphne"),
     Row("daphne", "no pong", (RST,), "network", "no close frame", ("when a pong is missing",), (), "daphne"),
     Row("daphne", "websocket_timeout", (close_frame(1000),), "peer", "1000 normal closure",
@@ -104,7 +104,8 @@ ROWS = (
     too_big("aiohttp", "Python/3.11 aiohttp/3.14.5"),
     silent("tornado", "application fails, deploy", "Tornado", DEPLOY, server="TornadoServer/6.6.1"),
     Row("tornado", "no pong", (close_frame(1000, "ping timed out"),), "peer", "1000 normal closure",
-        ("heartbeat of the server found no answer",), ("conversation done",), "TornadoServer/6.6.1"),
+        ("the server's heartbeat was not answered by us in time",), ("considers the session finished",),
+        "TornadoServer/6.6.1"),
     too_big("tornado", "TornadoServer/6.6.1"),
     Row("flask-sock on gunicorn", "application fails", (
         OF_FLASK, FIN,
@@ -114,7 +115,7 @@ ROWS = (
     too_big("flask-sock on gunicorn", "gunicorn"),
     silent("flask-sock on gunicorn", "deploy", DEPLOY, server="gunicorn"),
     Row("flask-sock", "no pong", (close_frame(1008, "Ping/Pong timeout"),), "peer", "1008 policy violation",
-        ("heartbeat of the server found no answer",), ("credentials",)),
+        ("the server's heartbeat was not answered by us in time",), ("credentials",)),
     silent("autobahn", "application fails, deploy, no pong", "autobahn", DEPLOY, server="AutobahnPython/26.10.2"),
     Row("autobahn", "too big", (RST,), "network", "no close frame", ("too big",), (), "AutobahnPython/26.10.2"),
     Row("autobahn", "too big, without its header", (RST,), "network", "no close frame", ("too big (autobahn, Deno)",)),
@@ -129,16 +130,16 @@ ROWS = (
         (DEPLOY, "missed pong (Socket.IO)")),
     Row("python-socketio", "no pong, too big", (close_frame(1000),), "peer", "1000 normal closure",
         ("missed pong", "too big", "python-socketio")),
-    silent("deno", "application fails: the process ends", "a process that is killed"),
+    silent("deno", "application fails: the process ends", "a killed process looks the same"),
     Row("deno", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,)),
     Row("deno", "no pong", (close_frame(1001, "No response from ping frame."), RST), "peer", "1001 going away",
-        ("heartbeat of the server found no answer",), ("shutting down",)),
+        ("the server's heartbeat was not answered by us in time",), ("shutting down",)),
     Row("bun", "deploy", (close_frame(1001, "Server closed"),), "peer", "1001 going away", ("restarting",)),
     silent("bun", "no pong", "a missed pong"),
     too_big("bun"),
     Row("nats", "deploy", (close_frame(1001, "Server Shutdown"),), "peer", "1001 going away", ("restarting",)),
     Row("nats", "no pong", (close_frame(1006, "Stale Connection"),), "us", "1002 protocol error, sent by us",
-        ("“Stale Connection”", "its pings found no answer"), ()),
+        ("“Stale Connection”", "considered the connection dead"), ()),
     too_big("nats"),
     silent("mosquitto", "deploy, no pong, or a client id that is taken over"),
     Row("graphql-ws", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,)),
@@ -146,19 +147,20 @@ ROWS = (
     Row("graphql-ws", "connection_init twice", (close_frame(4429, "Too many initialisation requests"),), "peer",
         "4429 application-defined", ("connection_init was sent twice", "send connection_init once"), ("limit",)),
     Row("nchan", "no pong, or idle", (close_frame(1000, "408 408 Request Timeout"),), "peer", "1000 normal closure",
-        ("waited too long for a pong, or for anything to be sent",), ("conversation done",)),
+        ("waited too long for a pong, or for anything to be sent",), ("considers the session finished",)),
     Row("nchan", "deleted channel", (close_frame(1001, "410 Gone"),), "peer", "1001 going away", ("was deleted",),
         ("shutting down",)),
     silent("janus", "deploy, idle"),
     Row("prosody", "stream error", (
         frame(TEXT, b"<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"),
         frame(TEXT, b"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"), close_frame(1000, "Stream closed"),
-    ), "peer", "1000 normal closure", ("last words of the peer: “<", "stream"), ("conversation done",)),
+    ), "peer", "1000 normal closure", ("last message from the peer: “<", "stream"),
+        ("considers the session finished",)),
     silent("prosody", "deploy"),
     Row("sockjs", "closed by the application", (
         frame(TEXT, b'c[4321,"kicked by app"]'), close_frame(1000, "Normal closure"),
-    ), "peer", "1000 normal closure", ('last words of the peer: “c[4321,"kicked by app"]”', "on purpose"),
-        ("conversation done",)),
+    ), "peer", "1000 normal closure", ('last message from the peer: “c[4321,"kicked by app"]”', "deliberately"),
+        ("considers the session finished",)),
     Row("engine.io", "asked for EIO=3", (
         OF_ENGINE_IO, FIN,
     ), "us", "1002 protocol error, sent by us",
@@ -166,7 +168,7 @@ ROWS = (
          "does not accept this version"),
         ("reserved bits", "proxies")),
     Row("socketcluster", "no pong", (close_frame(4001),), "peer", "4001 application-defined",
-        ("the code is the service's own",)),
+        ("the code is specific to the service",)),
     silent("nginx", "idle limit, stop, reset back end", "nginx", "idle limit", server="nginx/1.22.1"),
     silent("haproxy", "idle limit, stop, reset back end", "an idle limit"),
     silent("varnish", "idle limit, stop, reset back end", "Varnish", "idle limit", server="Varnish"),
@@ -176,7 +178,7 @@ ROWS = (
     silent("apache", "idle limit, stop, reset back end", "Apache", "idle limit", server="Apache/2.4.71 (Unix)"),
     Row("caddy", "its own stop", (close_frame(1001),), "peer", "1001 going away", ("its own stop or reload",), (),
         "Caddy"),
-    silent("caddy", "reset back end", "Caddy", "behind it is gone", server="Caddy"),
+    silent("caddy", "reset back end", "Caddy", "when its backend is gone", server="Caddy"),
     silent("mitmproxy", "stop"),
     Row("mitmproxy", "the server behind it crashes", (close_frame(1000),), "peer", "1000 normal closure",
         ("crash behind it (mitmproxy)",)),
@@ -224,7 +226,7 @@ async def judged(
 
 
 def delayed(ended: Event, later_s: float) -> Event:
-    """The end as if it had come that much later, after a silence."""
+    """The end as if it had come that much later, if it follows a period of silence,."""
     ages = {
         key: value + later_s * 1000 if key in ("last_in_ms", "last_out_ms") and isinstance(value, float) else value
         for key, value in (ended.meta or {}).items()
@@ -245,14 +247,19 @@ async def test_a_verdict_does_not_contradict_how_the_program_ends(row: Row) -> N
 @pytest.mark.parametrize(
     ("code", "reason", "words", "step"),
     [
-        (4400, "Invalid message received", "could not take a message of ours", "look at the last messages sent"),
-        (4401, "Unauthorized", "does not accept who we are", "check the credentials"),
-        (4403, "Forbidden", "does not accept who we are", "check the credentials"),
+        (
+            4400,
+            "Invalid message received",
+            "the server could not process one of our messages (format or content)",
+            "compare the last messages sent with the service documentation",
+        ),
+        (4401, "Unauthorized", "the server rejected our credentials", "check the credentials"),
+        (4403, "Forbidden", "the server rejected our credentials", "check the credentials"),
         (
             4406,
             "Subprotocol not acceptable",
-            "does not accept the subprotocol",
-            "put the one that the service documents",
+            "the server does not accept the offered subprotocol, or requires one",
+            "set subprotocols to the one that the service documents",
         ),
         (4408, "Connection initialisation timeout", "“Connection initialisation timeout”", ""),
         (
@@ -261,7 +268,12 @@ async def test_a_verdict_does_not_contradict_how_the_program_ends(row: Row) -> N
             "“subscriber for this id already exists”",
             "look up this reason and the code",
         ),
-        (4400, "", "calls this “bad request”", "look at the last messages sent"),
+        (
+            4400,
+            "",
+            "calls this “bad request”",
+            "compare the last messages sent with the service documentation",
+        ),
         (4401, "", "calls this “unauthorized: subscribed before the connection was acknowledged”", ""),
         (4403, "", "calls this “forbidden: the server refused the connection”", ""),
         (4408, "", "calls this “connection initialisation timeout”", ""),
@@ -305,7 +317,7 @@ async def test_v8_a_message_in_too_many_fragments_is_not_too_large() -> None:
     assert (ended.error_type, ended.close_by) == ("message_too_big", "us")
     assert verdict.cause == (
         "we closed with 1009: too many fragments in one message (limit 4,096); the server sent one message in more "
-        "pieces than are taken here"
+        "fragments than wsmon accepts"
     )
     assert "raise max_message" not in verdict.next
 
@@ -315,8 +327,7 @@ async def test_v8_a_reason_cut_inside_a_character_keeps_its_code() -> None:
     assert (ended.close_by, ended.close_code, ended.reason, ended.error_type) == ("peer", 1011, "bad �", "")
     assert verdict.code == "1011 internal error"
     assert verdict.cause.startswith(
-        "“bad �”, 1011 by peer (the reason is not valid UTF-8, � stands for what cannot be read); the server met an "
-        "error of its own"
+        "“bad �”, 1011 by peer (the reason is not valid UTF-8, � stands for what cannot be read); internal server error"
     )
     assert ended.meta is not None
     assert (ended.meta["received"], ended.meta["first"]) == ({"code": 1011, "reason": "bad �"}, "received")
@@ -347,12 +358,16 @@ REFUSALS = {
     "actioncable": (b'{"type":"disconnect","reason":"unauthorized","reconnect":false}', 1000, "check the credentials"),
     "stomp": (b"ERROR\nmessage:Bad CONNECT\n\nAccess refused for user 'guest'\n\0\n", None, "check the credentials"),
     "graphql": (BAD_TOKEN, 1011, "check the token"),
-    "sockjs": (b'c[4321,"kicked by app"]', 1000, "ask the operator"),
+    "sockjs": (b'c[4321,"kicked by app"]', 1000, "ask the service "),
     "signalr": (b'{"error":"Requested protocol \'x\' is not available."}\x1e', 1000, "compare protocol version"),
     "xmpp": (b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>", 1000, "check the cred"),
     "plain": (b"Invalid key", None, "check the credentials"),
     "nats": (b"-ERR 'Authorization Violation'\r\n", None, "check the credentials"),
-    "wamp": (b'[3,{"message":"no such realm"},"wamp.error.no_such_realm"]', 1000, "look this message up"),
+    "wamp": (
+        b'[3,{"message":"no such realm"},"wamp.error.no_such_realm"]',
+        1000,
+        "look up this message in the service documentation, and check what was sent before it",
+    ),
     "pusher": (
         b'{"event":"pusher:error","data":{"code":4001,"message":"App key x not in this cluster"}}',
         None,
@@ -369,19 +384,21 @@ async def test_v1_v2_the_last_words_of_the_peer_explain_the_end(name: str, proto
     end = FIN if code is None else close_frame(code)
     verdict, _ = await judged(replaying((frame(TEXT, said), end)), protocol=protocol)
     shown = said.decode().strip("\0\n\r\x1e").replace("\n", "⏎").replace("\0", "␀")
-    assert f"; last words of the peer: “{shown}”, 0.0 s before; " in verdict.cause
+    assert f"; last message from the peer: “{shown}”, 0.0 s before; " in verdict.cause
     assert (verdict.evidence_text, verdict.next[: len(step)]) == (shown, step)
-    assert not any(each in verdict.cause for each in ("conversation done", "load balancer", "error of its own"))
+    assert not any(
+        each in verdict.cause for each in ("considers the session finished", "load balancer", "internal server error")
+    )
 
 
 @pytest.mark.parametrize(
     ("packet", "words", "cause"),
     [
-        (b"\x20\x02\x00\x05", "CONNACK: not authorized", "the server does not accept who we are"),
+        (b"\x20\x02\x00\x05", "CONNACK: not authorized", "the server rejected our credentials"),
         (
             b"\x20\x02\x00\x00\xe0\x01\x81",
             "DISCONNECT: malformed packet",
-            "the server could not take a message of ours",
+            "the server could not process one of our messages (format or content)",
         ),
         (
             b"\x20\x02\x00\x00\xe0\x01\x8e",
@@ -392,7 +409,7 @@ async def test_v1_v2_the_last_words_of_the_peer_explain_the_end(name: str, proto
 )
 async def test_v3_mqtt_says_why_in_its_last_packet(packet: bytes, words: str, cause: str) -> None:
     verdict, _ = await judged(replaying((frame(BINARY, packet), FIN)), "", "mqtt", answers=True)
-    assert f"; last words of the peer: “{words}”, 0.0 s before; {cause}" in verdict.cause
+    assert f"; last message from the peer: “{words}”, 0.0 s before; {cause}" in verdict.cause
     assert "ping.interval" not in verdict.next
     assert verdict.certainty == "stated"
 
@@ -406,7 +423,7 @@ async def test_a_message_of_a_feed_is_no_last_word() -> None:
 async def test_an_unknown_text_before_an_end_without_a_reason_is_quoted() -> None:
     verdict, _ = await judged(replaying((frame(TEXT, b"hasta la vista"), close_frame(1000))))
     assert verdict.cause.startswith(
-        "closed by peer: 1000 normal closure; last words of the peer: “hasta la vista”, 0.0 s before; usually"
+        "closed by peer: 1000 normal closure; last message from the peer: “hasta la vista”, 0.0 s before; usually"
     )
     assert verdict.certainty == "inferred"
 
@@ -415,16 +432,16 @@ async def test_a_reason_comes_before_the_last_words() -> None:
     pieces = (frame(TEXT, b'{"error":"boom"}'), close_frame(1008, "token expired"))
     verdict, _ = await judged(replaying(pieces))
     assert verdict.cause == (
-        '“token expired”, 1008 by peer; last words of the peer: “{"error":"boom"}”, 0.0 s before; a credential is '
-        "no longer valid: its time is over, or it was revoked"
+        '“token expired”, 1008 by peer; last message from the peer: “{"error":"boom"}”, 0.0 s before; '
+        "a credential has expired or was revoked"
     )
-    assert verdict.next == "renew the token, and check how long it lives"
+    assert verdict.next == "renew the token, and check its lifetime"
 
 
 @pytest.mark.parametrize(
     ("said", "protocol", "step"),
     [
-        (b"2", "socketio", "set answer = true, so that wsmon answers it; a WebSocket pong does not count as an answer"),
+        (b"2", "socketio", "set answer = true, so that wsmon answers it; a WebSocket pong does not count"),
         (b"PING", "raw", 'set answer = true, or heartbeat = { reply_to = "PING", answer = "PONG" }'),
     ],
 )

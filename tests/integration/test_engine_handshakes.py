@@ -424,12 +424,12 @@ async def test_h6_the_subprotocols_of_the_protocol_are_offered(protocol: str, of
         (
             b"HTTP/1.1 403 Forbidden\r\nContent-Length: 20\r\n\r\nMissing subprotocol!",
             (),
-            "the answer is about the subprotocol, and none was offered",
+            "the response refers to the subprotocol, and none was offered",
         ),
         (
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 19\r\n\r\nUnknown subprotocol",
             (Sensitive("v1"), Sensitive("v2")),
-            "the answer is about the subprotocol, and v1, v2 was offered",
+            "the response refers to the subprotocol, and v1, v2 was offered",
         ),
     ],
     ids=["janus", "prosody", "stated", "offered"],

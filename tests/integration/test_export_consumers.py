@@ -135,7 +135,7 @@ def test_datasette_serves_the_views(exports: Path) -> None:
     counts, cause = mutable
     assert counts["events"] == len(events())
     assert counts["losses"] >= counts["incidents"] >= 1
-    assert cause.endswith("the server limits how much or how often, and the limit was reached")
+    assert cause.endswith("a rate or volume limit of the server was reached")
     assert sorted(path.name for path in (exports / "read-only").iterdir()) == ["copy.db"]
 
 

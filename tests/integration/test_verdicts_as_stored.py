@@ -86,25 +86,46 @@ def differing(verdicts: Mapping[str, Verdict], told: Mapping[str, Told]) -> dict
 
 
 CODES: Mapping[int | None, tuple[str, str]] = {
-    1000: ("the server considers the conversation done", "nothing to do if it is rare"),
-    1001: ("is shutting down, or moves its clients elsewhere", "nothing to do if it is rare"),
-    1002: ("the server read something from us that the protocol does not allow", "look at the last frames sent"),
-    1003: ("does not take this kind of message", "look at the opcode of the last message sent"),
-    None: ("the server closed without saying why", "ask the operator of the server for its log"),
-    1007: ("found data in a message of ours that does not fit its type", "look at the last messages sent"),
-    1008: ("a rule of the server was broken", "check the credentials, the limits"),
-    1009: ("a message of ours is larger than the server takes", "send smaller messages"),
-    1010: ("an extension that is needed was not negotiated", "compare the extensions"),
-    1011: ("the server met an error of its own", "report it to the operator of the server"),
-    1012: ("the server says that it restarts", "nothing to do if it is rare"),
-    1013: ("the server is overloaded and sheds connections", "dial less often"),
-    1014: ("a gateway before the server got a bad answer from it", "report it to the operator of the server"),
-    3000: ("the server does not accept who we are", "check the credentials"),
-    3003: ("the server knows who we are, and does not allow this", "check what these credentials"),
-    3008: ("usually it waited too long for something from us", "set ping.interval lower"),
-    3999: ("the code is the service's own", "look up the code"),
-    4000: ("the code is the service's own", "look up the code"),
-    4999: ("the code is the service's own", "look up the code"),
+    1000: ("usually the server considers the session finished", "no action needed if this is rare"),
+    1001: (
+        "usually the server, or a proxy in front of it, is shutting down or moving its clients elsewhere",
+        "no action needed if this is rare",
+    ),
+    1002: (
+        "the server received something from us that the protocol does not allow",
+        "check the last frames sent, and test without intermediate proxies: some alter frames",
+    ),
+    1003: (
+        "the server does not accept this kind of message, such as binary instead of text or vice versa",
+        "check the opcode of the last message sent",
+    ),
+    None: ("the server closed without giving a reason", "ask the server operator for the log"),
+    1007: (
+        (
+            "the server received a message from us whose data does not match its type, such as text that is not "
+            "valid UTF-8"
+        ),
+        "check the encoding of the last messages sent against the service documentation",
+    ),
+    1008: (
+        (
+            "a server policy was violated: usually credentials, a rate or connection limit, or a request that is not "
+            "allowed"
+        ),
+        "check the credentials, the service's limits and the last messages sent",
+    ),
+    1009: ("one of our messages is larger than the server accepts", "send smaller messages"),
+    1010: ("a required extension was not negotiated", "compare the extensions"),
+    1011: ("internal server error", "report it to the server operator"),
+    1012: ("the server announced a restart", "no action needed if this is rare"),
+    1013: ("usually the server is overloaded and dropping connections", "connect less often: raise reconnect.initial"),
+    1014: ("a gateway in front of the server received a bad response from it", "report it to the server operator"),
+    3000: ("the server rejected our credentials", "check the credentials"),
+    3003: ("the server accepted our identity but does not allow this", "check what these credentials"),
+    3008: ("usually it waited too long for something from us", "lower ping.interval"),
+    3999: ("the code is specific to the service", "look up the code"),
+    4000: ("the code is specific to the service", "look up the code"),
+    4999: ("the code is specific to the service", "look up the code"),
 }
 # That no close frame may carry
 FORBIDDEN_CODES = (999, 1004, 1005, 1006, 1015, 2999)
@@ -119,7 +140,7 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     for code in FORBIDDEN_CODES:
         broken = f"the peer broke the protocol: it closed with {code}, a code that no close frame may carry; the server"
-        told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the operator")
+        told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the server operator")
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))
     assert differing(await judged(recorder, told), told) == {}
@@ -135,7 +156,7 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
     timeout = "4408 connection initialisation timeout"
     told = {
         "limit": Told(
-            "peer", "1008 policy violation", "“rate limit exceeded”, 1008 by peer; the server limits", "send"
+            "peer", "1008 policy violation", "“rate limit exceeded”, 1008 by peer; a rate or volume limit", "send"
         ),
         "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "send the login"),
     }
@@ -143,17 +164,23 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
 
 
 REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
-    200: ('Content-Type = "text/html"', "OK", "a web page answered instead of the service", "check host and path"),
-    400: ("", "Bad Request", "does not accept the request as an upgrade", "compare URL, Host, Origin"),
-    401: ('WWW-Authenticate = "Bearer"', "Unauthorized", "wants credentials that it did not get", "check the cred"),
+    200: ('Content-Type = "text/html"', "OK", (
+        "a web page was returned instead of a WebSocket: possibly the host or path is wrong, a proxy or CDN in "
+        "front of the server does not forward Upgrade"), "check the host and path"),
+    400: ("", "Bad Request", "does not accept the request as an upgrade", "compare the URL, Host"),
+    401: ('WWW-Authenticate = "Bearer"', "Unauthorized", "the server requires credentials", "check the cred"),
     403: ("", "Forbidden", "the server does not allow this", "check what the credentials are allowed to do"),
-    404: ("", "Not Found", "there is nothing at this path", "check the path of the URL"),
-    426: ('Sec-WebSocket-Version = "8"', "Upgrade Required", "another version of the protocol", "check the proxies"),
-    429: ('Retry-After = "7"', "Too Many Requests", "limits how often", "wsmon waits 7.0 s, as the server"),
-    500: ("", "Internal Server Error", "the server met an error of its own", "report it to the operator"),
-    502: ("", "Bad Gateway", "a gateway before the server got no proper answer", "nothing to do if it is rare"),
+    404: ("", "Not Found", "nothing found at this path", "check the path of the URL"),
+    426: ('Sec-WebSocket-Version = "8"', "Upgrade Required", (
+        "possibly the server requires another protocol version, or something on the network path removed the "
+        "Upgrade header"), "check intermediate proxies, the Upgrade"),
+    429: ('Retry-After = "7"', "Too Many Requests", "limit on connection", "wsmon waits 7.0 s, as the server"),
+    500: ("", "Internal Server Error", "internal server error", "report it to the server operator"),
+    502: ("", "Bad Gateway", (
+        "a gateway in front of the server got no valid response from it: likely it is down, restarting or too "
+        "slow"), "no action needed if this is rare"),
     503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wsmon waits 2m, as "),
-    504: ("", "Gateway Timeout", "a gateway before the server waited for it in vain", "nothing to do if it is rare"),
+    504: ("", "Gateway Timeout", "gateway timeout: the server did not respond", "no action needed if this is rare"),
 }  # fmt: skip
 
 
@@ -169,14 +196,14 @@ async def test_every_refusal_of_an_upgrade(home: Home, peers: Peers) -> None:
 
 GAVE_UP = "1011 heartbeat timeout, sent by us"
 BROKEN: Mapping[str, tuple[str, Told]] = {
-    "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "look in the log")),
-    "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "look in the log")),
-    "freeze": (PINGS, Told("heartbeat", GAVE_UP, "possibly the server answers no pings", "check whether the server")),
+    "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "check the server log")),
+    "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "check the server log")),
+    "freeze": (PINGS, Told("heartbeat", GAVE_UP, "does not answer pings", "check whether the server")),
     "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "data still arrived", "raise ping")),
     "invalid_utf8": ("", Told("us", "1007 invalid payload data, sent by us", "is not valid UTF-8", "report it")),
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
     "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
-    "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check host and port")),
+    "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check the host and port")),
     "redirect_away": (
         "", Told("refusal", "HTTP 302 Found", "redirect to another origin refused", "use that address as the URL")
     ),
@@ -191,9 +218,9 @@ async def test_every_other_way_to_break_a_connection(home: Home, peers: Peers) -
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     told = {name: expected for name, (_, expected) in BROKEN.items()}
-    told["port"] = Told("network", "", "connection refused", "check host and port of the URL")
+    told["port"] = Told("network", "", "connection refused", "check the host and port")
     told["dns"] = Told("network", "", "nowhere.invalid", "check ")
-    told["stopped"] = Told("heartbeat", GAVE_UP, "likely the network went silent", "check the ")
+    told["stopped"] = Told("heartbeat", GAVE_UP, "likely the network path is dead, or the server hangs", "check the ")
     async with child_server() as (url, child):
         entries += connection("port", f"ws://127.0.0.1:{port}/"), connection("stopped", url, PINGS)
         recorder = await home.record(home.write("".join(entries)))
@@ -208,7 +235,7 @@ async def test_a_server_that_is_killed_leaves_no_close_frame(home: Home) -> None
         await answered(recorder, "killed")
         child.kill()
         # the kernel ends it with a FIN, or with a RST where a ping of ours was not read
-        told = {"killed": Told("network", "no close frame", " killed", "look in the log of the server")}
+        told = {"killed": Told("network", "no close frame", " killed", "check the server log")}
         assert differing(await judged(recorder, told), told) == {}
 
 
@@ -220,7 +247,7 @@ async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, pee
     verdict = losses[3].verdict
     assert verdict is not None
     assert verdict.cause == (
-        "“not now”, 4000 by peer; what the reason says comes first; the code is the service's own; the last 4 losses "
+        "“not now”, 4000 by peer; the reason takes precedence; the code is specific to the service; the last 4 losses "
         "all came within 5 s of opening: possibly the server accepts the connection and then rejects it"
     )
     assert verdict.evidence == tuple(loss.id for loss in losses[:3])
@@ -241,12 +268,30 @@ async def test_every_certificate_that_is_not_accepted(home: Home, peers: Peers) 
     }
     told = {
         "expired": Told(
-            "us", "", "certificate has expired; the certificate of the server has expired", "renew the cer"
+            "us",
+            "",
+            ("certificate has expired; the server certificate has expired, or possibly the local clock is wrong"),
+            "renew the cer",
         ),
-        "early": Told("us", "", "the certificate of the server is not valid yet", "renew the certificate"),
-        "other-host": Told("us", "", "the certificate of the server is for another name", "check the host of the URL"),
-        "unknown": Told("us", "", "the authority behind the certificate is not known here", "have the server send its"),
-        "self-signed": Told("us", "", "no authority signed its certificate", "put its certificate into tls.ca"),
+        "early": Told(
+            "us",
+            "",
+            "the server certificate is not valid yet, or possibly the local clock is wrong",
+            "renew the certificate",
+        ),
+        "other-host": Told("us", "", "the server certificate is for another name", "check the host of the URL"),
+        "unknown": Told(
+            "us",
+            "",
+            (
+                "the certificate authority is unknown here, or possibly the server does not send an intermediate "
+                "certificate"
+            ),
+            "configure the server to send the full chain, or set tls.ca to the certificate of the authority",
+        ),
+        "self-signed": Told(
+            "us", "", "the server's certificate is self-signed", "set tls.ca to its certificate, if you trust it"
+        ),
         "plain": Told("network", "", "the other side does not speak TLS on this port", "check the port, and whether"),
     }
     entries = [DEFAULTS]

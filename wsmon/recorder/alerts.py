@@ -202,7 +202,7 @@ class ChannelQueue:
             why = str(error)
         except Exception:  # noqa: BLE001 - the border of the worker: an error of ours ends no recording
             _LOG.exception("a mistake in the alerts by %s", self.name)
-            why = "a mistake in wsmon; recorder.log has its place"
+            why = "a mistake in wsmon; see recorder.log"
         else:
             if channel is self._channel:
                 self._failed = 0

@@ -188,8 +188,8 @@ class ControlServer:
             return Reply(command.ref, ok=False, text=str(error))
         except Exception as error:  # noqa: BLE001 - an error of ours costs one command
             self._report("control", error)
-            what = f"`{command.action}` failed by a fault of wsmon ({type(error).__name__})"
-            return Reply(command.ref, ok=False, text=f"{what}; recorder.log has its place")
+            what = f"`{command.action}` failed due to a wsmon bug ({type(error).__name__})"
+            return Reply(command.ref, ok=False, text=f"{what}; see recorder.log")
 
 
 def _is_hello(line: IngestLine) -> bool:

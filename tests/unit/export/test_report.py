@@ -66,10 +66,8 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
         "1008", FIRST,
     ):  # fmt: skip
         assert words in text, words
-    assert text[text.index("Likely cause") + 1].endswith(
-        "the server limits how much or how often, and the limit was reached"
-    )
-    assert text[text.index("Next step") + 1].startswith("send and subscribe less at a time")
+    assert text[text.index("Likely cause") + 1].endswith("a rate or volume limit of the server was reached")
+    assert text[text.index("Next step") + 1].startswith("send and subscribe less at once")
     assert any(one.startswith("the server answered HTTP 403; the body says “no key”; HTTP 403 us") for one in text)
     around = text[text.index("-3.000 s") : text.index("Failed attempts")]
     assert around[:3] == ["-3.000 s", "message.received", "in"]
@@ -184,8 +182,8 @@ def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
 
 def test_the_first_sentence_says_what_happened(store: Path) -> None:
     last = (
-        "at 2026-01-10 14:02:29.000 (UTC): “rate limit: 5 connections”, 1008 by peer; the server limits how much or "
-        "how often, and the limit was reached."
+        "at 2026-01-10 14:02:29.000 (UTC): “rate limit: 5 connections”, 1008 by peer; a rate or volume "
+        "limit of the server was reached."
     )
 
     def first_sentence(**fields: Any) -> str:

@@ -138,7 +138,7 @@ async def test_a_mistake_of_ours_is_a_failure_like_any_other(stage: Stage, caplo
     stage.channel.error = KeyError("oops")
     stage.queue.put(alert())
     await stage.settle()
-    assert [failure.why for failure in stage.failures] == ["a mistake in wsmon; recorder.log has its place"]
+    assert [failure.why for failure in stage.failures] == ["a mistake in wsmon; see recorder.log"]
     assert "KeyError" in caplog.text
     stage.channel.error = None
     stage.queue.put(alert(b"next"))

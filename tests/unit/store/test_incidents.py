@@ -70,10 +70,10 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
     assert verdicts(path)[1] == Verdict(
         "refusal",
         "HTTP 429 Too Many Requests",
-        "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server limits how often one "
-        "may connect, or how many connections there may be, and the limit was reached",
-        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
-        "credentials; what the answer says comes first",
+        "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server's limit on "
+        "connection rate or connection count was reached",
+        "connect less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "credentials; the response text takes precedence",
         evidence_text="no key",
         certainty="inferred",
     )
@@ -111,7 +111,7 @@ def test_logins_and_failures_of_an_earlier_run_count(tmp_path: Path) -> None:
     logins = record(tmp_path / "logins.db", in_a_row(quiet[:2]), quiet[2])
     assert "the last 3 losses all came 300.0 ± 0.0 s after the login" in verdicts(logins)[-1].cause
     refusals = record(tmp_path / "refusals.db", in_a_row([session(0), failed(900), failed(901)]), failed(902))
-    assert verdicts(refusals)[-1].cause.endswith("; the last 3 attempts all named a limit")
+    assert verdicts(refusals)[-1].cause.endswith("; the last 3 attempts all reported a limit")
 
 
 def test_failures_before_the_last_time_it_was_usable_are_over(tmp_path: Path) -> None:

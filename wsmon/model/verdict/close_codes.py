@@ -46,77 +46,79 @@ def read_clue(clues: Sequence[Clue], text: str) -> Advice | None:
 
 
 _MISUSED = Advice(
-    "the code must never be sent in a close frame: the server, or something before it, breaks the protocol",
-    "report it to the operator of the server, with this event",
+    "this code must never be sent in a close frame: the server, or something in front of it, violates the protocol",
+    "report it to the server operator, including this event",
 )
 
 CODE_ADVICE: Final[Mapping[int, Advice]] = {
     1000: Advice(
-        "usually the server considers the conversation done",
-        "nothing to do if it is rare; if it comes regularly, ask whether the server limits the life of connections",
+        "usually the server considers the session finished",
+        "no action needed if this is rare; if it happens regularly, ask whether the server limits connection lifetime",
     ),
     1001: Advice(
-        "usually the server, or a proxy before it, is shutting down, or moves its clients elsewhere",
-        "nothing to do if it is rare; if it comes often, ask the operator of the server about restarts and rebalancing",
+        "usually the server, or a proxy in front of it, is shutting down or moving its clients elsewhere",
+        "no action needed if this is rare; if it happens often, ask the server operator about restarts and rebalancing",
     ),
     1002: Advice(
-        "the server read something from us that the protocol does not allow",
-        "look at the last frames sent, and test without the proxies on the way: some alter frames",
+        "the server received something from us that the protocol does not allow",
+        "check the last frames sent, and test without intermediate proxies: some alter frames",
     ),
     1003: Advice(
-        "the server does not take this kind of message, such as binary instead of text or the reverse",
-        "look at the opcode of the last message sent",
+        "the server does not accept this kind of message, such as binary instead of text or vice versa",
+        "check the opcode of the last message sent",
     ),
     1004: _MISUSED,
     1005: Advice(
-        "the server closed without saying why",
-        "ask the operator of the server for its log at this time",
+        "the server closed without giving a reason",
+        "ask the server operator for the log of this time",
     ),
     1006: _MISUSED,
     1007: Advice(
-        "the server found data in a message of ours that does not fit its type, such as text that is not valid UTF-8",
-        "look at the last messages sent: their encoding, and what the service documents",
+        "the server received a message from us whose data does not match its type, such as text that is not valid "
+        "UTF-8",
+        "check the encoding of the last messages sent against the service documentation",
     ),
     1008: Advice(
-        "a rule of the server was broken: usually credentials, a limit on rate or number, or a request not allowed",
-        "check the credentials, the limits of the service and the last messages sent",
+        "a server policy was violated: usually credentials, a rate or connection limit, or a request that is not "
+        "allowed",
+        "check the credentials, the service's limits and the last messages sent",
     ),
     1009: Advice(
-        "a message of ours is larger than the server takes",
-        "send smaller messages, or have the limit of the server raised",
+        "one of our messages is larger than the server accepts",
+        "send smaller messages, or ask the server operator to raise the limit",
     ),
     1010: Advice(
-        "an extension that is needed was not negotiated",
+        "a required extension was not negotiated",
         "compare the extensions of the handshake with those that the service requires",
     ),
     1011: Advice(
-        "the server met an error of its own",
-        "report it to the operator of the server: the time, the reason, the last messages sent",
+        "internal server error",
+        "report it to the server operator: the time, the reason, the last messages sent",
     ),
     1012: Advice(
-        "the server says that it restarts",
-        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+        "the server announced a restart",
+        "no action needed if this is rare; if it happens often, ask the server operator about its deployments",
     ),
     1013: Advice(
-        "usually the server is overloaded and sheds connections",
-        "dial less often: raise reconnect.initial, and open fewer connections",
+        "usually the server is overloaded and dropping connections",
+        "connect less often: raise reconnect.initial, and open fewer connections",
     ),
     1014: Advice(
-        "a gateway before the server got a bad answer from it",
-        "report it to the operator of the server: the fault is likely behind the gateway",
+        "a gateway in front of the server received a bad response from it",
+        "report it to the server operator: the fault is likely behind the gateway",
     ),
     1015: _MISUSED,
     3000: Advice(
-        "the server does not accept who we are",
+        "the server rejected our credentials",
         "check the credentials: missing, wrong or expired",
     ),
     3003: Advice(
-        "the server knows who we are, and does not allow this",
+        "the server accepted our identity but does not allow this",
         "check what these credentials are allowed to do",
     ),
     3008: Advice(
-        "a timeout at the server: usually it waited too long for something from us",
-        "set ping.interval lower, and check what the service expects to be sent, and how soon",
+        "a server timeout: usually it waited too long for something from us",
+        "lower ping.interval, and check what the service expects to receive, and how soon",
     ),
 }
 
@@ -137,9 +139,9 @@ _MUTE_ADVICE: Final[Mapping[int, Advice]] = {
         CODE_ADVICE[1005].next,
     ),
     1011: Advice(
-        f"{CODE_ADVICE[1011].cause}, or sends 1011 for more than that: at every stop or deploy (Hypercorn), or for a "
-        "missed pong (websockets, Sanic, Uvicorn)",
-        "report it to the operator of the server, unless a deploy explains it: the time, the last messages sent",
+        f"{CODE_ADVICE[1011].cause}, or the server sends 1011 in other cases too: at every stop or deploy "
+        "(Hypercorn), or for a missed pong (websockets, Sanic, Uvicorn)",
+        "report it to the server operator, unless a deploy explains it: the time, the last messages sent",
     ),
     1012: Advice(
         f"{CODE_ADVICE[1012].cause}; some servers send 1012 at every stop (Uvicorn)",
@@ -178,7 +180,7 @@ def advice_on_code(code: int | None, meaning: str, reason: str = "") -> Advice:
 
 
 # A step that fits no end which comes again and again, and none for which the peer asks for more
-RARE: Final = "nothing to do if it is rare"
+RARE: Final = "no action needed if this is rare"
 
 
 def without(step: str, clause: str) -> str:
@@ -189,150 +191,151 @@ def without(step: str, clause: str) -> str:
 def asked_delay(text: str) -> str:
     """Return when to dial again, as a step, where a text asks to wait or bars this client for a while; else empty."""
     if until := asked_until(text):
-        return f"do not dial before {until}"
+        return f"do not reconnect before {until}"
     wait = asked_wait(text)
-    return f"wait {wait} before dialling again" if wait else ""
+    return f"wait {wait} before reconnecting" if wait else ""
 
 
 def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
     known = None if code is None else CODE_ADVICE.get(code)
     if known is not None:
         return known
-    look_up = f"look up {also}the code in the documentation of the service"
+    look_up = f"look up {also}the code in the service documentation"
     if meaning:
         told = advice_on_reason(meaning)
         step = f"{look_up}, and check the last messages sent"
-        return Advice(f"the protocol of the service calls this “{meaning}”", step if told is None else told.next)
+        return Advice(f"the service protocol calls this “{meaning}”", step if told is None else told.next)
     if code is not None and 3000 <= code <= 4999:
-        return Advice("the code is the service's own", look_up)
+        return Advice("the code is specific to the service", look_up)
     return _MISUSED
 
 
 # What each kind of reason means for us, and what helps
 ANSWERS_STEP: Final = (
-    "compare last frame in and out: nothing in for as long may mean that the path was dead; frames in, that an answer "
-    "of ours came late, or that the service wants a heartbeat of its own"
+    "compare the last frame in and out: no incoming frames for that long may mean a dead path; incoming frames, that "
+    "our reply was late or that the service requires its own heartbeat"
 )
 _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ReasonKind.INIT_TWICE: Advice(
         "connection_init was sent twice on this connection",
-        "send connection_init once: with answer = true wsmon sends it itself, so take it out of send",
+        "send connection_init once: with answer = true wsmon sends it itself, so remove it from send",
     ),
     ReasonKind.SUBPROTOCOL: Advice(
-        "the server does not accept the subprotocol that was offered, or that none was",
-        'put the one that the service documents into subprotocols, as in subprotocols = ["graphql-transport-ws"]',
+        "the server does not accept the offered subprotocol, or requires one",
+        'set subprotocols to the one that the service documents, as in subprotocols = ["graphql-transport-ws"]',
     ),
-    ReasonKind.NO_BINARY: Advice("the server takes no binary messages there", "send text instead of binary messages"),
-    ReasonKind.NO_TEXT: Advice("the server takes no text messages there", "send binary instead of text messages"),
+    ReasonKind.NO_BINARY: Advice(
+        "the server does not accept binary messages here", "send text instead of binary messages"
+    ),
+    ReasonKind.NO_TEXT: Advice("the server does not accept text messages here", "send binary instead of text messages"),
     ReasonKind.BAD_MESSAGE: Advice(
-        "the server could not take a message of ours: its form or its content",
-        "look at the last messages sent, and compare them with what the service documents",
+        "the server could not process one of our messages (format or content)",
+        "compare the last messages sent with the service documentation",
     ),
     ReasonKind.TOO_BIG: Advice(
-        "a message of ours is larger than the server takes",
-        "send smaller messages, or have the limit of the server raised",
+        "one of our messages is larger than the server accepts",
+        "send smaller messages, or ask the server operator to raise the limit",
     ),
     ReasonKind.UNSUPPORTED: Advice(
-        "the server does not support a version or a feature that was asked for",
-        "compare protocol version, subprotocol and options with what the service documents",
+        "the server does not support a version or a requested feature",
+        "compare protocol version, subprotocol and options with the service documentation",
     ),
     ReasonKind.RATE: Advice(
-        "the server limits how much or how often, and the limit was reached",
-        "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+        "a rate or volume limit of the server was reached",
+        "send and subscribe less at once, open fewer connections, and compare with the service's limits",
     ),
     ReasonKind.CONNECTIONS: Advice(
-        "the server limits the number of connections, and the limit was reached",
+        "the server's connection limit was reached",
         "open fewer connections, look for others with these credentials or from this address, and compare with the "
-        "limits of the service",
+        "service's limits",
     ),
-    ReasonKind.PONG: Advice("the heartbeat of the server found no answer from us in time", ANSWERS_STEP),
+    ReasonKind.PONG: Advice("the server's heartbeat was not answered by us in time", ANSWERS_STEP),
     ReasonKind.HEARTBEAT: Advice(
-        "the server missed a heartbeat of ours: an answer to its own, or one that it expects by itself",
+        "the server did not receive an expected heartbeat from us: a reply to its own, or one that we should send",
         f"{ANSWERS_STEP}; look up which heartbeat the service documents",
     ),
     ReasonKind.STALE: Advice(
-        "the server took the connection for dead, as NATS does when its pings found no answer in time", ANSWERS_STEP
+        "the server considered the connection dead, as NATS does when its pings are not answered in time", ANSWERS_STEP
     ),
     ReasonKind.REQUEST_TIMEOUT: Advice(
         "the server waited too long for a pong, or for anything to be sent",
-        "set ping.interval lower, and check what the service expects to be sent, and how soon",
+        "lower ping.interval, and check what the service expects to receive, and how soon",
     ),
     ReasonKind.IDLE: Advice(
         "the server closes connections on which nothing is sent for a while",
-        "set ping.interval lower, or send what the service takes for activity",
+        "lower ping.interval, or send something that the service counts as activity",
     ),
     ReasonKind.LIFETIME: Advice(
-        "the server limits the lifetime of connections, and the limit was reached",
-        "nothing to do if the limit is known: expect the loss, or reconnect before it",
+        "the server's limit on connection lifetime was reached",
+        "no action needed if the limit is known: expect the disconnect, or reconnect before it",
     ),
     ReasonKind.LATE_LOGIN: Advice(
-        "a timeout of the login: it, or what a client has to send first, did not come in time",
+        "login timeout: the login, or the required first message, did not arrive in time",
         "send the login or the first message sooner, and check which one the service documents",
     ),
     ReasonKind.TIMEOUT: Advice(
-        "a timeout at the server, which the reason does not name: of silence, of the connection's lifetime, or of a "
-        "login",
-        "compare the time since the last frame with the time open: after a silence, set ping.interval lower",
+        "a server timeout that the reason does not specify: inactivity, connection lifetime, or login",
+        "compare the time since the last frame with the time open: after silence, lower ping.interval",
     ),
     ReasonKind.SLOW: Advice(
-        "the server gave up sending because we, or the path to us, took the data too slowly",
+        "the server stopped sending because we, or the path to us, received the data too slowly",
         "subscribe to less on this connection, and check the load of this machine and its bandwidth",
     ),
     ReasonKind.BANNED: Advice(
-        "the operator of the service, or a rule of it, closed this connection or account on purpose",
-        "ask the operator of the service why; dialling again hardly helps before that",
+        "the service operator, or an automatic rule, closed this connection or account deliberately",
+        "ask the service operator why; reconnecting is unlikely to help before that",
     ),
     ReasonKind.TOKEN: Advice(
         "the server does not accept the token",
-        "check the token: whether it is the right one, complete, and still valid",
+        "check the token: whether it is correct, complete and still valid",
     ),
     ReasonKind.EXPIRED: Advice(
-        "a credential is no longer valid: its time is over, or it was revoked",
-        "renew the token, and check how long it lives",
+        "a credential has expired or was revoked",
+        "renew the token, and check its lifetime",
     ),
     ReasonKind.CERTIFICATE: Advice(
-        "the certificate of this client is no longer valid: its time is over, or it was revoked",
-        "ask the operator of the service for a new certificate, and set tls.cert and tls.key to it",
+        "the client certificate has expired or was revoked",
+        "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
     ),
     ReasonKind.SESSION_OVER: Advice(
         "the login or session at the server is no longer valid",
-        "log in again: renew the token or the session, and dial with the new one",
+        "log in again: renew the token or the session, and connect with the new one",
     ),
     ReasonKind.CREDENTIALS: Advice(
-        "the server does not accept who we are, or does not allow this",
+        "the server rejected our credentials, or does not allow this",
         "check the credentials and what they are allowed to do",
     ),
     ReasonKind.RESTART: Advice(
         "the server is restarting or under maintenance",
-        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+        "no action needed if this is rare; if it happens often, ask the server operator about its deployments",
     ),
     ReasonKind.REPLACED: Advice(
-        "a newer connection with the same identity took the place of this one",
-        "look for a second client with these credentials, and give each its own",
+        "a newer connection with the same identity replaced this one",
+        "look for a second client with these credentials, and give each client its own",
     ),
     ReasonKind.DELETED: Advice(
-        "what this connection was subscribed to was deleted at the server",
-        "check whether the channel still exists, and which one took its place",
+        "the subscribed channel was deleted on the server",
+        "check whether the channel still exists, and what replaced it",
     ),
     ReasonKind.UNAVAILABLE: Advice(
-        "the server, or something that it needs, cannot serve at the moment",
-        "nothing to do if it is rare; if it lasts, ask the operator of the server",
+        "the server, or something it depends on, is temporarily unavailable",
+        "no action needed if this is rare; if it lasts, ask the server operator",
     ),
     ReasonKind.SERVER_ERROR: Advice(
-        "the server names an error of its own",
-        "report it to the operator of the server: the time, the reason, the last messages sent",
+        "the server reported an internal error",
+        "report it to the server operator: the time, the reason, the last messages sent",
     ),
     ReasonKind.BEHIND: Advice(
-        "what is behind the server, or behind a gateway before it, failed: the reason names that",
-        "report it to the operator of the server, with the reason and the time",
+        "according to the reason, a backend behind the server or gateway failed",
+        "report it to the server operator, with the reason and the time",
     ),
     ReasonKind.ANNOUNCED: Advice(
-        "the server ends connections by a schedule of its own, or ended this one on purpose",
-        "nothing to do if the end is announced or known: a reconnect is expected",
+        "the server closes connections on a schedule, or closed this one deliberately",
+        "no action needed if the disconnect was announced or is expected: the connection will reconnect",
     ),
     ReasonKind.DATA_ENDS: Advice(
-        "the server has sent all data that it had for this connection",
-        "nothing to do if the data is complete; if it should go on, ask the operator of the server",
+        "the server has sent all data for this connection",
+        "no action needed if the data is complete; if it should continue, ask the server operator",
     ),
 }
 
@@ -388,13 +391,13 @@ def advice_on_reason(text: str, code: int | None = None) -> Advice | None:
         return None
     advice = _REASON_ADVICE[kind]
     if delay := asked_delay(text):
-        step = "ask the operator of the service why" if kind is ReasonKind.BANNED else advice.next
+        step = "ask the service operator why" if kind is ReasonKind.BANNED else advice.next
         advice = Advice(advice.cause, f"{delay}; {without(step, RARE)}")
     if code is None or _fits(kind, text, code):
         return advice
     usual = CODE_ADVICE[code]
     return Advice(
-        f"possibly {advice.cause}; {code} itself means an error of the server",
+        f"possibly {advice.cause}; {code} itself means a server error",
         f"{advice.next}; if that is not it: {usual.next}",
     )
 

@@ -21,110 +21,112 @@ DNS_CLUES: Final = (
     Clue(
         ("(refused)",),
         Advice(
-            "the name server answers, and refuses: possibly it does not serve this machine, or not this name",
-            "check which name servers this machine uses, and whether it may ask them from this network",
+            "the name server refused the query: possibly it does not serve this machine or this name",
+            "check which name servers this machine uses, and whether they allow queries from this network",
         ),
     ),
     Clue(
         ("(servfail)",),
         Advice(
-            "the name server answers, and could not find out: likely a server behind it is down, or the DNS of the "
-            "domain is broken",
-            "ask another name server for the host; if it fails, too, report it to the operator of the domain",
+            "the name server could not resolve the name: likely an upstream server is down, or the domain's DNS is "
+            "broken",
+            "query another name server for the host; if that fails too, report it to the domain operator",
         ),
     ),
     Clue(
         ("gave no answer (",),
         Advice(
-            "the name server answers with an error",
-            "ask another name server for the host, and check which ones this machine uses",
+            "the name server returned an error",
+            "query another name server for the host, and check which ones this machine uses",
         ),
     ),
     Clue(
         ("no answer from dns", "no name server", "temporary failure", "timed out", "try again"),
         Advice(
-            "no name server answered: likely the network here is down, or its DNS is",
+            "no name server responded: likely the local network or its DNS is down",
             "check the network of this machine and its name servers",
         ),
     ),
     Clue(
         ("no address",),
         Advice(
-            "the name exists, and has no address of the kind that is looked for",
-            "check the A and AAAA records of the host, and whether IPv4 or IPv6 is missing here",
+            "the name exists but has no address of the requested type",
+            "check the A and AAAA records of the host, and whether IPv4 or IPv6 is unavailable here",
         ),
     ),
 )
 _DNS = Advice(
-    "the name does not exist for the name servers used here",
-    "check the spelling of the host; names of an internal network need its VPN or DNS",
+    "host name not found (NXDOMAIN)",
+    "check the spelling of the host; internal names need the right VPN or DNS",
 )
 
 PROXY_CLUES: Final = (
     Clue(
         ("407", "authenticat", "credential"),
-        Advice("the proxy wants credentials", "put the credentials of the proxy into its URL"),
+        Advice("the proxy requires credentials", "put the proxy credentials in its URL"),
     ),
     Clue(
         ("403", "not allowed"),
         Advice(
             "the proxy does not allow this: possibly the host, the port, or this client",
-            "ask who runs the proxy; many proxies let only port 443 through",
+            "ask the proxy operator; many proxies only allow port 443",
         ),
     ),
     Clue(
         ("503",),
         Advice(
             "the proxy could not reach the server, or is overloaded itself",
-            "check host and port of the URL, whether the server is up, and with its operator how the proxy fares",
+            "check the host and port of the URL, whether the server is up, and ask the proxy operator about its state",
         ),
     ),
     Clue(
         ("502", "504", "host unreachable", "network unreachable", "connection refused by destination"),
         Advice(
             "the proxy could not reach the server",
-            "check host and port of the URL, and whether the server is up",
+            "check the host and port of the URL, and whether the server is up",
         ),
     ),
     Clue(
         ("cannot reach the proxy", "no tcp connection", "no answer from the proxy"),
-        Advice("the proxy is down, or not where it is looked for", "check the address of the proxy"),
+        Advice("the proxy is down, or its address is wrong", "check the address of the proxy"),
     ),
     Clue(
         ("pip install", "no usable proxy"),
-        Advice("the proxy cannot be used as it is configured", "do what the message says, or correct proxy"),
+        Advice("the proxy cannot be used as it is configured", "follow the message, or correct proxy"),
     ),
 )
 _PROXY = Advice(
-    "likely what listens there hung up on us, or is no proxy of this kind",
-    "check address and scheme of the proxy, and try without it",
+    "likely the peer closed the connection, or is not a proxy of this kind",
+    "check the address and scheme of the proxy, and try without it",
 )
 
 _OPEN_CLUES: Final = (
     Clue(
         ("tls handshake",),
         Advice(
-            "the port is open, and whoever listens there does not begin TLS: possibly overloaded, or no TLS port",
-            "check the port; if it is right, the server is overloaded or something on the way holds the data back",
+            "no TLS response on this port: possibly overloaded, or not a TLS port",
+            "check the port; if it is correct, the server is overloaded or something on the network path holds back "
+            "the data",
         ),
     ),
     Clue(
         ("no complete answer",),
         Advice(
-            "the server, or something before it, began an answer and did not end it",
-            "ask the operator of the server, with the beginning of the answer; compare with another network",
+            "the server, or something in front of it, sent an incomplete response",
+            "ask the server operator, with the beginning of the response; compare with another network",
         ),
     ),
     Clue(
         ("answer to the upgrade",),
         Advice(
-            "the server took the connection and did not answer: possibly it is overloaded, hangs, or is no HTTP server",
-            "check the port, and ask the operator of the server; raise open_timeout if it is known to be slow",
+            "the server accepted the connection but did not respond: possibly it is overloaded, hanging, or not an "
+            "HTTP server",
+            "check the port, and ask the server operator; raise open_timeout if it is known to be slow",
         ),
     ),
 )
 _OPEN = Advice(
-    "likely the way there, or the server, is too slow", "check the network; raise open_timeout if that is expected"
+    "likely the network path or the server is too slow", "check the network; raise open_timeout if that is expected"
 )
 
 _HANDSHAKE_CLUES: Final = (
@@ -139,97 +141,97 @@ _HANDSHAKE_CLUES: Final = (
     Clue(
         ("the answer to the upgrade is an http/2 frame",),
         Advice(
-            "an HTTP/2 server listens on this port, and takes no upgrade of HTTP/1.1",
+            "an HTTP/2 server listens on this port and does not accept HTTP/1.1 upgrades",
             "ask the operator for an endpoint that speaks HTTP/1.1, or check the port",
         ),
     ),
     Clue(
         ("the answer to the upgrade has no status line",),
         Advice(
-            "a page came without the head of an HTTP response: possibly a faulty server, or a device on the way",
-            "check host and port of the URL, and compare with another network",
+            "a page arrived without HTTP response headers: possibly a faulty server, or a device on the network path",
+            "check the host and port of the URL, and compare with another network",
         ),
     ),
     Clue(
         ("an upgrade needs http/1.1",),
         Advice(
-            "the server, or a proxy before it, speaks HTTP/1.0, which knows no upgrade",
-            "have the proxy before the server speak HTTP/1.1 (nginx: proxy_http_version 1.1)",
+            "the server, or a proxy in front of it, speaks HTTP/1.0, which does not support upgrades",
+            "configure the proxy in front of the server to use HTTP/1.1 (nginx: proxy_http_version 1.1)",
         ),
     ),
     Clue(
         ("longer than", "header lines", "informational responses"),
         Advice(
-            "the head of the answer is larger than wsmon reads, and than most clients do",
-            "report it to the operator of the server: cookies and security headers are the usual reason",
+            "the response headers are larger than wsmon, and most clients, accept",
+            "report it to the server operator: cookies and security headers are the usual reason",
         ),
     ),
     Clue(
         ("the answer to the upgrade is no http",),
-        Advice("something that is no HTTP server listens on this port", "check host and port of the URL"),
+        Advice("a non-HTTP server listens on this port", "check the host and port of the URL"),
     ),
     Clue(
         ("subprotocol",),
         Advice(
             "the server chose a subprotocol that was not offered to it",
-            "put the one that the service documents into subprotocols",
+            "set subprotocols to the one that the service documents",
         ),
     ),
     Clue(
         ("extension",),
         Advice(
             "the server chose an extension that was not offered to it, or with parameters that are not allowed",
-            "report it to the operator of the server; compression = false offers none",
+            "report it to the server operator; compression = false disables extensions",
         ),
     ),
 )
 _HANDSHAKE = Advice(
-    "the answer breaks the rules of the upgrade: possibly a cache or a proxy on the way, or a faulty server",
-    "try from another network; if it stays, report it to the operator of the server with the response headers",
+    "the response violates the upgrade rules: possibly a cache or proxy on the network path, or a faulty server",
+    "try from another network; if it persists, report it to the server operator with the response headers",
 )
 
 _DIAL_ADVICE: Final = {
     "descriptors": Advice(
-        "wsmon itself has no descriptor left for another connection: this says nothing about the network or the server",
+        "wsmon is out of file descriptors: this is not a network or server problem",
         "raise the limit on open files (ulimit -n, LimitNOFILE= of a systemd unit), or record fewer connections",
     ),
     "tcp_refused": Advice(
         "likely nothing listens on that port, or a firewall rejects us",
-        "check host and port of the URL, and whether the server runs",
+        "check the host and port of the URL, and whether the server runs",
     ),
     "tcp_unreachable": Advice(
-        "there is no way to that address from here: likely the network is down, or a route or firewall is in the way",
+        "no route to that address: likely the network is down, or a route or firewall blocks it",
         "check the network of this machine, its VPN and its routes",
     ),
     "tcp_timeout": Advice(
-        "nobody answered: likely a firewall drops the packets, or the host is down",
-        "check host and port of the URL, and firewalls here and there; compare with another network",
+        "no response: likely a firewall drops the packets, or the host is down",
+        "check the host and port of the URL, and firewalls on both sides; compare with another network",
     ),
     "reset": Advice(
-        "the other side, or a firewall on the way, cut the connection during the dial",
-        "compare with another network; if it stays, the server or what stands before it rejects us",
+        "the other side, or a firewall on the network path, cut the connection during connect",
+        "compare with another network; if it persists, the server or something in front of it rejects us",
     ),
     "eof": Advice(
-        "the server took the connection and hung up without an answer: possibly overloaded, or it expects TLS on this "
-        "port",
-        "check the port and whether the URL should begin with wss://, and ask the operator of the server",
+        "the server accepted the connection and closed it without responding: possibly overloaded, or it expects TLS "
+        "on this port",
+        "check the port and whether the URL should begin with wss://, and ask the server operator",
     ),
     "internal": Advice(
-        "a fault of wsmon, not of the connection",
+        "a wsmon bug, not a connection problem",
         "report it, with this event",
     ),
 }
 _BROKEN_OFF = Advice(
-    "the server, or something before it, broke off in the middle of its answer",
-    "report it to the operator of the server, with the time and the beginning of the answer",
+    "the server, or something in front of it, stopped in the middle of its response",
+    "report it to the server operator, with the time and the beginning of the response",
 )
-_UNKNOWN = Advice("there is nothing known that explains it", "look at the events before it")
+_UNKNOWN = Advice("no known cause", "check the preceding events")
 
 
 _HUNG_UP_AFTER_TLS: Final = Advice(
-    "the server, or what stands before it, took the connection and TLS, and hung up at the upgrade: possibly it is "
-    "overloaded, what is behind it is down, or the host, the path or an upgrade is not wanted there",
-    "check host and path of the URL, and ask the operator of the server",
+    "the server, or something in front of it, accepted the connection and TLS, then closed it during the upgrade: "
+    "possibly it is overloaded, its backend is down, or it does not accept this host, path or upgrades",
+    "check the host and path of the URL, and ask the server operator",
 )
 
 
@@ -262,30 +264,30 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
     return _DIAL_ADVICE.get(error_type, _UNKNOWN)
 
 
-_LOG: Final = "look in the log of the server at this time"
+_LOG: Final = "check the server log at this time"
 _CUTS: Final = {
     "eof": Advice(
-        "often the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is "
-        "killed looks like this too, and many servers and proxies end so at a deploy, an idle limit, a missed pong or "
-        "an error of the application, among other occasions",
-        f"{_LOG}; if it comes after a silence, set ping.interval lower",
+        "often the server or something on the network path (a load balancer, NAT, VPN) cut the connection; a killed "
+        "process looks the same, and many servers and proxies close this way at a deploy, an idle limit, a missed "
+        "pong or an application error, among others",
+        f"{_LOG}; if it follows a period of silence, lower ping.interval",
     ),
     "reset": Advice(
-        "often the server crashed or was killed, or a firewall or load balancer on the way dropped the connection; a "
-        "server in good health may reset one, too: some do for a missed pong (Daphne) or a message that is too big "
-        "(autobahn, Deno)",
-        f"{_LOG}; if it comes after a silence, set ping.interval lower",
+        "often the server crashed or was killed, or a firewall or load balancer on the network path dropped the "
+        "connection; a healthy server may also reset one: some do for a missed pong (Daphne) or a message that is "
+        "too big (autobahn, Deno)",
+        f"{_LOG}; if it follows a period of silence, lower ping.interval",
     ),
     "tls": Advice(
-        "the encrypted stream broke: likely something on the way altered it or cut it",
-        "compare with another network, and look for devices that read TLS",
+        "the encrypted stream broke: likely something on the network path altered or cut it",
+        "compare with another network, and look for devices that intercept TLS",
     ),
     "tcp_timeout": Advice(
         "the other side stopped answering: likely the path or the host is dead",
-        "check the network between here and there",
+        "check the network path",
     ),
     "tcp_unreachable": Advice(
-        "the way to the server is gone: likely the network here changed, sleeps or is down",
+        "no route to the server: likely the local network changed, is asleep or down",
         "check the network of this machine: Wi-Fi, VPN, routes",
     ),
 }
@@ -298,33 +300,33 @@ _BUSY_CUTS: Final = {
 
 _FAULTS: Final = {
     "protocol": Advice(
-        "the server, or something on the way, sent what the WebSocket protocol does not allow",
-        "report it to the operator of the server with this sentence, and test without the proxies on the way",
+        "the server, or something on the network path, sent data that violates the WebSocket protocol",
+        "report it to the server operator with this message, and test without intermediate proxies",
     ),
     "invalid_utf8": Advice(
         "the server sent text that is not valid UTF-8",
-        "report it to the operator of the server: binary data belongs into binary messages",
+        "report it to the server operator: binary data belongs in binary messages",
     ),
     "message_too_big": Advice(
-        "the server sent a message larger than is taken here",
+        "the server sent a message larger than max_message",
         "raise max_message if messages of this size are expected",
     ),
     "write_overflow": Advice(
-        "the server does not read what we send, and too much of it has piled up here",
-        "report it to the operator of the server, or send less",
+        "the server is not reading what we send, and too much is queued",
+        "report it to the server operator, or send less",
     ),
     "http_in_stream": Advice(
-        "the HTTP layer of the server answered on a connection that it had upgraded: likely the application failed, or "
+        "the server's HTTP layer responded on an upgraded connection: likely the application failed, or "
         "does not accept this version or these parameters",
-        "read the body of that response in the event, and look in the log of the server at this time",
+        "read the body of that response in the event, and check the server log at this time",
     ),
-    "internal": Advice("a fault of wsmon, not of the connection", "report it, with this event"),
+    "internal": Advice("a wsmon bug, not a connection problem", "report it, with this event"),
 }
 
 
 _FRAGMENTS: Final = Advice(
-    "the server sent one message in more pieces than are taken here",
-    "report it to the operator of the server: it should send fewer and larger fragments; max_message is not the limit "
+    "the server sent one message in more fragments than wsmon accepts",
+    "report it to the server operator: it should send fewer and larger fragments; max_message is not the limit "
     "that was reached",
 )
 
@@ -380,7 +382,7 @@ def _advice_on_stray_response(event: Event) -> Advice:
         return Advice("; ".join(filter(None, (text.quoted(text.words), fault.cause))), fault.next)
     refusal = explain_refusal(msgspec.structs.replace(event, status=status))
     return Advice(
-        f"the HTTP layer of the server answered on a connection that it had upgraded; {refusal.advice.cause}",
+        f"the server's HTTP layer responded on an upgraded connection; {refusal.advice.cause}",
         refusal.advice.next,
     )
 
@@ -392,7 +394,7 @@ _ALIVE: Final = 0.5
 # Without a measured wait, a frame this soon before the end is no silence
 _SILENT_NS: Final = 5 * SECOND_NS
 
-_NETWORK_STEP: Final = "check the network between here and there, and whether the server still serves others"
+_NETWORK_STEP: Final = "check the network path, and whether the server still serves others"
 
 
 def _advice_on_silence(event: Event, history: History) -> Advice:
@@ -401,7 +403,7 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
     is_protocol = "protocol's own" in event.error or (missed is not None and not missed.lasted_ns)
     has_answers = history.has_protocol_answer if is_protocol else history.has_pong
     step = (
-        "check whether the heartbeat is the one that the service documents, and how often it wants it"
+        "check that the heartbeat and its interval match the service documentation"
         if is_protocol
         else "check whether the server answers pings at all; ping.interval = 0 turns ours off"
     )
@@ -412,15 +414,15 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
     waited_ns = missed.lasted_ns if missed is not None else 0
     when = f"{fmt.full_duration(silent_ns)} before the end" if silent_ns >= SECOND_NS // 10 else "until the end"
     if not waited_ns and silent_ns < _SILENT_NS:
-        return Advice(f"data still arrived {when}, and not what the heartbeat waited for", step)
+        return Advice(f"data still arrived {when}, but not the expected heartbeat reply", step)
     if silent_ns < _ALIVE * waited_ns:
-        behind = "or the answer waits behind the data"
+        behind = "or the reply is queued behind the data"
         if is_protocol:
-            observed = f"data still arrived {when}, and no answer to the heartbeat came in time"
+            observed = f"data still arrived {when}, but no heartbeat reply came in time"
             return Advice(f"{observed}: possibly the server does not answer it, {behind}", step)
-        observed = f"data still arrived {when}, and no pong came in time"
+        observed = f"data still arrived {when}, but no pong came in time"
         if has_answers:
-            return Advice(f"{observed}: possibly the server answers late, {behind}", "raise ping.timeout")
+            return Advice(f"{observed}: possibly the server responds late, {behind}", "raise ping.timeout")
         return Advice(
             f"{observed}: possibly the server does not answer pings, {behind}",
             "raise ping.timeout; if the server never answers pings, set ping.interval = 0",
@@ -430,11 +432,11 @@ def _advice_on_silence(event: Event, history: History) -> Advice:
         after = fmt.full_duration(waited_ns - silent_ns)
         observed = f"the last data arrived {after} after our ping, and nothing for {fmt.full_duration(silent_ns)} since"
     if has_answers:
-        return Advice(f"{observed}: likely the network went silent, or the server hangs", _NETWORK_STEP)
+        return Advice(f"{observed}: likely the network path is dead, or the server hangs", _NETWORK_STEP)
     answer = "no heartbeat was answered" if is_protocol else "no pong came"
-    none = "answers no such heartbeat" if is_protocol else "answers no pings"
+    none = "does not answer this heartbeat" if is_protocol else "does not answer pings"
     return Advice(
-        f"{observed}, and {answer} in this session: possibly the server {none}, the network went silent, or the server "
-        "hangs",
+        f"{observed}, and {answer} in this session: possibly the server {none}, the network path is dead, or the "
+        "server hangs",
         f"{step}; {_NETWORK_STEP}",
     )

@@ -198,8 +198,8 @@ def _by_reason(
 
 
 # Of a reason that is not understood: it is what the peer said, and stays the first thing to follow up
-_UNREAD: Final = "what the reason says comes first"
-_LOOK_UP: Final = "look up this reason and the code in the documentation of the service"
+_UNREAD: Final = "the reason takes precedence"
+_LOOK_UP: Final = "look up this reason and the code in the service documentation"
 _USUAL_PREFIX: Final = "usually "
 
 
@@ -216,7 +216,7 @@ def _by_unread_reason(
     quote = _quote(words) if words is not None and words.said.is_refusal else ""
     evidence = words.said.evidence if words is not None and quote else ()
     address = asked_address(event.reason)
-    move = f"do what the reason asks: connect to {address}, if that is trusted" if address else ""
+    move = f"as the reason asks, connect to {address} if you trust it" if address else ""
     first = "; ".join(filter(None, (asked_delay(event.reason), move, _LOOK_UP)))
     if missed is not None:
         evidence = _merge(missed.evidence, evidence)
@@ -238,7 +238,7 @@ def _by_unread_reason(
 # A login that was accepted longer ago than this may have run out since
 _LOGIN_AGES_NS: Final = 60 * SECOND_NS
 _LOGIN_CODES_ALONE: Final = (3000, 3003)
-_RENEW: Final = "renew the token, and check how long it lives"
+_RENEW: Final = "renew the token, and check its lifetime"
 _RIGHTS: Final = "check what these credentials are allowed to do"
 
 
@@ -259,12 +259,12 @@ def _after_login(event: Event, history: History, found: _Explanation) -> _Explan
         step = f"{advice.next}; check what was sent before the server acknowledged the connection"
         return replace(found, advice=Advice(cause, step))
     age_ns = event.mono_ns - history.login.mono_ns
-    accepted = f"{fmt.full_duration(age_ns)} before, the server had accepted the login"
+    accepted = f"{fmt.full_duration(age_ns)} earlier, the server accepted the login"
     if age_ns >= _LOGIN_AGES_NS:
-        why_now = "possibly the credential expired or was revoked since, or it lacks a right for what was asked last"
+        why_now = "possibly the credential has since expired or been revoked, or lacks permission for the last request"
         advice = Advice(f"{advice.cause}; {accepted}: {why_now}", f"{_RENEW}; {_RIGHTS}")
     else:
-        why_now = "possibly these credentials lack a right for what was asked since"
+        why_now = "possibly these credentials lack permission for a later request"
         advice = Advice(f"{advice.cause}; {accepted}: {why_now}", f"{_RIGHTS}; {_RENEW}")
     evidence = (history.login.id,) if history.login.id else ()
     return replace(found, advice=advice, evidence=_merge(found.evidence, evidence))
@@ -358,7 +358,7 @@ def _named_by_words(event: Event, found: _Explanation, words: _Words | None) -> 
     if words is not None and told is None and words.is_read and words.said.is_refusal and code != GOING_AWAY:
         # The protocol read an error that wsmon does not understand
         usual = found.advice.cause.removeprefix(_USUAL_PREFIX)
-        cause = f"what the peer said comes first; {code} usually means: {usual}"
+        cause = f"the peer's own message takes precedence; {code} usually means: {usual}"
         step = f"{_UNCLEAR_WORDS.next}; if that is not it: {found.advice.next}"
         return replace(found, advice=Advice(cause, step), certainty="inferred")
     if words is None or told is None:
@@ -408,7 +408,7 @@ def _with_words(advice: Advice, words: _Words | None) -> Advice:
     said = None if words is None else words.said
     if said is None or said.before_ns > WINDOW_NS or not said.is_last or said.is_answer:
         return advice
-    return Advice(advice.cause, f"{advice.next}; the last words of the peer may say why")
+    return Advice(advice.cause, f"{advice.next}; the peer's last message may explain the cause")
 
 
 def _quote(words: _Words | None) -> str:
@@ -426,7 +426,7 @@ def _silence(event: Event, history: History) -> str:
     if idle_s is None or idle_s < IDLE_S or suspended_ns(event):
         return ""
     lasted = fmt.full_duration(round(idle_s * SECOND_NS))
-    return f"nothing went in either direction for {lasted} before: possibly an idle timeout"
+    return f"no traffic in either direction for {lasted} before: possibly an idle timeout"
 
 
 def _explain_attempt(event: Event, history: History) -> _Explanation:
@@ -441,14 +441,14 @@ def _explain_attempt(event: Event, history: History) -> _Explanation:
 
 _REFUSED_LOGIN: Final = Advice("the server refused the login", "check the credentials and what they are allowed to do")
 _UNCLEAR_WORDS: Final = Advice(
-    "possibly this says why it ended",
-    "look this message up in the documentation of the service, and check what was sent before it",
+    "possibly this explains the disconnect",
+    "look up this message in the service documentation, and check what was sent before it",
 )
 
 
 _ANNOUNCED_END: Final = Advice(
-    "possibly the server ended the connection as it had announced",
-    "nothing to do if it is rare: a reconnect is expected",
+    "possibly the server closed the connection as announced",
+    "no action needed if this is rare: the connection will reconnect",
 )
 
 
@@ -480,7 +480,7 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
         return _Explanation(advice, "stated", _quote(words), said.evidence)
     step = advice.next
     if not has_frame:
-        step = f"{step}; if that is not it, look in the log of the server at this time"
+        step = f"{step}; if that is not it, check the server log at this time"
     return _Explanation(Advice(f"possibly {advice.cause}", step), "inferred", _quote(words), said.evidence)
 
 
@@ -549,7 +549,7 @@ def _complaint(event: Event, history: History) -> Precursor | None:
 
 def _unanswered(event: Event, history: History, said: LastMessages | None) -> _Explanation | None:
     """Look for a heartbeat of the peer that we left unanswered, in an end that nothing else explains."""
-    reply = "set answer = true, so that wsmon answers it; a WebSocket pong does not count as an answer"
+    reply = "set answer = true, so that wsmon answers it; a WebSocket pong does not count"
     ping = history.unanswered
     if (
         ping is not None
@@ -557,14 +557,14 @@ def _unanswered(event: Event, history: History, said: LastMessages | None) -> _E
         and LEAST_HEARTBEAT_WAIT_NS <= event.mono_ns - ping.mono_ns <= HEARTBEAT_WAIT_NS
     ):
         ago_s = (event.mono_ns - ping.mono_ns) / SECOND_NS
-        cause = f"possibly a heartbeat of the server that wsmon did not answer: the last came {ago_s:.1f} s before"
+        cause = f"possibly a heartbeat of the server that wsmon did not answer: the last one came {ago_s:.1f} s before"
         return _Explanation(Advice(cause, reply), "inferred", evidence=(ping.id,) if ping.id else ())
     words = None if said is None else unanswered_ping(said, event)
     if words is None or not LEAST_HEARTBEAT_WAIT_NS <= words.before_ns <= HEARTBEAT_WAIT_NS:
         return None
     text = words.text
     reply = f'set answer = true, or heartbeat = {{ reply_to = "{text}", answer = "{_pong(text)}" }}'
-    cause = "possibly a heartbeat of the server that wsmon did not answer; a WebSocket pong does not count as an answer"
+    cause = "possibly a heartbeat of the server that wsmon did not answer; a WebSocket pong does not count"
     return _Explanation(Advice(cause, reply), "inferred", words.quote)
 
 
@@ -590,7 +590,7 @@ def _possibly(found: _Explanation, pattern: Pattern) -> _Explanation:
     beside = _beside(found, pattern)
     step = beside.advice.next
     if pattern.next not in step:
-        step = f"{step}; if the pattern goes on: {pattern.next}"
+        step = f"{step}; if the pattern continues: {pattern.next}"
     return replace(beside, advice=Advice(found.advice.cause, step), hint=f"{beside.hint}: {pattern.inference}")
 
 
@@ -607,13 +607,13 @@ def _gave_up(event: Event, history: History) -> Verdict:
     ids = tuple(end.id for end in history.failures if end.id)
     if event.error_type == "retries_exhausted":
         advice = Advice(
-            "every attempt failed, as many as reconnect.max_attempts allows",
-            "see the verdict of the last attempt; when that is mended, reconnect by hand, or raise "
-            "reconnect.max_attempts (0 = never give up)",
+            "all attempts allowed by reconnect.max_attempts failed",
+            "see the verdict of the last attempt; once fixed, reconnect manually, or raise reconnect.max_attempts (0 "
+            "= never give up)",
         )
     else:
         advice = advice_on_dial(event.error_type, event.error)
-        advice = Advice(f"{advice.cause}; trying again cannot help", advice.next)
+        advice = Advice(f"{advice.cause}; retrying cannot help", advice.next)
     return Verdict("us", "", _sentence(event, advice), advice.next, ids[-1:], certainty="observed")
 
 

@@ -113,10 +113,10 @@ class LastWords:
         if self.is_announcement:
             return f"announced {ago}: “{shown}”"
         if self.is_answer:
-            return f"the last message of the peer answers a request: “{shown}”, {ago}"
+            return f"the peer's last message, a reply to a request: “{shown}”, {ago}"
         if not self.is_last:
-            return f"an error of the peer {ago}: “{shown}”; it went on sending after it"
-        return f"last words of the peer: “{shown}”, {ago}"
+            return f"peer error {ago}: “{shown}”; it continued sending afterwards"
+        return f"last message from the peer: “{shown}”, {ago}"
 
 
 def peer_message(event: Event) -> PeerMessage:
@@ -413,21 +413,19 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
 
 def _closing(shown: str, message_type: str) -> Closing | None:
     """Return the close of SockJS, Socket.IO or SignalR, which says that the peer closed on purpose, if not why."""
-    ask = "ask the operator of the service for the log of the server at this time"
+    ask = "ask the service operator for the server log of this time"
     if closed := _SOCKJS_CLOSE.fullmatch(shown):
-        cause = f"by this message of SockJS the server closed on purpose, with its own code {closed[1]}"
-        return Closing(Advice(cause, "look up its code and its reason in the documentation of the service"), True)
+        cause = f"with this SockJS message the server closed deliberately, with code {closed[1]}"
+        return Closing(Advice(cause, "look up its code and reason in the service documentation"), True)
     if shown == _SOCKET_IO_DISCONNECT:
-        cause = "by this message of Socket.IO the server closed on purpose, and gives no reason"
+        cause = "with this Socket.IO message the server closed deliberately, without a reason"
         return Closing(Advice(cause, ask), bool(message_type))
     content = _json(shown.rpartition("\x1e")[2])
     if isinstance(content, dict) and _is_signalr_close(content):
-        cause = "by this message of SignalR the server closed on purpose, and names"
+        cause = "with this SignalR message the server closed deliberately and reported"
         if "error" not in content:
             return Closing(Advice(f"{cause} no error", ask), True)
-        return Closing(
-            Advice(f"{cause} an error", f"look this error up in the documentation of the service, or {ask}"), True
-        )
+        return Closing(Advice(f"{cause} an error", f"look up this error in the service documentation, or {ask}"), True)
     return None
 
 

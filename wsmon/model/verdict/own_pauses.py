@@ -48,9 +48,9 @@ _ORDERLY_CODES: Final = (1000, 1001, 1012)
 _AMBIGUOUS_CODES: Final = (1000,)
 
 _STANDSTILL_STEP: Final = (
-    "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
+    "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time"
 )
-_STORE_STEP: Final = "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false"
+_STORE_STEP: Final = "check the disk of this machine, or record less: a smaller profile, or capture.payloads = false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _standstill(event: Event) -> OwnPause | None:
     if not lasted_ns or _is_of_the_peer(event, lasted_ns):
         return None
     since_ns = _since_resumed_ns(event)
-    fact = f"{_until(since_ns)}, wsmon itself stood still for {fmt.full_duration(lasted_ns)} and answered nothing"
+    fact = f"{_until(since_ns)}, wsmon itself was stalled for {fmt.full_duration(lasted_ns)} and could not respond"
     if since_ns is None or since_ns > _REMOTE_NS or _went_on(event, since_ns) or not _may_follow(event, lasted_ns):
         return None if _is_explained(event, since_ns) else OwnPause(fact, "")
     return OwnPause(f"{fact}{_inference(event)}", _STANDSTILL_STEP, is_foremost=True)
@@ -115,7 +115,9 @@ def _slow_store(event: Event, history: History) -> OwnPause | None:
     if not _may_follow(event, pause.lasted_ns):
         return None
     ago = _ago(event.mono_ns - pause.mono_ns)
-    fact = f"{ago}, wsmon itself did not read for {fmt.full_duration(pause.lasted_ns)}, its store was too slow"
+    fact = (
+        f"{ago}, wsmon itself stopped reading for {fmt.full_duration(pause.lasted_ns)} because its store was too slow"
+    )
     is_told = reason_kind(event.reason) in _TOLD_KINDS
     evidence = (pause.id,) if pause.id else ()
     return OwnPause(f"{fact}{_inference(event)}", _STORE_STEP, is_foremost=is_told, evidence=evidence)
@@ -160,7 +162,7 @@ def _inference(event: Event) -> str:
         return ""
     if kind in _SILENT_KINDS:
         return ": nothing could be sent meanwhile"
-    return ": the other side possibly gave up on it"
+    return ": the other side possibly timed out"
 
 
 def _stated_wait_ns(reason: str) -> int | None:

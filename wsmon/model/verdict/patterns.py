@@ -41,7 +41,7 @@ FLAPPING_NS: Final = 60 * SECOND_NS
 
 
 _OTHER_HOSTS: Final = (
-    "compare with connections to other hosts: if these stayed, more likely it was this server or the way to it"
+    "compare with connections to other hosts: if these stayed, the cause is more likely this server or the path to it"
 )
 
 PatternKind = Literal["recorder", "together", "limit", "rejections", "timer", "minute"]
@@ -123,9 +123,9 @@ def _together(event: Event, now: ConnectionEnd, history: History) -> Pattern | N
     is_closed = event.close_by == "peer" and event.close_code is not None
     place = "at the server" if is_closed else "(server or network)"
     return Pattern(
-        f"{_others(alike)} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
-        f"possibly a shared cause {place}{', or the same idle timer' if this.is_idle else ''}",
-        "ask the operator of the server what happened at this time" if is_closed else _OTHER_HOSTS,
+        f"{_others(alike)} to this host disconnected in the same way within {TOGETHER_NS // SECOND_NS} s",
+        f"possibly a shared cause {place}{', or the same idle timeout' if this.is_idle else ''}",
+        "ask the server operator what happened at this time" if is_closed else _OTHER_HOSTS,
         tuple(loss.id for loss in alike if loss.id),
         "together",
     )
@@ -149,8 +149,8 @@ def _silent_together(event: Event, now: ConnectionEnd, history: History) -> Patt
     if len({loss.by for loss in (this, *alike)}) == 1:
         return None
     return Pattern(
-        f"{_others(alike)} to this host fell silent as well and ended within {TOGETHER_NS // SECOND_NS} s",
-        "possibly the way to this host failed, or the host itself",
+        f"{_others(alike)} to this host also fell silent and disconnected within {TOGETHER_NS // SECOND_NS} s",
+        "possibly the path to this host, or the host itself, failed",
         _OTHER_HOSTS,
         tuple(loss.id for loss in alike if loss.id),
         "together",
@@ -159,9 +159,10 @@ def _silent_together(event: Event, now: ConnectionEnd, history: History) -> Patt
 
 def _after_standstill(losses: Sequence[HostLoss]) -> Pattern:
     return Pattern(
-        f"{_others(losses)} to this host ended within {TOGETHER_NS // SECOND_NS} s, after wsmon itself had stood still",
-        "possibly the standstill led to this end, too",
-        "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time",
+        f"{_others(losses)} to this host disconnected within {TOGETHER_NS // SECOND_NS} s, after wsmon itself was "
+        "stalled",
+        "possibly the stall caused this disconnect too",
+        "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time",
         tuple(loss.id for loss in losses if loss.id),
         "recorder",
     )
@@ -186,9 +187,9 @@ def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
         return None
     kind = "losses" if now.open_s is not None else "attempts"
     return Pattern(
-        f"{_share(len(limited), len(ends), kind)} named a limit",
-        "likely more is sent, or dialled, than the service allows",
-        "open fewer connections, send and subscribe less at a time, and raise reconnect.initial",
+        f"{_share(len(limited), len(ends), kind)} reported a limit",
+        "likely more messages or connections than the service allows",
+        "open fewer connections, send and subscribe less at once, and raise reconnect.initial",
         _ids(limited),
         "limit",
     )
@@ -203,7 +204,8 @@ def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern
     return Pattern(
         f"{_share(len(short), len(ends))} came within {AT_ONCE_S:g} s of opening",
         "possibly the server accepts the connection and then rejects it",
-        "check credentials, subscriptions and what is sent first; the last message before each loss may say why",
+        "check credentials, subscriptions and what is sent first; the last message before each disconnect may "
+        "explain the cause",
         _ids(short),
         "rejections",
     )
@@ -236,9 +238,9 @@ def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern
     since = "after opening, without a frame since" if is_mute else "after the last frame in either direction"
     doubt = ""
     if is_lifetime_too:
-        doubt = "; if that changes nothing, it is possibly a limit on the lifetime of connections"
+        doubt = "; if that changes nothing, it is possibly a limit on connection lifetime"
     beat = HEARTBEATS.get(protocol)
-    missed = "" if beat is None else f"{beat.name} that was missed, or "
+    missed = "" if beat is None else f"a missed {beat.name}, or "
     return _of_timer(
         cluster,
         f"{cluster.came} {since}",
@@ -251,17 +253,17 @@ def _unheard(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
         f"{cluster.came} after the last frame that we sent",
-        "possibly the server waits for a message of ours, such as a heartbeat of its own kind",
-        "look up which heartbeat the service documents and how often, and send it with heartbeat.send",
+        "possibly the server expects a message from us, such as its own heartbeat",
+        "look up the documented heartbeat and its interval, and send it with heartbeat.send",
     )
 
 
 def _unsaid(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
-        f"{cluster.came} after the last frame of the server, while we went on sending",
-        "possibly a limit on the silence of the server: of a proxy before it, such as nginx, or of its own",
-        "set ping.interval lower, so that the server is heard from: its pongs count; ask its operator for the limit",
+        f"{cluster.came} after the last frame from the server, while we continued sending",
+        "possibly a timeout for server inactivity: of a proxy in front of it, such as nginx, or its own",
+        "lower ping.interval, so that the server sends pongs, which count as activity; ask its operator for the limit",
     )
 
 
@@ -269,8 +271,8 @@ def _token(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
         f"{cluster.came} after the login",
-        "possibly what it granted runs out then",
-        f"renew the login or the token earlier than {_span(cluster.median_s)} after it was given",
+        "possibly the login expires after that time",
+        f"renew the login or the token earlier than {_span(cluster.median_s)} after it was issued",
     )
 
 
@@ -278,8 +280,8 @@ def _lifetime(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
         f"{cluster.came} after opening",
-        "possibly a limit on the lifetime of connections, at the server or something before it",
-        "ask the operator of the server for the limit; until then expect the loss, or reconnect before it",
+        "possibly a limit on connection lifetime, at the server or something in front of it",
+        "ask the server operator for the limit; until then expect the disconnect, or reconnect before it",
     )
 
 
@@ -293,8 +295,8 @@ def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | N
     minute = now.ts_ns // SECOND_NS % HOUR_S // 60
     return Pattern(
         f"{_share(len(alike), len(ends))} came about {minute} min past the hour, in {len(hours)} different hours",
-        "possibly something that runs every hour",
-        "ask the operators of the server and of the network what runs at that minute",
+        "possibly an hourly job",
+        "ask the server and network operators what runs at that minute",
         _ids(alike),
         "minute",
     )

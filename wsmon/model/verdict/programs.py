@@ -35,12 +35,12 @@ class Program(NamedTuple):
 
 
 _STOP: Final = "at every stop or deploy"
-_IDLE: Final = "at its idle limit, when it stops, and when the server behind it is gone"
-_IDLE_OR_GONE: Final = "at its idle limit, and when the server behind it is gone"
+_IDLE: Final = "at its idle limit, when it stops, and when its backend is gone"
+_IDLE_OR_GONE: Final = "at its idle limit, and when its backend is gone"
 # The same without the idle limit, which ends no connection on which something was sent just before
 _BUSY: Final[Mapping[str, str]] = {
-    _IDLE: "when it stops, and when the server behind it is gone",
-    _IDLE_OR_GONE: "when the server behind it is gone",
+    _IDLE: "when it stops, and when its backend is gone",
+    _IDLE_OR_GONE: "when its backend is gone",
 }
 
 PROGRAMS: Final = (
@@ -73,7 +73,7 @@ PROGRAMS: Final = (
     Program("lighttpd", ("lighttpd",), {"fin": _IDLE}),
     Program("h2o", ("h2o",), {"fin": _IDLE_OR_GONE}),
     Program("Apache", ("apache",), {"fin": _IDLE}),
-    Program("Caddy", ("caddy",), {1001: "at its own stop or reload", "fin": "when the server behind it is gone"}),
+    Program("Caddy", ("caddy",), {1001: "at its own stop or reload", "fin": "when its backend is gone"}),
 )  # fmt: skip
 
 
@@ -144,9 +144,9 @@ _GATEWAYS: Final = (
     _Gateway("Imperva", page=r"incapsula incident id"),
 )
 
-_RULES: Final = "ask who runs that proxy, or the service, about its rules"
-_DOWN: Final = "check whether the server behind it runs, or ask the operator of the service"
-_NO_SERVER: Final = Advice("it says that no server behind it is ready", _DOWN)
+_RULES: Final = "ask the operator of that proxy, or of the service, about its rules"
+_DOWN: Final = "check whether its backend is running, or ask the service operator"
+_NO_SERVER: Final = Advice("it reports that no backend is ready", _DOWN)
 
 
 class _KnownText(NamedTuple):
@@ -161,104 +161,107 @@ class _KnownText(NamedTuple):
 _KNOWN_TEXTS: Final = (
     _KnownText(
         "upstream connect error or disconnect/reset before headers", "Envoy",
-        Advice("it says that its connection to the server behind it failed", _DOWN),
+        Advice("it reports that its connection to the backend failed", _DOWN),
     ),
     _KnownText("no healthy upstream", "Envoy", _NO_SERVER),
     _KnownText(
         "cloudfront attempted to establish a connection with the origin, but either the attempt failed or the origin "
         "closed", "CloudFront",
-        Advice("it could not connect to the server behind it, or that closed the connection", _DOWN),
+        Advice("it could not connect to its backend, or the backend closed the connection", _DOWN),
     ),
     _KnownText(
-        "upstream request timeout", "Envoy", Advice("it says that the server behind it took too long to answer", _DOWN)
+        "upstream request timeout", "Envoy", Advice("it reports that the backend took too long to respond", _DOWN)
     ),
     _KnownText(
         "rbac: access denied", "Envoy",
-        Advice("it says that a rule of access there denies this", _RULES),
+        Advice("it reports that an access rule denies this", _RULES),
     ),
     _KnownText("no server is available to handle this request", "HAProxy", _NO_SERVER),
     _KnownText(
         "the server returned an invalid or incomplete response", "HAProxy",
-        Advice("it says that it got no proper answer from the server behind it", _DOWN),
+        Advice("it reports an invalid response from the backend", _DOWN),
     ),
     _KnownText(
         "the server didn't respond in time", "HAProxy",
-        Advice("it says that the server behind it took too long to answer", _DOWN),
+        Advice("it reports that the backend took too long to respond", _DOWN),
     ),
     _KnownText(
         "request forbidden by administrative rules", "HAProxy",
-        Advice("it says that a rule there forbids this", _RULES),
+        Advice("it reports that a rule forbids this", _RULES),
     ),
     _KnownText("your browser sent an invalid request", "HAProxy"),
     _KnownText("no available server", "Traefik", _NO_SERVER),
     _KnownText(
         "no route matched with those values", "Kong",
-        Advice("it says that it knows no route for this host and path", "check host and path of the URL"),
+        Advice("it reports that it has no route for this host and path", "check the host and path of the URL"),
     ),
     _KnownText("failure to get a peer from the ring-balancer", "Kong", _NO_SERVER),
     _KnownText("an invalid response was received from the upstream server", "Kong"),
     _KnownText(
         "default backend - 404", "the ingress controller of Kubernetes",
-        Advice("it says that it knows no rule for this host and path", "check host and path of the URL"),
+        Advice("it reports that it has no rule for this host and path", "check the host and path of the URL"),
     ),
 )  # fmt: skip
 
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
 _CLOUDFLARE_STATUS: Final = {
-    520: "the server behind it gave an empty or faulty answer",
-    521: "the server behind it refused the connection",
-    522: "no TCP connection to the server behind it came about in time",
-    523: "there is no way to the server behind it",
-    524: "the server behind it took too long to answer",
-    525: "its TLS handshake with the server behind it failed",
-    526: "the certificate of the server behind it is not valid",
+    520: "its backend returned an empty or invalid response",
+    521: "its backend refused the connection",
+    522: "it could not establish a TCP connection to its backend in time",
+    523: "it has no route to its backend",
+    524: "its backend took too long to respond",
+    525: "its TLS handshake with the backend failed",
+    526: "the backend's certificate is not valid",
 }
 _CLOUDFLARE: Final = "Cloudflare"
-_BANNED: Final = "the address of this machine is banned there"
+_BANNED: Final = "it has banned the address of this machine"
 _CLOUDFLARE_LIMIT: Final = 1015
-_DIAL_LESS: Final = "dial less often: raise reconnect.initial, and open fewer connections at a time"
+_DIAL_LESS: Final = "connect less often: raise reconnect.initial, and open fewer connections at a time"
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
 _CLOUDFLARE_CODES: Final = {
     1006: _BANNED,
     1007: _BANNED,
     1008: _BANNED,
-    1009: "the country of this machine's address is barred there",
-    1010: "it takes this client for a bot, by its signature",
-    _CLOUDFLARE_LIMIT: "a limit there on requests was reached",
-    1020: "a firewall rule there refused the request",
+    1009: "it blocks the country of this machine's address",
+    1010: "it classified this client as a bot by its signature",
+    _CLOUDFLARE_LIMIT: "its request limit was reached",
+    1020: "its firewall rejected the request",
     1106: _BANNED,
 }
 _CLOUDFLARE_DOWN: Final = {
-    1016: "it cannot look up the address of the server behind it",
-    1033: "its tunnel to the server behind it is down",
+    1016: "it cannot resolve the address of its backend",
+    1033: "its tunnel to the backend is down",
 }
 
-_UNSEEN: Final = "so that the service never saw it"
+_UNSEEN: Final = "so it never reached the service"
 _NOBODY_TOOK_IT: Final = (
-    "no server behind it took the request, it is overloaded itself, or it is set to answer so, as for maintenance"
+    "no backend accepted the request, it is overloaded itself, or it is configured to respond this way, as for "
+    "maintenance"
 )
 # What a status likely means that a program before the service gave by itself
 _OWN_STATUS: Final[Mapping[int, tuple[str, str]]] = {
-    403: (f"likely a rule there refused the request, {_UNSEEN}", "rules"),
-    406: (f"likely a rule there refused the request, {_UNSEEN}", "rules"),
-    429: (f"likely a limit there on requests or connections was reached, {_UNSEEN}", "limit"),
-    502: ("likely it got no proper answer from the server behind it", "down"),
+    403: (f"likely one of its rules rejected the request, {_UNSEEN}", "rules"),
+    406: (f"likely one of its rules rejected the request, {_UNSEEN}", "rules"),
+    429: (f"likely its request or connection limit was reached, {_UNSEEN}", "limit"),
+    502: ("likely it got no valid response from its backend", "down"),
     503: (f"likely {_NOBODY_TOOK_IT}", "down"),
-    504: ("likely the server behind it did not answer in time", "down"),
+    504: ("likely its backend did not respond in time", "down"),
 }
 
 _SQUID: Final = "Squid"
-_SQUID_UNREACHABLE: Final = "check that the server runs, and that this proxy can reach it"
-_SQUID_NO_ANSWER: Final = Advice("it got no proper answer from the server", _SQUID_UNREACHABLE)
-_SQUID_LATE: Final = Advice("the server took too long to answer it", _SQUID_UNREACHABLE)
-_SQUID_RULE: Final = Advice(f"a rule there refused the request, {_UNSEEN}", "ask who runs that proxy about its rules")
+_SQUID_UNREACHABLE: Final = "check that the server is running, and that this proxy can reach it"
+_SQUID_NO_ANSWER: Final = Advice("it got no valid response from the server", _SQUID_UNREACHABLE)
+_SQUID_LATE: Final = Advice("the server took too long to respond to it", _SQUID_UNREACHABLE)
+_SQUID_RULE: Final = Advice(
+    f"one of its rules rejected the request, {_UNSEEN}", "ask the operator of that proxy about its rules"
+)
 _SQUID_REQUEST: Final = Advice(
-    "it does not take a request like this one", "test without that proxy, or ask who runs it to let upgrades pass"
+    "it does not accept this kind of request", "test without that proxy, or ask its operator to allow upgrades"
 )
 # Names of its error pages, https://wiki.squid-cache.org/Features/CustomErrors
 _SQUID_ERRORS: Final[Mapping[str, Advice]] = {
     "ERR_CONNECT_FAIL": Advice("it could not connect to the server", _SQUID_UNREACHABLE),
-    "ERR_CANNOT_FORWARD": Advice("it found no way to the server", _SQUID_UNREACHABLE),
+    "ERR_CANNOT_FORWARD": Advice("it has no route to the server", _SQUID_UNREACHABLE),
     "ERR_SECURE_CONNECT_FAIL": Advice("its TLS handshake with the server failed", _SQUID_UNREACHABLE),
     "ERR_DNS_FAIL": Advice("it could not look up the host", "check the host of the URL, and the DNS of that proxy"),
     "ERR_ACCESS_DENIED": _SQUID_RULE,
@@ -283,8 +286,8 @@ _ERRNO: Final = {
 }
 # https://ngrok.com/docs/errors/
 _NGROK: Final = {
-    "ERR_NGROK_3200": "the tunnel is offline: its agent does not run",
-    "ERR_NGROK_8012": "the agent of the tunnel could not connect to the server behind it",
+    "ERR_NGROK_3200": "the tunnel is offline: its agent is not running",
+    "ERR_NGROK_8012": "the tunnel agent could not connect to its backend",
 }
 
 
@@ -295,12 +298,12 @@ def gateway_answer(event: Event, text: ResponseText) -> GatewayAnswer | None:
         return GatewayAnswer(own.clause, _advice(event, own, known))
     passed = _passed(event)
     if passed.name == _CLOUDFLARE and (event.status in _CLOUDFLARE_STATUS or _CLOUDFLARE_CODE.match(text.words)):
-        return GatewayAnswer(f"{_CLOUDFLARE} itself answered ({passed.header})", _advice(event, passed, None))
+        return GatewayAnswer(f"{_CLOUDFLARE} itself responded ({passed.header})", _advice(event, passed, None))
     if known is None:
         return GatewayAnswer(passed.clause) if passed.name else None
     if known.name == passed.name:
-        return GatewayAnswer(f"{passed.clause}, whose words these are", known.advice)
-    clause = f"the words are those of {known.name}: likely it answered, not the service"
+        return GatewayAnswer(f"{passed.clause}, which wrote this text", known.advice)
+    clause = f"the text is that of {known.name}: likely it responded, not the service"
     return GatewayAnswer(clause, known.advice, is_named=False)
 
 
@@ -320,7 +323,7 @@ def _own_answer(event: Event) -> _Evidence | None:
     body = response_body(event)
     for gateway in _GATEWAYS:
         if gateway.own_header and (header := _header(event, gateway.own_header)):
-            clause = f"{gateway.name} itself answered ({header})"
+            clause = f"{gateway.name} itself responded ({header})"
             return _Evidence(gateway.name, clause, header, gateway.may_serve)
         if gateway.page and re.search(gateway.page, body, re.IGNORECASE):
             return _Evidence(gateway.name, f"this is an error page of {gateway.name}", may_serve=gateway.may_serve)
@@ -331,7 +334,7 @@ def _passed(event: Event) -> _Evidence:
     """Return the program that the answer came through, or from."""
     for gateway in _GATEWAYS:
         if gateway.passing_header and (header := _header(event, gateway.passing_header)):
-            return _Evidence(gateway.name, f"the answer came through {gateway.name} ({header})", header)
+            return _Evidence(gateway.name, f"the response came through {gateway.name} ({header})", header)
     return _Evidence()
 
 
@@ -355,7 +358,7 @@ def _advice(event: Event, own: _Evidence, known: _KnownText | None) -> Advice | 
         return None
     cause, kind = _OWN_STATUS[event.status]
     steps = {
-        "rules": f"ask the operator of the service about the rules there{_reference(event)}",
+        "rules": f"ask the service operator about its rules{_reference(event)}",
         "limit": _DIAL_LESS,
         "down": _DOWN,
     }
@@ -365,15 +368,15 @@ def _advice(event: Event, own: _Evidence, known: _KnownText | None) -> Advice | 
 def _of_cloudflare(event: Event) -> Advice | None:
     if _header(event, "cf-mitigated: challenge"):
         return Advice(
-            "it wants a test that only a browser passes, before it lets anything through",
-            "ask the operator of the service to let this client pass; dialling again hardly helps before that",
+            "it requires a browser challenge before it allows access",
+            "ask the service operator to allow this client; reconnecting is unlikely to help before that",
         )
     found = _CLOUDFLARE_PAGE_CODE.search(response_body(event))
     code = int(found[1]) if found is not None else 0
     if code in _CLOUDFLARE_CODES:
-        step = f"ask the operator of the service to let this client pass{_reference(event)}"
+        step = f"ask the service operator to allow this client{_reference(event)}"
         if code == _CLOUDFLARE_LIMIT:
-            step = f"{_DIAL_LESS}; if it stays, {step}"
+            step = f"{_DIAL_LESS}; if it persists, {step}"
         return Advice(f"{_CLOUDFLARE_CODES[code]}, {_UNSEEN}", step)
     down = _CLOUDFLARE_DOWN.get(code)
     if down is None and isinstance(event.status, int):

@@ -23,22 +23,22 @@ from wsmon.model.verdict.response_clues import (
 )
 from wsmon.model.verdict.response_text import QUOTE_LIMIT, ResponseText, repeats_status, response_text
 
-_CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
-_OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
+_CREDENTIALS = "check the credentials in the headers or URL: missing, wrong or expired"
+_OVERLOAD = "no action needed if this is rare; if it lasts, ask the server operator whether it is up"
 
 STATUS_ADVICE: Final[Mapping[int, Advice]] = {
     304: Advice(
-        "likely a cache answered instead of the server: an upgrade is never “not modified”",
-        "test without the proxies and caches on the way",
+        "likely a cache responded instead of the server: an upgrade is never “not modified”",
+        "test without intermediate proxies and caches",
     ),
     400: Advice(
-        "the server, or a proxy before it, does not accept the request as an upgrade",
-        "compare URL, Host, Origin and subprotocol with what the service documents",
+        "the server, or a proxy in front of it, does not accept the request as an upgrade",
+        "compare the URL, Host, Origin and subprotocol with the service documentation",
     ),
-    401: Advice("the server wants credentials that it did not get or does not accept", _CREDENTIALS),
+    401: Advice("the server requires credentials that are missing or not accepted", _CREDENTIALS),
     402: Advice(
-        "the service requires a payment, or another plan, for this",
-        "check the account at the service: its plan and its payments",
+        "the service requires payment or a different plan",
+        "check the plan and payments of your account",
     ),
     403: Advice(
         "the server does not allow this: possibly rights, Origin, address or country, a firewall in front of "
@@ -46,104 +46,105 @@ STATUS_ADVICE: Final[Mapping[int, Advice]] = {
         "check what the credentials are allowed to do, the Origin header, host and path of the URL, and whether this "
         "address may connect",
     ),
-    404: Advice("there is nothing at this path", "check the path of the URL, and which host serves it"),
+    404: Advice("nothing found at this path", "check the path of the URL, and the host that serves it"),
     405: Advice(
-        "this path does not take GET, with which an upgrade begins: likely it is no WebSocket endpoint",
+        "this path does not accept GET, which an upgrade requires: likely not a WebSocket endpoint",
         "check the path of the URL",
     ),
-    407: Advice("a proxy wants credentials", "put the credentials of the proxy into its URL"),
+    407: Advice("a proxy requires credentials", "put the proxy credentials in its URL"),
     408: Advice(
         "the server waited too long for the request",
-        "check the path between here and there for delays",
+        "check the network path for delays",
     ),
     409: Advice(
-        "the request conflicts with what the server has already, such as a connection with the same identity",
-        "look for a second client with the same identity, or an old connection that is not closed yet",
+        "the request conflicts with existing state on the server, such as a connection with the same identity",
+        "look for a second client with the same identity, or an old connection that is still open",
     ),
-    410: Advice("the endpoint was removed", "look up the new address in the documentation of the service"),
+    410: Advice("the endpoint was removed", "look up the new address in the service documentation"),
     421: Advice(
-        "this server does not serve the host that was asked for",
+        "this server does not serve the requested host",
         "check the host of the URL and the Host header",
     ),
     426: Advice(
-        "possibly the server wants another version of the protocol, or something on the way removed the Upgrade header",
-        "check the proxies on the way, the Upgrade and Sec-WebSocket-Version headers of the answer, and the path",
+        "possibly the server requires another protocol version, or something on the network path removed the Upgrade "
+        "header",
+        "check intermediate proxies, the Upgrade and Sec-WebSocket-Version headers of the response, and the path",
     ),
     429: Advice(
-        "the server limits how often one may connect, or how many connections there may be, and the limit was reached",
-        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "the server's limit on connection rate or connection count was reached",
+        "connect less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
         "credentials",
     ),
-    451: Advice("the server may not serve this address for legal reasons", "ask the operator of the service"),
-    500: Advice("the server met an error of its own", "report it to the operator of the server, with the time"),
-    501: Advice("the server does not speak WebSocket at this address", "check host and path of the URL"),
+    451: Advice("the server may not serve this address for legal reasons", "ask the service operator"),
+    500: Advice("internal server error", "report it to the server operator, with the time"),
+    501: Advice("the server does not support WebSocket at this address", "check the host and path of the URL"),
     502: Advice(
-        "a gateway before the server got no proper answer from it: likely it is down, restarts, or took too long",
+        "a gateway in front of the server got no valid response from it: likely it is down, restarting or too slow",
         _OVERLOAD,
     ),
     503: Advice(
-        "the server cannot serve at the moment: possibly it is restarting, overloaded or under maintenance", _OVERLOAD
+        "the server is temporarily unavailable: possibly restarting, overloaded or under maintenance", _OVERLOAD
     ),
-    504: Advice("a gateway before the server waited for it in vain", _OVERLOAD),
+    504: Advice("gateway timeout: the server did not respond", _OVERLOAD),
     511: Advice(
-        "the network here wants a login before it lets anything through",
-        "open a web page in a browser on this network, and log in",
+        "this network requires a login (captive portal)",
+        "log in with a browser on this network",
     ),
 }
 
 _WEB_PAGE = Advice(
-    "a web page answered instead of the service: possibly host or path are wrong, a proxy or CDN before the "
-    "server does not pass on Upgrade, or, mostly without TLS, it is the login page of a network",
-    "check host and path of the URL, and whether the proxy before the server passes on Upgrade and Connection; open "
-    "the URL in a browser on this machine (https:// for wss://) to see the page",
+    "a web page was returned instead of a WebSocket: possibly the host or path is wrong, a proxy or CDN in front of "
+    "the server does not forward Upgrade, or (mostly without TLS) it is the login page of a network",
+    "check the host and path of the URL, and whether the proxy in front of the server forwards Upgrade and "
+    "Connection; open the URL in a browser on this machine (https:// for wss://) to see the page",
 )
 _LOGIN_PAGE = Advice(
-    "a login page answered instead of the service: possibly the service wants a login first, or the network here does",
-    "send the credentials as the service documents (headers, URL); if the page is that of the network, log in with a "
+    "a login page was returned instead of a WebSocket: possibly the service or this network requires a login first",
+    "send the credentials as the service documents (headers, URL); if the page belongs to the network, log in with a "
     "browser on this machine",
 )
 _LOGIN_REDIRECT = Advice(
-    "the address looks like that of a login page: possibly the service wants a login before it lets anything through",
+    "the address looks like a login page: possibly the service requires a login first",
     "send the credentials as the service documents (headers, URL), and check the path of the URL",
 )
 REDIRECT_CLUES: Final = (
     Clue(
         ("more than",),
         Advice(
-            "the server sends us in circles: often to a login, and back",
-            "follow the redirects by hand (curl -v), and use the address that answers as the URL",
+            "redirect loop: often to a login page and back",
+            "follow the redirects manually (curl -v), and use the final address as the URL",
         ),
     ),
     Clue(
         ("leave tls",),
         Advice(
-            "the server, or something on the way, leads out of TLS, and wsmon never follows there",
-            "find out who sends the redirect; if it is meant, use its address as the URL",
+            "redirect from wss:// to ws:// refused",
+            "find out what sends the redirect; if it is intended, use its address as the URL",
         ),
     ),
     Clue(
         ("no websocket url",),
-        Advice("the address that the server names cannot be used", "report it to the operator of the server"),
+        Advice("the redirect address is not usable", "report it to the server operator"),
     ),
 )
 _NO_ENDPOINT = Advice(
-    "an ordinary HTTP answer came instead of an upgrade: possibly this is not a WebSocket endpoint, or a "
-    "proxy before it does not pass on Upgrade",
-    "check host and path of the URL, and whether the proxy before the server passes on Upgrade and Connection",
+    "a plain HTTP response was returned instead of an upgrade: possibly this is not a WebSocket endpoint, or a proxy "
+    "in front of it does not forward Upgrade",
+    "check the host and path of the URL, and whether the proxy in front of the server forwards Upgrade and Connection",
 )
 _REDIRECT = Advice(
-    "possibly the service has moved, or sends those who are not logged in to another page",
+    "possibly the service has moved, or redirects clients that are not logged in",
     "use that address as the URL, if it is known and trusted, or allow it with redirects",
 )
 _REDIRECT_WITHOUT_LOCATION = Advice(
-    "the server redirects, and does not say where to",
-    "check host and path of the URL, and whether the service wants a login first",
+    "the server redirects without a target",
+    "check the host and path of the URL, and whether the service requires a login first",
 )
 _CLIENT = Advice(
     "the server does not accept the request",
-    "compare URL and headers with what the service documents",
+    "compare the URL and headers with the service documentation",
 )
-_SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
+_SERVER = Advice("the server, or a gateway in front of it, failed", _OVERLOAD)
 
 
 class Refusal(NamedTuple):
@@ -178,7 +179,7 @@ def explain_refusal(event: Event) -> Refusal:
     elif said and status >= 400:
         advice = Advice(
             f"HTTP {status} usually means: {usual.cause}",
-            f"{usual.next}; what the answer says comes first",
+            f"{usual.next}; the response text takes precedence",
         )
     else:
         advice = usual
@@ -303,5 +304,5 @@ def _wait(event: Event) -> str:
     if not asked_s:
         return ""
     wait_s = round(min(asked_s, RETRY_AFTER_LIMIT_S))
-    how = "its longest, of what" if asked_s > RETRY_AFTER_LIMIT_S else "as"
+    how = "its maximum, out of what" if asked_s > RETRY_AFTER_LIMIT_S else "as"
     return f"wsmon waits {fmt.full_duration(wait_s * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "

@@ -37,8 +37,8 @@ class ResponseReading(NamedTuple):
 
 
 SUBPROTOCOL: Final = Advice(
-    "the answer is about the subprotocol",
-    'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]',
+    "the response refers to the subprotocol",
+    'set subprotocols to the one that the service documents, as in subprotocols = ["mqtt"]',
 )
 
 
@@ -174,16 +174,16 @@ _COUNT: Final = r"(?:\d{1,7}|one|two|three|four|five|ten)"
 # A number of a limit, as "(10)", "of 10", "10/10"
 _NUMBER: Final = r"(?: (?:of |is |: ?)?[(\[]?\d{1,7}(?: ?(?:/|of) ?\d{1,7})?[)\]]?)?"
 _CONNECTION_LIMIT: Final = Advice(
-    "a limit on connections was reached, perhaps of all clients together",
+    "a connection limit was reached, perhaps across all clients",
     "open fewer connections, look for other clients with these credentials or from this address, and compare with "
-    "the limits of the service",
+    "the service's limits",
 )
 
 RESPONSE_CLUES: Final = (
     _clue(
         rf"too many (?:failed|unsuccessful|invalid|bad|wrong|incorrect) {_ATTEMPTS}|"
         r"too many (?:log ?in|sign ?in|auth|authentication|pass ?word) (?:attempts?|tries|failures?|errors?)",
-        "the server turns logins away for a while, after too many that failed",
+        "the server is temporarily rejecting logins after too many failures",
         "wait before the next attempt, as long as the service documents, since more attempts may extend it; then check "
         "the credentials in headers or URL",
         (400, 401, 403, 423, 429),
@@ -191,15 +191,15 @@ RESPONSE_CLUES: Final = (
     _clue(
         rf"(?:user|account|login){_BE}(?: temporarily| currently)? locked(?: out)?|(?:account|user) locked",
         "the account is locked",
-        "find out why and for how long at the service; dialling again hardly helps before that, and may extend it",
+        "ask the service why and for how long; reconnecting is unlikely to help before that, and may extend the block",
         (400, 401, 403, 423, 429),
     ),
     _clue(
         f"(?:user|account|client|ip|ip address|address|you|api ?key|token){_BE}(?: are)?(?: temporarily|"
         " permanently| currently)?"
         r"(?: been)? (?:banned|suspended|blocked|disabled|deactivated|black ?listed|deny ?listed)",
-        "the operator of the service, or a rule of it, bars this account or address",
-        "ask the operator of the service why, and for how long; dialling again hardly helps before that",
+        "the service operator, or an automatic rule, blocks this account or address",
+        "ask the service operator why, and for how long; reconnecting is unlikely to help before that",
         (400, 401, 403, 423, 429, 451),
     ),
     _clue(
@@ -219,7 +219,7 @@ RESPONSE_CLUES: Final = (
     ),
     _clue(
         rf"{_CONNECTIONS} limit|max(?:imum)? {_CONNECTIONS}|limit of {_CONNECTIONS}",
-        "it is about a limit on connections",
+        "it refers to a connection limit",
         _CONNECTION_LIMIT.next,
         (400, 403, 409, 429, 503),
         is_name=True,
@@ -232,16 +232,16 @@ RESPONSE_CLUES: Final = (
         "connection attempts)|"
         "(?:requests? |client |you )?(?:is |are |was |were |being |has been |have been )*throttled|throttling|"
         "slow down|exceeded (?:the |your |our )?(?:rate ?limit|request limit)|rate exceeded",
-        "the server limits how often one may connect or ask, and the limit was reached",
-        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+        "the server's limit on connections or requests was reached",
+        "connect less often: raise reconnect.initial, and open fewer connections at a time",
         (400, 403, 418, 420, 429, 503),
     ),
     _clue(
         f"(?:(?:api|request|daily|monthly|hourly|usage|message|data|free) )*quota{_BE} (?:exceeded|reached|"
         "exhausted|used up)|"
         r"exceeded (?:the |your |our )?(?:(?:api|request|daily|monthly|hourly|usage) )*quota|out of quota",
-        "a quota of the service is used up",
-        "find out at the service which quota, and when it is renewed; until then dial and ask for less",
+        "a service quota is exhausted",
+        "ask the service which quota, and when it resets; until then connect and request less often",
         (400, 402, 403, 429),
     ),
     _clue(
@@ -251,8 +251,8 @@ RESPONSE_CLUES: Final = (
         "api) )?(?:credits?|funds|balance)|"
         "upgrade (?:your )?(?:plan|subscription|account)|(?:not (?:included|available|allowed) in|"
         "not covered by) (?:your |the )?(?:current )?plan",
-        "this is about the plan or the payment of the account, not about the connection",
-        "check the account at the service: its plan, the term of that, and its payments",
+        "the cause is the account's plan or payment, not the connection",
+        "check your account: its plan, expiry and payments",
         (400, 401, 402, 403, 429),
     ),
     _clue(
@@ -262,28 +262,28 @@ RESPONSE_CLUES: Final = (
         r"\d+ ?(?:ms|s|milliseconds|seconds)? ?(?:ahead of|behind) (?:the )?server(?: s)? time)|"
         "request time too skewed|(?:difference between )?request time and (?:the )?(?:server|"
         "current) time is too large",
-        "the time in the request differs too much from that of the server: a signature holds for a short time",
-        "check the clock of this machine, and sign anew for each dial",
+        "the time in the request differs too much from the server's: signatures are only valid briefly",
+        "check the clock of this machine, and sign each connection attempt separately",
         (400, 401, 403, 419, 498),
     ),
     _clue(
         f"{_SIGNED}{_BE} expired|expired {_SIGNED}",
-        "what the request is signed with has run out: a signature holds for a short time",
-        "sign anew for each dial, and check the clock of this machine",
+        "the request signature has expired: signatures are only valid briefly",
+        "sign each connection attempt separately, and check the clock of this machine",
         (400, 401, 403, 419, 498),
     ),
     _clue(
         f"{_TIMED}{_BE} (?:expired|timed out|revoked)(?: or (?:expired|revoked))?|expired {_TIMED}|"
         f"{_TIMED} expir(?:y|ation)|(?:log ?in|session|token){_BE} ended",
-        "a credential that the request carries is no longer valid: its time is over, or it was revoked",
-        "renew what the answer names, and check how long it lives",
+        "a credential in the request has expired or was revoked",
+        "renew the credential named in the response, and check its lifetime",
         (400, 401, 403, 419, 440, 498),
     ),
     _clue(
         "missing authentication token",
-        "the server misses a credential that it requires, or the path or stage does not exist there: AWS API Gateway "
+        "a required credential is missing, or the path or stage does not exist there: AWS API Gateway "
         "says the same of both",
-        "check path and stage of the URL, then send the credential as the service documents (headers, URL)",
+        "check the path and stage of the URL, then send the credential as the service documents (headers, URL)",
         (403,),
     ),
     _clue(
@@ -295,8 +295,8 @@ RESPONSE_CLUES: Final = (
         "not (?:logged|signed) in|"
         "you (?:must|need to|have to) (?:log|sign) in(?: first)?|must (?:log|sign) in|"
         "(?:full )?authentication is required",
-        "the server misses a credential that it requires",
-        "send it as the service documents (headers, URL), or check why it did not arrive",
+        "a required credential is missing",
+        "send it as the service documents (headers, URL), or find out why it did not arrive",
         (400, 401, 403, 407),
     ),
     _clue(
@@ -306,23 +306,23 @@ RESPONSE_CLUES: Final = (
         "accepted|known|correct)|(?:a )?mismatch|failed|does not match)|"
         f"{_SECRET} (?:verification|validation|check) (?:failed|failure|error)|log ?in (?:failed|incorrect|"
         f"invalid)|(?:could not|cannot|failed to) (?:verify|validate) {_SECRET}",
-        "the server does not accept a credential that the request carries",
-        "check the credential that the answer names: whether it is the right one, complete, and still valid",
+        "the server does not accept a credential in the request",
+        "check the credential named in the response: whether it is correct, complete and still valid",
         (400, 401, 403, 407),
     ),
     _clue(
         "(?:(?:device|client|user|account|session|connection|id|identity|node|agent|api ?key|token) )+"
         "(?:is |was |has )?already (?:connected|logged in|signed in|in use|online|active|open)|"
         "duplicate (?:device|client|connection|session|login|client id)",
-        "the server takes one connection of this identity, and has one already",
-        "look for a second client with these credentials, or an old connection that is not closed yet; give each "
+        "the server allows one connection per identity, and already has one",
+        "look for a second client with these credentials, or an old connection that is still open; give each "
         "its own",
         (400, 401, 403, 409, 423, 429),
     ),
     _clue(
         "(?:insufficient|missing|no|not enough|lacking) (?:(?:account|api|user|token|required|"
         "the) )*(?:permissions?|scopes?|privileges?|rights|role)",
-        "the server knows these credentials, and they lack a right that this needs",
+        "the server accepts these credentials, but they lack a required permission",
         "check what these credentials are allowed to do",
         (400, 401, 403),
     ),
@@ -334,8 +334,8 @@ RESPONSE_CLUES: Final = (
         "(?:invalid|bad|forbidden|disallowed|unauthori[sz]ed|missing|wrong|untrusted|unknown|"
         "no) origin(?: header)?|origin check failed|"
         r"(?:web ?socket: )?request origin not allowed by upgrader\.check ?origin",
-        "the server does not accept the Origin of the request, or that there is none",
-        "set origin to the one that the service expects",
+        "the server does not accept the Origin header, or requires one",
+        "set origin to the value that the service expects",
         (400, 401, 403),
     ),
     _clue(
@@ -343,8 +343,8 @@ RESPONSE_CLUES: Final = (
         " are)? "
         "(?:not (?:allowed|permitted|white ?listed|allow ?listed|authori[sz]ed|in (?:the )?(?:white|allow) ?list|"
         "on (?:the )?(?:white|allow) ?list)|forbidden|denied|rejected)",
-        "the server does not accept the address that this machine has for it",
-        "find out which public address this machine has (VPN, proxy), and have the service allow it",
+        "the server does not accept the public address of this machine",
+        "find out the public address of this machine (VPN, proxy), and ask the service to allow it",
         (400, 401, 403, 429),
     ),
     _clue(
@@ -353,8 +353,8 @@ RESPONSE_CLUES: Final = (
         r"address(?:es)?)? ?[\d.:a-f/, ]*|"
         f"{_KIND}(?:(?:api |access )?keys?|tokens?|credentials?){_BE} not (?:valid|allowed|permitted) (?:from|for) "
         r"(?:this |your )?(?:ip(?: address)?|address).*|(?:key|token|api key) ip mismatch",
-        "the credential holds only for other addresses than the one that this machine has for the server",
-        "find out from which public address this machine dials (VPN, proxy), and compare it with the addresses that "
+        "the credential is only valid for other client addresses",
+        "find out which public address this machine connects from (VPN, proxy), and compare it with the addresses that "
         "the key is allowed from",
         (400, 401, 403),
     ),
@@ -374,9 +374,9 @@ RESPONSE_CLUES: Final = (
         "combination of host and port requires tls|"
         "you're speaking plain http to an ssl enabled server port|"
         "you re speaking plain http to an ssl enabled server port",
-        "what answered expects TLS, and the request came to it without",
-        "check whether the URL should begin with wss://; where it does, a proxy before the server likely passes the "
-        "request on in plain: tell its operator",
+        "the server expects TLS, but received a plain request",
+        "check whether the URL should begin with wss://; if it does, a proxy in front of the server likely forwards "
+        "the request without TLS; report it to its operator",
         (400, 403, 497),
     ),
     _clue(
@@ -385,8 +385,9 @@ RESPONSE_CLUES: Final = (
         "(?:missing|no|invalid) (?:upgrade|connection)(?: header)?|(?:upgrade|"
         "connection) header(?: is)? (?:missing|required|invalid)|not a web ?socket (?:handshake|request|"
         "upgrade)(?: request)?",
-        "the server found no proper Upgrade header, which wsmon sends: possibly a proxy on the way removed it",
-        "have the proxy before the server pass on Upgrade and Connection (nginx: proxy_set_header), and check the path",
+        "the server found no valid Upgrade header, which wsmon sends: possibly an intermediate proxy removed it",
+        "configure the proxy in front of the server to forward Upgrade and Connection (nginx: proxy_set_header), and "
+        "check the path",
         (400, 404, 405, 426),
     ),
     _clue(
@@ -400,7 +401,7 @@ RESPONSE_CLUES: Final = (
         "(?:[a-z]+ ){0,3}(?:upgrade|maintenance) (?:is )?(?:in progress|ongoing|under way)"
         "(?:,? back .*)?",
         "the server is under maintenance",
-        "nothing to do before it ends; if it lasts, ask the operator of the server",
+        "no action needed until it ends; if it lasts, ask the server operator",
         (500, 502, 503, 504),
     ),
 )  # fmt: skip

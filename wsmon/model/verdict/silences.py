@@ -24,12 +24,12 @@ class ProtocolHeartbeat(NamedTuple):
 
 # Protocols with a heartbeat of their own
 HEARTBEATS: Final[Mapping[str, ProtocolHeartbeat]] = {
-    "mqtt": ProtocolHeartbeat("the keep-alive of MQTT", "with answer = true wsmon sends PINGREQ"),
-    "socketio": ProtocolHeartbeat("the heartbeat of Engine.IO", "with answer = true wsmon keeps it up"),
-    "phoenix": ProtocolHeartbeat("the heartbeat of Phoenix", "with answer = true wsmon sends it"),
-    "graphql-ws": ProtocolHeartbeat("the ping of the GraphQL protocol", "with answer = true wsmon answers it"),
+    "mqtt": ProtocolHeartbeat("MQTT keep-alive", "with answer = true wsmon sends PINGREQ"),
+    "socketio": ProtocolHeartbeat("Engine.IO heartbeat", "with answer = true wsmon maintains it"),
+    "phoenix": ProtocolHeartbeat("Phoenix heartbeat", "with answer = true wsmon sends it"),
+    "graphql-ws": ProtocolHeartbeat("GraphQL ping", "with answer = true wsmon answers it"),
     "stomp": ProtocolHeartbeat(
-        "the heart-beat of STOMP", "send a line end with heartbeat.send as often as CONNECTED asks for"
+        "STOMP heart-beat", "send a newline with heartbeat.send at the interval given in CONNECTED"
     ),
 }
 
@@ -54,11 +54,11 @@ def find_silence(event: Event, history: History) -> LongSilence | None:
     if idle_s is None or idle_s < LONG_S or suspended_ns(event):
         return None
     beat = HEARTBEATS.get(history.protocol)
-    missed = "" if beat is None else f", or {beat.name} that was missed"
+    missed = "" if beat is None else f", or a missed {beat.name}"
     lasted = fmt.full_duration(round(idle_s * SECOND_NS))
     return LongSilence(
-        f"nothing went in either direction for {lasted} before: possibly an idle timeout{missed}",
-        f"in case it was the silence: {keep_alive(history.protocol, idle_s)}",
+        f"no traffic in either direction for {lasted} before: possibly an idle timeout{missed}",
+        f"if it was an idle timeout: {keep_alive(history.protocol, idle_s)}",
     )
 
 
@@ -68,7 +68,7 @@ def keep_alive(protocol: str, silent_s: float) -> str:
     beat = HEARTBEATS.get(protocol)
     if beat is None:
         return ping
-    return f"first {beat.name}, for which a WebSocket ping does not count: {beat.step}; then {ping}"
+    return f"first {beat.name}, for which WebSocket pings do not count: {beat.step}; then {ping}"
 
 
 def half(seconds: float) -> str:

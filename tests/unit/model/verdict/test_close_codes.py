@@ -18,30 +18,48 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
     ("code", "meaning", "cause"),
     [
         (999, "invalid code", "must never be sent"),
-        (1000, "normal closure", "considers the conversation done"),
+        (1000, "normal closure", "usually the server considers the session finished"),
         (1001, "going away", "is shutting down"),
-        (1002, "protocol error", "read something from us that the protocol does not allow"),
-        (1003, "unsupported data", "does not take this kind of message"),
+        (1002, "protocol error", "the server received something from us that the protocol does not allow"),
+        (
+            1003,
+            "unsupported data",
+            "the server does not accept this kind of message, such as binary instead of text or vice versa",
+        ),
         (1004, "reserved code", "must never be sent"),
-        (1005, "no code given", "closed without saying why"),
+        (1005, "no code given", "the server closed without giving a reason"),
         (1006, "no close frame", "must never be sent"),
-        (1007, "invalid payload data", "data in a message of ours that does not fit its type, such as text"),
-        (1008, "policy violation", "a rule of the server was broken"),
-        (1009, "message too big", "a message of ours is larger"),
-        (1010, "extension missing", "an extension that is needed"),
-        (1011, "internal error", "met an error of its own"),
-        (1012, "service restart", "says that it restarts"),
+        (
+            1007,
+            "invalid payload data",
+            (
+                "the server received a message from us whose data does not match its type, such as text that is not "
+                "valid UTF-8"
+            ),
+        ),
+        (
+            1008,
+            "policy violation",
+            (
+                "a server policy was violated: usually credentials, a rate or connection limit, or a request that is "
+                "not allowed"
+            ),
+        ),
+        (1009, "message too big", "one of our messages is larger than the server accepts"),
+        (1010, "extension missing", "a required extension was not negotiated"),
+        (1011, "internal error", "internal server error"),
+        (1012, "service restart", "the server announced a restart"),
         (1013, "try again later", "is overloaded"),
-        (1014, "bad gateway", "a gateway before the server"),
+        (1014, "bad gateway", "a gateway in front of the server"),
         (1015, "TLS failure", "must never be sent"),
         (1016, "reserved code", "must never be sent"),
         (2999, "reserved code", "must never be sent"),
-        (3000, "unauthorized", "does not accept who we are"),
+        (3000, "unauthorized", "the server rejected our credentials"),
         (3003, "forbidden", "does not allow this"),
         (3008, "timeout", "waited too long for something from us"),
-        (3999, "registered by an application", "the service's own"),
-        (4000, "application-defined", "the service's own"),
-        (4999, "application-defined", "the service's own"),
+        (3999, "registered by an application", "the code is specific to the service"),
+        (4000, "application-defined", "the code is specific to the service"),
+        (4999, "application-defined", "the code is specific to the service"),
         (5000, "invalid code", "must never be sent"),
     ],
 )
@@ -55,7 +73,7 @@ def test_what_each_code_of_the_peer_means_and_why_it_is_sent(code: int, meaning:
 def test_a_code_of_a_protocol_has_the_protocols_meaning(code: int, meaning: str) -> None:
     verdict = alone(loss(code=code, reason="", meta={"attempt": 1, "open": True, "code_meaning": meaning}))
     assert (verdict.by, verdict.code) == ("peer", f"{code} {meaning}")
-    assert f"the protocol of the service calls this “{meaning}”" in verdict.cause
+    assert f"the service protocol calls this “{meaning}”" in verdict.cause
 
 
 def test_each_known_code_has_a_cause_of_its_own() -> None:
@@ -66,15 +84,18 @@ def test_each_known_code_has_a_cause_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("reason", "cause"),
     [
-        ("rate limit: 5 connections", "the server limits how much or how often, and the limit was reached"),
-        ("keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
+        ("rate limit: 5 connections", "a rate or volume limit of the server was reached"),
+        ("keepalive ping timeout", "the server's heartbeat was not answered by us in time"),
         ("Idle timeout", "the server closes connections on which nothing is sent for a while"),
-        ("slow consumer", "the server gave up sending because we, or the path to us, took the data too slowly"),
-        ("JWT expired", "a credential is no longer valid: its time is over, or it was revoked"),
-        ("Unauthorized", "the server does not accept who we are, or does not allow this"),
+        ("slow consumer", "the server stopped sending because we, or the path to us, received the data too slowly"),
+        ("JWT expired", "a credential has expired or was revoked"),
+        ("Unauthorized", "the server rejected our credentials, or does not allow this"),
         ("shutting down for maintenance", "the server is restarting or under maintenance"),
-        ("logged in elsewhere", "a newer connection with the same identity took the place of this one"),
-        ("so long", "what the reason says comes first; 1008 usually means: a rule of the server was broken"),
+        ("logged in elsewhere", "a newer connection with the same identity replaced this one"),
+        (
+            "so long",
+            ("the reason takes precedence; 1008 usually means: a server policy was violated"),
+        ),
     ],
 )
 def test_the_words_of_the_peer_tell_more_than_its_code(reason: str, cause: str) -> None:
@@ -86,9 +107,9 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
     assert alone(loss(code=4408, reason="", meta=meta)) == Verdict(
         "peer",
         "4408 connection acknowledgement timeout",
-        "closed by peer: 4408 application-defined; the protocol of the service calls this “connection "
+        "closed by peer: 4408 application-defined; the service protocol calls this “connection "
         "acknowledgement timeout”",
-        "look up the code in the documentation of the service, and check the last messages sent",
+        "look up the code in the service documentation, and check the last messages sent",
         certainty="stated",
     )
 
@@ -105,8 +126,8 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
         ("version conflict", "same identity"),
         ("please restart your client", "is restarting"),
         ("trading suspended", "on purpose"),
-        ("order too large", "larger than the server takes"),
-        ("symbol unavailable", "cannot serve"),
+        ("order too large", "one of our messages is larger than the server accepts"),
+        ("symbol unavailable", "the server, or something it depends on, is temporarily unavailable"),
         ("Too many initialisation requests", "limit"),
     ],
 )
@@ -133,20 +154,32 @@ def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_me
 @pytest.mark.parametrize(
     ("code", "reason", "cause"),
     [
-        (1011, "keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
-        (1011, "no pong received", "the heartbeat of the server found no answer from us in time"),
-        (1011, "Too many open files", "the server names an error of its own"),
-        (1011, "Internal server error", "the server names an error of its own"),
+        (1011, "keepalive ping timeout", "the server's heartbeat was not answered by us in time"),
+        (1011, "no pong received", "the server's heartbeat was not answered by us in time"),
+        (1011, "Too many open files", "the server reported an internal error"),
+        (1011, "Internal server error", "the server reported an internal error"),
         (1012, "maintenance window", "the server is restarting or under maintenance"),
-        (1013, "too many connections", "the server limits the number of connections, and the limit was reached"),
-        (1001, "maximum connection duration of 24h reached", "the server limits the lifetime of connections"),
-        (4009, "Session timeout", "a timeout at the server, which the reason does not name"),
-        (1001, "connection timeout", "a timeout at the server, which the reason does not name"),
-        (1000, "read timeout", "a timeout at the server, which the reason does not name"),
-        (4001, "login from another device", "a newer connection with the same identity took the place of this one"),
+        (1013, "too many connections", "the server's connection limit was reached"),
+        (1001, "maximum connection duration of 24h reached", "the server's limit on connection lifetime was reached"),
+        (
+            4009,
+            "Session timeout",
+            "a server timeout that the reason does not specify: inactivity, connection lifetime, or login",
+        ),
+        (
+            1001,
+            "connection timeout",
+            "a server timeout that the reason does not specify: inactivity, connection lifetime, or login",
+        ),
+        (
+            1000,
+            "read timeout",
+            "a server timeout that the reason does not specify: inactivity, connection lifetime, or login",
+        ),
+        (4001, "login from another device", "a newer connection with the same identity replaced this one"),
         (4403, "Password changed", "the login or session at the server is no longer valid"),
-        (1008, "Too many open files", "the server names an error of its own"),
-        (1000, "stopping the stream: end of data", "the server has sent all data that it had for this connection"),
+        (1008, "Too many open files", "the server reported an internal error"),
+        (1000, "stopping the stream: end of data", "the server has sent all data for this connection"),
     ],
 )
 def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str, cause: str) -> None:
@@ -158,23 +191,23 @@ def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str,
     [
         (
             "Token expired",
-            "a credential is no longer valid: its time is over, or it was revoked",
-            "renew the token, and check how long it lives",
+            "a credential has expired or was revoked",
+            "renew the token, and check its lifetime",
         ),
         (
             "Rate limit exceeded",
-            "the server limits how much or how often, and the limit was reached",
-            "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+            "a rate or volume limit of the server was reached",
+            "send and subscribe less at once, open fewer connections, and compare with the service's limits",
         ),
         (
             "Idle timeout",
             "the server closes connections on which nothing is sent for a while",
-            "set ping.interval lower, or send what the service takes for activity",
+            "lower ping.interval, or send something that the service counts as activity",
         ),
         (
             "Server restarting",
             "the server is restarting or under maintenance",
-            "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+            "no action needed if this is rare; if it happens often, ask the server operator about its deployments",
         ),
     ],
 )
@@ -184,9 +217,8 @@ def test_w3_a_reason_of_another_kind_than_internal_error_is_possibly_the_cause(
     assert alone(loss(code=1011, reason=reason)) == Verdict(
         "peer",
         "1011 internal error",
-        f"“{reason}”, 1011 by peer; possibly {cause}; 1011 itself means an error of the server",
-        f"{step}; if that is not it: report it to the operator of the server: the time, the reason, the last messages "
-        "sent",
+        f"“{reason}”, 1011 by peer; possibly {cause}; 1011 itself means a server error",
+        f"{step}; if that is not it: report it to the server operator: the time, the reason, the last messages sent",
         certainty="inferred",
     )
 
@@ -200,19 +232,19 @@ def test_w3_programs_that_send_1011_for_more_belong_to_a_frame_without_a_reason(
 
 def test_a_time_to_wait_beside_words_that_are_not_understood_is_part_of_the_next_step() -> None:
     verdict = alone(loss(code=1013, reason="shard hot; retry in 5s"))
-    assert verdict.next.startswith("wait 5s before dialling again; look up this reason and the code")
+    assert verdict.next.startswith("wait 5s before reconnecting; look up this reason and the code")
 
 
 def test_a_ban_for_a_time_is_over_after_it() -> None:
     assert alone(loss(code=4003, reason="You are banned for 10 minutes")).next == (
-        "wait 10 minutes before dialling again; ask the operator of the service why"
+        "wait 10 minutes before reconnecting; ask the service operator why"
     )
 
 
 def test_a_time_to_wait_is_part_of_the_next_step() -> None:
     assert alone(loss(code=4029, reason="slow down, you are banned for 5 min")).next == (
-        "wait 5 min before dialling again; send and subscribe less at a time, open fewer connections, and compare with "
-        "the limits of the service"
+        "wait 5 min before reconnecting; send and subscribe less at once, open fewer connections, and compare with "
+        "the service's limits"
     )
 
 

@@ -10,9 +10,9 @@ from tests.support.verdicts import VerdictHarness, alone, attempt, broken, misse
 from wsmon.model.events import CloseBy, Json, Verdict
 
 FEED = "deribit"
-GONE = "the network went silent, or the server hangs"
-NO_PONG = f"and no pong came in this session: possibly the server answers no pings, {GONE}"
-NO_ANSWER = f"and no heartbeat was answered in this session: possibly the server answers no such heartbeat, {GONE}"
+GONE = "the network path is dead, or the server hangs"
+NO_PONG = f"and no pong came in this session: possibly the server does not answer pings, {GONE}"
+NO_ANSWER = f"and no heartbeat was answered in this session: possibly the server does not answer this heartbeat, {GONE}"
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ NO_ANSWER = f"and no heartbeat was answered in this session: possibly the server
         ("reset", "network", "crashed or was killed"),
         ("tls", "network", "encrypted stream broke"),
         ("tcp_timeout", "network", "stopped answering"),
-        ("tcp_unreachable", "network", "the way to the server is gone"),
-        ("protocol", "us", "does not allow"),
+        ("tcp_unreachable", "network", "no route to the server: likely the local network changed, is asleep or down"),
+        ("protocol", "us", "violates the WebSocket protocol"),
         ("invalid_utf8", "us", "not valid UTF-8"),
-        ("message_too_big", "us", "larger than is taken here"),
-        ("write_overflow", "us", "does not read what we send"),
-        ("internal", "us", "a fault of wsmon"),
+        ("message_too_big", "us", "the server sent a message larger than max_message"),
+        ("write_overflow", "us", "the server is not reading what we send, and too much is queued"),
+        ("internal", "us", "a wsmon bug"),
     ],
 )
 def test_an_open_connection_that_broke(error_type: str, by: CloseBy, words: str) -> None:
@@ -40,10 +40,10 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
     assert alone(broken("eof", "the TCP connection ended without a close frame")) == Verdict(
         "network",
         "no close frame",
-        "no close frame: connection lost (1006); often the server or something on the way (a load balancer, NAT, VPN) "
-        "cut the connection; a process that is killed looks like this too, and many servers and proxies end so at a "
-        "deploy, a missed pong or an error of the application, among other occasions",
-        "look in the log of the server at this time",
+        "no close frame: connection lost (1006); often the server or something on the network path (a load balancer, "
+        "NAT, VPN) cut the connection; a killed process looks the same, and many servers and proxies close this way "
+        "at a deploy, a missed pong or an application error, among others",
+        "check the server log at this time",
         certainty="inferred",
     )
 
@@ -58,15 +58,15 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
         (
             200.0,
             (
-                "data still arrived 0.2 s before the end, and no pong came in time: possibly the server "
-                "does not answer pings, or the answer waits behind the data"
+                "data still arrived 0.2 s before the end, but no pong came in time: possibly the server "
+                "does not answer pings, or the reply is queued behind the data"
             ),
         ),
         (
             50.0,
             (
-                "data still arrived until the end, and no pong came in time: possibly the server "
-                "does not answer pings, or the answer waits behind the data"
+                "data still arrived until the end, but no pong came in time: possibly the server "
+                "does not answer pings, or the reply is queued behind the data"
             ),
         ),
         (None, "nothing ever arrived after the handshake"),
@@ -81,8 +81,8 @@ def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | Non
 @pytest.mark.parametrize(
     ("last_in_ms", "words"),
     [
-        (50.0, "data still arrived until the end, and not what the heartbeat waited for"),
-        (3_000.0, "data still arrived 3.0 s before the end, and not what the heartbeat waited for"),
+        (50.0, "data still arrived until the end, but not the expected heartbeat reply"),
+        (3_000.0, "data still arrived 3.0 s before the end, but not the expected heartbeat reply"),
         (
             41_000.0,
             f"nothing at all arrived for 41 s, {NO_ANSWER}",
@@ -105,9 +105,9 @@ def test_a_server_that_answered_pings_before_likely_fell_silent() -> None:
     assert verdict == Verdict(
         "heartbeat",
         "1011 heartbeat timeout, sent by us",
-        "our heartbeat gave up: no pong for 20 s; nothing at all arrived for 41 s: likely the network went silent, or "
-        "the server hangs",
-        "check the network between here and there, and whether the server still serves others",
+        "our heartbeat gave up: no pong for 20 s; nothing at all arrived for 41 s: likely the network path is dead, "
+        "or the server hangs",
+        "check the network path, and whether the server still serves others",
         (4,),
         certainty="inferred",
     )
@@ -124,8 +124,9 @@ def test_a_server_that_hangs_up_after_tls_does_not_expect_tls() -> None:
     plain = attempt("eof", error)
     verdict = alone(msgspec.structs.replace(plain, meta={**(plain.meta or {}), "tls_ms": 30.0}))
     assert verdict.cause == (
-        f"{error}; the server, or what stands before it, took the connection and TLS, and hung up at the upgrade: "
-        "possibly it is overloaded, what is behind it is down, or the host, the path or an upgrade is not wanted there"
+        f"{error}; the server, or something in front of it, accepted the connection and TLS, then closed it during "
+        "the upgrade: possibly it is overloaded, its backend is down, or it does not accept this host, path or "
+        "upgrades"
     )
     assert "wss://" not in verdict.next
     assert alone(plain).next.startswith("check the port and whether the URL should begin with wss://")
@@ -136,13 +137,19 @@ def test_a_server_that_hangs_up_after_tls_does_not_expect_tls() -> None:
     [
         ("certificate has expired", "has expired"),
         ("certificate is not yet valid", "is not valid yet"),
-        ("self-signed certificate", "no authority signed"),
+        ("self-signed certificate", "the server's certificate is self-signed"),
         ("self-signed certificate in certificate chain", "an unknown authority"),
-        ("unable to get local issuer certificate", "not known here"),
+        (
+            "unable to get local issuer certificate",
+            (
+                "the certificate authority is unknown here, or possibly the server does not send an intermediate "
+                "certificate"
+            ),
+        ),
         ("Hostname mismatch, certificate is not valid for 'a.test'.", "is for another name"),
         ("IP address mismatch, certificate is not valid for '127.0.0.1'.", "is for another name"),
-        ("certificate revoked", "took the certificate back"),
-        ("path length constraint exceeded", "does not pass the checks"),
+        ("certificate revoked", "the certificate has been revoked"),
+        ("path length constraint exceeded", "the server certificate failed verification"),
     ],
 )
 def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: str) -> None:
@@ -157,45 +164,83 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
     [
         ("tls", "TLS failed: wrong version number", "does not speak TLS on this port"),
         ("tls", "TLS failed: record layer failure", "does not speak TLS on this port"),
-        ("tls", "TLS failed: tlsv13 alert certificate required", "wants a certificate from us"),
-        ("tls", "TLS failed: tlsv1 alert unknown ca", "behind our certificate"),
-        ("tls", "TLS failed: tlsv1 unrecognized name", "knows no host of this name"),
-        ("tls", "TLS failed: tlsv1 alert protocol version", "no version of TLS"),
-        ("tls", "TLS failed: sslv3 alert handshake failure", "no version or cipher"),
-        ("tls", "the connection ended during the TLS handshake", "a firewall that reads host names"),
-        ("tls", "tls.ca cannot be used (a.pem): no", "a file of the tls settings"),
-        ("tls", "TLS failed: bad signature", "TLS failed between here and there"),
-        ("dns", "cannot find host: Name or service not known (x.test:80)", "the name does not exist"),
-        ("dns", "cannot find host: Temporary failure in name resolution (x:80)", "no name server answered"),
-        ("dns", "no answer from DNS for x.test within 10 s", "no name server answered"),
+        (
+            "tls",
+            "TLS failed: tlsv13 alert certificate required",
+            "the other side requires a client certificate and received none",
+        ),
+        (
+            "tls",
+            "TLS failed: tlsv1 alert unknown ca",
+            "the other side does not know the authority that signed our certificate",
+        ),
+        ("tls", "TLS failed: tlsv1 unrecognized name", "the other side does not know this host name"),
+        ("tls", "TLS failed: tlsv1 alert protocol version", "no common TLS version"),
+        ("tls", "TLS failed: sslv3 alert handshake failure", "no common TLS version or cipher"),
+        (
+            "tls",
+            "the connection ended during the TLS handshake",
+            "often a firewall that filters host names, or a server without TLS on this port",
+        ),
+        ("tls", "tls.ca cannot be used (a.pem): no", "a file in the tls settings is not usable"),
+        ("tls", "TLS failed: bad signature", "TLS failed on the network path"),
+        ("dns", "cannot find host: Name or service not known (x.test:80)", "host name not found (NXDOMAIN)"),
+        ("dns", "cannot find host: Temporary failure in name resolution (x:80)", "no name server responded"),
+        ("dns", "no answer from DNS for x.test within 10 s", "no name server responded"),
         ("dns", "cannot find host: No address associated with hostname (x:80)", "has no address"),
         ("tcp_refused", "connection refused (127.0.0.1:80)", "nothing listens on that port"),
-        ("tcp_unreachable", "unreachable: No route to host (10.0.0.1:80)", "no way to that address"),
+        (
+            "tcp_unreachable",
+            "unreachable: No route to host (10.0.0.1:80)",
+            "no route to that address: likely the network is down, or a route or firewall blocks it",
+        ),
         ("tcp_timeout", "no TCP connection to x:80 within 10 s", "drops the packets"),
-        ("proxy", "the proxy refused: 407 Proxy Authentication Required", "the proxy wants credentials"),
+        ("proxy", "the proxy refused: 407 Proxy Authentication Required", "the proxy requires credentials"),
         ("proxy", "the proxy refused: 403 Forbidden", "possibly the host, the port, or this client"),
         ("proxy", "the proxy refused: 502 Bad Gateway", "could not reach the server"),
         ("proxy", "the proxy refused: 503 Service Unavailable", "the server, or is overloaded itself"),
         ("proxy", "cannot reach the proxy: connection refused", "the proxy is down"),
         ("proxy", "no answer from the proxy within 10 s", "the proxy is down"),
         ("proxy", "SOCKS needs python-socks: pip install 'wsmon[socks]'", "as it is configured"),
-        ("proxy", "the proxy failed: odd", "hung up on us, or is no proxy"),
-        ("open_timeout", "no TLS handshake within 10 s", "does not begin TLS"),
-        ("open_timeout", "no answer to the upgrade within 10 s", "did not answer"),
+        ("proxy", "the proxy failed: odd", "likely the peer closed the connection, or is not a proxy of this kind"),
+        (
+            "open_timeout",
+            "no TLS handshake within 10 s",
+            "no TLS response on this port: possibly overloaded, or not a TLS port",
+        ),
+        ("open_timeout", "no answer to the upgrade within 10 s", "did not respond"),
         ("open_timeout", "not connected within 10 s", "too slow"),
         ("handshake", "no usable URL: bad", "the URL cannot be used"),
-        ("handshake", "the answer to the upgrade is no HTTP: x", "no HTTP server"),
-        ("handshake", "bad answer to the upgrade: x", "breaks the rules of the upgrade"),
+        ("handshake", "the answer to the upgrade is no HTTP: x", "a non-HTTP server listens on this port"),
+        (
+            "handshake",
+            "bad answer to the upgrade: x",
+            (
+                "the response violates the upgrade rules: possibly a cache or proxy on the network path, or a faulty "
+                "server"
+            ),
+        ),
         ("handshake", "bad answer to the upgrade: unsupported subprotocol: foo", "a subprotocol that was not offered"),
         (
             "handshake",
             "bad answer to the upgrade: Unsupported extension: x",
             "an extension that was not offered",
         ),
-        ("reset", "the TCP connection was reset", "cut the connection during the dial"),
-        ("eof", "the connection ended before an answer to the upgrade", "hung up without an answer"),
-        ("internal", "internal error: KeyError: 'x'", "a fault of wsmon"),
-        ("never heard of", "strange", "nothing known"),
+        (
+            "reset",
+            "the TCP connection was reset",
+            "the other side, or a firewall on the network path, cut the connection during connect",
+        ),
+        (
+            "eof",
+            "the connection ended before an answer to the upgrade",
+            (
+                "the server accepted the connection and closed it without responding: possibly overloaded, or it "
+                "expects TLS on this port"
+            ),
+        ),
+        ("internal", "internal error: KeyError: 'x'", "a wsmon bug"),
+        ("never heard of", "strange", "no known cause"),
     ],
 )
 def test_a_dial_that_failed(error_type: str, error: str, words: str) -> None:
@@ -214,7 +259,7 @@ def test_w11_an_http_refusal_inside_the_stream_is_read_as_a_refusal() -> None:
     error = "after the upgrade the server sent HTTP/1.1 401 Unauthorized"
     verdict = alone(broken("http_in_stream", error, "us", meta=meta))
     assert verdict.cause == (
-        f"{error}; the HTTP layer of the server answered on a connection that it had upgraded; the body says “Token "
-        "expired”; a credential that the request carries is no longer valid: its time is over, or it was revoked"
+        f"{error}; the server's HTTP layer responded on an upgraded connection; the body says “Token "
+        "expired”; a credential in the request has expired or was revoked"
     )
-    assert verdict.next == "renew what the answer names, and check how long it lives"
+    assert verdict.next == "renew the credential named in the response, and check its lifetime"

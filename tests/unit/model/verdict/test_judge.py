@@ -48,8 +48,8 @@ def test_a_code_that_we_sent_for_a_fault_of_the_peer_is_ours(code: int) -> None:
     verdict = alone(loss(code=code, by="us", reason="", error_type="protocol", error="the peer broke the protocol: x"))
     assert verdict.by == "us"
     assert verdict.cause == (
-        f"we closed with {code}: the peer broke the protocol: x; the server, or something on the way, sent what the "
-        "WebSocket protocol does not allow"
+        f"we closed with {code}: the peer broke the protocol: x; the server, or something on the network path, sent "
+        "data that violates the WebSocket protocol"
     )
 
 
@@ -66,17 +66,17 @@ def opened(*events: Event) -> VerdictHarness:
     return harness
 
 
-SLOW_STORE = "10 s before, wsmon itself did not read for 4.0 s, its store was too slow"
-DISK = "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false"
+SLOW_STORE = "10 s before, wsmon itself stopped reading for 4.0 s because its store was too slow"
+DISK = "check the disk of this machine, or record less: a smaller profile, or capture.payloads = false"
 
 
 @pytest.mark.parametrize(
     ("ended", "hint"),
     [
         (silent(41_000.0), f"{SLOW_STORE}: we may have missed a pong meanwhile"),
-        (broken("reset", after_s=21), f"{SLOW_STORE}: the other side possibly gave up on it"),
-        (broken("eof", after_s=21), f"{SLOW_STORE}: the other side possibly gave up on it"),
-        (loss(21, code=1011, reason=""), f"{SLOW_STORE}: the other side possibly gave up on it"),
+        (broken("reset", after_s=21), f"{SLOW_STORE}: the other side possibly timed out"),
+        (broken("eof", after_s=21), f"{SLOW_STORE}: the other side possibly timed out"),
+        (loss(21, code=1011, reason=""), f"{SLOW_STORE}: the other side possibly timed out"),
         (loss(21, code=1011, reason="keepalive ping timeout"), SLOW_STORE),
         (loss(21, code=1008, reason="slow consumer"), SLOW_STORE),
     ],
@@ -149,12 +149,12 @@ def test_giving_up_points_at_the_last_attempt() -> None:
     )
     verdict = VerdictHarness().verdict(dialled(0, FEED), refused(1), dialled(2, FEED, attempt=2), refused(3), end)
     assert (verdict.by, verdict.code, verdict.evidence) == ("us", "", (4,))
-    assert verdict.cause == ("gave up after 2 retries; every attempt failed, as many as reconnect.max_attempts allows")
+    assert verdict.cause == ("gave up after 2 retries; all attempts allowed by reconnect.max_attempts failed")
 
 
 def test_an_error_that_no_retry_mends_says_so() -> None:
     end = event("connection.transition", 9, FEED, to_status="error", error_type="handshake", error="no usable URL: x")
-    assert alone(end).cause == "no usable URL: x; the URL cannot be used; trying again cannot help"
+    assert alone(end).cause == "no usable URL: x; the URL cannot be used; retrying cannot help"
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_what_was_wanted_and_what_ends_nothing_has_no_verdict(wanted: Event) -> 
     assert judge(wanted, History()) is None
 
 
-STOOD_STILL = "just before, wsmon itself stood still for 6.0 s and answered nothing"
-FIND_OUT = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
+STOOD_STILL = "just before, wsmon itself was stalled for 6.0 s and could not respond"
+FIND_OUT = "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time"
 
 
 def after_standstill(ended: Event, suspended_ms: float = 6_000.0, resumed_ms: float = 40.0, **ages: float) -> Event:
@@ -200,10 +200,10 @@ def test_d2_a_peer_that_was_not_answered_while_the_recorder_stood_still(code: in
 @pytest.mark.parametrize(
     ("ended", "hint"),
     [
-        (broken("eof"), "the other side possibly gave up on it"),
-        (broken("reset"), "the other side possibly gave up on it"),
-        (loss(code=1005, reason=""), "the other side possibly gave up on it"),
-        (loss(code=1011, reason=""), "the other side possibly gave up on it"),
+        (broken("eof"), "the other side possibly timed out"),
+        (broken("reset"), "the other side possibly timed out"),
+        (loss(code=1005, reason=""), "the other side possibly timed out"),
+        (loss(code=1011, reason=""), "the other side possibly timed out"),
         (silent(200.0), "we may have missed a pong meanwhile"),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_standstill_explains_nothing_that_the_peer_explains_otherwise(
 def test_a_standstill_beside_a_reason_that_is_not_understood_is_a_mere_fact(code: int, reason: str) -> None:
     without = alone(loss(code=code, reason=reason))
     verdict = alone(after_standstill(loss(code=code, reason=reason)))
-    assert verdict.cause == f"{without.cause}; just before, wsmon itself stood still for 6.0 s and answered nothing"
+    assert verdict.cause == f"{without.cause}; just before, wsmon itself was stalled for 6.0 s and could not respond"
     assert (verdict.next, verdict.certainty) == (without.next, without.certainty)
 
 
@@ -260,8 +260,8 @@ def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard
     # A machine that slept: the clock of the frames stood still as well
     for heard_s in (lasted_s + 2, 100.0):
         verdict = alone(after_standstill(ended, lasted_s * 1000.0, 2_000.0, last_in_ms=heard_s * 1000.0))
-        fact = f"; just before, wsmon itself stood still for {said} and answered nothing"
-        assert verdict.cause.endswith(f"{fact}: the other side possibly gave up on it")
+        fact = f"; just before, wsmon itself was stalled for {said} and could not respond"
+        assert verdict.cause.endswith(f"{fact}: the other side possibly timed out")
         assert verdict.next.startswith(FIND_OUT)
 
 
@@ -271,7 +271,7 @@ def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard
 def test_a_standstill_whose_end_was_not_measured_is_bounded_by_what_was_heard(last_in_ms: float, when: str) -> None:
     ended = broken("eof", meta={"attempt": 1, "open": True, "suspended_ms": 6_000.0, "last_in_ms": last_in_ms})
     assert f"; {when}" in alone(ended).cause
-    assert ("possibly gave up on it" in alone(ended).cause) is (when == "just before")
+    assert ("the other side possibly timed out" in alone(ended).cause) is (when == "just before")
 
 
 def test_a_limit_that_the_peer_names_is_stated() -> None:
@@ -279,7 +279,7 @@ def test_a_limit_that_the_peer_names_is_stated() -> None:
 
 
 def test_a_standstill_that_was_over_long_before_is_a_mere_fact() -> None:
-    fact = "wsmon itself stood still for 6.0 s and answered nothing"
+    fact = "wsmon itself was stalled for 6.0 s and could not respond"
     for resumed_ms, when in {41_000.0: "until 41 s before", 5_000.0: "just before"}.items():
         ages = {"last_in_ms": resumed_ms - 100, "resumed_ms": resumed_ms}
         assert f"; {when}, {fact}: the other" in alone(after_standstill(broken("eof"), **ages)).cause
@@ -292,9 +292,9 @@ def test_a_standstill_that_was_over_long_before_is_a_mere_fact() -> None:
 def test_a_standstill_after_which_the_peer_sent_frames_is_a_mere_fact(error_type: str) -> None:
     ended = broken(error_type)
     verdict = alone(after_standstill(ended, 2_000.0, resumed_ms=90_000.0))
-    fact = "until 90 s before, wsmon itself stood still for 2.0 s and answered nothing"
+    fact = "until 90 s before, wsmon itself was stalled for 2.0 s and could not respond"
     assert verdict.cause == f"{alone(ended).cause}; {fact}"
-    assert verdict.next == "look in the log of the server at this time"
+    assert verdict.next == "check the server log at this time"
 
 
 def test_a_missed_pong_that_the_peer_names_leads_to_a_standstill_whatever_came_after_it() -> None:
@@ -308,7 +308,7 @@ def test_a_peer_that_closes_for_silence_after_a_standstill_of_ours_has_it_named_
     ended = after_standstill(loss(code=4009, reason="Idle timeout"), 40_000.0, 900.0, **ages)
     verdict = alone(ended)
     assert verdict.cause.endswith(
-        "; just before, wsmon itself stood still for 40 s and answered nothing: nothing could be sent meanwhile"
+        "; just before, wsmon itself was stalled for 40 s and could not respond: nothing could be sent meanwhile"
     )
     assert verdict.next.startswith(f"{FIND_OUT}; ")
     long_silent = after_standstill(ended, 40_000.0, last_in_ms=900_000.0, last_out_ms=900_000.0)
@@ -317,7 +317,7 @@ def test_a_peer_that_closes_for_silence_after_a_standstill_of_ours_has_it_named_
 
 def test_a_long_standstill_before_a_normal_closure_without_a_reason_is_possibly_why() -> None:
     verdict = alone(after_standstill(loss(code=1000, reason=""), 40_000.0))
-    assert verdict.cause.endswith("stood still for 40 s and answered nothing: the other side possibly gave up on it")
+    assert verdict.cause.endswith("was stalled for 40 s and could not respond: the other side possibly timed out")
     assert verdict.next.startswith(FIND_OUT)
 
 
@@ -335,7 +335,7 @@ def test_v1_a_code_with_a_meaning_comes_before_words_which_are_only_quoted(code:
     ended = loss(90, code=code, reason="")
     without, verdict = alone(ended), opened(message(words, 89.7, FEED)).verdict(ended)
     said = without.cause.partition("; ")
-    assert verdict.cause == f"{said[0]}; last words of the peer: “{words}”, 0.3 s before; {said[2]}"
+    assert verdict.cause == f"{said[0]}; last message from the peer: “{words}”, 0.3 s before; {said[2]}"
     assert (verdict.next, verdict.certainty, verdict.evidence_text) == (without.next, without.certainty, words)
 
 
@@ -344,11 +344,10 @@ def test_words_that_are_understood_come_before_a_code_with_another_meaning(code:
     verdict = opened(message(CHAT, 89.7, FEED)).verdict(loss(90, code=code, reason=""))
     usual = CODE_ADVICE[code]
     assert verdict.cause == (
-        f"closed by peer: {code} {CODE_MEANINGS[code]}; last words of the peer: “{CHAT}”, 0.3 s before; possibly a "
-        "credential is no longer valid: its time is over, or it was revoked; "
-        f"{code} usually means: {usual.cause.removeprefix('usually ')}"
+        f"closed by peer: {code} {CODE_MEANINGS[code]}; last message from the peer: “{CHAT}”, 0.3 s before; possibly "
+        f"a credential has expired or was revoked; {code} usually means: {usual.cause.removeprefix('usually ')}"
     )
-    assert verdict.next == f"renew the token, and check how long it lives; if that is not it: {usual.next}"
+    assert verdict.next == f"renew the token, and check its lifetime; if that is not it: {usual.next}"
     assert verdict.certainty == "inferred"
 
 
@@ -358,12 +357,12 @@ def test_an_error_of_the_protocol_that_is_not_understood_comes_before_a_code_wit
     read = event("error.occurred", 90, FEED, direction="in", type="ERROR", error_type="peer_error", error=text)
     verdict = opened(message(frame, 90, FEED), read).verdict(loss(90.05, code=1002, reason=""))
     assert verdict.cause.endswith(
-        "; what the peer said comes first; 1002 usually means: the server read something from us that the protocol "
-        "does not allow"
+        "; the peer's own message takes precedence; 1002 usually means: the server received something from us that "
+        "the protocol does not allow"
     )
     assert verdict.next == (
-        "look this message up in the documentation of the service, and check what was sent before it; if that is not "
-        "it: look at the last frames sent, and test without the proxies on the way: some alter frames"
+        "look up this message in the service documentation, and check what was sent before it; if that is not "
+        "it: check the last frames sent, and test without intermediate proxies: some alter frames"
     )
     assert (verdict.by, verdict.certainty) == ("peer", "inferred")
 
@@ -376,12 +375,12 @@ def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_i
     said = [message(frame, 90, FEED), *([read] if is_read else [])]
     verdict = opened(*said).verdict(loss(90.02, code=1002, reason=""))
     assert verdict.cause.endswith(
-        "; possibly the login or session at the server is no longer valid; 1002 usually means: the server read "
+        "; possibly the login or session at the server is no longer valid; 1002 usually means: the server received "
         "something from us that the protocol does not allow"
     )
     assert verdict.next == (
-        "log in again: renew the token or the session, and dial with the new one; if that is not it: look at the last "
-        "frames sent, and test without the proxies on the way: some alter frames"
+        "log in again: renew the token or the session, and connect with the new one; if that is not it: check the "
+        "last frames sent, and test without intermediate proxies: some alter frames"
     )
     assert (verdict.by, verdict.certainty) == ("peer", "inferred")
 
@@ -389,19 +388,19 @@ def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_i
 def test_words_of_the_meaning_of_a_code_leave_it_the_cause() -> None:
     words = '{"type":"error","message":"Message too big"}'
     verdict = opened(message(words, 89.7, FEED)).verdict(loss(90, code=1009, reason=""))
-    assert verdict.cause.endswith("0.3 s before; a message of ours is larger than the server takes")
+    assert verdict.cause.endswith("0.3 s before; one of our messages is larger than the server accepts")
     assert (verdict.next, verdict.certainty) == (CODE_ADVICE[1009].next, "stated")
 
 
 def test_words_before_a_code_that_must_never_be_sent_tell_possibly() -> None:
     verdict = opened(message(CHAT, 89.7, FEED)).verdict(loss(90, code=1015, reason=""))
     assert verdict.cause.endswith(
-        "; possibly a credential is no longer valid: its time is over, or it was revoked; the code must never be sent "
-        "in a close frame: the server, or something before it, breaks the protocol"
+        "; possibly a credential has expired or was revoked; this code must never be sent in a close frame: the "
+        "server, or something in front of it, violates the protocol"
     )
 
 
-CHECK_RULES = "check the credentials, the limits of the service and the last messages sent"
+CHECK_RULES = "check the credentials, the service's limits and the last messages sent"
 
 
 @pytest.mark.parametrize(
@@ -409,10 +408,10 @@ CHECK_RULES = "check the credentials, the limits of the service and the last mes
     [
         (
             '{"type":"error","message":"Rate limit exceeded"}',
-            "the server limits how much or how often, and the limit was reached",
-            "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
+            "a rate or volume limit of the server was reached",
+            "send and subscribe less at once, open fewer connections, and compare with the service's limits",
         ),
-        (CHAT, "a credential is no longer valid: its time is over, or it was revoked", "renew the token"),
+        (CHAT, "a credential has expired or was revoked", "renew the token"),
     ],
 )
 def test_words_name_the_rule_of_which_a_policy_violation_only_says_that_it_was_broken(
@@ -421,8 +420,8 @@ def test_words_name_the_rule_of_which_a_policy_violation_only_says_that_it_was_b
     ended = loss(90, code=1008, reason="")
     verdict = opened(message(words, 89.9, FEED)).verdict(ended)
     assert verdict.cause == (
-        f"closed by peer: 1008 policy violation; last words of the peer: “{words}”, 0.1 s before; possibly {rule}; "
-        "1008 usually means: a rule of the server was broken"
+        f"closed by peer: 1008 policy violation; last message from the peer: “{words}”, 0.1 s before; possibly "
+        f"{rule}; 1008 usually means: a server policy was violated"
     )
     assert verdict.next.startswith(step)
     assert verdict.next.endswith(f"; if that is not it: {CHECK_RULES}")
@@ -434,8 +433,8 @@ def test_a_login_that_the_protocol_saw_refused_names_the_rule_that_was_broken() 
     assert verdict == Verdict(
         "peer",
         "1008 policy violation",
-        "closed by peer: 1008 policy violation; last words of the peer: “bad key”, 0.1 s before; the server refused "
-        "the login",
+        "closed by peer: 1008 policy violation; last message from the peer: “bad key”, 0.1 s before; the server "
+        "refused the login",
         "check the credentials and what they are allowed to do",
         (3,),
         "bad key",
@@ -445,17 +444,22 @@ def test_a_login_that_the_protocol_saw_refused_names_the_rule_that_was_broken() 
 
 def test_a_server_that_goes_away_is_believed_before_words_that_say_nothing() -> None:
     verdict = opened(message("bye", 89.7, FEED)).verdict(loss(90, code=1001, reason=""))
-    assert "“bye”, 0.3 s before; usually the server, or a proxy before it, is shutting down" in verdict.cause
-    assert verdict.next.endswith("; the last words of the peer may say why")
+    assert (
+        "“bye”, 0.3 s before; usually the server, or a proxy in front of it, is shutting down or moving its "
+        "clients elsewhere"
+    ) in verdict.cause
+    assert verdict.next.endswith("; the peer's last message may explain the cause")
 
 
 def test_an_error_just_before_a_server_goes_away_possibly_tells_what_to_do() -> None:
     words = '{"type":"error","code":429,"message":"Too many requests"}'
     verdict = opened(message(words, 89.9, FEED)).verdict(loss(90, code=1001, reason=""))
-    assert f"“{words}”, 0.1 s before; possibly the server limits how much or how often" in verdict.cause
-    assert "; 1001 usually means: the server, or a proxy before it, is shutting down" in verdict.cause
-    assert verdict.next.startswith("send and subscribe less at a time")
-    assert "; if that is not it: nothing to do if it is rare" in verdict.next
+    assert f"“{words}”, 0.1 s before; possibly a rate or volume limit of the server was reached" in verdict.cause
+    assert (
+        "; 1001 usually means: the server, or a proxy in front of it, is shutting down or moving its clients elsewhere"
+    ) in verdict.cause
+    assert verdict.next.startswith("send and subscribe less at once, open fewer connections,")
+    assert "; if that is not it: no action needed if this is rare" in verdict.next
     assert verdict.certainty == "inferred"
 
 
@@ -465,33 +469,33 @@ def test_an_error_just_before_a_server_goes_away_possibly_tells_what_to_do() -> 
         (
             1008,
             "Anti-cheat violation",
-            "1008 usually means: a rule of the server was broken",
+            ("1008 usually means: a server policy was violated"),
             "; check the last messages sent",
         ),
-        (4000, "Lobby closed by host", "the code is the service's own", ""),
+        (4000, "Lobby closed by host", "the code is specific to the service", ""),
         (
             1000,
             "Match finished",
-            "1000 usually means: the server considers the conversation done",
-            "; if it comes regularly, ask whether the server limits the life of connections",
+            "1000 usually means: the server considers the session finished",
+            "; if it happens regularly, ask whether the server limits connection lifetime",
         ),
         (
             1013,
             "Shard is hot, retry in 5s",
-            "1013 usually means: the server is overloaded and sheds connections",
-            "; dial less often: raise reconnect.initial, and open fewer connections",
+            "1013 usually means: the server is overloaded and dropping connections",
+            "; connect less often: raise reconnect.initial, and open fewer connections",
         ),
     ],
 )
 def test_a_reason_that_is_not_understood_comes_first_and_is_to_be_looked_up(
     code: int, reason: str, meaning: str, step: str
 ) -> None:
-    wait = "wait 5s before dialling again; " if "5s" in reason else ""
+    wait = "wait 5s before reconnecting; " if "5s" in reason else ""
     assert alone(loss(code=code, reason=reason)) == Verdict(
         "peer",
         f"{code} {code_meaning(code)}",
-        f"“{reason}”, {code} by peer; what the reason says comes first; {meaning}",
-        f"{wait}look up this reason and the code in the documentation of the service{step}",
+        f"“{reason}”, {code} by peer; the reason takes precedence; {meaning}",
+        f"{wait}look up this reason and the code in the service documentation{step}",
         certainty="inferred",
     )
 
@@ -499,28 +503,28 @@ def test_a_reason_that_is_not_understood_comes_first_and_is_to_be_looked_up(
 def test_words_that_are_understood_tell_more_than_a_reason_that_is_not() -> None:
     verdict = opened(message(CHAT, 89.9, FEED)).verdict(loss(90, code=4000, reason="Lobby closed"))
     assert verdict.cause == (
-        f"“Lobby closed”, 4000 by peer; last words of the peer: “{CHAT}”, 0.1 s before; what the reason says comes "
-        "first; possibly a credential is no longer valid: its time is over, or it was revoked"
+        f"“Lobby closed”, 4000 by peer; last message from the peer: “{CHAT}”, 0.1 s before; the reason takes "
+        "precedence; possibly a credential has expired or was revoked"
     )
-    assert verdict.next.startswith("look up this reason and the code in the documentation of the service; renew the")
+    assert verdict.next.startswith("look up this reason and the code in the service documentation; renew the")
 
 
 def test_an_error_that_the_protocol_read_and_after_which_the_peer_went_on_sending_is_no_last_word() -> None:
     said = event("error.occurred", 88.6, FEED, direction="in", error_type="refused", error="Too many requests")
     verdict = opened(said, message('{"t":1}', 89.9, FEED)).verdict(loss(90, code=1000, reason=""))
     assert verdict.cause == (
-        "closed by peer: 1000 normal closure; an error of the peer 1.4 s before: “Too many requests”; it went on "
-        f"sending after it; {advice_on_code(1000, '').cause}"
+        "closed by peer: 1000 normal closure; peer error 1.4 s before: “Too many requests”; it continued "
+        f"sending afterwards; {advice_on_code(1000, '').cause}"
     )
     # A farewell belongs to the error before it
     bye = opened(said, message('{"type":"close"}', 89.9, FEED)).verdict(loss(90, code=1000, reason=""))
-    assert "; last words of the peer: “Too many requests”, 1.4 s before; the server limits" in bye.cause
+    assert "; last message from the peer: “Too many requests”, 1.4 s before; a rate or volume limit" in bye.cause
 
 
 @pytest.mark.parametrize("code", [1000, 1005, 1011, 4001])
 def test_words_before_a_code_that_says_little_are_possibly_the_cause(code: int) -> None:
     verdict = opened(message(CHAT, 89.7, FEED)).verdict(loss(90, code=code, reason=""))
-    assert f"last words of the peer: “{CHAT}”, 0.3 s before; possibly " in verdict.cause
+    assert f"last message from the peer: “{CHAT}”, 0.3 s before; possibly " in verdict.cause
     assert verdict.certainty == "inferred"
 
 
@@ -529,9 +533,9 @@ def test_v1_a_login_that_the_protocol_saw_refused_explains_a_vague_code(before_s
     failed = event("auth.failed", 90 - before_s, FEED, direction="in", error_type="refused", error="wrong password")
     verdict = opened(failed).verdict(loss(90, code=1000, reason=""))
     assert (verdict.certainty, verdict.evidence) == (certainty, (3,))
-    said = "last words of the peer: “wrong password”, 0.1 s before; the server does not accept who we are"
+    said = "last message from the peer: “wrong password”, 0.1 s before; the server rejected our credentials"
     if certainty == "inferred":
-        said = "a login was refused 5.0 s before: “wrong password”; possibly the server does not accept who we are"
+        said = "a login was refused 5.0 s before: “wrong password”; possibly the server rejected our credentials"
     assert f"; {said}" in verdict.cause
 
 
@@ -540,7 +544,7 @@ def test_v1_a_login_that_the_protocol_saw_refused_explains_a_vague_code(before_s
 def test_words_before_an_end_without_a_close_frame_are_never_certain(error_type: str, words: str) -> None:
     verdict = opened(message(words, 89.9, FEED)).verdict(broken(error_type, after_s=90))
     assert f"“{words}”, 0.1 s before; possibly " in verdict.cause
-    assert verdict.next.endswith("; if that is not it, look in the log of the server at this time")
+    assert verdict.next.endswith("; if that is not it, check the server log at this time")
     assert verdict.certainty == "inferred"
 
 
@@ -548,9 +552,9 @@ def test_an_error_that_answers_one_request_is_quoted_and_explains_nothing() -> N
     said = '{"id":7,"error":{"code":-32602,"message":"invalid token"}}'
     answered = event("error.occurred", 89.9, FEED, direction="in", ref="7", error_type="-32602", error="invalid token")
     verdict = opened(message(said, 89.9, FEED), answered).verdict(broken("eof", after_s=90))
-    quoted = f"; the last message of the peer answers a request: “{said}”, 0.1 s before; "
-    assert f"{quoted}often the server or something on the way" in verdict.cause
-    assert verdict.next.startswith("look in the log of the server at this time")
+    quoted = f"; the peer's last message, a reply to a request: “{said}”, 0.1 s before; "
+    assert f"{quoted}often the server or something on the network path" in verdict.cause
+    assert verdict.next.startswith("check the server log at this time")
     assert "may say why" not in verdict.next
 
 
@@ -570,7 +574,7 @@ def test_v5_the_reason_of_the_peer_is_the_cause_however_many_end_together(reason
     harness.judge(loss(100, "a", code=1000, reason=reason), loss(100, "b", code=1000, reason=reason))
     verdict = harness.verdict(loss(100.1, FEED, code=1000, reason=reason))
     assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; ")
-    assert verdict.cause.endswith("; 2 other connections to this host ended in the same way within 2 s")
+    assert verdict.cause.endswith("; 2 other connections to this host disconnected in the same way within 2 s")
     assert verdict.certainty == alone(loss(code=1000, reason=reason)).certainty
 
 
@@ -579,8 +583,8 @@ def test_a_timeout_of_the_peer_after_a_silence_is_possibly_an_idle_timeout(reaso
     ages = {"last_in_ms": 60_000.0, "last_out_ms": 61_000.0}
     quiet = loss(90, code=1000, reason=reason, open_s=90, meta=ages)
     verdict = opened(message("Error: password wrong", 89.7, FEED)).verdict(quiet)
-    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; last words of the peer: “Error: password wrong”, ")
-    assert verdict.cause.endswith("; nothing went in either direction for 60 s before: possibly an idle timeout")
+    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; last message from the peer: “Error: password wrong”, ")
+    assert verdict.cause.endswith("; no traffic in either direction for 60 s before: possibly an idle timeout")
     busy = alone(loss(90, code=1000, reason=reason, open_s=90))
     assert "idle" not in busy.cause.partition("; ")[2].rpartition("; ")[2]
 
@@ -602,14 +606,14 @@ def test_an_unanswered_heartbeat_beside_a_code_is_a_hint(code: int, *, is_named:
     verdict = opened(beat).verdict(loss(90, code=code, reason=""))
     assert ("possibly a heartbeat of the server that wsmon did not answer" in verdict.cause) is is_named
     if code == 1011:
-        assert verdict.cause.startswith("closed by peer: 1011 internal error; the server met an error of its own")
+        assert verdict.cause.startswith("closed by peer: 1011 internal error; internal server error")
 
 
 @pytest.mark.parametrize("error_type", ["eof", "reset"])
 def test_d2_a_standstill_that_hardly_a_peer_notices_is_a_mere_fact(error_type: str) -> None:
     without = alone(broken(error_type))
     verdict = alone(after_standstill(broken(error_type), 600.0))
-    assert verdict.cause == f"{without.cause}; just before, wsmon itself stood still for 0.6 s and answered nothing"
+    assert verdict.cause == f"{without.cause}; just before, wsmon itself was stalled for 0.6 s and could not respond"
     assert verdict.next == without.next
 
 
@@ -622,7 +626,7 @@ def test_words_of_the_peer_come_before_a_standstill_of_ours() -> None:
 
 def test_v1_a_refused_login_whose_text_is_not_understood_is_a_refused_login() -> None:
     verdict = opened(refused_login(89.9)).verdict(loss(90, code=1000, reason=""))
-    assert verdict.cause.endswith("; last words of the peer: “bad key”, 0.1 s before; the server refused the login")
+    assert verdict.cause.endswith("; last message from the peer: “bad key”, 0.1 s before; the server refused the login")
     assert verdict.next == "check the credentials and what they are allowed to do"
 
 
@@ -642,8 +646,8 @@ def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_lef
     beat = event("heartbeat.received", 70, FEED, direction="in", size=0)
     verdict = opened(beat).verdict(loss(90, code=1000, reason="ping timeout"))
     assert verdict.cause == (
-        "“ping timeout”, 1000 by peer; the heartbeat of the server found no answer from us in time; possibly a "
-        "heartbeat of the server that wsmon did not answer: the last came 20.0 s before"
+        "“ping timeout”, 1000 by peer; the server's heartbeat was not answered by us in time; possibly a heartbeat "
+        "of the server that wsmon did not answer: the last one came 20.0 s before"
     )
     assert "; if it is a heartbeat of its protocol: set answer = true" in verdict.next
     assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
@@ -654,10 +658,13 @@ def test_w7_an_error_before_a_feed_that_went_on_is_a_fact_and_not_the_cause() ->
     ended = loss(90, code=1000, reason="")
     without, verdict = opened(tick).verdict(ended), opened(refused_words, tick).verdict(ended)
     assert verdict.cause == (
-        'closed by peer: 1000 normal closure; an error of the peer 1.4 s before: “{"error":"Too many requests"}”; it '
-        f"went on sending after it; {advice_on_code(1000, '').cause}"
+        'closed by peer: 1000 normal closure; peer error 1.4 s before: “{"error":"Too many requests"}”; it '
+        f"continued sending afterwards; {advice_on_code(1000, '').cause}"
     )
-    assert (f"{verdict.next}; the last words of the peer may say why", verdict.certainty) == (without.next, "inferred")
+    assert (f"{verdict.next}; the peer's last message may explain the cause", verdict.certainty) == (
+        without.next,
+        "inferred",
+    )
 
 
 def test_a3_an_end_that_the_peer_announced_is_possibly_that_end() -> None:
@@ -667,8 +674,8 @@ def test_a3_an_end_that_the_peer_announced_is_possibly_that_end() -> None:
         "no close frame",
         f"no close frame: connection lost (1006); announced 30.0 s before: “{notice}”; possibly the server is "
         "restarting or under maintenance",
-        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments; if that "
-        "is not it, look in the log of the server at this time",
+        "no action needed if this is rare; if it happens often, ask the server operator about its deployments; if that "
+        "is not it, check the server log at this time",
         evidence_text=notice,
         certainty="inferred",
     )
@@ -685,9 +692,9 @@ def test_a4_a_close_inside_messages_is_a_statement() -> None:
     assert opened(message('c[3000,"Go away!"]', 89.9, FEED)).verdict(loss(90, code=1000, reason="")) == Verdict(
         "peer",
         "1000 normal closure",
-        'closed by peer: 1000 normal closure; last words of the peer: “c[3000,"Go away!"]”, 0.1 s before; by this '
-        "message of SockJS the server closed on purpose, with its own code 3000",
-        "look up its code and its reason in the documentation of the service",
+        'closed by peer: 1000 normal closure; last message from the peer: “c[3000,"Go away!"]”, 0.1 s before; with '
+        "this SockJS message the server closed deliberately, with code 3000",
+        "look up its code and reason in the service documentation",
         evidence_text='c[3000,"Go away!"]',
         certainty="stated",
     )
@@ -751,7 +758,7 @@ def test_no_verdict_overclaims(
         cause, step = (QUOTED.sub("", text) for text in (verdict.cause, verdict.next))
         assert verdict.certainty != "stated" or not HEDGE.search(cause)
         if any(f"{number} of the last" in cause or f"the last {number}" in cause for number in range(2, 9)):
-            assert "nothing to do if it is rare" not in step
+            assert "no action needed if this is rare" not in step
         if in_s < 1:
             assert "idle" not in f"{cause}; {step}"
         if reason:
@@ -766,6 +773,9 @@ def test_two_connections_that_fell_silent_know_of_each_other_however_they_ended(
     ours = msgspec.structs.replace(silent(25_000.0), mono_ns=event(after_s=99.6).mono_ns)
     harness.judge(msgspec.structs.replace(ours, source=dialled(0, "a").source))
     cut = harness.verdict(broken("eof", after_s=100, meta=ages))
-    assert "; another connection to this host fell silent as well and ended within 2 s" in cut.cause
-    assert "possibly the way to this host failed, or the host itself" in cut.cause
-    assert "compare with connections to other hosts: if these stayed, more likely it was this server or" in cut.next
+    assert "; another connection to this host also fell silent and disconnected within 2 s" in cut.cause
+    assert "possibly the path to this host, or the host itself, failed" in cut.cause
+    assert (
+        "compare with connections to other hosts: if these stayed, the cause is more likely this server or the "
+        "path to it"
+    ) in cut.next

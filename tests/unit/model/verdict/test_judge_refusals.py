@@ -8,15 +8,16 @@ from tests.support.builders import refused
 from tests.support.verdicts import alone
 from wsmon.model.events import Verdict
 
-LIMIT = "a limit on connections was reached, perhaps of all clients together"
+LIMIT = "a connection limit was reached, perhaps across all clients"
 OPEN_FEWER = (
-    "open fewer connections, look for other clients with these credentials or from this address, and compare with the "
-    "limits of the service"
+    "open fewer connections, look for other clients with these credentials or from this address, and compare with "
+    "the service's limits"
 )
 NOBODY_TOOK_IT = (
-    "no server behind it took the request, it is overloaded itself, or it is set to answer so, as for maintenance"
+    "no backend accepted the request, it is overloaded itself, or it is configured to respond this way, as for "
+    "maintenance"
 )
-EXPIRED = "a credential that the request carries is no longer valid: its time is over, or it was revoked"
+EXPIRED = "a credential in the request has expired or was revoked"
 
 
 def answer(status: int, body: str = "", *headers: tuple[str, str]) -> Verdict:
@@ -43,11 +44,10 @@ def test_a_limit_on_connections_with_its_number_is_none_on_frequency(status: int
 def test_429_alone_is_about_frequency_or_number() -> None:
     verdict = answer(429)
     assert verdict.cause == (
-        "the server answered HTTP 429; the server limits how often one may connect, or how many connections there may "
-        "be, and the limit was reached"
+        "the server answered HTTP 429; the server's limit on connection rate or connection count was reached"
     )
     assert verdict.next == (
-        "dial less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
+        "connect less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
         "credentials"
     )
 
@@ -59,7 +59,10 @@ def test_a_body_that_is_not_understood_hides_no_challenge_that_is() -> None:
         "the server answered HTTP 401; the body says “T-4711 outdated”; it asks for credentials (WWW-Authenticate: "
         f"{challenge}); {EXPIRED}"
     )
-    assert (verdict.next, verdict.certainty) == ("renew what the answer names, and check how long it lives", "stated")
+    assert (verdict.next, verdict.certainty) == (
+        "renew the credential named in the response, and check its lifetime",
+        "stated",
+    )
 
 
 def test_a_challenge_that_is_not_understood_hides_no_body_that_is() -> None:
@@ -77,7 +80,7 @@ def test_a_challenge_that_is_not_understood_hides_no_body_that_is() -> None:
 def test_maintenance_of_any_subject_is_stated(text: str) -> None:
     verdict = answer(503, f'{{"error":"{text}"}}')
     assert verdict.cause == f"the server answered HTTP 503; the body says “{text}”; the server is under maintenance"
-    assert verdict.next == "nothing to do before it ends; if it lasts, ask the operator of the server"
+    assert verdict.next == "no action needed until it ends; if it lasts, ask the server operator"
     assert verdict.certainty == "stated"
 
 
@@ -91,12 +94,12 @@ def test_a_page_of_an_application_is_a_list_of_possibilities() -> None:
         200, '<!doctype html><html><body><div id="root"></div></body></html>', ("Content-Type", "text/html")
     )
     assert verdict.cause == (
-        "the server answered HTTP 200; a web page answered instead of the service: possibly host or path are wrong, a "
-        "proxy or CDN before the server does not pass on Upgrade, or, mostly without TLS, it is the login page of a "
-        "network"
+        "the server answered HTTP 200; a web page was returned instead of a WebSocket: possibly the host or path is "
+        "wrong, a proxy or CDN in front of the server does not forward Upgrade, or (mostly without TLS) it is the "
+        "login page of a network"
     )
     assert verdict.next == (
-        "check host and path of the URL, and whether the proxy before the server passes on Upgrade and "
+        "check the host and path of the URL, and whether the proxy in front of the server forwards Upgrade and "
         "Connection; open the URL in a browser on this machine (https:// for wss://) to see the page"
     )
     assert verdict.certainty == "inferred"
@@ -112,7 +115,7 @@ def test_a_gateway_of_aws_that_names_itself_is_told() -> None:
     headers = (("x-amzn-ErrorType", "ForbiddenException"), ("Content-Type", "application/json"))
     verdict = answer(403, '{"message":"Forbidden"}', *headers)
     assert verdict.cause == (
-        "the server answered HTTP 403; AWS (API Gateway, or a service like it) itself answered (X-Amzn-Errortype: "
+        "the server answered HTTP 403; AWS (API Gateway, or a service like it) itself responded (X-Amzn-Errortype: "
         "ForbiddenException); the server does not allow this: possibly rights, Origin, address or country, a firewall "
         "in front of it, or host and path of the URL"
     )
@@ -129,18 +132,18 @@ def test_a_gateway_of_aws_that_names_itself_is_told() -> None:
         (
             503,
             f"likely {NOBODY_TOOK_IT}",
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             403,
-            "likely a rule there refused the request, so that the service never saw it",
-            "ask the operator of the service about the rules there",
+            "likely one of its rules rejected the request, so it never reached the service",
+            "ask the service operator about its rules",
         ),
     ],
 )
 def test_what_a_status_of_a_gateway_means_is_likely_and_stated_by_nobody(status: int, cause: str, step: str) -> None:
     verdict = answer(status, "", ("Server", "awselb/2.0"))
-    itself = "the AWS load balancer (ALB) itself answered (Server: awselb/2.0)"
+    itself = "the AWS load balancer (ALB) itself responded (Server: awselb/2.0)"
     assert verdict.cause == f"the server answered HTTP {status}; {itself}; {cause}"
     assert (verdict.next, verdict.certainty) == (step, "inferred")
 
@@ -148,10 +151,10 @@ def test_what_a_status_of_a_gateway_means_is_likely_and_stated_by_nobody(status:
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_of_cloudflare_is_met_by_dialling_less(status: int) -> None:
     verdict = answer(status, "error code: 1015", ("Server", "cloudflare"), ("CF-RAY", "8a1-FRA"))
-    assert verdict.cause.endswith("; a limit there on requests was reached, so that the service never saw it")
+    assert verdict.cause.endswith("; its request limit was reached, so it never reached the service")
     assert verdict.next == (
-        "dial less often: raise reconnect.initial, and open fewer connections at a time; if it stays, ask the operator "
-        "of the service to let this client pass, and name CF-RAY 8a1-FRA"
+        "connect less often: raise reconnect.initial, and open fewer connections at a time; if it persists, ask the "
+        "service operator to allow this client, and name CF-RAY 8a1-FRA"
     )
 
 
@@ -159,11 +162,10 @@ def test_a_key_for_other_addresses_is_no_wrong_key() -> None:
     text = "API key is restricted to 203.0.113.0/24"
     verdict = answer(401, f'{{"code":"key_ip_mismatch","message":"{text}"}}', ("Content-Type", "application/json"))
     assert verdict.cause == (
-        f"the server answered HTTP 401; the body says “{text}”; the credential holds only for other addresses than the "
-        "one that this machine has for the server"
+        f"the server answered HTTP 401; the body says “{text}”; the credential is only valid for other client addresses"
     )
     assert verdict.next == (
-        "find out from which public address this machine dials (VPN, proxy), and compare it with the addresses that "
+        "find out which public address this machine connects from (VPN, proxy), and compare it with the addresses that "
         "the key is allowed from"
     )
     assert verdict.certainty == "stated"

@@ -12,13 +12,13 @@ from wsmon.model.verdict.close_codes import ANSWERS_STEP
 
 FEED = "deribit"
 EARLY = "unauthorized: subscribed before the connection was acknowledged"
-KNOWN = "the server knows who we are, and does not allow this"
-NOT_ACCEPTED = "the server does not accept who we are, or does not allow this"
-BEHIND = "what is behind the server, or behind a gateway before it, failed: the reason names that"
-BEHIND_STEP = "report it to the operator of the server, with the reason and the time"
-STOOD_STILL = "just before, wsmon itself stood still for 40 s and answered nothing"
-FIND_OUT = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
-BARRED = "possibly the operator of the service, or a rule of it, closed this connection or account on purpose"
+KNOWN = "the server accepted our identity but does not allow this"
+NOT_ACCEPTED = "the server rejected our credentials, or does not allow this"
+BEHIND = "according to the reason, a backend behind the server or gateway failed"
+BEHIND_STEP = "report it to the server operator, with the reason and the time"
+STOOD_STILL = "just before, wsmon itself was stalled for 40 s and could not respond"
+FIND_OUT = "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time"
+BARRED = "possibly the service operator, or an automatic rule, closed this connection or account deliberately"
 
 
 def opened(*events: Event, protocol: str = "") -> VerdictHarness:
@@ -45,15 +45,13 @@ def with_meta(ended: Event, **meta: object) -> Event:
 def test_a_refusal_long_after_an_accepted_login_possibly_means_that_it_ran_out(reason: str) -> None:
     harness = opened(event("auth.completed", 0.5, FEED, direction="in"))
     verdict = harness.verdict(with_meta(loss(900.5, FEED, code=4401, reason=reason), code_meaning=EARLY))
-    accepted = "15m before, the server had accepted the login"
+    accepted = "15m earlier, the server accepted the login"
     assert verdict.code == "4401 unauthorized"
     assert verdict.cause.endswith(
-        f"; {accepted}: possibly the credential expired or was revoked since, or it lacks a right for what was asked "
-        "last"
+        f"; {accepted}: possibly the credential has since expired or been revoked, or lacks permission for the last "
+        "request"
     )
-    assert verdict.next == (
-        "renew the token, and check how long it lives; check what these credentials are allowed to do"
-    )
+    assert verdict.next == ("renew the token, and check its lifetime; check what these credentials are allowed to do")
     assert (verdict.by, verdict.certainty, verdict.evidence) == ("peer", "inferred", (3,))
 
 
@@ -61,8 +59,8 @@ def test_a_refusal_soon_after_an_accepted_login_is_possibly_about_rights() -> No
     harness = opened(event("auth.completed", 0.5, FEED, direction="in"))
     verdict = harness.verdict(loss(1.5, FEED, code=3003, reason="Forbidden"))
     assert verdict.cause == (
-        f"“Forbidden”, 3003 by peer; {KNOWN}; 1.0 s before, the server had accepted the login: possibly these "
-        "credentials lack a right for what was asked since"
+        f"“Forbidden”, 3003 by peer; {KNOWN}; 1.0 s earlier, the server accepted the login: possibly these "
+        "credentials lack permission for a later request"
     )
     assert verdict.next.startswith("check what these credentials are allowed to do; ")
 
@@ -91,7 +89,7 @@ def test_a_reason_that_names_what_is_behind_the_server_is_that(code: int, reason
 
 def test_a_reason_that_only_mentions_what_is_behind_is_possibly_that() -> None:
     verdict = alone(loss(code=1011, reason="E17 upstream flummoxed"))
-    cause = f"“E17 upstream flummoxed”, 1011 by peer; what the reason says comes first; possibly {BEHIND}"
+    cause = f"“E17 upstream flummoxed”, 1011 by peer; the reason takes precedence; possibly {BEHIND}"
     assert (verdict.cause, verdict.certainty) == (cause, "inferred")
 
 
@@ -121,7 +119,7 @@ def test_a_missed_pong_with_its_time_leads_to_a_standstill_of_ours(reason: str) 
     ended = with_meta(loss(code=4000, reason=reason), suspended_ms=40_000.0, resumed_ms=300.0, last_in_ms=200.0)
     verdict = alone(ended)
     assert verdict.cause == (
-        f"“{reason}”, 4000 by peer; the heartbeat of the server found no answer from us in time; {STOOD_STILL}"
+        f"“{reason}”, 4000 by peer; the server's heartbeat was not answered by us in time; {STOOD_STILL}"
     )
     assert (verdict.next, verdict.certainty) == (FIND_OUT, "stated")
     assert alone(loss(code=4000, reason=reason)).next == ANSWERS_STEP
@@ -133,8 +131,8 @@ def test_a_reason_about_a_ping_leads_to_the_heartbeat_that_was_not_answered(code
     harness = opened(event("heartbeat.received", 25, FEED, direction="in"))
     verdict = harness.verdict(loss(30.1, FEED, code=code, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, {code} by peer; what the reason says comes first; possibly a heartbeat of the server that wsmon "
-        "did not answer: the last came 5.1 s before"
+        f"“{reason}”, {code} by peer; the reason takes precedence; possibly a heartbeat of the server that wsmon did "
+        "not answer: the last one came 5.1 s before"
     )
     assert verdict.next.startswith("set answer = true, so that wsmon answers it; ")
     assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
@@ -151,7 +149,7 @@ def test_an_announcement_counts_and_a_heartbeat_after_it_says_nothing(text: str,
     notice = f'{{"type":"notice","message":"{text}"}}'
     verdict = opened(said(notice, 95), said(beat, 99.2)).verdict(broken("eof", after_s=100))
     assert verdict.cause.startswith(f"no close frame: connection lost (1006); announced 5.0 s before: “{notice}”; ")
-    assert "nothing to do if" in verdict.next
+    assert "no action needed if" in verdict.next
     assert "may say why" not in verdict.next
 
 
@@ -166,23 +164,23 @@ def test_a_heartbeat_is_never_offered_as_what_may_say_why(beat: str) -> None:
 )
 def test_an_answer_to_a_request_is_no_last_word(answer: str) -> None:
     verdict = opened(said(answer, 49.6)).verdict(loss(50, FEED, code=1011, reason=""))
-    assert f"the last message of the peer answers a request: “{answer}”, 0.4 s before" in verdict.cause
+    assert f"the peer's last message, a reply to a request: “{answer}”, 0.4 s before" in verdict.cause
     assert "may say why" not in verdict.next
 
 
 @pytest.mark.parametrize("text", ['{"id":7,"status":"filled"}', '{"type":"match","id":7,"result":"win"}'])
 def test_an_event_about_something_with_an_id_answers_no_request(text: str) -> None:
     verdict = opened(said(text, 49.6)).verdict(loss(50, FEED, code=1011, reason=""))
-    assert f"last words of the peer: “{text}”, 0.4 s before" in verdict.cause
+    assert f"last message from the peer: “{text}”, 0.4 s before" in verdict.cause
 
 
 def test_a_message_to_us_by_a_moderator_comes_first() -> None:
     text = '{"type":"user_removed","reason":"You have been removed from this room by a moderator","room":"general"}'
     verdict = opened(said(text, 99.5)).verdict(loss(100, FEED, code=1000, reason=""))
     assert verdict.cause == (
-        f"closed by peer: 1000 normal closure; last words of the peer: “{text}”, 0.5 s before; {BARRED}"
+        f"closed by peer: 1000 normal closure; last message from the peer: “{text}”, 0.5 s before; {BARRED}"
     )
-    assert verdict.next == "ask the operator of the service why; dialling again hardly helps before that"
+    assert verdict.next == "ask the service operator why; reconnecting is unlikely to help before that"
 
 
 def test_what_a_person_writes_in_a_chat_is_not_said_to_us() -> None:
@@ -194,21 +192,20 @@ def test_a_broker_that_shuts_down_is_possibly_a_restart() -> None:
     frame = "ERROR\nmessage:Session has been closed because the broker is shutting down\n\n\0"
     verdict = opened(said(frame, 60), protocol="stomp").verdict(loss(60.1, FEED, code=1000, reason=""))
     assert verdict.cause.endswith("; possibly the server is restarting or under maintenance")
-    assert verdict.next.startswith("nothing to do if it is rare")
+    assert verdict.next.startswith("no action needed if this is rare")
 
 
 @pytest.mark.parametrize("reason", ["matching engine maintenance, slot 7", "draining shard eu-3"])
 def test_words_of_a_shutdown_in_a_reason_that_is_not_understood_come_first(reason: str) -> None:
     verdict = alone(loss(code=4000, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, 4000 by peer; what the reason says comes first; possibly the server is restarting or under "
-        "maintenance"
+        f"“{reason}”, 4000 by peer; the reason takes precedence; possibly the server is restarting or under maintenance"
     )
     assert verdict.certainty == "inferred"
 
 
-SEND_LESS = "send and subscribe less at a time, open fewer connections, and compare with the limits of the service"
-LIMITED = "the server limits how much or how often, and the limit was reached"
+SEND_LESS = "send and subscribe less at once, open fewer connections, and compare with the service's limits"
+LIMITED = "a rate or volume limit of the server was reached"
 
 
 @pytest.mark.parametrize(
@@ -217,32 +214,32 @@ LIMITED = "the server limits how much or how often, and the limit was reached"
         (
             1008,
             "Order entry session superseded by newer logon from 10.2.1.9",
-            "a newer connection with the same identity took the place of this one",
-            "look for a second client with these credentials, and give each its own",
+            "a newer connection with the same identity replaced this one",
+            "look for a second client with these credentials, and give each client its own",
         ),
         (
             1008,
             "Device certificate revoked by administrator",
-            "the certificate of this client is no longer valid: its time is over, or it was revoked",
-            "ask the operator of the service for a new certificate, and set tls.cert and tls.key to it",
+            "the client certificate has expired or was revoked",
+            "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
         ),
         (
             1003,
             "Binary frames are not supported on this channel",
-            "the server takes no binary messages there",
+            "the server does not accept binary messages here",
             "send text instead of binary messages",
         ),
         (
             4003,
             "Free plan allows 2 hours per connection. Upgrade for unlimited streaming.",
-            "the server limits the lifetime of connections, and the limit was reached",
-            "nothing to do if the limit is known: expect the loss, or reconnect before it",
+            "the server's limit on connection lifetime was reached",
+            "no action needed if the limit is known: expect the disconnect, or reconnect before it",
         ),
         (
             4429,
             "You sent 130 messages in 60s, slow down. Banned until 14:30 UTC",
             LIMITED,
-            f"do not dial before 14:30 UTC; {SEND_LESS}",
+            f"do not reconnect before 14:30 UTC; {SEND_LESS}",
         ),
     ],
 )
@@ -252,30 +249,29 @@ def test_a_plain_reason_is_stated_and_has_the_step_that_fits_it(code: int, reaso
     assert (verdict.next, verdict.certainty) == (step, "stated")
 
 
-LOOK_UP = "look up this reason and the code in the documentation of the service"
+LOOK_UP = "look up this reason and the code in the service documentation"
 
 
 def test_a_reason_that_asks_for_another_address_is_not_nothing_to_do() -> None:
     reason = "Shard 7 draining: reconnect to wss://eu2.example.net within 30 seconds"
     verdict = alone(loss(code=1013, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, 1013 by peer; what the reason says comes first; possibly the server is restarting or under "
-        "maintenance"
+        f"“{reason}”, 1013 by peer; the reason takes precedence; possibly the server is restarting or under maintenance"
     )
     assert verdict.next == (
-        f"do what the reason asks: connect to wss://eu2.example.net, if that is trusted; {LOOK_UP}; if it comes often, "
-        "ask the operator of the server about its deployments"
+        f"as the reason asks, connect to wss://eu2.example.net if you trust it; {LOOK_UP}; if it happens "
+        "often, ask the server operator about its deployments"
     )
 
 
 @pytest.mark.parametrize("until", ["14:30 UTC", "2026-12-01T08:00:00Z", "1770000000"])
 def test_a_ban_within_a_reason_that_is_not_understood_says_when_to_dial_again(until: str) -> None:
     verdict = alone(loss(code=4321, reason=f"Flux score 9 of 5; blocked until {until}."))
-    assert verdict.next == f"do not dial before {until}; {LOOK_UP}"
+    assert verdict.next == f"do not reconnect before {until}; {LOOK_UP}"
 
 
 def test_a_restart_that_names_a_time_asks_for_more_than_nothing() -> None:
     verdict = alone(loss(code=1012, reason="Server is restarting, reconnect in 5s"))
     assert verdict.next == (
-        "wait 5s before dialling again; if it comes often, ask the operator of the server about its deployments"
+        "wait 5s before reconnecting; if it happens often, ask the server operator about its deployments"
     )

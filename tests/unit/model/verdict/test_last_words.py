@@ -290,7 +290,7 @@ def test_the_words_are_the_texts_without_keys_those_for_people_first() -> None:
 def test_a_refusal_is_quoted_with_its_time() -> None:
     words = read_last_words(*said("Invalid key", before_s=0.3))
     assert words is not None
-    assert (words.quote, words.is_refusal) == ("last words of the peer: “Invalid key”, 0.3 s before", True)
+    assert (words.quote, words.is_refusal) == ("last message from the peer: “Invalid key”, 0.3 s before", True)
 
 
 def test_what_came_long_before_says_nothing_about_the_end() -> None:
@@ -354,7 +354,7 @@ def test_w7_an_error_after_which_the_peer_goes_on_sending_is_a_fact_and_explains
     assert words is not None
     assert (words.is_refusal, words.quote) == (
         False,
-        'an error of the peer 0.3 s before: “{"error":"Too many requests"}”; it went on sending after it',
+        'peer error 0.3 s before: “{"error":"Too many requests"}”; it continued sending afterwards',
     )
 
 
@@ -384,12 +384,12 @@ def test_a3_an_end_that_the_peer_announced(text: str, before_s: float, *, is_ann
 @pytest.mark.parametrize(
     ("text", "cause", "is_certain"),
     [
-        ('c[3000,"Go away!"]', "by this message of SockJS the server closed on purpose, with its own code 3000", True),
-        ("41", "by this message of Socket.IO the server closed on purpose, and gives no reason", False),
-        ('{"type":7}\x1e', "by this message of SignalR the server closed on purpose, and names no error", True),
+        ('c[3000,"Go away!"]', "with this SockJS message the server closed deliberately, with code 3000", True),
+        ("41", "with this Socket.IO message the server closed deliberately, without a reason", False),
+        ('{"type":7}\x1e', "with this SignalR message the server closed deliberately and reported no error", True),
         (
             '{}\x1e{"type":7,"error":"boom"}\x1e',
-            "by this message of SignalR the server closed on purpose, and names an error",
+            "with this SignalR message the server closed deliberately and reported an error",
             True,
         ),
     ],

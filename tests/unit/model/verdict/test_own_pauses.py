@@ -23,8 +23,12 @@ def after_pause(lasted_s: float, *, missed_s: float = 0.0) -> History:
 )  # fmt: skip
 def test_a_pause_says_how_long_before_the_end_it_was(lasted_s: float, before_s: float, when: str | None) -> None:
     pause = find_own_pause(broken("reset", after_s=before_s), after_pause(lasted_s))
-    said = None if when is None else f"{when}, wsmon itself did not read for {lasted_s} s, its store was too slow: "
-    assert (pause and pause.hint) == (said and f"{said}the other side possibly gave up on it")
+    said = (
+        None
+        if when is None
+        else f"{when}, wsmon itself stopped reading for {lasted_s} s because its store was too slow: "
+    )
+    assert (pause and pause.hint) == (said and f"{said}the other side possibly timed out")
     assert pause is None or pause.evidence == (7,)
 
 

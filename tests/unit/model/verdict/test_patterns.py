@@ -71,8 +71,8 @@ def test_v6_a_silence_in_one_direction_is_no_idle_timeout(out_s: float, in_s: fl
 def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame that we sent: possibly the server waits "
-        "for a message of ours, such as a heartbeat of its own kind"
+        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame that we sent: possibly the server "
+        "expects a message from us, such as its own heartbeat"
     )
     assert "heartbeat.send" in verdict.next
 
@@ -80,10 +80,12 @@ def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
 def test_a_peer_that_was_silent_while_we_went_on_sending_may_have_a_limit_on_that() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=0.3, in_s=60.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame of the server, while we went on "
-        "sending: possibly a limit on the silence of the server: of a proxy before it, such as nginx, or of its own"
+        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame from the server, while we continued "
+        "sending: possibly a timeout for server inactivity: of a proxy in front of it, such as nginx, or its own"
     )
-    assert verdict.next.startswith("set ping.interval lower, so that the server is heard from: its pongs count")
+    assert verdict.next.startswith(
+        "lower ping.interval, so that the server sends pongs, which count as activity; ask its operator for the limit"
+    )
 
 
 @pytest.mark.parametrize("silences", [(5.0, 5.4, 5.8), (60.0, 64.0, 68.0)])
@@ -113,8 +115,8 @@ def test_v6_a_feed_that_is_closed_for_maintenance_again_and_again() -> None:
     )
     # What comes again and again is not rare: the step of the pattern leads
     assert verdict.next == (
-        "ask the operator of the server for the limit; until then expect the loss, or reconnect before it; if it comes "
-        "often, ask the operator of the server about its deployments"
+        "ask the server operator for the limit; until then expect the disconnect, or reconnect before it; if it "
+        "happens often, ask the server operator about its deployments"
     )
     assert verdict.certainty == "stated"
 
@@ -123,15 +125,15 @@ def test_a_silence_as_long_as_the_session_may_be_a_limit_on_its_life() -> None:
     verdict = last(*(session(n * 1000, 60.2, out_s=60.0, in_s=60.1) for n in range(3)))
     assert "60.0 ± 0.0 s after the last frame in either direction" in verdict.cause
     assert verdict.next == (
-        "set ping.interval below 30 s; if that changes nothing, it is possibly a limit on the lifetime of connections"
+        "set ping.interval below 30 s; if that changes nothing, it is possibly a limit on connection lifetime"
     )
 
 
 def test_a_lifetime_with_traffic_until_the_end_is_a_limit() -> None:
     verdict = last(*(session(n * 100_000, 86_400 + n, out_s=19.0 if n % 2 else 3.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 1d00h ± 1 s after opening: possibly a limit on the lifetime of "
-        "connections, at the server or something before it"
+        f"{LOST}; the last 4 losses all came 1d00h ± 1 s after opening: possibly a limit on connection lifetime, at "
+        "the server or something in front of it"
     )
     assert verdict.evidence == (3, 6, 9)
 
@@ -144,17 +146,16 @@ def test_pings_that_fit_into_a_lifetime_do_not_make_it_an_idle_timer() -> None:
 def test_a_token_that_runs_out_is_counted_from_the_login() -> None:
     verdict = last(*(session(n * 2000, 305 + n * 40, login_s=5 + n * 40, out_s=n * 3.0) for n in range(3)))
     assert verdict.cause == (
-        f"{LOST}; the last 3 losses all came 300.0 ± 0.0 s after the login: possibly what it granted runs out then"
+        f"{LOST}; the last 3 losses all came 300.0 ± 0.0 s after the login: possibly the login expires after that time"
     )
-    assert verdict.next == "renew the login or the token earlier than 300.0 s after it was given"
+    assert verdict.next == "renew the login or the token earlier than 300.0 s after it was issued"
 
 
 def test_the_same_minute_of_different_hours_is_a_job() -> None:
     starts = [0.0, 3_600.0 + 20, 3 * 3_600.0 - 15]
     verdict = last(*(session(at_s + 100 - n * 40, 900 + n * 40, out_s=2.0 * n) for n, at_s in enumerate(starts)))
     assert verdict.cause == (
-        f"{LOST}; the last 3 losses all came about 18 min past the hour, in 3 different hours: possibly something that "
-        "runs every hour"
+        f"{LOST}; the last 3 losses all came about 18 min past the hour, in 3 different hours: possibly an hourly job"
     )
 
 
@@ -176,8 +177,8 @@ def test_faults_of_the_way_are_no_rejections() -> None:
     broken: dict[str, Any] = {"error_type": "tls", "error": "TLS failed: decryption failed or bad record mac"}
     verdict = last(*(session(n * 10, 0.2 + n, **broken) for n in range(4)))
     assert verdict.cause == (
-        "TLS failed: decryption failed or bad record mac; the encrypted stream broke: likely something on the way "
-        "altered it or cut it"
+        "TLS failed: decryption failed or bad record mac; the encrypted stream broke: likely something on the "
+        "network path altered or cut it"
     )
 
 
@@ -189,17 +190,19 @@ def test_an_alert_of_the_server_is_its_own_word() -> None:
     }
     verdict = last(session(0, 0.2, **alert))
     assert (verdict.by, verdict.code) == ("peer", "no close frame")
-    assert verdict.cause.startswith("TLS failed: tlsv13 alert certificate required; the other side wants a certificate")
+    assert verdict.cause.startswith(
+        "TLS failed: tlsv13 alert certificate required; the other side requires a client certificate and received none"
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "said", "step"),
     [
         (3000, "3000 unauthorized", "check the credentials: missing, wrong or expired"),
-        (1013, "1013 try again later", "dial less often: raise reconnect.initial, and open fewer connections"),
+        (1013, "1013 try again later", "connect less often: raise reconnect.initial, and open fewer connections"),
         (1000, "1000 normal closure", "check credentials, subscriptions and what is sent first; "),
         (1005, "no code given", "check credentials, subscriptions and what is sent first; "),
-        (4001, "4001 application-defined", "look up the code in the documentation of the service; if the pattern"),
+        (4001, "4001 application-defined", "look up the code in the service documentation; if the pattern"),
     ],
 )
 def test_the_code_of_a_peer_that_rejects_is_said_and_tells_what_to_do(code: int, said: str, step: str) -> None:
@@ -214,10 +217,10 @@ def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> 
     says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "token expired", "error_type": ""}
     verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
     assert verdict.cause == (
-        "“token expired”, 1008 by peer; a credential is no longer valid: its time is over, or it was revoked; the "
+        "“token expired”, 1008 by peer; a credential has expired or was revoked; the "
         "last 3 losses all came within 5 s of opening"
     )
-    assert verdict.next == "renew the token, and check how long it lives"
+    assert verdict.next == "renew the token, and check its lifetime"
 
 
 def test_a_limit_that_is_named_again_and_again() -> None:
@@ -225,8 +228,8 @@ def test_a_limit_that_is_named_again_and_again() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, **(says if n else {})) for n in range(4)))
     assert (verdict.by, verdict.code, verdict.evidence) == ("peer", "1008 policy violation", (6, 9))
     assert verdict.cause == (
-        "“too many subscriptions”, 1008 by peer; the server limits how much or how often, and the limit was reached; "
-        "3 of the last 4 losses named a limit"
+        "“too many subscriptions”, 1008 by peer; a rate or volume limit of the server was reached; "
+        "3 of the last 4 losses reported a limit"
     )
 
 
@@ -234,7 +237,7 @@ def test_attempts_that_are_refused_for_their_rate() -> None:
     verdict = VerdictHarness().verdict(
         *(each for n in range(3) for each in (dialled(n, FEED), refused(n + 0.1, status=429)))
     )
-    assert verdict.cause.endswith("the limit was reached; the last 3 attempts all named a limit")
+    assert verdict.cause.endswith("the last 3 attempts all reported a limit")
     assert (verdict.by, verdict.code, verdict.evidence) == ("refusal", "HTTP 429 Too Many Requests", (2, 4))
 
 
@@ -246,14 +249,16 @@ def test_connections_to_one_host_that_break_together() -> None:
     verdict = harness.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
     assert verdict.evidence == (4, 5)
     assert verdict.cause.startswith(
-        "closed by peer: 1001 going away; usually the server, or a proxy before it, is shutting down"
+        "closed by peer: 1001 going away; usually the server, or a proxy in front of it, is shutting down or moving "
+        "its clients elsewhere"
     )
     assert verdict.cause.endswith(
-        "; 2 other connections to this host ended in the same way within 2 s: possibly a shared cause at the server"
+        "; 2 other connections to this host disconnected in the same way within 2 s: possibly a shared cause at the "
+        "server"
     )
     assert verdict.next == (
-        "ask the operator of the server what happened at this time; if "
-        "it comes often, ask the operator of the server about restarts and rebalancing"
+        "ask the server operator what happened at this time; if it happens often, ask the server operator about "
+        "restarts and rebalancing"
     )
 
 
@@ -272,7 +277,7 @@ def test_v5_two_connections_that_end_differently_have_no_common_cause() -> None:
     harness = neighbours("a", FEED)
     harness.judge(loss(100, "a", code=4400, reason="Invalid message received"))
     verdict = harness.verdict(loss(101, FEED, code=4403, reason="Forbidden"))
-    assert verdict.cause == ("“Forbidden”, 4403 by peer; the server does not accept who we are, or does not allow this")
+    assert verdict.cause == ("“Forbidden”, 4403 by peer; the server rejected our credentials, or does not allow this")
     assert verdict.evidence == ()
 
 
@@ -284,10 +289,10 @@ def test_v4_a_neighbour_that_flaps_is_no_cause() -> None:
         )
     verdict = harness.verdict(loss(100.5, FEED, code=1008, reason="account suspended by admin", open_s=99.0))
     assert verdict.cause == (
-        "“account suspended by admin”, 1008 by peer; the operator of the service, or a rule of it, closed this "
-        "connection or account on purpose"
+        "“account suspended by admin”, 1008 by peer; the service operator, or an automatic rule, closed this "
+        "connection or account deliberately"
     )
-    assert verdict.next.startswith("ask the operator of the service why")
+    assert verdict.next.startswith("ask the service operator why")
 
 
 def test_a_neighbour_that_flaps_with_the_same_end_is_no_cause_either() -> None:
@@ -321,7 +326,7 @@ def test_a_shared_end_beside_a_reason_of_the_peer_is_no_more_than_a_fact() -> No
     verdict = harness.verdict(loss(101, FEED, code=1012, reason="restart"))
     assert verdict.cause == (
         "“restart”, 1012 by peer; the server is restarting or under maintenance; 2 other connections to this host "
-        "ended in the same way within 2 s"
+        "disconnected in the same way within 2 s"
     )
     assert verdict.certainty == "stated"
 
@@ -381,7 +386,7 @@ def test_a_peer_that_cuts_who_never_sends_may_have_an_idle_timer() -> None:
         f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after opening, without a frame since: {IDLE}"
     )
     assert verdict.next == (
-        "set ping.interval below 30 s; if that changes nothing, it is possibly a limit on the lifetime of connections"
+        "set ping.interval below 30 s; if that changes nothing, it is possibly a limit on connection lifetime"
     )
 
 
@@ -462,10 +467,12 @@ def test_v5_others_that_ended_after_our_standstill_name_the_recorder() -> None:
     harness.judge(loss(100, "a", **still), loss(100, "b", **still))
     verdict = harness.verdict(loss(100.5, FEED, **CUT))
     assert verdict.cause == (
-        f"{LOST}; 2 other connections to this host ended within 2 s, after wsmon itself had stood still: possibly the "
-        "standstill led to this end, too"
+        f"{LOST}; 2 other connections to this host disconnected within 2 s, after wsmon itself was stalled: possibly "
+        "the stall caused this disconnect too"
     )
-    assert verdict.next.startswith("find out why this process or machine stood still")
+    assert verdict.next.startswith(
+        "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time"
+    )
     assert harness.verdict(loss(100.6, FEED, code=1008, reason="token expired")).evidence == ()
 
 
@@ -475,7 +482,7 @@ def test_a_restart_that_comes_as_soon_as_a_session_is_open_is_not_rare(code: int
     assert verdict.cause.endswith("; the last 4 losses all came within 5 s of opening")
     assert verdict.next.startswith("check credentials, subscriptions and what is sent first; ")
     assert "rare" not in verdict.next
-    assert "; if it comes often, ask the operator of the server about " in verdict.next
+    assert "; if it happens often, ask the server operator about " in verdict.next
 
 
 @pytest.mark.parametrize("code", [1011, 1014])
@@ -493,7 +500,7 @@ def test_v6_a_timeout_of_the_peer_after_equal_silences_is_possibly_an_idle_timeo
     assert verdict.cause.endswith(
         f"; the last 4 losses all came 60.0 ± 0.0 s after the last frame in either direction: {IDLE}"
     )
-    assert verdict.next.endswith("; if the pattern goes on: set ping.interval below 30 s")
+    assert verdict.next.endswith("; if the pattern continues: set ping.interval below 30 s")
     assert "lifetime" not in verdict.cause.rpartition("; ")[2]
 
 
@@ -505,7 +512,7 @@ def test_a_reason_that_says_nothing_fits_an_idle_timer() -> None:
 def test_a_peer_that_was_silent_itself_waits_for_no_message_of_ours() -> None:
     says: dict[str, Any] = {"code": 4000, "by": "peer", "reason": "", "error_type": ""}
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0, in_s=60.0, **says) for n in range(4)))
-    assert verdict.cause == "closed by peer: 4000 application-defined; the code is the service's own"
+    assert verdict.cause == "closed by peer: 4000 application-defined; the code is specific to the service"
 
 
 def test_connections_that_were_silent_and_end_together_may_have_the_same_idle_timer() -> None:
@@ -513,4 +520,4 @@ def test_connections_that_were_silent_and_end_together_may_have_the_same_idle_ti
     harness = neighbours("a", FEED)
     harness.judge(loss(100, "a", **quiet))
     cause = harness.verdict(loss(100.5, FEED, **quiet)).cause
-    assert cause.endswith(": possibly a shared cause (server or network), or the same idle timer")
+    assert cause.endswith(": possibly a shared cause (server or network), or the same idle timeout")

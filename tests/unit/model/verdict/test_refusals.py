@@ -13,26 +13,32 @@ from wsmon.model.verdict.refusals import explain_refusal
     ("status", "words"),
     [
         (200, "not a WebSocket endpoint"),
-        (301, "does not say where to"),
+        (301, "the server redirects without a target"),
         (400, "does not accept the request as an upgrade"),
-        (401, "wants credentials"),
+        (401, "the server requires credentials"),
         (403, "does not allow this"),
-        (404, "nothing at this path"),
-        (405, "no WebSocket endpoint"),
-        (407, "a proxy wants credentials"),
+        (404, "nothing found at this path"),
+        (405, "this path does not accept GET, which an upgrade requires: likely not a WebSocket endpoint"),
+        (407, "a proxy requires credentials"),
         (408, "waited too long"),
         (410, "was removed"),
         (418, "does not accept the request"),
-        (421, "does not serve the host"),
+        (421, "this server does not serve the requested host"),
         (426, "removed the Upgrade header"),
-        (429, "limits how often"),
+        (429, "the server's limit on connection rate"),
         (451, "legal reasons"),
-        (500, "an error of its own"),
-        (501, "does not speak WebSocket"),
-        (502, "a gateway before the server got no proper answer"),
+        (500, "internal server error"),
+        (501, "the server does not support WebSocket at this address"),
+        (
+            502,
+            (
+                "a gateway in front of the server got no valid response from it: likely it is down, restarting or "
+                "too slow"
+            ),
+        ),
         (503, "overloaded or under maintenance"),
-        (504, "waited for it in vain"),
-        (511, "wants a login"),
+        (504, "gateway timeout: the server did not respond"),
+        (511, "this network requires a login"),
         (599, "failed"),
     ],
 )
@@ -49,7 +55,10 @@ def test_a_refused_upgrade(status: int, words: str) -> None:
     [
         (" 120 ", "wsmon waits 2m, as the server asks (Retry-After: 120); "),
         ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 60 s, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
-        ("99999999999999", "wsmon waits 1h00m, its longest, of what the server asks (Retry-After: 99999999999999); "),
+        (
+            "99999999999999",
+            "wsmon waits 1h00m, its maximum, out of what the server asks (Retry-After: 99999999999999); ",
+        ),
         ("soon", ""),
         ("0", ""),
         ("Wed, 21 Oct 2015 07:28:00 GMT", ""),
@@ -83,11 +92,15 @@ def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (None, "more than 10 redirects", "sends us in circles"),
-        (None, "redirect to ws://a.test/ refused. It would leave TLS", "wsmon never follows there"),
-        (None, "redirect to no WebSocket URL: ftp://a.test/", "cannot be used"),
-        (302, "302 Found: the server refused the upgrade", "does not say where to"),
-        (304, "304 Not Modified: the server refused the upgrade", "a cache answered"),
+        (None, "more than 10 redirects", "redirect loop: often to a login page and back"),
+        (None, "redirect to ws://a.test/ refused. It would leave TLS", "redirect from wss:// to ws:// refused"),
+        (None, "redirect to no WebSocket URL: ftp://a.test/", "is not usable"),
+        (302, "302 Found: the server refused the upgrade", "the server redirects without a target"),
+        (
+            304,
+            "304 Not Modified: the server refused the upgrade",
+            "likely a cache responded instead of the server: an upgrade is never “not modified”",
+        ),
     ],
 )
 def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: str) -> None:
@@ -106,8 +119,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “too many failed logins”; the server turns logins away for a while, "
-                "after too many that failed"
+                "the body says “too many failed logins”; the server is temporarily rejecting logins after too many "
+                "failures"
             ),
             (
                 "wait before the next attempt, as long as the service documents, since more attempts "
@@ -119,22 +132,16 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "rate limit exceeded",
             (("Content-Type", "text/plain"),),
             "stated",
-            (
-                "the body says “rate limit exceeded”; the server limits how often one may connect or "
-                "ask, and the limit was reached"
-            ),
-            "dial less often: raise reconnect.initial, and open fewer connections at a time",
+            ("the body says “rate limit exceeded”; the server's limit on connections or requests was reached"),
+            "connect less often: raise reconnect.initial, and open fewer connections at a time",
         ),
         (
             400,
             "signature expired",
             (("Content-Type", "text/plain"),),
             "stated",
-            (
-                "the body says “signature expired”; what the request is signed with has run out: a "
-                "signature holds for a short time"
-            ),
-            "sign anew for each dial, and check the clock of this machine",
+            ("the body says “signature expired”; the request signature has expired: signatures are only valid briefly"),
+            "sign each connection attempt separately, and check the clock of this machine",
         ),
         (
             503,
@@ -142,14 +149,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “your plan has expired”; possibly this is about the plan or the payment of the "
-                "account, not about the connection; HTTP 503 itself means: the server cannot serve at the "
-                "moment: possibly it is restarting, overloaded or under maintenance"
+                "the body says “your plan has expired”; possibly the cause is the account's plan or payment, not the "
+                "connection; HTTP 503 itself means: the server is temporarily unavailable: possibly restarting, "
+                "overloaded or under maintenance"
             ),
             (
-                "check the account at the service: its plan, the term of that, and its payments; if "
-                "that is not it: nothing to do if it is rare; if it lasts, ask the operator of the "
-                "server whether it is up"
+                "check your account: its plan, expiry and payments; if that is not it: no action needed if this is "
+                "rare; if it lasts, ask the server operator whether it is up"
             ),
         ),
         (
@@ -158,13 +164,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “connection limit”; possibly it is about a limit on connections; HTTP "
-                "404 itself means: there is nothing at this path"
+                "the body says “connection limit”; possibly it refers to a connection limit; HTTP "
+                "404 itself means: nothing found at this path"
             ),
             (
                 "open fewer connections, look for other clients with these credentials or from this "
-                "address, and compare with the limits of the service; if that is not it: check the "
-                "path of the URL, and which host serves it"
+                "address, and compare with the service's limits; if that is not it: check the "
+                "path of the URL, and the host that serves it"
             ),
         ),
         (
@@ -173,13 +179,12 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “invalid token”; possibly the server does not accept a credential "
-                "that the request carries; HTTP 500 itself means: the server met an error of its own"
+                "the body says “invalid token”; possibly the server does not accept a credential in the request; "
+                "HTTP 500 itself means: internal server error"
             ),
             (
-                "check the credential that the answer names: whether it is the right one, complete, "
-                "and still valid; if that is not it: report it to the operator of the server, with "
-                "the time"
+                "check the credential named in the response: whether it is correct, complete and still valid; if "
+                "that is not it: report it to the server operator, with the time"
             ),
         ),
         (
@@ -187,11 +192,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             '{"error":"token expired"}',
             (("Content-Type", "application/json"),),
             "stated",
-            (
-                "the body says “token expired”; a credential that the request carries is no longer "
-                "valid: its time is over, or it was revoked"
-            ),
-            "renew what the answer names, and check how long it lives",
+            ("the body says “token expired”; a credential in the request has expired or was revoked"),
+            "renew the credential named in the response, and check its lifetime",
         ),
         (
             401,
@@ -200,11 +202,11 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the body says “Sec-WebSocket-Protocol must carry the token”; HTTP 401 usually "
-                "means: the server wants credentials that it did not get or does not accept"
+                "means: the server requires credentials that are missing or not accepted"
             ),
             (
-                "check the credentials in headers or URL: missing, wrong or expired; what the answer "
-                "says comes first (subprotocols sets Sec-WebSocket-Protocol)"
+                "check the credentials in the headers or URL: missing, wrong or expired; the response text takes "
+                "precedence (subprotocols sets Sec-WebSocket-Protocol)"
             ),
         ),
         (
@@ -216,10 +218,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "this is an error page of nginx; a gateway before the server got no proper answer "
-                "from it: likely it is down, restarts, or took too long"
+                "this is an error page of nginx; a gateway in front of the server got no valid response from it: "
+                "likely it is down, restarting or too slow"
             ),
-            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+            "no action needed if this is rare; if it lasts, ask the server operator whether it is up",
         ),
         (
             403,
@@ -249,11 +251,11 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the page says “400 The plain HTTP request was sent to HTTPS port”; this is an error "
-                "page of nginx; what answered expects TLS, and the request came to it without"
+                "page of nginx; the server expects TLS, but received a plain request"
             ),
             (
-                "check whether the URL should begin with wss://; where it does, a proxy before the server likely "
-                "passes the request on in plain: tell its operator"
+                "check whether the URL should begin with wss://; if it does, a proxy in front of the server likely "
+                "forwards the request without TLS; report it to its operator"
             ),
         ),
         (
@@ -265,11 +267,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "inferred",
             (
-                "the page says “No server is available to handle this request.”; the words are those "
-                "of HAProxy: likely it answered, not the service; it says that no server behind it "
-                "is ready"
+                "the page says “No server is available to handle this request.”; the text is that of HAProxy: "
+                "likely it responded, not the service; it reports that no backend is ready"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             503,
@@ -277,10 +278,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("server", "envoy")),
             "stated",
             (
-                "the body says “no healthy upstream”; the answer came through Envoy (Server: envoy), "
-                "whose words these are; it says that no server behind it is ready"
+                "the body says “no healthy upstream”; the response came through Envoy (Server: envoy), "
+                "which wrote this text; it reports that no backend is ready"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             503,
@@ -292,10 +293,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "awselb/2.0")),
             "stated",
             (
-                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); likely no server behind it took the "
-                "request, it is overloaded itself, or it is set to answer so, as for maintenance"
+                "the AWS load balancer (ALB) itself responded (Server: awselb/2.0); likely no backend accepted the "
+                "request, it is overloaded itself, or it is configured to respond this way, as for maintenance"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             403,
@@ -306,11 +307,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "cloudflare"), ("cf-mitigated", "challenge")),
             "stated",
             (
-                "the page says “Just a moment...”; Cloudflare itself answered (Cf-Mitigated: "
-                "challenge); it wants a test that only a browser passes, before it lets anything "
-                "through"
+                "the page says “Just a moment...”; Cloudflare itself responded (Cf-Mitigated: challenge); it requires "
+                "a browser challenge before it allows access"
             ),
-            ("ask the operator of the service to let this client pass; dialling again hardly helps before that"),
+            ("ask the service operator to allow this client; reconnecting is unlikely to help before that"),
         ),
         (
             522,
@@ -318,10 +318,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare"), ("CF-RAY", "1-FRA")),
             "stated",
             (
-                "Cloudflare itself answered (Server: cloudflare); no TCP connection to the server "
-                "behind it came about in time"
+                "Cloudflare itself responded (Server: cloudflare); it could not establish a TCP connection to its "
+                "backend in time"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             403,
@@ -329,10 +329,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare"), ("CF-RAY", "1-FRA")),
             "stated",
             (
-                "the body says “error code: 1020”; Cloudflare itself answered (Server: cloudflare); "
-                "a firewall rule there refused the request, so that the service never saw it"
+                "the body says “error code: 1020”; Cloudflare itself responded (Server: cloudflare); "
+                "its firewall rejected the request, so it never reached the service"
             ),
-            "ask the operator of the service to let this client pass, and name CF-RAY 1-FRA",
+            "ask the service operator to allow this client, and name CF-RAY 1-FRA",
         ),
         (
             403,
@@ -340,13 +340,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare")),
             "stated",
             (
-                "the body says “nope”; the answer came through Cloudflare (Server: cloudflare); HTTP 403 "
+                "the body says “nope”; the response came through Cloudflare (Server: cloudflare); HTTP 403 "
                 "usually means: the server does not allow this: possibly rights, Origin, address or country, a "
                 "firewall in front of it, or host and path of the URL"
             ),
             (
                 "check what the credentials are allowed to do, the Origin header, host and path of the URL, "
-                "and whether this address may connect; what the answer says comes first"
+                "and whether this address may connect; the response text takes precedence"
             ),
         ),
         (
@@ -360,11 +360,11 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "Varnish")),
             "stated",
             (
-                "the page says “503 Backend fetch failed”; Varnish itself answered (Server: "
-                "Varnish); likely no server behind it took the request, it is overloaded itself, or it is set to "
-                "answer so, as for maintenance"
+                "the page says “503 Backend fetch failed”; Varnish itself responded (Server: Varnish); likely no "
+                "backend accepted the request, it is overloaded itself, or it is configured to respond this way, as "
+                "for maintenance"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             504,
@@ -377,11 +377,11 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "CloudFront")),
             "stated",
             (
-                "the page says “CloudFront attempted to establish a connection with the origin, but either the attempt "
-                "failed or the origin closed the connection.”; CloudFront itself answered (Server: CloudFront); it "
-                "could not connect to the server behind it, or that closed the connection"
+                "the page says “CloudFront attempted to establish a connection with the origin, but either the "
+                "attempt failed or the origin closed the connection.”; CloudFront itself responded (Server: "
+                "CloudFront); it could not connect to its backend, or the backend closed the connection"
             ),
-            "check whether the server behind it runs, or ask the operator of the service",
+            "check whether its backend is running, or ask the service operator",
         ),
         (
             403,
@@ -392,10 +392,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "awselb/2.0")),
             "stated",
             (
-                "the AWS load balancer (ALB) itself answered (Server: awselb/2.0); likely a rule there refused the "
-                "request, so that the service never saw it"
+                "the AWS load balancer (ALB) itself responded (Server: awselb/2.0); likely one of its rules rejected "
+                "the request, so it never reached the service"
             ),
-            "ask the operator of the service about the rules there",
+            "ask the service operator about its rules",
         ),
         (
             403,
@@ -406,10 +406,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "AkamaiGHost")),
             "stated",
             (
-                "the page says “Access Denied”; Akamai itself answered (Server: AkamaiGHost); likely a rule there "
-                "refused the request, so that the service never saw it"
+                "the page says “Access Denied”; Akamai itself responded (Server: AkamaiGHost); likely one of its "
+                "rules rejected the request, so it never reached the service"
             ),
-            "ask the operator of the service about the rules there, and name the reference 18.abc",
+            "ask the service operator about its rules, and name the reference 18.abc",
         ),
         (
             503,
@@ -422,10 +422,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("X-Squid-Error", "ERR_CONNECT_FAIL 111")),
             "stated",
             (
-                "the page says “Connection to 10.0.0.7 failed.”; Squid itself answered (X-Squid-Error: "
+                "the page says “Connection to 10.0.0.7 failed.”; Squid itself responded (X-Squid-Error: "
                 "ERR_CONNECT_FAIL 111); it could not connect to the server (connection refused)"
             ),
-            "check that the server runs, and that this proxy can reach it",
+            "check that the server is running, and that this proxy can reach it",
         ),
         (
             403,
@@ -433,10 +433,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("X-Squid-Error", "ERR_ACCESS_DENIED 0")),
             "stated",
             (
-                "Squid itself answered (X-Squid-Error: ERR_ACCESS_DENIED 0); a rule there refused the request, so that "
-                "the service never saw it"
+                "Squid itself responded (X-Squid-Error: ERR_ACCESS_DENIED 0); one of its rules rejected the request, "
+                "so it never reached the service"
             ),
-            "ask who runs that proxy about its rules",
+            "ask the operator of that proxy about its rules",
         ),
         (
             409,
@@ -444,11 +444,11 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"),),
             "stated",
             (
-                "the body says “device already connected”; the server takes one connection of this identity, and has "
-                "one already"
+                "the body says “device already connected”; the server allows one connection per identity, and "
+                "already has one"
             ),
             (
-                "look for a second client with these credentials, or an old connection that is not closed yet; give "
+                "look for a second client with these credentials, or an old connection that is still open; give "
                 "each its own"
             ),
         ),
@@ -457,12 +457,9 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "",
             (("Retry-After", "3600"),),
             "stated",
+            ("the server's limit on connection rate or connection count was reached"),
             (
-                "the server limits how often one may connect, or how many connections there may be, and the limit "
-                "was reached"
-            ),
-            (
-                "wsmon waits 1h00m, as the server asks (Retry-After: 3600); dial less often: raise "
+                "wsmon waits 1h00m, as the server asks (Retry-After: 3600); connect less often: raise "
                 "reconnect.initial; open fewer connections, and look for other clients with these credentials"
             ),
         ),
@@ -472,10 +469,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
             "stated",
             (
-                "the body says “no Route matched with those values”; Kong itself answered (Server: "
-                "kong/3.4.0); it says that it knows no route for this host and path"
+                "the body says “no Route matched with those values”; Kong itself responded (Server: "
+                "kong/3.4.0); it reports that it has no route for this host and path"
             ),
-            "check host and path of the URL",
+            "check the host and path of the URL",
         ),
         (
             404,
@@ -489,9 +486,9 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the page says “The requested URL was not found on this server.”; this is an error "
-                "page of Apache; HTTP 404 usually means: there is nothing at this path"
+                "page of Apache; HTTP 404 usually means: nothing found at this path"
             ),
-            "check the path of the URL, and which host serves it; what the answer says comes first",
+            "check the path of the URL, and the host that serves it; the response text takes precedence",
         ),
         (
             503,
@@ -502,22 +499,19 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "Microsoft-HTTPAPI/2.0")),
             "stated",
             (
-                "the answer came through HTTP.sys of Windows (Server: Microsoft-HTTPAPI/2.0); the server "
-                "cannot serve at the moment: possibly it is restarting, overloaded or under maintenance"
+                "the response came through HTTP.sys of Windows (Server: Microsoft-HTTPAPI/2.0); the server is "
+                "temporarily unavailable: possibly restarting, overloaded or under maintenance"
             ),
-            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+            "no action needed if this is rare; if it lasts, ask the server operator whether it is up",
         ),
         (
             429,
             "Slow down",
             (("Content-Type", "text/plain"), ("Retry-After", "30")),
             "stated",
+            ("the body says “Slow down”; the server's limit on connections or requests was reached"),
             (
-                "the body says “Slow down”; the server limits how often one may connect or ask, and "
-                "the limit was reached"
-            ),
-            (
-                "wsmon waits 30 s, as the server asks (Retry-After: 30); dial less often: raise "
+                "wsmon waits 30 s, as the server asks (Retry-After: 30); connect less often: raise "
                 "reconnect.initial, and open fewer connections at a time"
             ),
         ),
@@ -526,10 +520,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "",
             (("Location", "/login?next=/ws"),),
             "stated",
-            (
-                "the address looks like that of a login page: possibly the service wants a login "
-                "before it lets anything through"
-            ),
+            ("the address looks like a login page: possibly the service requires a login first"),
             "send the credentials as the service documents (headers, URL), and check the path of the URL",
         ),
         (
@@ -541,12 +532,12 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "the page says “Sign in - Corp”; a login page answered instead of the service: possibly the "
-                "service wants a login first, or the network here does"
+                "the page says “Sign in - Corp”; a login page was returned instead of a WebSocket: possibly the "
+                "service or this network requires a login first"
             ),
             (
-                "send the credentials as the service documents (headers, URL); if the page is that "
-                "of the network, log in with a browser on this machine"
+                "send the credentials as the service documents (headers, URL); if the page belongs to the network, "
+                "log in with a browser on this machine"
             ),
         ),
         (
@@ -556,10 +547,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 'it asks for credentials (WWW-Authenticate: Bearer realm="api", '
-                'error="invalid_token", error_description="The token expired"); a credential that '
-                "the request carries is no longer valid: its time is over, or it was revoked"
+                'error="invalid_token", error_description="The token expired"); '
+                "a credential in the request has expired or was revoked"
             ),
-            "renew what the answer names, and check how long it lives",
+            "renew the credential named in the response, and check its lifetime",
         ),
         (
             500,
@@ -568,9 +559,9 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 'the body says “FATAL: too many connections for role "app"”; HTTP 500 usually means: '
-                "the server met an error of its own"
+                "internal server error"
             ),
-            "report it to the operator of the server, with the time; what the answer says comes first",
+            "report it to the server operator, with the time; the response text takes precedence",
         ),
         (
             503,
@@ -578,12 +569,12 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Authentication service unavailable”; HTTP 503 usually means: the server cannot "
-                "serve at the moment: possibly it is restarting, overloaded or under maintenance"
+                "the body says “Authentication service unavailable”; HTTP 503 usually means: the server is "
+                "temporarily unavailable: possibly restarting, overloaded or under maintenance"
             ),
             (
-                "nothing to do if it is rare; if it lasts, ask the operator of the server whether it "
-                "is up; what the answer says comes first"
+                "no action needed if this is rare; if it lasts, ask the server operator whether it "
+                "is up; the response text takes precedence"
             ),
         ),
         (
@@ -591,8 +582,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "Missing subprotocol!",
             (("Content-Type", "text/plain"),),
             "stated",
-            ("the body says “Missing subprotocol!”; the answer is about the subprotocol, and none was offered"),
-            'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]',
+            ("the body says “Missing subprotocol!”; the response refers to the subprotocol, and none was offered"),
+            'set subprotocols to the one that the service documents, as in subprotocols = ["mqtt"]',
         ),
         (
             400,
@@ -601,13 +592,12 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             (
                 "the body says “This endpoint needs the subprotocol mqtt”; HTTP 400 usually means: "
-                "the server, or a proxy before it, does not accept the request as an upgrade; "
+                "the server, or a proxy in front of it, does not accept the request as an upgrade; "
                 "possibly it requires a subprotocol: none was offered"
             ),
             (
-                "compare URL, Host, Origin and subprotocol with what the service documents; what the "
-                "answer says comes first; if the service documents a subprotocol, put it into "
-                "subprotocols"
+                "compare the URL, Host, Origin and subprotocol with the service documentation; the response text "
+                "takes precedence; if the service documents a subprotocol, put it into subprotocols"
             ),
         ),
         (
@@ -616,42 +606,42 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Account suspended”; the operator of the service, or a rule of it, "
-                "bars this account or address"
+                "the body says “Account suspended”; the service operator, or an automatic rule, blocks this account "
+                "or address"
             ),
-            ("ask the operator of the service why, and for how long; dialling again hardly helps before that"),
+            ("ask the service operator why, and for how long; reconnecting is unlikely to help before that"),
         ),
         (
             402,
             "Payment Required",
             (("Content-Type", "text/plain"),),
             "stated",
-            "the service requires a payment, or another plan, for this",
-            "check the account at the service: its plan and its payments",
+            "the service requires payment or a different plan",
+            "check the plan and payments of your account",
         ),
         (
             502,
             "Bad Gateway",
             (("Content-Type", "text/plain"),),
             "stated",
-            "a gateway before the server got no proper answer from it: likely it is down, restarts, or took too long",
-            "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up",
+            "a gateway in front of the server got no valid response from it: likely it is down, restarting or too slow",
+            "no action needed if this is rare; if it lasts, ask the server operator whether it is up",
         ),
         (
             404,
             ("<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot GET /ws</pre></body></html>"),
             (("Content-Type", "text/html"),),
             "stated",
-            "the page says “Cannot GET /ws”; HTTP 404 usually means: there is nothing at this path",
-            "check the path of the URL, and which host serves it; what the answer says comes first",
+            "the page says “Cannot GET /ws”; HTTP 404 usually means: nothing found at this path",
+            "check the path of the URL, and the host that serves it; the response text takes precedence",
         ),
         (
             500,
             "<html><head><title>Application error</title></head></html>",
             (("Content-Type", "text/html"),),
             "stated",
-            "the page says “Application error”; HTTP 500 usually means: the server met an error of its own",
-            "report it to the operator of the server, with the time; what the answer says comes first",
+            "the page says “Application error”; HTTP 500 usually means: internal server error",
+            "report it to the server operator, with the time; the response text takes precedence",
         ),
         (
             401,
@@ -659,10 +649,13 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “login from another device”; HTTP 401 usually means: the server wants "
-                "credentials that it did not get or does not accept"
+                "the body says “login from another device”; HTTP 401 usually means: the server requires credentials "
+                "that are missing or not accepted"
             ),
-            ("check the credentials in headers or URL: missing, wrong or expired; what the answer says comes first"),
+            (
+                "check the credentials in the headers or URL: missing, wrong or expired; the response text takes "
+                "precedence"
+            ),
         ),
         (
             429,
@@ -670,10 +663,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
             "stated",
             (
-                "the body says “API rate limit exceeded”; Kong itself answered (Server: kong/3.4.0); "
-                "the server limits how often one may connect or ask, and the limit was reached"
+                "the body says “API rate limit exceeded”; Kong itself responded (Server: kong/3.4.0); "
+                "the server's limit on connections or requests was reached"
             ),
-            "dial less often: raise reconnect.initial, and open fewer connections at a time",
+            "connect less often: raise reconnect.initial, and open fewer connections at a time",
         ),
     ],
 )
@@ -695,9 +688,9 @@ def test_the_text_of_a_response_is_the_evidence_of_the_verdict() -> None:
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ("HTTP/1.1 401 Token expired", "a credential that the request carries is no longer valid"),
-        ("HTTP/1.1 401 Go away", "the server wants credentials"),
-        ("HTTP/1.0 401 Unauthorized", "the server wants credentials"),
+        ("HTTP/1.1 401 Token expired", "a credential in the request has expired or was revoked"),
+        ("HTTP/1.1 401 Go away", "the server requires credentials that are missing or not accepted"),
+        ("HTTP/1.0 401 Unauthorized", "the server requires credentials that are missing or not accepted"),
     ],
 )
 def test_a_reason_phrase_of_its_own_is_read_where_the_body_says_nothing(line: str, cause: str) -> None:
@@ -718,15 +711,18 @@ def test_a_reason_phrase_of_its_own_is_read_where_the_body_says_nothing(line: st
 def test_a_redirect_to_a_login_is_named_as_that(status: int, location: str, *, is_login: bool) -> None:
     meta = {"response_headers": [["Location", location]]}
     cause = explain_refusal(refused(status=status, meta=meta)).advice.cause
-    assert ("looks like that of a login page" in cause, "the service has moved" in cause) == (is_login, not is_login)
+    assert (
+        "the address looks like a login page: possibly the service requires a login first" in cause,
+        "the service has moved" in cause,
+    ) == (is_login, not is_login)
 
 
 @pytest.mark.parametrize(
     ("text", "offered", "cause"),
     [
-        ("Missing subprotocol", [], "the answer is about the subprotocol, and none was offered"),
-        ("Unknown subprotocol", ["a", "b"], "the answer is about the subprotocol, and a, b was offered"),
-        ("Unknown subprotocol", None, "the answer is about the subprotocol"),
+        ("Missing subprotocol", [], "the response refers to the subprotocol, and none was offered"),
+        ("Unknown subprotocol", ["a", "b"], "the response refers to the subprotocol, and a, b was offered"),
+        ("Unknown subprotocol", None, "the response refers to the subprotocol"),
     ],
 )
 def test_an_answer_about_the_subprotocol_says_what_was_offered(

@@ -14,12 +14,10 @@ FEED = "deribit"
 def test_a_long_silence_before_an_end_is_said_with_the_step_against_it() -> None:
     ages = {"attempt": 1, "open": True, "last_in_ms": 600_100.0, "last_out_ms": 600_100.0}
     verdict = alone(loss(code=1001, reason="", open_s=700, meta=ages))
-    assert verdict.cause.endswith("; nothing went in either direction for 10m before: possibly an idle timeout")
-    assert verdict.next.endswith("; in case it was the silence: set ping.interval below 300 s")
+    assert verdict.cause.endswith("; no traffic in either direction for 10m before: possibly an idle timeout")
+    assert verdict.next.endswith("; if it was an idle timeout: set ping.interval below 300 s")
     cut = alone(broken("eof", meta={**ages, "last_in_ms": 60_000.0, "last_out_ms": 61_000.0}))
-    assert cut.next == (
-        "look in the log of the server at this time; in case it was the silence: set ping.interval below 30 s"
-    )
+    assert cut.next == ("check the server log at this time; if it was an idle timeout: set ping.interval below 30 s")
 
 
 @pytest.mark.parametrize("server", ["nginx/1.25.3", "h2o/2.2.5"])
@@ -46,10 +44,10 @@ def test_the_keepalive_of_mqtt_comes_before_pings_that_do_not_count_for_it(*, re
         )
     assert verdict is not None
     assert verdict.cause.endswith(
-        ": possibly the keep-alive of MQTT that was missed, or an idle timeout on the network path or at the server"
+        ": possibly a missed MQTT keep-alive, or an idle timeout on the network path or at the server"
     )
     assert verdict.next == (
-        "first the keep-alive of MQTT, for which a WebSocket ping does not count: with answer = true wsmon sends "
-        "PINGREQ; then set ping.interval below 45 s; if that changes nothing, it is possibly a limit on the lifetime "
-        "of connections"
+        "first MQTT keep-alive, for which WebSocket pings do not count: with answer = true wsmon sends "
+        "PINGREQ; then set ping.interval below 45 s; if that changes nothing, it is possibly a limit on connection "
+        "lifetime"
     )

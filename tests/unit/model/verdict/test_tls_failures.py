@@ -10,19 +10,39 @@ from tests.support.verdicts import alone, attempt, broken
 @pytest.mark.parametrize(
     ("alert", "cause", "step"),
     [
-        ("sslv3 alert bad record mac", "data did not arrive as it was encrypted", "compare with another network"),
-        ("tlsv1 alert internal error", "the other side met an error of its own in TLS", "report it to the operator"),
-        ("sslv3 alert certificate expired", "the other side says that a certificate has expired: ours", "renew the"),
+        (
+            "sslv3 alert bad record mac",
+            "data was corrupted: possibly altered on the network path, or a TLS library or memory fault",
+            "compare with another network",
+        ),
+        (
+            "tlsv1 alert internal error",
+            "the other side had an internal TLS error, unrelated to what we sent",
+            "report it to the server operator",
+        ),
+        (
+            "sslv3 alert certificate expired",
+            "the other side reports an expired certificate: ours, since it has no other to check",
+            "renew the",
+        ),
         (
             "tlsv13 alert certificate required",
-            "the other side wants a certificate from us, and got none",
+            "the other side requires a client certificate and received none",
             "set tls.cert",
         ),
-        ("tlsv1 alert user cancelled", "the other side gave up for a reason of its own", "ask the operator"),
-        ("tlsv1 alert access denied", "the other side accepted our certificate as valid", "ask the operator"),
-        ("tlsv1 unrecognized name", "the other side knows no host of this name", "check the host of the URL"),
-        ("tlsv1 alert export restriction", "the other side ended TLS with that alert", "ask the operator"),
-        ("tlsv13 alert missing extension", "the other side ended TLS with that alert", "ask the operator"),
+        (
+            "tlsv1 alert user cancelled",
+            "the other side cancelled for its own reasons, not because of a TLS failure",
+            "ask the se",
+        ),
+        (
+            "tlsv1 alert access denied",
+            "the other side accepted our certificate, but denies access to its owner",
+            "ask the se",
+        ),
+        ("tlsv1 unrecognized name", "the other side does not know this host name", "check the host of the URL"),
+        ("tlsv1 alert export restriction", "the other side closed TLS with that alert", "ask the se"),
+        ("tlsv13 alert missing extension", "the other side closed TLS with that alert", "ask the se"),
     ],
 )
 def test_an_alert_of_tls_is_advised_on_by_its_name_during_the_dial_and_after(alert: str, cause: str, step: str) -> None:
