@@ -23,7 +23,7 @@ STORY = Chapter(
         press(
             "4 E 5",
             "pane.log log.problem_previous pane.detail",
-            r"Loss of orders(.*\n)+.*Last message",
+            r"Disconnect of orders(.*\n)+.*Last message",
             says="the loss",
         ),
         press("w", "log.evidence", r"Type +notice", says="the last message before the loss"),

@@ -93,7 +93,9 @@ def _like(event: Event) -> Iterator[RateChoice]:
     what = cell_text(event.type, VALUE_LIMIT) or "messages"
     subjects = [(_equals("topic", event.topic), "topic", event.topic)] if event.topic else []
     subjects += [(_equals(path, value), path, value) for path, value in _named(event.payload or b"")]
-    for term, path, value in subjects:
+    # A topic is mostly one of these values
+    by_value = {subject[2]: subject for subject in reversed(subjects)}
+    for term, path, value in reversed(by_value.values()):
         yield RateChoice(f"{what} with {path} {cell_text(value, VALUE_LIMIT)}", " ".join([*terms, term]))
     yield RateChoice(f"{what} of {connection or 'the recorder'}", " ".join(terms))
 

@@ -5,6 +5,7 @@ All of them take the zone; ``None`` is the local one.
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 
@@ -17,12 +18,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def time_of_day(ts_ns: int, zone: tzinfo | None) -> str:
     """Return a wall time as ``14:02:24.118``."""
-    return f"{_whole_second(ts_ns // SECOND_NS, zone)[1]}.{ts_ns % SECOND_NS // MS_NS:03d}"
+    return f"{_second(ts_ns, zone)[1]}.{ts_ns % SECOND_NS // MS_NS:03d}"
 
 
 def dated_time(ts_ns: int, zone: tzinfo | None) -> str:
     """Return a wall time with its day, as ``17 Nov 14:02:24.118``; 19 cells, whatever the day."""
-    day, clock = _whole_second(ts_ns // SECOND_NS, zone)
+    day, clock = _second(ts_ns, zone)
     return f"{day.day:2} {_MONTHS[day.month - 1]} {clock}.{ts_ns % SECOND_NS // MS_NS:03d}"
 
 
@@ -35,7 +36,7 @@ def full_time(ts_ns: int, zone: tzinfo | None) -> str:
 
 def day_of(ts_ns: int, zone: tzinfo | None) -> date:
     """Return the day of a wall time."""
-    return _whole_second(ts_ns // SECOND_NS, zone)[0]
+    return _second(ts_ns, zone)[0]
 
 
 def day_name(day: date) -> str:
@@ -48,7 +49,12 @@ def forget_zone() -> None:
     _whole_second.cache_clear()
 
 
+def _second(ts_ns: int, zone: tzinfo | None) -> tuple[date, str]:
+    # The local zone of a process may change while it runs
+    return _whole_second(ts_ns // SECOND_NS, zone, time.tzname if zone is None else ())
+
+
 @lru_cache(maxsize=1024)
-def _whole_second(second: int, zone: tzinfo | None) -> tuple[date, str]:
+def _whole_second(second: int, zone: tzinfo | None, _: tuple[str, ...]) -> tuple[date, str]:
     at = datetime.fromtimestamp(second, zone)
     return at.date(), at.strftime("%H:%M:%S")

@@ -29,6 +29,10 @@ NESTED = message('{"stream":"btc@trade","data":{"symbol":"BTC \\"x\\""}}')
             ['messages with $.data.symbol BTC "x"', "messages with $.stream btc@trade", "messages of binance-spot",
              "all events of binance-spot", "all events"],
         ),
+        (
+            message('{"s":"BTC","symbol":"BTC"}', type="trade", topic="BTC"),
+            ["trade with topic BTC", "trade of binance-spot", "all events of binance-spot", "all events"],
+        ),
         (message("no json"), ["messages of binance-spot", "all events of binance-spot", "all events"]),
         (loss(), ["connection.disconnected of deribit", "all events of deribit", "all events"]),
         (event("self.run.started", 0, ""), ["self.run.started of the recorder", "all events"]),

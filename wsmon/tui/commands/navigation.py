@@ -205,7 +205,7 @@ def go_to_time(screen: MonitorScreen, at_ns: int) -> None:
 
     def land(event_id: int) -> None:
         last_id = screen.snapshot.bounds.last_id
-        screen.panes.log.go_to(min(event_id, last_id))
+        screen.panes.log.go_to(min(event_id, last_id), is_time=True)
         if event_id > last_id:
             screen.say("no events at or after that time; showing the newest event", "caution")
 

@@ -38,7 +38,7 @@ from wsmon.tui.panes.detail_fields import (
     outcome_fields,
 )
 from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
-from wsmon.tui.times import time_of_day
+from wsmon.tui.times import dated_time, time_of_day
 
 # Bytes of a payload that are decoded and shown: the largest message that is taken by default
 PAYLOAD_LIMIT = 1024 * 1024
@@ -127,7 +127,8 @@ def _head(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
 
 def _title(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
     described = describe(event, ascii_only=layout.glyphs.is_ascii)
-    at = time_of_day(event.ts_ns, layout.zone)
+    time = dated_time if layout.width >= DATED_FROM else time_of_day
+    at = time(event.ts_ns, layout.zone)
     room = layout.width - cell_len(at) - 1
     if room < LABEL_WIDTH:
         yield DetailRow(((clip(title_of(event, layout), layout.width, layout.glyphs.cut), "strong"),))
@@ -138,7 +139,7 @@ def _title(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
 
 
 def title_of(event: Event, layout: DetailLayout) -> str:
-    """Return the title of an event, e.g. "Loss of deribit"."""
+    """Return the title of an event, e.g. "Disconnect of deribit"."""
     name = layout.clean(event.source.connection or "the recorder")
     match event.name:
         case "message.received":
@@ -146,7 +147,7 @@ def title_of(event: Event, layout: DetailLayout) -> str:
         case "message.sent":
             return f"Message to {name}"
         case "connection.disconnected" if event.from_status == OPEN and event.to_status == "disconnected":
-            return f"Loss of {name}"
+            return f"Disconnect of {name}"
     what = describe(event, ascii_only=layout.glyphs.is_ascii).what
     return f"{what[:1].upper()}{what[1:]}: {name}"
 
@@ -163,6 +164,8 @@ def _verdict(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
     yield DetailRow(())
 
 
+# Cells of a pane whose title has the day of the event, too
+DATED_FROM = 60
 # Cells before the lines of a suggested action
 ACTION_INDENT = 2
 

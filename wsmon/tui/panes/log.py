@@ -304,9 +304,10 @@ class LogPane(RowList):
             self.go_to(goal.event_id)
         self._advance()
 
-    def go_to(self, event_id: int) -> None:
+    def go_to(self, event_id: int, *, is_time: bool = False) -> None:
         """Put the cursor on an event, or on the next one shown where it is hidden; a search may reach it later.
 
+        ``is_time``: the event stands for a time, and the next one shown is as good.
         The log is sorted by time then.
         """
         if self._ranked.ranking is not None:
@@ -316,7 +317,7 @@ class LogPane(RowList):
             self.state.postpone(event_id)
             return
         self.go_to_row(self.rows.row_of(event_id), is_centred=True)
-        self.state.arrived(event_id, self.current_id)
+        self.state.arrived(event_id, event_id if is_time else self.current_id)
         self.report()
 
     def reveal(self, event: Event) -> None:
