@@ -48,10 +48,10 @@ async def test_e_on_a_timeline_that_follows_the_present_goes_to_the_newest_probl
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        (["0"] * 3, "all that is kept is in sight"),
-        (["plus"] * 30, "this is the shortest period"),
-        (["minus"] * 30, "this is the longest period"),
-        (["greater_than_sign"] * 2, "this is the present"),
+        (["0"] * 3, "entire recording shown"),
+        (["plus"] * 30, "already at the shortest period"),
+        (["minus"] * 30, "already at the longest period"),
+        (["greater_than_sign"] * 2, "already at the present"),
     ],
 )
 async def test_a_timeline_that_cannot_show_more_says_so(keys: list[str], sentence: str) -> None:
@@ -67,9 +67,9 @@ async def test_the_shortest_and_the_longest_period_of_the_statistics_are_said() 
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("3", *["plus"] * 4)
-        assert text(on.screen.footer).strip() == "this is the shortest period"
+        assert text(on.screen.footer).strip() == "already at the shortest period"
         await pilot.press("0", "minus")
-        assert text(on.screen.footer).strip() == "this is the longest period: all that is kept"
+        assert text(on.screen.footer).strip() == "already at the longest period: the entire recording"
 
 
 async def test_no_other_problem_in_what_is_searched_for_names_the_search() -> None:

@@ -270,7 +270,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             return
         pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
         length_ns = answer.statistics.until_ns - answer.statistics.since_ns
-        beside = f"beside {pane.selection.beside}" if pane.selection.beside else ""
+        beside = f"compared with {pane.selection.beside}" if pane.selection.beside else ""
         parts = (name, beside, pane.selection.words(length_ns))
         self.panes.slots["statistics"].say(" · ".join(part for part in parts if part))
 

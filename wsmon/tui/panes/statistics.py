@@ -76,11 +76,11 @@ class StatisticsPane(ScrollPane):
 
     def action_statistics_longer(self) -> None:
         """Take the next longer period."""
-        self._choose(self.selection.longer(), "this is the longest period: all that is kept")
+        self._choose(self.selection.longer(), "already at the longest period: the entire recording")
 
     def action_statistics_shorter(self) -> None:
         """Take the next shorter period."""
-        self._choose(self.selection.shorter(), "this is the shortest period")
+        self._choose(self.selection.shorter(), "already at the shortest period")
 
     def action_statistics_everything(self) -> None:
         """Take all that is kept, or an hour again."""
@@ -90,7 +90,7 @@ class StatisticsPane(ScrollPane):
         """Take the next connection beside this one."""
         known = self.answer.statistics.connections if self.answer is not None else ()
         selection = self.selection.next_beside(self._current, [each.name for each in known])
-        self._choose(selection, "there is no other connection")
+        self._choose(selection, "no other connection to compare with")
 
     def _choose(self, selection: StatisticsSelection, refusal: str = "") -> None:
         if selection == self.selection:
@@ -118,9 +118,9 @@ class StatisticsSelection:
         """Return the period in words, and how much of it was recorded where that is less."""
         asked_ns, found = LENGTHS_S[self.at] * SECOND_NS, fmt.duration(length_ns)
         if not asked_ns:
-            return f"all that is kept, {found}"
+            return f"entire recording, {found}"
         asked = fmt.duration(asked_ns)
-        return f"last {asked}" if found == asked else f"last {asked}, {found} of it recorded"
+        return f"last {asked}" if found == asked else f"last {asked} ({found} recorded)"
 
     def longer(self) -> StatisticsSelection:
         """Return the selection with the next longer period."""
