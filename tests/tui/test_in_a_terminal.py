@@ -107,6 +107,7 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
         terminal.press("C-End")
         terminal.until(r"△ over 64 KiB")
         terminal.press("Escape")
+        terminal.until("type to filter", gone=True)
         terminal.type("qd")
         terminal.until(r"(?i)recorder (goes on|still running)")
 

@@ -49,6 +49,8 @@ TASKS = (
     Task("d", "since when a connection is silent", 2, (), r"silent since \d\d:\d\d:\d\d"),
     Task("e", "compare two events", 3, ("m", "e", "C"), r" apart\b", panes="1345"),
     Task("f", "export an incident with what was around it", 4, ("e", "4", "x", "Enter"), r"wrote [\d,]+ "),
+    Task("g", "messages a minute like this one", 3, ("4", "p", "i"), r"(?i)rate|/min|per minute"),
+    Task("h", "an alert on such events", 4, ("4", "p", "A", "Enter"), r"copied|alert added|no terminal"),
     Task("i", "the slowest request", 3, ("4", "s", "d"), r"slowest|longest"),
     Task(
         "j",
@@ -58,6 +60,7 @@ TASKS = (
         r"4 Log.*paused|at or after that time",
     ),
     Task("k", "another theme", 3, ("C-t", "Down", "Enter"), r"theme wsmon-"),
+    Task("l", "no more incidents of this kind", 2, ("S", "Enter"), r"copied|silenced|no terminal", panes="13"),
     Task("m", "the handshake of this session", 1, ("K",), r"(?i)handshake|upgrade|completed|no session yet"),
     Task("o", "reconnect now", 2, ("R", "y"), r"reconnecting \w+…|copied URL of|copied \w+ of event"),
     Task("p", "edit the configuration", 2, ("C-e",), r"unchanged|no configuration file"),

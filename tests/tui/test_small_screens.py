@@ -14,7 +14,7 @@ TINY = {
     ("3", "z"): "available",
     ("4", "z"): "text",
     ("5", "z"): "Following",
-    ("question_mark",): "Find",
+    ("question_mark",): "Search",
     ("q",): "d  detach",
     ("x",): "Format   ‹ jsonl ›",
     ("colon",): "search",

@@ -136,6 +136,12 @@ class ConfirmDialog(Dialog[str]):
         ]
         return (WrappedText(lines),)
 
+    def on_mount(self) -> None:
+        """Name the option that Enter chooses, where there is one."""
+        for option in self._options:
+            if option.is_default:
+                self.hint(("Enter", "key-name"), (f" {option.label}  ", "dim"), *self.HINT)
+
     def action_take(self, number: int) -> None:
         """Dismiss the dialog with an option."""
         self.dismiss(self._options[number].value)
