@@ -46,11 +46,11 @@ async def test_without_a_store_the_demo_is_offered(home: Home, command: tuple[st
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[[connection]\nname = "a"', ":1: is not valid TOML"),
-        ('[[connection]]\nname = "a"\nurl = "http://x"\n', "connection[0].url: has a scheme that is not ws or wss"),
+        ('[[connection]\nname = "a"', ":1: invalid TOML"),
+        ('[[connection]]\nname = "a"\nurl = "http://x"\n', "connection[0].url: scheme must be ws or wss"),
         ('[[connection]]\nname = "a"\nurl = "ws://x"\npign = 1\n', ":4: connection[0].pign"),
         ('[[connection]]\nname = "a\\u001b[2J"\nurl = "ws://x/\\u009b"\n', ":2: connection[0].name"),
-        ("", "connection: is missing: there is nothing to watch"),
+        ("", "connection: no connections defined"),
         ("\ufeff\x00", ":1: "),
     ],
     ids=["broken TOML", "scheme", "unknown key", "control characters", "empty", "NUL"],
@@ -155,7 +155,7 @@ async def test_a_control_socket_that_cannot_be_made_ends_the_recording_with_the_
     assert (code, out) == (1, "")
     assert err == (
         f"wsmon: cannot {'make the control socket' if suffix == '.sock' else 'write'} {blocked}: Is a directory. "
-        "XDG_RUNTIME_DIR names its folder\n"
+        "set XDG_RUNTIME_DIR to choose the folder\n"
     )
     assert [event.name for event in stored(store)] == ["self.run.started", "self.run.ended"]
     shutil.rmtree(blocked)
@@ -172,7 +172,7 @@ async def test_the_stores_of_one_folder_are_recorded_side_by_side(home: Home) ->
     for name in ("one.db", "two.db"):
         await home.record(NOWHERE, store=home.folder / name)
     code, _, err = await home.run("record", NOWHERE, "--store", home.folder / "two.db")
-    assert (code, f"holds the store {home.folder / 'two.db'}" in err) == (1, True)
+    assert (code, f"is using the store {home.folder / 'two.db'}" in err) == (1, True)
 
 
 async def test_a_start_waits_for_a_recorder_that_another_start_has_just_begun(home: Home) -> None:

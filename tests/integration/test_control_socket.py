@@ -131,7 +131,7 @@ async def test_nobody_listens(tmp_path: Path) -> None:
 async def test_a_viewer_finds_a_recorder_that_comes_later_and_notices_its_end(tmp_path: Path) -> None:
     async with Viewer(tmp_path / "r.sock") as viewer:
         await viewer.until(lambda: viewer.changes > 0)
-        with pytest.raises(WsmonError, match="no recorder answers"):
+        with pytest.raises(WsmonError, match="no recorder is responding"):
             await viewer.client.stop()
         late = Recorder(tmp_path / "r.sock")
         await late.server.start()
@@ -147,7 +147,7 @@ async def test_a_recorder_of_another_protocol_is_watched_but_not_commanded(tmp_p
     async with Viewer(strange.path) as viewer:
         await viewer.until(lambda: viewer.client.hello is not None)
         assert not viewer.client.can_command
-        with pytest.raises(WsmonError, match=r"recorder 9\.9 \(pid 77\) speaks another protocol"):
+        with pytest.raises(WsmonError, match=r"recorder 9\.9 \(pid 77\) uses an incompatible protocol"):
             await viewer.client.stop()
     await strange.server.close()
 

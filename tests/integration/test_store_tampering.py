@@ -71,10 +71,10 @@ async def test_s2_a_recorder_on_a_hard_link_is_refused_and_the_first_one_named(h
     code, _, said = await home.run("record", server.url, "--store", other)
     assert code == 1
     assert f"another recorder (pid {recorder.pid}, {server.url}" in said
-    assert f"holds the store {other} under the name {recorder.store}" in said
+    assert f"is using the store {other} as {recorder.store}" in said
     assert (await home.run("stop", recorder.store))[0] == 0
     code, _, said = await home.run("record", server.url, "--store", other)
-    assert (code, f"the store {other} has 2 names (hard links)" in said) == (1, True)
+    assert (code, f"the store {other} has 2 hard links" in said) == (1, True)
 
 
 def overwrite(store: Path) -> None:
