@@ -20,6 +20,7 @@ HEADLESS = (
     "stats",
     "export",
     "import",
+    "ingest",
     "check",
     "doctor",
     "unit",

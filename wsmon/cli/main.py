@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "stats": "Print uptime, traffic, latency and errors per connection.",
         "export": "Export events that match QUERY.",
         "import": "Import events, HTTP Archives (HAR) or frame recordings.",
+        "ingest": "Store events from standard input.",
         "check": "Validate CONFIG and list its connections.",
         "detectors": "List incident kinds, thresholds and how to silence them.",
         "doctor": "Check the configuration, recording, system and terminal.",

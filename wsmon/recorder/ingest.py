@@ -14,7 +14,7 @@ from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
 from wsmon.model.events import Event
 from wsmon.ports import Clock
-from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting, decode_line
+from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting, decode_line, number_of
 
 # A chunk of a stream: some 2 ms of work
 READ_BYTES: Final = 64 * 1024
@@ -165,12 +165,13 @@ class LineIngest:
     def _read_line(self, stream: IngestStream, octets: bytes, events: list[Event]) -> None:
         seq = 0
         try:
-            line = decode_line(octets)
-            if line.seq is not None:
-                seq = self._numbered(stream, line.seq)
+            # First, since a line that is refused has a number, too
+            if (number := number_of(octets)) is not None:
+                seq = self._numbered(stream, number)
                 # In the bus or in the store already
                 if seq <= self._known_seq(stream.client):
                     return
+            line = decode_line(octets)
             events.append(self._intake.event(line, stream.reporting))
         except LINE_ERRORS as error:
             self._refuse(stream, str(error), seq)

@@ -46,7 +46,14 @@ class ReportedLine(EventLine, frozen=True, forbid_unknown_fields=True):
     """Number of the line, for clients that greeted."""
 
 
+class _NumberedLine(msgspec.Struct, frozen=True):
+    """The number of a line, whatever else is in it."""
+
+    seq: Natural | None = None
+
+
 _lines = msgspec.json.Decoder(ReportedLine)
+_numbers = msgspec.json.Decoder(_NumberedLine)
 _greetings = msgspec.json.Decoder(GreetingLine)
 # What reading a line may raise
 LINE_ERRORS: Final = (ValueError, OverflowError, RecursionError)
@@ -66,6 +73,11 @@ class Reporting:
             raise ValueError("ingest: there was a greeting before")
         self.greeting = _greetings.decode(line).ingest
         return self.greeting
+
+
+def number_of(line: bytes) -> int | None:
+    """Return the number of a line, ``None`` where it has none; raises one of ``LINE_ERRORS`` where it is no object."""
+    return _numbers.decode(line).seq
 
 
 def decode_line(line: bytes) -> ReportedLine:

@@ -157,7 +157,7 @@ async def test_numbers_rise_and_those_of_refused_lines_are_acknowledged_too(rig:
     assert application.answers == [
         IngestAnswer(acked=0),
         IngestAnswer(line=3, error="seq: 1 does not follow 2"),
-        IngestAnswer(line=4, error="Object contains unknown field `colour`"),
+        IngestAnswer(line=4, error="Object contains unknown field `colour`", seq=3),
         IngestAnswer(line=5, error="name: 'self.lost' is an event of wsmon itself", seq=4),
         IngestAnswer(acked=4),
     ]
