@@ -296,8 +296,8 @@ FOOTER: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "log.evidence", "export.open", "log.search", "pane.zoom",
     ),
     "statistics": (
-        "statistics.shorter", "statistics.longer", "statistics.everything", "statistics.beside", "export.open",
-        "log.search", "pane.zoom",
+        "choose", "statistics.shorter", "statistics.longer", "statistics.everything", "statistics.beside",
+        "export.open", "log.search", "pane.zoom",
     ),
     "log": (
         "log.search", "choose", "log.problem_next", "log.evidence", "export.open", "log.mark", "log.compare",

@@ -26,6 +26,10 @@ from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 CAUSE_LIMIT = 300
 # Columns that gave way to a cause stay away so long, so that they do not come and go with it
 KEEP_LAYOUT_NS = 60_000_000_000
+# Most lines that the pane grows by for the cause under the cursor: the log needs the others
+MORE_LINES = 2
+# In the title while the order is held
+HELD = "order held, s sorts"
 NO_GROUPS = 'no connection is in a group: set group = "…" in its [[connection]]'
 NO_GROUP_HERE = 'this connection is in no group: set group = "…" in its [[connection]]'
 
@@ -68,7 +72,7 @@ class ConnectionsPane(TextPane):
         self._heights: dict[RowKey, int] = {}
         """Most lines that rows with a wrapped cause had since ``_causes_since_ns``, or since the cursor moved."""
         self.most_cause_lines = 0
-        """Most lines below the row of the cursor that its cause ever had at this width."""
+        """Lines that the pane needs beside one a row, for the longest cause under the cursor at this width so far."""
         self._drawn_width = 0
 
     @property
@@ -215,7 +219,7 @@ class ConnectionsPane(TextPane):
                     return table.row_line(listing.row(number), layout, now_ns, ascii_only=is_ascii)
 
                 lines = self._lines_of(index, layout)
-                self.most_cause_lines = max(self.most_cause_lines, len(lines) - 1)
+                self.most_cause_lines = max(self.most_cause_lines, min(MORE_LINES, len(lines) - 1))
                 self.draw(RowLines(heading, len(state.keys), index, lines, line_of), 1 + index)
         status = self._title()
         if status != self._status:
@@ -272,18 +276,17 @@ class ConnectionsPane(TextPane):
         """Return the texts beside the title, the longest first: how the list is ordered, and the row of the cursor."""
         state = self._state
         parts = [] if state.sort_key == "trouble" else [f"by {state.sort_key}"]
-        parts += ["order held, s sorts"] if state.is_held and state.keys else []
+        parts += [HELD] if state.is_held and state.keys else []
         if state.filter:
             parts.append(f"names with {cell_text(state.filter, CAUSE_LIMIT)}: {len(state.keys)}")
         order = " · ".join(parts)
         row = state.connection
-        about = title_sentences(row, self._now_ns) if row is not None else ()
-        if not order:
-            return about
-        if row is None:
-            return (order,)
-        since = f"{row.state.name}: {_since(row.state, self._now_ns)}"
-        return (*(f"{order} · {text}" for text in (*about, since)), order)
+        if not order or row is None:
+            return title_sentences(row, self._now_ns) if row is not None else (order,)
+        name, since = row.state.name, _since(row.state, self._now_ns)
+        about = (*title_sentences(row, self._now_ns), f"{name}: {since}", f"{name}: {since.partition(' · ')[0]}", name)
+        short = order.replace(HELD, HELD.partition(",")[0])
+        return (*(f"{order} · {text}" for text in about), f"{short} · {about[-2]}", f"{short} · {name}", short)
 
 
 class RowLines(Sequence[Line]):

@@ -171,7 +171,8 @@ def severity(state: ConnectionState) -> int:
 def table_layout(width: int, names: Sequence[str], causes: Sequence[int] = ()) -> TableLayout:
     """Return the columns that fit into a width; the least useful ones are left out first, then long names are cut.
 
-    ``causes`` are the widths of the causes in sight: more columns are left out where that shows more of them whole.
+    ``causes`` are the widths of the causes in sight: more columns are left out where that shows more of them whole,
+    and for one that fits nowhere.
     """
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
@@ -187,7 +188,8 @@ def table_layout(width: int, names: Sequence[str], causes: Sequence[int] = ()) -
     if found:
         # The rate goes only where there is no room for a cause at all; of equals, the first has the most columns
         found = [layout for layout in found if RATE in layout.columns] or found
-        return max(found, key=lambda layout: sum(1 for cause in causes if cause <= layout.cause))
+        most = found[-1].cause
+        return max(found, key=lambda layout: sum(1 for cause in causes if min(cause, most) <= layout.cause))
     columns = [STATUS, RATE, LAST]
     while columns and 2 + name + sum(column.width for column in columns) > width and len(columns) > 1:
         columns.pop()
