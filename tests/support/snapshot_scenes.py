@@ -172,7 +172,8 @@ DIALOGS = (
     Scene("spans", ("p", "W"), scene_stores.spanned, opened(WaterfallDialog)),
     Scene("compare", ("p", "k", "k", "m", "j", "j", "C"), compared, opened(CompareDialog)),
     Scene("help", ("question_mark",)),
-    Scene("help-end", ("question_mark", "G")),
+    Scene("help-end", ("question_mark", "ctrl+end")),
+    Scene("help-found", ("question_mark", *"diff")),
     Scene("palette", ("colon",)),
     Scene("palette-found", ("colon", *"mark")),
     Scene("columns", ("c", "j", "space")),
@@ -191,7 +192,7 @@ DIALOGS = (
     Scene("export-exists", ("x", "enter"), exists, says("Enter again")),
     Scene("themes", ("colon", *"theme", "enter")),
     Scene("quit", ("q",)),
-    Scene("quit-no-recorder", ("q",), scene_stores.unrecorded),
+    Scene("detach", ("d",)),
     Scene("reconnect", ("1", "j", "R")),
     Scene("disable", ("1", "j", "D")),
 )
