@@ -42,7 +42,7 @@ async def test_a_minute_shows_every_kind_of_trouble_and_why(home: Home) -> None:
     assert incidents["silent", "stall"].endswith("; expected every 2 s")
     assert incidents["bouncer", "storm"].startswith("5 attempts in ")
     assert incidents["bouncer", "storm"].endswith(
-        " s, 4 accepted and lost again; the last: “policy violation: token expired”, 1008 by peer"
+        " s, 4 connected and dropped; last: “policy violation: token expired”, 1008 by peer"
     )
     assert incidents["orderbook", "gap"] == "1 message missing: BUND 67"
     assert incidents["orderbook", "reorder"] == "1 message out of order: BUND 79"

@@ -172,7 +172,7 @@ def _summary(subject: _Subject, troubles: _Troubles) -> str:
         return happened
     last = troubles.losses[-1]
     whose = "" if len(subject.connections) == 1 else f" of {last.source.connection}"
-    return f"{happened} The last loss{whose}, at {_at(last.ts_ns)} (UTC): {why(last)}."
+    return f"{happened} The last disconnect{whose}, at {_at(last.ts_ns)} (UTC): {why(last)}."
 
 
 def _lost(subject: _Subject, troubles: _Troubles) -> str:
@@ -180,15 +180,15 @@ def _lost(subject: _Subject, troubles: _Troubles) -> str:
     losses, number = troubles.counts["losses"], len(subject.connections)
     if number == 1:
         (one,) = subject.connections
-        lost = f"{one.name} was lost {_times(losses)}" if losses else f"{one.name} was not lost"
+        lost = f"{one.name} disconnected {_times(losses)}" if losses else f"{one.name} did not disconnect"
         is_known = one.availability is not None
-        return f"{lost} and was open {fmt.percent(one.availability or 0.0)} of the scheduled time" if is_known else lost
+        return f"{lost} and was open {fmt.percent(one.availability or 0.0)} of scheduled time" if is_known else lost
     if not losses:
-        return f"none of {number:,} connections was lost"
+        return f"none of {number:,} connections disconnected"
     by_count = sorted(troubles.losses_of.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {_times(count)}" for name, count in by_count[:MOST_NAMES])
     more = ", ..." if len(by_count) > MOST_NAMES else ""
-    return f"{len(by_count):,} of {number:,} connections {'was' if len(by_count) == 1 else 'were'} lost ({named}{more})"
+    return f"{len(by_count):,} of {number:,} connections disconnected ({named}{more})"
 
 
 def _times(count: int) -> str:
@@ -215,23 +215,23 @@ def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) ->
     found = ", ".join(
         f"{counts[kind]:,} {one if counts[kind] == 1 else several}"
         for kind, one, several in (
-            ("losses", "loss", "losses"),
+            ("losses", "disconnect", "disconnects"),
             ("failures", "failed attempt", "failed attempts"),
             ("incidents", "incident", "incidents"),
         )
     )
     lasted = fmt.duration(statistics.until_ns - statistics.since_ns)
     period = f"{_at(statistics.since_ns)} to {_at(statistics.until_ns)} (UTC), {lasted}"
-    rows: list[Cells] = [("Period", period), ("Found", found)]
+    rows: list[Cells] = [("Period", period), ("Summary", found)]
     if selection.query.text:
-        rows.append(("Query", f"{selection.query.text} (its terms on connections)"))
+        rows.append(("Query", f"{selection.query.text} (connection terms only)"))
     rows.append(("Made by", f"wsmon {wsmon.__version__}; credentials are masked as [FILTERED]"))
     return ReportTable((), tuple(rows))
 
 
 def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     yield Heading(2, "Connections")
-    columns = ("connection", "now", "available", "open for", "opened", "reconnects", "messages in / out",
+    columns = ("connection", "now", "available", "open time", "opened", "reconnects", "messages in / out",
                "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
     yield ReportTable(columns, tuple(_row(one) for one in connections))
     rows = tuple(
@@ -258,17 +258,17 @@ def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     if not measured:
         return
     breached = [(name, kpi) for name, kpi in measured if kpi.ok is False]
-    yield Heading(2, "Key figures")
-    yield Paragraph(f"{len(measured) - len(breached):,} of {len(measured):,} are as the profiles want them.")
+    yield Heading(2, "KPIs")
+    yield Paragraph(f"{len(measured) - len(breached):,} of {len(measured):,} KPIs within target.")
     if breached:
-        columns = ("connection", "figure", "value", "wanted", "made from")
+        columns = ("connection", "KPI", "actual", "target", "based on")
         yield ReportTable(columns, tuple(_breach(name, kpi) for name, kpi in breached))
 
 
 def _breach(name: str, kpi: Kpi) -> Cells:
     value, threshold = (fmt.figure(each or 0.0, is_share=kpi.is_share) for each in (kpi.value, kpi.threshold))
     figure = kpi.name.removesuffix("_ms").replace("_", " ")
-    return name, figure, value, f"{'above' if kpi.is_floor else 'below'} {threshold}", kpi.basis
+    return name, figure, value, f"{'>' if kpi.is_floor else '<'} {threshold}", kpi.basis
 
 
 def _row(one: ConnectionStatistics) -> Cells:
@@ -326,11 +326,11 @@ def _found(opened: Event, troubles: _Troubles, running: Mapping[int, str]) -> tu
 
 
 def _until(opened: Event, closed: Event | None) -> str:
-    return "goes on" if closed is None else fmt.duration(closed.mono_ns - opened.mono_ns)
+    return "ongoing" if closed is None else fmt.duration(closed.mono_ns - opened.mono_ns)
 
 
 def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
-    yield Heading(2, "Losses")
+    yield Heading(2, "Disconnects")
     yield from _left_out("losses", troubles)
     if not troubles.losses:
         yield Paragraph("None.")
@@ -346,14 +346,14 @@ def _explained(loss: Event) -> tuple[Cells, ...]:
     verdict = loss.verdict
     facts: tuple[Cells, ...] = (
         ("Likely cause", "" if verdict is None else verdict.cause),
-        ("Next step", "" if verdict is None else verdict.next),
+        ("Suggested action", "" if verdict is None else verdict.next),
         ("Certainty", "" if verdict is None else verdict.certainty),
-        ("Last words of the peer", "" if verdict is None else verdict.evidence_text),
-        ("Ended by", loss.close_by),
+        ("Last message from the peer", "" if verdict is None else verdict.evidence_text),
+        ("Closed by", loss.close_by),
         ("Close code", code),
         ("Reason", loss.reason),
         ("Error", f"{loss.error_type}: {loss.error}" if loss.error_type else ""),
-        ("Was open for", "" if loss.duration_ns is None else fmt.duration(loss.duration_ns)),
+        ("Open for", "" if loss.duration_ns is None else fmt.duration(loss.duration_ns)),
         ("Session", loss.source.connection_id),
         ("Event", str(loss.id)),
     )
@@ -367,7 +367,7 @@ def _around(selection: Selection, loss: Event) -> ReportTable:
     after = selection.view.events_after(loss.id, AFTER, of_connection)
     events = [*reversed(before), loss, *after]
     rows = tuple((_offset(event, loss), event.name, event.direction, _content(event)) for event in events)
-    return ReportTable(("when", "event", "way", "content"), rows, marked=len(before))
+    return ReportTable(("time", "event", "direction", "content"), rows, marked=len(before))
 
 
 def _offset(event: Event, loss: Event) -> str:
@@ -389,13 +389,13 @@ def _failures(troubles: _Troubles) -> Iterator[Block]:
         (_at(one.ts_ns), one.source.connection, "" if one.http_status is None else str(one.http_status), why(one))
         for one in troubles.failures
     )
-    yield ReportTable(("when", "connection", "HTTP", "why"), rows)
+    yield ReportTable(("time", "connection", "HTTP", "cause"), rows)
 
 
 def _left_out(kind: str, troubles: _Troubles) -> Iterator[Block]:
     count = troubles.counts[kind]
     if count > MOST:
-        yield Paragraph(f"The newest {MOST} of {count:,}; the recording has the others.")
+        yield Paragraph(f"Showing the newest {MOST} of {count:,}; the recording contains the others.")
 
 
 def _at(ts_ns: int) -> str:

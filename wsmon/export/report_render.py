@@ -130,7 +130,7 @@ _LEGEND = (
     + "".join(
         f'<li><i class="{kind}"></i>{label}</li>'
         for kind, label in (
-            ("open", "open"), ("dial", "dialling"), ("wait", "waits to dial"), ("lost", "lost"), ("off", "closed"),
+            ("open", "open"), ("dial", "connecting"), ("wait", "waiting to retry"), ("lost", "lost"), ("off", "closed"),
             ("incident", "incident"), ("messages", "messages"),
         )
     )

@@ -97,16 +97,16 @@ def is_rule(kind: str) -> bool:
 
 
 _SEQUENCE_AVOIDED_BY: Final = 'sequence.path = ""'
-_SEQUENCE_CALM: Final = Threshold("calm", 60, "seconds", "time without another one that ends it; counting begins anew")
+_SEQUENCE_CALM: Final = Threshold("calm", 60, "seconds", "quiet time after which it closes and the count restarts")
 
 GAP: Final = IncidentKind(
     "gap",
     _SEQUENCE_AVOIDED_BY,
     query_flag="gap",
-    opens_when="sequence numbers are missing for {grace} ({opens} or more), or the numbers begin anew or jump",
+    opens_when="sequence numbers are missing for {grace} ({opens} or more), restart or jump",
     thresholds=(
-        Threshold("opens", 1, "count", "missing numbers that open it"),
-        Threshold("grace", 1, "seconds", "how late a number may be before it is missing"),
+        Threshold("opens", 1, "count", "missing numbers required to open it"),
+        Threshold("grace", 1, "seconds", "how late a number may arrive before it counts as missing"),
         _SEQUENCE_CALM,
     ),
 )
@@ -114,55 +114,55 @@ DUPLICATE: Final = IncidentKind(
     "duplicate",
     _SEQUENCE_AVOIDED_BY,
     query_flag="dup",
-    opens_when="sequence numbers came more than once ({opens} or more)",
-    thresholds=(Threshold("opens", 1, "count", "numbers that came again which open it"), _SEQUENCE_CALM),
+    opens_when="sequence numbers are repeated ({opens} or more)",
+    thresholds=(Threshold("opens", 1, "count", "repeated numbers required to open it"), _SEQUENCE_CALM),
 )
 REORDER: Final = IncidentKind(
     "reorder",
     _SEQUENCE_AVOIDED_BY,
-    opens_when="sequence numbers came out of order ({opens} or more)",
-    thresholds=(Threshold("opens", 1, "count", "numbers that came late which open it"), _SEQUENCE_CALM),
+    opens_when="sequence numbers arrive out of order ({opens} or more)",
+    thresholds=(Threshold("opens", 1, "count", "late numbers required to open it"), _SEQUENCE_CALM),
 )
 STALL: Final = IncidentKind(
     "stall",
     "a longer expect_every",
     query_flag="stall",
-    opens_when="the connection is open, and no data came for longer than its `expect_every`",
+    opens_when="the connection is open but no data arrived for longer than its `expect_every`",
 )
 STORM: Final = IncidentKind(
     "storm",
     "a longer reconnect.initial",
     query_flag="storm",
-    opens_when="the connection was dialled {opens} times within {within}",
+    opens_when="{opens} connection attempts within {within}",
     thresholds=(
         # A backoff from 1 s reaches the fifth dial after 15 s; a loss and two attempts stay below
-        Threshold("opens", 5, "count", "attempts within this time that open it"),
-        Threshold("within", 60, "seconds", "the time in which attempts are counted"),
+        Threshold("opens", 5, "count", "attempts within this time required to open it"),
+        Threshold("within", 60, "seconds", "time window in which attempts are counted"),
         # The pace of the longest default delay, 30 s
-        Threshold("closes", 2, "count", "attempts within this time that end it", below="opens"),
+        Threshold("closes", 2, "count", "it closes at this many attempts or fewer within this time", below="opens"),
     ),
 )
 RETRIES_EXHAUSTED: Final = IncidentKind(
     "retries_exhausted",
     "reconnect.max_attempts = 0",
-    opens_when="the connection is not dialled again: no attempt is left, or none can succeed",
+    opens_when="no more attempts are made: none left, or none can succeed",
 )
 AUTH: Final = IncidentKind("auth", opens_when="a login failed, or the upgrade was refused with 401 or 403")
 SUBSCRIPTION: Final = IncidentKind(
     "subscription",
-    opens_when="a subscription was refused, was not confirmed, or is lost after a reconnect",
+    opens_when="a subscription was refused, not confirmed, or lost after a reconnect",
 )
 ERRORS: Final = IncidentKind(
     "errors",
-    opens_when="{opens} errors came within {within}, and they are {share} of the messages or more",
+    opens_when="{opens} errors within {within}, if they are at least {share} of the messages",
     thresholds=(
-        Threshold("opens", 10, "count", "errors within this time that open it"),
-        Threshold("within", 10, "seconds", "the time in which errors are counted"),
+        Threshold("opens", 10, "count", "errors within this time required to open it"),
+        Threshold("within", 10, "seconds", "time window in which errors are counted"),
         # Ten refused orders among a hundred thousand ticks are no incident
-        Threshold("share", 0.01, "share", "their least share of all messages"),
-        Threshold("closes", 2, "count", "errors within this time that do not delay its end", below="opens"),
+        Threshold("share", 0.01, "share", "minimum share of all messages"),
+        Threshold("closes", 2, "count", "errors within this time that do not keep it open", below="opens"),
         # Bursts that come every ten seconds are one incident
-        Threshold("calm", 30, "seconds", "time with no more errors than that, which ends it"),
+        Threshold("calm", 30, "seconds", "time with at most that many errors after which it closes"),
     ),
 )
 SLOW: Final = IncidentKind(
@@ -170,49 +170,51 @@ SLOW: Final = IncidentKind(
     query_flag="slow",
     opens_when="round trips or replies take {times} times as long as usual, or longer than {rtt} or {reply}",
     thresholds=(
-        Threshold("times", 4, "times", "multiple of the usual time that opens it"),
-        Threshold("rtt", 1, "seconds", "round trip that opens it, whatever is usual below half of it"),
-        Threshold("reply", 5, "seconds", "the same for the time to a reply"),
+        Threshold("times", 4, "times", "multiple of the usual time required to open it"),
+        Threshold("rtt", 1, "seconds", "round trip that always opens it, if the usual one is below half of it"),
+        Threshold("reply", 5, "seconds", "the same for the response time"),
         # A peer in the same rack may take four times next to nothing
-        Threshold("rtt_margin", 0.1, "seconds", "a round trip that is longer than usual by less opens nothing"),
-        Threshold("reply_margin", 0.25, "seconds", "the same for the time to a reply"),
+        Threshold("rtt_margin", 0.1, "seconds", "minimum increase of the round trip required to open it"),
+        Threshold("reply_margin", 0.25, "seconds", "the same for the response time"),
     ),
 )
 PEER_CHANGED: Final = IncidentKind(
     "peer_changed",
-    opens_when="the certificate, the subprotocol or the Server header of the peer is not one seen before",
+    opens_when="the peer's certificate, subprotocol or Server header has not been seen before",
 )
 CERTIFICATE: Final = IncidentKind(
     "certificate",
-    opens_when="the certificate of the peer expires within {before}, or has expired",
+    opens_when="the peer's certificate expires within {before}, or has expired",
     thresholds=(
         # Automatic renewal happens 30 days before a certificate expires
-        Threshold("before", 14 * 86_400, "seconds", "time before the end of the certificate at which it opens"),
+        Threshold("before", 14 * 86_400, "seconds", "time before expiry at which it opens"),
     ),
 )
 TYPES: Final = IncidentKind(
     "types",
-    opens_when="a message type is new, or one that came regularly no longer comes",
+    opens_when="a new message type appears, or a regular one stops arriving",
     thresholds=(
         Threshold("messages", 1_000, "count", "messages from which the usual types are learned"),
-        Threshold("learning", 600, "seconds", "least time for that; until then no type is new and none is missed"),
-        Threshold("sightings", 20, "count", "times that a type must have come to be missed"),
-        Threshold("silence", 60, "seconds", "least time that a type must have stayed out to be missed"),
+        Threshold("learning", 600, "seconds", "minimum learning time; until then, no type is reported"),
+        Threshold("sightings", 20, "count", "times a type must have been seen before it can be missing"),
+        Threshold("silence", 60, "seconds", "minimum absence before a type is missing"),
     ),
 )
 BACKPRESSURE: Final = IncidentKind(
     "backpressure",
-    opens_when="the store was too slow {opens} times within {within}, so that reading paused",
+    opens_when="reading paused {opens} times within {within} because the store was too slow",
     thresholds=(
-        Threshold("opens", 3, "count", "pauses within this time that open it"),
-        Threshold("within", 60, "seconds", "the time in which pauses are counted; as long without one ends it"),
-        Threshold("total", 5, "seconds", "two pauses open it when together they are this long"),
+        Threshold("opens", 3, "count", "pauses within this time required to open it"),
+        Threshold(
+            "within", 60, "seconds", "time window in which pauses are counted; it closes after as long without one"
+        ),
+        Threshold("total", 5, "seconds", "total length at which two pauses open it"),
     ),
 )
 SHED: Final = IncidentKind(
     "shed",
-    opens_when="events could not be kept, and are missing from the recording",
-    thresholds=(Threshold("calm", 60, "seconds", "time without loss that ends it"),),
+    opens_when="events were dropped and are missing from the recording",
+    thresholds=(Threshold("calm", 60, "seconds", "time without losses after which it closes"),),
 )
 
 # In the order of the detectors that find them, and of error messages about `silence` and `is:`

@@ -34,10 +34,10 @@ def test_without_a_configuration_the_defaults_are_listed(capsys: pytest.CaptureF
     blocks = [block.splitlines() for block in capsys.readouterr().out.strip().split("\n\n")]
     assert [block[0].partition(":")[0] for block in blocks] == [kind.name for kind in INCIDENT_KINDS]
     assert next(block for block in blocks if block[0].startswith("storm:")) == [
-        "storm: the connection was dialled 5 times within 1m",
-        "  detectors.storm.opens = 5             # attempts within this time that open it",
-        '  detectors.storm.within = "1m"         # the time in which attempts are counted',
-        "  detectors.storm.closes = 2            # attempts within this time that end it",
+        "storm: 5 connection attempts within 1m",
+        "  detectors.storm.opens = 5             # attempts within this time required to open it",
+        '  detectors.storm.within = "1m"         # time window in which attempts are counted',
+        "  detectors.storm.closes = 2            # it closes at this many attempts or fewer within this time",
         '  to silence: a longer reconnect.initial or silence = ["storm"]',
     ]
 
@@ -48,8 +48,8 @@ def test_thresholds_of_the_configuration_stand_beside_their_defaults(
     (folder / "wsmon.toml").write_text(CONFIG)
     assert run(["detectors"]) == 0
     out = capsys.readouterr().out
-    assert "storm: the connection was dialled 8 times within 1m" in out
-    assert "detectors.storm.opens = 8             # attempts within this time that open it (default 5)" in out
+    assert "storm: 8 connection attempts within 1m" in out
+    assert "detectors.storm.opens = 8             # attempts within this time required to open it (default 5)" in out
 
 
 def test_json_has_the_same_for_scripts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,12 +60,17 @@ def test_json_has_the_same_for_scripts(folder: Path, capsys: pytest.CaptureFixtu
     storm = next(each for each in document["detectors"] if each["kind"] == "storm")
     assert storm == {
         "kind": "storm",
-        "opens_when": "the connection was dialled 8 times within 1m",
+        "opens_when": "8 connection attempts within 1m",
         "query": "is:storm",
         "thresholds": [
-            {"name": "opens", "value": 8, "default": 5, "meaning": "attempts within this time that open it"},
-            {"name": "within", "value": "1m", "default": "1m", "meaning": "the time in which attempts are counted"},
-            {"name": "closes", "value": 2, "default": 2, "meaning": "attempts within this time that end it"},
+            {"name": "opens", "value": 8, "default": 5, "meaning": "attempts within this time required to open it"},
+            {"name": "within", "value": "1m", "default": "1m", "meaning": "time window in which attempts are counted"},
+            {
+                "name": "closes",
+                "value": 2,
+                "default": 2,
+                "meaning": "it closes at this many attempts or fewer within this time",
+            },
         ],
         "silence": 'a longer reconnect.initial or silence = ["storm"]',
     }

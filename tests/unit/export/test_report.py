@@ -58,8 +58,8 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
     text = page.text
     for words in (
         "WebSocket report: nova, b (nova.example.net, b.example.net)",
-        "Connections", "Timeline", "Incidents", "Losses", "Failed attempts",
-        "1 loss, 1 failed attempt, 1 incident",
+        "Connections", "Timeline", "Incidents", "Disconnects", "Failed attempts",
+        "1 disconnect, 1 failed attempt, 1 incident",
         "2026-01-10 14:02:24.000 to 2026-01-10 14:02:44.000 (UTC), 20 s",
         "no data for 41 s",
         "2026-01-10 14:02:29.000 nova: “rate limit: 5 connections”, 1008 by peer",
@@ -67,7 +67,7 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
     ):  # fmt: skip
         assert words in text, words
     assert text[text.index("Likely cause") + 1].endswith("a rate or volume limit of the server was reached")
-    assert text[text.index("Next step") + 1].startswith("send and subscribe less at once")
+    assert text[text.index("Suggested action") + 1].startswith("send and subscribe less at once")
     assert any(one.startswith("the server answered HTTP 403; the body says “no key”; HTTP 403 us") for one in text)
     around = text[text.index("-3.000 s") : text.index("Failed attempts")]
     assert around[:3] == ["-3.000 s", "message.received", "in"]
@@ -135,7 +135,7 @@ def test_markdown_has_tables_that_hold(store: Path) -> None:
 
 def test_only_the_connections_that_the_query_names(store: Path) -> None:
     text = " ".join(Page(report_text(store, query=parse("conn:b"))[0]).text)
-    assert "0 losses, 0 failed attempts, 0 incidents" in text
+    assert "0 disconnects, 0 failed attempts, 0 incidents" in text
     assert "nova" not in text
     assert "None." in text
 
@@ -151,7 +151,7 @@ def test_long_lists_keep_the_newest_and_say_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(report_module, "MOST", 3)
     losses = [loss(1 + number, "nova", reason=f"number {number}") for number in range(9)]
     text = Page(report_text(recorded(tmp_path / "store.db", losses, "nova"))[0]).text
-    assert "The newest 3 of 9; the recording has the others." in text
+    assert "Showing the newest 3 of 9; the recording contains the others." in text
     assert [one[24:] for one in text if " nova: " in one] == [
         f"nova: “number {number}”, 1008 by peer" for number in (6, 7, 8)
     ]
@@ -166,10 +166,10 @@ def test_a_report_of_nothing_is_a_report(tmp_path: Path) -> None:
 def test_key_figures_that_are_not_as_wanted_are_named(tmp_path: Path) -> None:
     attempts = [each for at in range(10) for each in (dialled(at, "nova"), refused(at + 0.5, "nova"))]
     text = Page(report_text(recorded(tmp_path / "ten.db", attempts, "nova"))[0]).text
-    figures = text[text.index("Key figures") : text.index("Timeline")]
-    assert figures[1].endswith("are as the profiles want them.")
-    assert figures[2:7] == ["connection", "figure", "value", "wanted", "made from"]
-    assert figures[7:12] == ["nova", "connection success rate", "0.00 %", "above 99.00 %", "10 samples"]
+    figures = text[text.index("KPIs") : text.index("Timeline")]
+    assert figures[1].endswith("KPIs within target.")
+    assert figures[2:7] == ["connection", "KPI", "actual", "target", "based on"]
+    assert figures[7:12] == ["nova", "connection success rate", "0.00 %", "> 99.00 %", "10 samples"]
 
 
 def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
@@ -191,14 +191,14 @@ def test_the_first_sentence_says_what_happened(store: Path) -> None:
         return text[text.index("Period") - 1]
 
     assert first_sentence() == (
-        "In 20 s, 1 of 2 connections was lost (nova once), with 1 failed attempt and 1 incident. "
-        f"The last loss of nova, {last}"
+        "In 20 s, 1 of 2 connections disconnected (nova once), with 1 failed attempt and 1 incident. "
+        f"The last disconnect of nova, {last}"
     )
     assert first_sentence(query=parse("conn:nova")).startswith(
-        "In 20 s, nova was lost once and was open 19.93 % of the scheduled time, with 1 failed attempt and 1 incident. "
-        "The last loss, at 2026-01-10 14:02:29.000 (UTC): "
+        "In 20 s, nova disconnected once and was open 19.93 % of scheduled time, with 1 failed attempt and 1 incident. "
+        "The last disconnect, at 2026-01-10 14:02:29.000 (UTC): "
     )
-    assert first_sentence(query=parse("conn:b")).startswith("In 20 s, b was not lost and was open ")
+    assert first_sentence(query=parse("conn:b")).startswith("In 20 s, b did not disconnect and was open ")
     assert first_sentence(query=parse("conn:nobody")) == "No connection was recorded in this period."
 
 

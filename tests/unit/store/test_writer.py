@@ -38,7 +38,7 @@ from wsmon.store.search.skip_index import SearchIndexer
 
 # Of a stall in a session without a message
 UNUSED = (
-    "; the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "; the server accepted the upgrade, but no messages have been exchanged since: possibly it waits for the client to "
     "speak first (set protocol, subscribe or send)"
 )
 

@@ -231,7 +231,7 @@ class IncidentDetector:
         self._thresholds_ns.clear()
         for connection in self.incidents.connections:
             if not self._is_watched(connection):
-                self.incidents.close(connection, "it is no longer watched")
+                self.incidents.close(connection, "detector disabled")
 
     def observe(self, event: Event) -> None:
         """Take a lifecycle event with its id, in the order of commit."""

@@ -116,7 +116,7 @@ class CertificateDetector(IncidentDetector):
         expires_ns = _wall_ns(expires) if isinstance(expires, str) else None
         if not isinstance(expires, str) or expires_ns is None:
             self._certificates.pop(connection, None)
-            self.incidents.close(connection, "the peer shows no verified certificate")
+            self.incidents.close(connection, "the peer has no verified certificate")
             return
         self._certificates[connection] = _Certificate(event.source, event.id, expires_ns, expires)
         if expires_ns - event.ts_ns > self._threshold_ns(connection, "before"):

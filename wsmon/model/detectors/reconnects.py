@@ -52,7 +52,7 @@ class StormDetector(IncidentDetector):
         connection = event.source.connection
         if event.name == "connection.started":
             if event.from_status in STOPPED:
-                self._forget(connection, "dialled anew by hand")
+                self._forget(connection, "reconnected manually")
             dials = self._dials.setdefault(connection, _Dials(event.source))
             dials.source = event.source
             dials.started.append((event.mono_ns, event.id, False))
@@ -89,9 +89,9 @@ class StormDetector(IncidentDetector):
         accepted = sum(was_open for *_, was_open in dials.started)
         reason = f"{len(dials.started)} attempts in {seconds(dials.started[-1][0] - dials.started[0][0])}"
         if accepted:
-            reason += f", {accepted} accepted and lost again"
+            reason += f", {accepted} connected and dropped"
         if dials.newest_end:
-            reason += f"; the last: {dials.newest_end}"
+            reason += f"; last: {dials.newest_end}"
         evidence = sorted([*(event_id for _, event_id, _ in dials.started), dials.newest_end_id])
         self.incidents.open(dials.source, reason, evidence, {"attempts": len(dials.started), "accepted": accepted})
 

@@ -83,7 +83,7 @@ class ShedDetector(IncidentDetector):
             calm_ns = self._threshold_ns(connection, "calm")
             if mono_ns - newest_ns > calm_ns:
                 del self._shed[connection]
-                reason = f"{counted(events, 'event')} not kept; none lost for {seconds(calm_ns)}"
+                reason = f"{counted(events, 'event')} lost; no further loss for {seconds(calm_ns)}"
                 self.incidents.close(connection, reason, {"events": events})
 
 
@@ -137,7 +137,7 @@ class ClockDetector:
             return ()
         step_ns, self._offset_ns = offset_ns - self._offset_ns, offset_ns
         way = "forward" if step_ns > 0 else "back"
-        reason = f"the wall clock went {way} by {seconds(abs(step_ns))}: it was set, or the machine slept"
+        reason = f"the wall clock jumped {way} by {seconds(abs(step_ns))}: it was set, or the machine slept"
         return (Event(RECORDER, "self.clock.stepped", ts_ns, mono_ns, reason=reason, meta={"step_ns": step_ns}),)
 
     def end(self) -> None:

@@ -15,7 +15,7 @@ from wsmon.model.events import Event, Source
 from wsmon.model.incident_kinds import is_rule, rule_kind
 from wsmon.model.profiles import QUIET_NS
 
-_QUIET = f"nothing matched for {QUIET_NS // 60_000_000_000} minutes"
+_QUIET = f"no match for {QUIET_NS // 60_000_000_000} minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class RuleDetector:
         """Replace the connections; incidents of connections that are gone end."""
         self._expectations = dict(expectations)
         for rule in self._rules.values():
-            _close(rule, set(rule.incidents.connections) - set(expectations), "it is no longer watched")
+            _close(rule, set(rule.incidents.connections) - set(expectations), "detector disabled")
 
     def observe(self, event: Event) -> None:
         """Read the id of an incident of a rule."""
@@ -107,7 +107,7 @@ class RuleDetector:
     def _end_all_but(self, names: frozenset[str]) -> None:
         for name, rule in self._rules.items():
             if name not in names:
-                _close(rule, rule.incidents.connections, "the rule is gone or another")
+                _close(rule, rule.incidents.connections, "the rule was removed or changed")
 
 
 def _close(rule: _RuleState, connections: Collection[str], why: str) -> None:

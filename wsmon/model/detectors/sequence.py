@@ -65,7 +65,7 @@ class SequenceDetector:
         for connection in list(self._feeds):
             for kind in KINDS:
                 if not self._is_watched(connection, kind):
-                    self._close(connection, kind, "it is no longer watched")
+                    self._close(connection, kind, "detector disabled")
             if connection not in self._expectations:
                 del self._feeds[connection]
 
@@ -244,14 +244,14 @@ def _sentence(kind: SequenceKind, episode: Episode) -> str:
     if episode.arrived:
         parts.append(f"{episode.arrived:,} came late")
     if episode.restarts:
-        parts.append(f"the numbers began anew {counted(episode.restarts, 'time')} within a session")
+        parts.append(f"sequence numbers restarted {counted(episode.restarts, 'time')} within a session")
     if episode.jumps:
         key, before, after = episode.first_jump
         more = f", and {counted(episode.jumps - 1, 'jump')} more" if episode.jumps > 1 else ""
         of_key = f" of {key}" if key else ""
-        parts.append(f"the numbers{of_key} jump from {before:,} to {after:,}{more}")
+        parts.append(f"sequence numbers{of_key} jumped from {before:,} to {after:,}{more}")
     if episode.unread:
-        parts.append(f"{counted(episode.unread, 'message')} could not be read, and may be among them")
+        parts.append(f"{counted(episode.unread, 'message')} could not be read and may be among them")
     return "; ".join(parts)
 
 

@@ -19,7 +19,7 @@ STEADY_LIMIT_NS = 60 * SECOND_NS
 
 # As an MQTT broker does, which waits for CONNECT, some of them for ever
 _UNUSED = (
-    "the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "the server accepted the upgrade, but no messages have been exchanged since: possibly it waits for the client to "
     "speak first (set protocol, subscribe or send)"
 )
 

@@ -56,7 +56,7 @@ class ErrorsDetector(IncidentDetector):
             if connection in self.incidents:
                 calm_ns = self._threshold_ns(connection, "calm")
                 if mono_ns - window.busy_ns >= calm_ns:
-                    self.incidents.close(connection, f"hardly any for {seconds(calm_ns)}")
+                    self.incidents.close(connection, f"almost none for {seconds(calm_ns)}")
             elif (
                 window.errors >= self._threshold(connection, "opens")
                 and share >= self._threshold(connection, "share")
@@ -110,7 +110,7 @@ def _errors_sentence(window: _ErrorWindow, within_ns: int) -> str:
     if window.types:
         most = max(window.types, key=lambda kind: window.types[kind])
         text += f" ({most})" if len(window.types) == 1 else f" (mostly {most})"
-    return f"{text}, among {counted(window.messages, 'message')}" if window.messages else f"{text}, and no message"
+    return f"{text}, out of {counted(window.messages, 'message')}" if window.messages else f"{text}, no messages"
 
 
 # After a standstill of the recorder: replies read in the very turn of its loop that took too long, before it was known,
@@ -375,7 +375,7 @@ class TypesDetector(IncidentDetector):
                 if silent_ns > least_ns and silent_ns > each.usual_silence_ns:
                     feed.missed.add(name)
         if feed.missed:
-            self._open(feed, f"no more messages of {_names(sorted(feed.missed))}", "missed", sorted(feed.missed))
+            self._open(feed, f"no longer receiving {_names(sorted(feed.missed))}", "missed", sorted(feed.missed))
 
     def _has_learned(self, feed: _TypedFeed, now_ns: int, messages: int) -> bool:
         connection = feed.source.connection

@@ -73,7 +73,7 @@ def test_a_silenced_kind_is_neither_found_nor_left_open() -> None:
     harness.see(gave_up())
     assert incident_reasons(harness.check(0)) == [("opened", "gave up after 5 attempts: refused")]
     harness.expect(Expectation(silenced=frozenset({"retries_exhausted"})))
-    assert incident_reasons(harness.check(1)) == [("closed", "it is no longer watched")]
+    assert incident_reasons(harness.check(1)) == [("closed", "detector disabled")]
     harness.see(gave_up(2))
     assert harness.check(2) == ()
 
@@ -83,7 +83,7 @@ def test_a_connection_that_left_the_configuration_has_no_incidents() -> None:
     harness.see(gave_up())
     harness.check(0)
     harness.expect()
-    assert incident_reasons(harness.check(1)) == [("closed", "it is no longer watched")]
+    assert incident_reasons(harness.check(1)) == [("closed", "detector disabled")]
     harness.see(gave_up(2))
     assert harness.check(2) == ()
 

@@ -46,7 +46,7 @@ def test_what_was_not_kept_is_told_at_once_and_counted_at_the_end() -> None:
     assert harness.check_until(0, 5) == [("opened", "10 not kept")]
     harness.see(shed(30, 32))
     assert harness.check_until(30, 90) == []
-    assert harness.check_until(90, 91) == [("closed", "42 events not kept; none lost for 60 s")]
+    assert harness.check_until(90, 91) == [("closed", "42 events lost; no further loss for 60 s")]
     assert fact(harness.found[-1], "events") == 42
 
 
@@ -69,7 +69,7 @@ def test_a_step_is_told_once_the_next_look_agrees() -> None:
             "self.clock.stepped",
             at_ns(-5),
             mono_ns(2),
-            reason="the wall clock went back by 7 s: it was set, or the machine slept",
+            reason="the wall clock jumped back by 7 s: it was set, or the machine slept",
             meta={"step_ns": -7 * SECOND_NS},
         ),
     )
@@ -114,5 +114,5 @@ def test_the_thresholds_of_backpressure_and_shed_are_configurable() -> None:
     harness.see(shed(0, 10))
     assert harness.check_until(0, 6) == [
         ("opened", "10 not kept"),
-        ("closed", "10 events not kept; none lost for 5 s"),
+        ("closed", "10 events lost; no further loss for 5 s"),
     ]

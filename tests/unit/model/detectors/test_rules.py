@@ -28,7 +28,7 @@ def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
     on.check(499)
     assert incident_reasons(on.found) == [("opened", f"an event matches {BIG}")]
     on.check(500)
-    assert incident_reasons(on.found)[1:] == [("closed", "nothing matched for 5 minutes")]
+    assert incident_reasons(on.found)[1:] == [("closed", "no match for 5 minutes")]
     rules.report(match_of(95))
     on.check(501)
     assert on.found[0] == Event(
@@ -78,4 +78,4 @@ def test_a_connection_that_leaves_the_configuration_takes_its_incident_along() -
     on.check(0)
     on.expect(None)
     on.check(1)
-    assert incident_reasons(on.found)[1:] == [("closed", "it is no longer watched")]
+    assert incident_reasons(on.found)[1:] == [("closed", "detector disabled")]

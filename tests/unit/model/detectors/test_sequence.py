@@ -103,7 +103,7 @@ def test_a_restart_without_a_key_is_one_of_all_keys() -> None:
 def test_p3_numbers_that_jump_are_not_called_missing() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 1, 4_118_596_219, 4_118_596_220, key="A")
-    assert harness.check_until(0, 2) == [("opened", "the numbers of A jump from 1 to 4,118,596,219")]
+    assert harness.check_until(0, 2) == [("opened", "sequence numbers of A jumped from 1 to 4,118,596,219")]
     assert "missing" not in (harness.found[0].meta or {})
 
 
@@ -144,7 +144,7 @@ def test_p2_a_gap_around_a_message_that_could_not_be_read_says_so() -> None:
     unread = SequenceNumber("", 1, mark="unread")
     harness.messages(0, SequenceNumber("", 1), unread, SequenceNumber("", 5), SequenceNumber("", 7))
     assert harness.check_until(0, 2) == [
-        ("opened", "4 messages missing: 2-4, 6; 1 message could not be read, and may be among them")
+        ("opened", "4 messages missing: 2-4, 6; 1 message could not be read and may be among them")
     ]
 
 
@@ -197,7 +197,7 @@ def test_numbers_that_begin_anew_within_a_session_are_told() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 5_000, 5_001, 1, 2, 3)
     (opened,) = harness.check(1)
-    assert (opened.type, opened.reason) == ("gap", "the numbers began anew 1 time within a session")
+    assert (opened.type, opened.reason) == ("gap", "sequence numbers restarted 1 time within a session")
 
 
 def test_a_silenced_kind_is_not_told_and_the_others_are() -> None:
@@ -221,7 +221,7 @@ def test_a_connection_that_left_the_configuration_ends_its_incidents() -> None:
     harness.numbers(0, 1, 3)
     harness.check(1)
     harness.expect()
-    assert harness.check_until(2, 3) == [("closed", "1 message missing: 2; it is no longer watched")]
+    assert harness.check_until(2, 3) == [("closed", "1 message missing: 2; detector disabled")]
 
 
 def test_memory_is_bounded_whatever_the_keys() -> None:
@@ -354,7 +354,7 @@ def test_the_thresholds_of_gaps_duplicates_and_reorders_are_configurable() -> No
 def test_numbers_that_begin_anew_open_an_incident_whatever_the_threshold_of_missing_ones() -> None:
     harness = DetectorHarness(SequenceDetector(), Expectation(thresholds={"gap": {"opens": 100.0}}))
     harness.numbers(0, 5_000, 1)
-    assert harness.check_until(0, 1) == [("opened", "the numbers began anew 1 time within a session")]
+    assert harness.check_until(0, 1) == [("opened", "sequence numbers restarted 1 time within a session")]
 
 
 def test_messages_that_wsmon_dropped_are_no_gap_and_no_duplicates() -> None:

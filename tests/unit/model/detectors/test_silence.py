@@ -42,7 +42,7 @@ class Case:
 
 
 UNUSED = (
-    "; the server accepted the upgrade, and no message has gone either way since: possibly it waits for the client to "
+    "; the server accepted the upgrade, but no messages have been exchanged since: possibly it waits for the client to "
     "speak first (set protocol, subscribe or send)"
 )
 SILENCE = 'a longer expect_every or silence = ["stall"]'

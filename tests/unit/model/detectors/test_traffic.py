@@ -22,7 +22,7 @@ def test_ten_errors_in_ten_seconds_are_a_burst() -> None:
     harness.traffic(9, errors=1, error_types={"protocol": 1}, messages=9, problem_id=49)
     (opened,) = harness.check(9)
     assert (opened.reason, fact(opened, "evidence"), fact(opened, "types")) == (
-        "10 errors in 10 s (mostly decode), among 90 messages",
+        "10 errors in 10 s (mostly decode), out of 90 messages",
         [49],
         {"decode": 9, "protocol": 1},
     )
@@ -40,7 +40,7 @@ def test_a_connection_without_a_message_has_errors_of_one_kind() -> None:
     harness = DetectorHarness(ErrorsDetector())
     harness.traffic(0, errors=12, error_types={"dns": 12}, has_data=False)
     (opened,) = harness.check(0)
-    assert opened.reason == "12 errors in 10 s (dns), and no message"
+    assert opened.reason == "12 errors in 10 s (dns), no messages"
 
 
 def test_types_of_errors_beyond_twenty_are_not_told_apart() -> None:
@@ -74,7 +74,7 @@ def test_half_a_minute_with_hardly_any_ends_it() -> None:
     assert len(harness.check(0)) == 1
     harness.traffic(15, errors=2)
     assert harness.check_until(1, 38) == []
-    assert harness.check_until(38, 45) == [("closed", "hardly any for 30 s")]
+    assert harness.check_until(38, 45) == [("closed", "almost none for 30 s")]
 
 
 def test_bursts_that_come_again_and_again_are_one_incident() -> None:
@@ -198,7 +198,7 @@ def test_nothing_is_new_while_types_are_learned() -> None:
 def test_a_regular_type_that_stays_out_is_missed_until_it_comes_again() -> None:
     harness = learned()
     assert feed(harness, 700, 755, "trade") == []
-    assert feed(harness, 755, 800, "trade") == [("opened", "no more messages of type quote")]
+    assert feed(harness, 755, 800, "trade") == [("opened", "no longer receiving type quote")]
     assert feed(harness, 800, 803, "trade", "quote") == [("closed", "all are back")]
 
 
@@ -222,7 +222,7 @@ def test_time_without_a_session_is_no_silence_of_a_type() -> None:
     harness.check_until(700, 5_000, 100)
     harness.see(usable(5_000, NAME))
     assert feed(harness, 5_000, 5_050, "trade") == []
-    assert feed(harness, 5_050, 5_070, "trade") == [("opened", "no more messages of type quote")]
+    assert feed(harness, 5_050, 5_070, "trade") == [("opened", "no longer receiving type quote")]
 
 
 def test_the_end_of_the_session_ends_it() -> None:
@@ -242,7 +242,7 @@ def test_no_type_is_missed_because_the_recorder_stood_still() -> None:
     harness = learned()
     harness.see(event("self.suspended", 800, "", duration_ns=100 * SECOND_NS))
     assert feed(harness, 800, 850, "trade") == []
-    assert feed(harness, 850, 870, "trade") == [("opened", "no more messages of type quote")]
+    assert feed(harness, 850, 870, "trade") == [("opened", "no longer receiving type quote")]
 
 
 def test_no_type_is_missed_because_messages_were_not_kept() -> None:
@@ -260,15 +260,15 @@ def test_thresholds_of_errors_slow_and_types_are_configurable() -> None:
     harness = DetectorHarness(ErrorsDetector(), Expectation(thresholds=limits))
     harness.traffic(0, errors=1, error_types={"dns": 1})
     harness.traffic(50, errors=2, error_types={"dns": 2})
-    assert harness.check_until(50, 51) == [("opened", "3 errors in 60 s (dns), and no message")]
-    assert harness.check_until(51, 120) == [("closed", "hardly any for 5 s")]
+    assert harness.check_until(50, 51) == [("opened", "3 errors in 60 s (dns), no messages")]
+    assert harness.check_until(51, 120) == [("closed", "almost none for 5 s")]
     harness = DetectorHarness(SlowDetector(), Expectation(thresholds=limits))
     harness.traffic(1, rtt=milliseconds(210, 210, 210, 210, 210))
     assert [reason for _, reason in incident_reasons(harness.check(1))] == ["round trip 209 ms"]
     harness = DetectorHarness(TypesDetector(), Expectation(thresholds=limits))
     assert feed(harness, 0, 20, "trade", "quote") == []
     assert feed(harness, 20, 24, "trade") == []
-    assert feed(harness, 24, 40, "trade") == [("opened", "no more messages of type quote")]
+    assert feed(harness, 24, 40, "trade") == [("opened", "no longer receiving type quote")]
 
 
 def test_replies_that_waited_while_the_recorder_stood_still_are_not_slow() -> None:
