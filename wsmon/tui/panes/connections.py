@@ -134,7 +134,7 @@ class ConnectionsPane(TextPane):
         """Hold the order while the user reads."""
         super().on_focus()
         self._state.hold(is_held=True, now_ns=self._now_ns)
-        self._draw()
+        self._redraw()
 
     def on_blur(self) -> None:
         """Order the connections again."""

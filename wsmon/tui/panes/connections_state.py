@@ -98,11 +98,13 @@ class ConnectionsState:
         self._list()
 
     def hold(self, *, is_held: bool, now_ns: int) -> None:
-        """Hold the order from now on, or order the connections now and again."""
+        """Order the connections, and hold that order from now on, or no longer.
+
+        An order that is too fresh to change would otherwise be held although a connection has failed since.
+        """
         self.is_held = is_held
-        if not is_held:
-            self._order_as_of(now_ns)
-            self._list()
+        self._order_as_of(now_ns)
+        self._list()
 
     def sort_by_next_key(self, now_ns: int) -> None:
         """Order by the next sort key; after the last one comes the first."""

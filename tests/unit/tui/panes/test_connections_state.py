@@ -40,6 +40,13 @@ def test_an_order_that_is_held_stays_and_new_connections_come_last() -> None:
     assert names(state) == ["0", "b"]
 
 
+def test_the_order_that_is_held_is_not_one_that_was_only_too_fresh_to_change() -> None:
+    state = state_of(WELL, DOWN)
+    state.take((LOST, DOWN), T0_NS + 1)
+    state.hold(is_held=True, now_ns=T0_NS + 2)
+    assert names(state) == ["b", "a"]
+
+
 def test_rows_that_keep_their_place_show_what_is_new() -> None:
     state = state_of(WELL, DOWN)
     state.take((LOST, DOWN), T0_NS + 1)
