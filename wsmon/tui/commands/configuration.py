@@ -266,8 +266,10 @@ def _incident_of(screen: MonitorScreen, subject: Subject) -> tuple[str, str] | N
     event = subject.event
     if event is not None:
         return (event.type, event.source.connection) if event.category == "incident" else None
-    open_now = [each for each in screen.snapshot.incidents if each.connection == subject.connection]
-    return (open_now[-1].kind, subject.connection) if open_now and subject.connection else None
+    kinds = [each.kind for each in screen.snapshot.incidents if each.connection == subject.connection]
+    # Of several the newest; those of the user's rules last, which cannot be silenced
+    kinds.sort(key=lambda kind: kind in _KINDS)
+    return (kinds[-1], subject.connection) if kinds and subject.connection else None
 
 
 COMMANDS: dict[str, Command] = {

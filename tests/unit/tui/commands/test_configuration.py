@@ -13,6 +13,7 @@ from wsmon.config.config_file import ConfigFile
 from wsmon.config.specs import AlertSpec
 from wsmon.errors import WsmonError
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.snapshot import OpenIncident
 from wsmon.tui.commands.configuration import channels, editor_command, query_of, rule_name
 from wsmon.tui.subject import Subject
 
@@ -154,3 +155,14 @@ def test_names_and_channels_are_short() -> None:
     assert channels(alerts) == "command /bin/page, webhook h.example"
     assert channels(AlertSpec(bell=False)) == "nothing: alerts.bell, desktop, command and webhook are off"
     assert channels(None) == "not known: the file has errors (^e edits it)"
+
+
+async def test_on_a_connection_the_newest_open_incident_that_can_be_silenced_is(file: ConfigFile) -> None:
+    file.path.write_text(CONFIG.replace("orders", "deribit"))
+    on = configured(file)
+    kinds = ("stall", "storm", "rule:big")
+    on.store.incidents = tuple(OpenIncident(at, kind, "", "deribit") for at, kind in enumerate(kinds, 1))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "S", "enter")
+        await until(pilot, lambda: said(on).startswith("storm silenced for deribit"))
