@@ -53,11 +53,11 @@ def demonstration(home: Path) -> Iterator[TmuxTerminal]:
 
 def assert_alive(terminal: TmuxTerminal, after: object) -> None:
     """The viewer takes keys, and shows no traceback."""
-    # Escape leaves a dialog, then a search, then a pane that has the whole screen
-    for _ in range(3):
-        terminal.press("Escape")
-    # Escape and the key behind it may arrive together: then they are Alt and that key
+    # Escape leaves a dialog, which may open only now, then a search, then a pane that has the whole screen. Escape and
+    # the key behind it may arrive together: then they are Alt and that key.
     for _ in range(TRIES):
+        for _ in range(3):
+            terminal.press("Escape")
         terminal.press("1")
         if terminal.comes_to(r"━ 1 Connections ━|Traceback", AGAIN_S):
             break

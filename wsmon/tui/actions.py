@@ -435,16 +435,16 @@ def _fault(
     """Return what is wrong with an entry; None = nothing."""
     if action_id not in BY_ID:
         near = get_close_matches(action_id, BY_ID, 1)
-        return FaultError("there is no such action", f"did you mean {near[0]}?" if near else "? shows all actions")
+        return FaultError("unknown action", f'did you mean "{near[0]}"?' if near else "? shows all actions")
     for key in wanted:
         if key in UNSENDABLE:
-            return FaultError(f"terminals cannot send {key_label(key)} as a key of its own", "take another key")
+            return FaultError(f"terminals can't send {key_label(key)} as a separate key", "choose another key")
         if not _is_key(key):
-            return FaultError(f"there is no key {key}", "write it as f, F, ^f, f5, enter, or left")
+            return FaultError(f"unknown key {key}", "write keys as f, F, ^f, f5, enter or left")
         other = _holder(key, BY_ID[action_id], keys, entries)
         if other is not None:
-            hint = f"give {other.id} another one too, or take another key"
-            return FaultError(f"{key_label(key)} is taken by {other.id} ({other.label})", hint)
+            hint = f"rebind {other.id} too, or choose another key"
+            return FaultError(f"{key_label(key)} is already bound to {other.id} ({other.label})", hint)
     return None
 
 

@@ -146,7 +146,7 @@ def save(path: Path | None, state: SessionState) -> None:
             beside.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise WsmonError(f"how the screen is left cannot be kept in {path}: {error.strerror}") from error
+        raise WsmonError(f"can't save the screen's state to {path}: {error.strerror}") from error
 
 
 class Saver:

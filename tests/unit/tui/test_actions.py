@@ -68,22 +68,22 @@ def test_a_wish_replaces_all_keys_of_an_action() -> None:
 @pytest.mark.parametrize(
     ("wish", "problem"),
     [
-        ({"log.serach": ("f",)}, 'mine.toml:7: keys."log.serach": there is no such action. did you mean log.search?'),
+        ({"log.serach": ("f",)}, 'mine.toml:7: keys."log.serach": unknown action. did you mean "log.search"?'),
         (
             {"log.search": ("d",)},
-            'mine.toml:7: keys."log.search": d is taken by app.detach (detach). give app.detach another one too, or',
+            'mine.toml:7: keys."log.search": d is already bound to app.detach (detach). rebind app.detach too, or',
         ),
         (
             {"log.search": ("j",)},
-            'mine.toml:7: keys."log.search": j is taken by move.down (down). give move.down another one too, or',
+            'mine.toml:7: keys."log.search": j is already bound to move.down (down). rebind move.down too, or',
         ),
         (
             {"log.search": ("ctrl+m",)},
-            'mine.toml:7: keys."log.search": terminals cannot send ^m as a key of its own. take another key',
+            'mine.toml:7: keys."log.search": terminals can\'t send ^m as a separate key. choose another key',
         ),
         (
             {"log.search": ("pagedwn",)},
-            'mine.toml:7: keys."log.search": there is no key pagedwn. write it as f, F, ^f, f5, enter, or left',
+            'mine.toml:7: keys."log.search": unknown key pagedwn. write keys as f, F, ^f, f5, enter or left',
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_wish_that_cannot_be_is_explained_and_has_no_effect(wish: dict[str, tu
     unchanged = {action.id: action.keys for action in ACTIONS}
     assert replace(keymap, problems=()) == Keymap(unchanged, {}, ())
     (found,) = map(str, keymap.problems)
-    assert found.removesuffix(" take another key") == problem.removesuffix(" take another key")
+    assert found.removesuffix(" choose another key") == problem.removesuffix(" choose another key")
 
 
 def test_every_key_of_the_table_is_a_key() -> None:

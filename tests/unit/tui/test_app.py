@@ -258,7 +258,7 @@ async def test_warnings_and_mistaken_keys_are_shown_at_the_start_and_go() -> Non
         on.clock.advance(7)
         on.screen.tick()
         assert (first, second, on.screen.banner.display) == (
-            '⚠ keymap: keys."log.serach": there is no such action. did you mean log.search?',
+            '⚠ keymap: keys."log.serach": unknown action. did you mean "log.search"?',
             "⚠ orders.toml:3: kpi has no effect yet",
             False,
         )

@@ -200,7 +200,7 @@ async def test_what_cannot_be_kept_is_known_at_the_end(tmp_path: Path) -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("k", "d", "enter")
-    assert on.app.unkept.startswith("how the screen is left cannot be kept in")
+    assert on.app.unkept.startswith("can't save the screen's state to")
 
 
 # What the terminal is sent when an incident opens.

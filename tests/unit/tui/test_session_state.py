@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
-    with pytest.raises(WsmonError, match="how the screen is left cannot be kept in"):
+    with pytest.raises(WsmonError, match="can't save the screen's state to"):
         save(tmp_path / "a.json", LEFT)
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
@@ -119,5 +119,5 @@ async def test_what_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
     await saver.save(LEFT)
     first = saver.trouble
     await saver.save(DEFAULT_STATE)
-    assert first.startswith("how the screen is left cannot be kept in")
+    assert first.startswith("can't save the screen's state to")
     assert saver.trouble == first
