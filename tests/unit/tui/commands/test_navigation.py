@@ -136,7 +136,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
         lines = on.app.screen.query_one("#waterfall", ScrollPane)
         await until(pilot, lambda: len(lines.lines) == 1)
-        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16} of binance: 1 span"
+        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16} of binance-spot: 1 span"
         await pilot.press("escape")
     assert on.store.calls.count(f"spans {'a' * 16}") == 2
 
