@@ -228,12 +228,11 @@ CONNECTIONS = Chapter(
         press("Escape", "pane.back", hides=r"names with sens"),
         press("G -", "move.bottom connections.fold", r"[◌●⚠◐✕○] \w+ \(\d+\)", says="a group in a line"),
         press("+", "connections.unfold", hides=r"[◌●⚠◐✕○] \w+ \(\d+\)"),
-        press("G", "move.bottom", r"━ 1 Connections ━━ .*sensors"),
         press("D", "connection.disable", r"Disable sensors\?"),
         press("y", "", r"sensors +closed", says="closed by hand"),
         press("D", "connection.disable", r"sensors +open"),
         press("R", "connection.reconnect", r"sensors is open\. Reconnect now"),
-        press("y", "", r"reconnecting sensors|sensors +open"),
+        press("y", "", r"reconnecting sensors"),
     ),
     is_short=True,
 )
