@@ -57,7 +57,7 @@ COMPLETION_PROBE = f"{MODULES_PROBE}from wsmon.cli.main import main; main()"
 # A TAB starts the program: what a declaration of parameters needs, and nothing that takes time to import.
 LOADED_BY_ALL = frozenset(
     {"wsmon.cli", "wsmon.cli.main", "wsmon.cli.streams", "wsmon.cli.completions", "wsmon.cli.params"}
-    | {"wsmon.cli.process"}
+    | {"wsmon.cli.process", "wsmon.cli.request"}
     | {"wsmon.cli.terminal", "wsmon.clock", "wsmon.errors", "wsmon.export", "wsmon.export.formats"}
     | {"wsmon.model", "wsmon.model.cell_widths", "wsmon.model.sanitize", "wsmon.model.units"}
 )

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.background import background
 from tests.support.processes import Home, stored
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.spawn import ensure_recorder
 from wsmon.cli.targets import resolve
 from wsmon.config.locate import socket_of

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.peers import Peers, scenario, script
 from tests.support.processes import Home, Recorder, stored
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.spawn import ensure_recorder
 from wsmon.cli.targets import resolve
 from wsmon.control.lock import holder

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.peers import Peers, script
 from tests.support.processes import Home
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.spawn import ensure_recorder
 from wsmon.cli.targets import resolve
 from wsmon.export.formats import FORMATS

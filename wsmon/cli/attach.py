@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.params import ScreenWishes, screen_options
+from wsmon.cli.params import RecordingName, ScreenWishes, screen_options
 from wsmon.cli.process import importing
 from wsmon.cli.terminal import require_terminal
 
 
 @click.command()
-@click.argument("store", required=False, type=click.Path())
+@click.argument("store", required=False, type=RecordingName(is_running=True))
 @screen_options
 def attach(store: str | None, *, wishes: ScreenWishes) -> int:
     """Open the viewer on a running recorder.

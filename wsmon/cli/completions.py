@@ -6,9 +6,12 @@ At a TAB the script runs ``wsmon`` with ``_WSMON_COMPLETE`` set, and main.py ans
 from __future__ import annotations
 
 import click
-from click.shell_completion import BashComplete, add_completion_class, get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
 from wsmon.cli.main import COMPLETE_VARIABLE, PROGRAM, cli
+
+# Signs at which bash begins a word
+_SIGNS = ("=", ":")
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -29,9 +32,27 @@ def completions(shell: str) -> None:
 
 @add_completion_class
 class BashWordComplete(BashComplete):
-    """Completion for bash, which passes ``--format=j`` as three words."""
+    """Completion for bash, which passes ``--format=j`` and ``conn:or`` as three words, and replaces the last one."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words before the incomplete one, without the sign between an option and its value."""
+        """Return the words before the incomplete one, without the sign between an option and its value.
+
+        A term of a query is one word again.
+        """
         args, incomplete = super().get_completion_args()
-        return (args[:-1] if args and args[-1] == "=" else args), incomplete
+        is_sign = incomplete in _SIGNS
+        sign = incomplete if is_sign else args[-1] if args else ""
+        rest = args if is_sign else args[:-1]
+        if sign not in _SIGNS or not rest:
+            return args, incomplete
+        if rest[-1].startswith("--"):
+            return rest, "" if is_sign else incomplete
+        self._replaced = f"{rest[-1]}{sign}"
+        return rest[:-1], self._replaced if is_sign else f"{self._replaced}{incomplete}"
+
+    # What bash keeps of a term: all but its last word
+    _replaced = ""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return a line for the script: the type, and what takes the place of the last word."""
+        return f"{item.type},{item.value.removeprefix(self._replaced)}"

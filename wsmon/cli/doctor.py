@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.params import RecordingName
 from wsmon.cli.terminal import print_json
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_FAILED, EXIT_OK
@@ -30,7 +31,7 @@ _COLORS: dict[Grade, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
-@click.argument("store", required=False, type=click.Path(), metavar="[STORE]")
+@click.argument("store", required=False, type=RecordingName(), metavar="[STORE]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def doctor(store: str | None, *, as_json: bool) -> int:
     """Check the configuration, recording, system and terminal.

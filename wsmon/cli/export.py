@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_of, store_option
+from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_argument, query_of, store_option
 from wsmon.cli.process import low_priority, tidy_end
 from wsmon.cli.terminal import binary_stdout, clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, UsageError
@@ -45,7 +45,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 
 
 @click.command(cls=QueryCommand, help=_HELP)
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@query_argument
 @click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since, --until and times in QUERY in UTC.")
 @click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="Output format.")
 @click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Output file (default: stdout).")

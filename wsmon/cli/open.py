@@ -6,13 +6,13 @@ import os
 
 import click
 
-from wsmon.cli.params import ScreenWishes, screen_options
+from wsmon.cli.params import RecordingName, ScreenWishes, screen_options
 from wsmon.cli.process import importing
 from wsmon.cli.terminal import require_terminal
 
 
 @click.command()
-@click.argument("store", required=False, type=click.Path())
+@click.argument("store", required=False, type=RecordingName())
 @screen_options
 def open(store: str | None, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
     """Open a recording in the viewer.

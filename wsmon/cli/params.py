@@ -7,8 +7,8 @@ command, imports the store, the configuration or the query language before it is
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from functools import wraps
 from pathlib import Path
@@ -19,6 +19,8 @@ import click
 from wsmon.errors import UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from wsmon.query.ast import Query
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -39,6 +41,14 @@ class QueryCommand(click.Command):
             return super().parse_args(ctx, args)
         options, words = self._split(ctx, args)
         return super().parse_args(ctx, [*options, "--", *words])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete an option, or the value in an excluded term: ``-conn:or``, which click takes for an option."""
+        if not incomplete.startswith("--") and (":" in incomplete or "=" in incomplete):
+            from wsmon.cli.completion_values import query_items
+
+            return query_items(ctx.params.get("store"), incomplete)
+        return super().shell_complete(ctx, incomplete)
 
     def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
         takes_value = {
@@ -124,6 +134,50 @@ class Duration(click.ParamType[float]):
             self.fail(f"{error.what} ({value}). {error.hint}", param, ctx)
 
 
+class RecordingName(click.Path):
+    """A recording as a command line names it: a shell completes names that ``ps`` shows, and files."""
+
+    def __init__(self, *, is_running: bool = False) -> None:
+        """``is_running``: names of running recorders alone."""
+        super().__init__()
+        self._is_running = is_running
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names, and the item with which the shell completes files."""
+        from wsmon.cli.completion_values import recording_items
+
+        return recording_items(incomplete, is_running=self._is_running)
+
+
+class ConnectionName(click.ParamType[str]):
+    """A connection of the recording that the command reads, by its name."""
+
+    name = "text"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names of the connections of that recording."""
+        from wsmon.cli.completion_values import connection_items
+
+        return connection_items(ctx.params.get("store"), incomplete)
+
+
+class QueryWord(click.ParamType[str]):
+    """A word of a query."""
+
+    name = "text"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return what completes the value of a field: ``conn:or``, ``type:tr``, ``state:cl``."""
+        from wsmon.cli.completion_values import query_items
+
+        return query_items(ctx.params.get("store"), incomplete)
+
+
+def query_argument(command: F) -> F:
+    """Add the words of a query, for a ``QueryCommand``."""
+    return click.argument("words", nargs=-1, metavar="[QUERY]...", type=QueryWord())(command)
+
+
 class Limit(click.IntRange):
     """The option that says how many events at most: a whole number from 0 on."""
 
@@ -151,38 +205,7 @@ def period_options(command: F) -> F:
 def store_option(command: F) -> F:
     """Add the option ``--store`` of the commands that read a store."""
     text = "Recording to read: a name that `wsmon ps` shows, a configuration, a store or its folder."
-    return click.option("--store", type=click.Path(), metavar="PATH", help=text)(command)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The arguments of ``wsmon`` and ``wsmon record``: what to record, and where to."""
-
-    names: tuple[str, ...]
-    """One configuration, or URLs, or nothing."""
-    headers: tuple[str, ...] = ()
-    """As typed: ``Name: value``."""
-    subscribe: tuple[str, ...] = ()
-    subprotocols: tuple[str, ...] = ()
-    store: Path | None = None
-    """None = the configuration's, or its default."""
-    allow_send: bool = False
-    """Whether texts may be sent by hand."""
-    answers: Mapping[str, str] = field(default_factory=dict)
-    """Values that the user typed without echo, by the name that a ``${secret:NAME}`` of the headers has for them."""
-
-    @property
-    def is_urls(self) -> bool:
-        """Whether URLs are named instead of a file."""
-        return any("://" in name for name in self.names)
-
-
-def split_header(text: str) -> tuple[str, str]:
-    """Return name and value of a header as typed, ``Name: value``; raises ``UsageError`` where it has no colon."""
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise UsageError(f"-H {name!r}: missing colon", "write it as -H 'Name: value'")
-    return name.strip(), value.strip()
+    return click.option("--store", type=RecordingName(), metavar="PATH", help=text)(command)
 
 
 def request_options(command: F) -> F:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.params import Duration, Request, request_options
+from wsmon.cli.params import Duration, request_options
+from wsmon.cli.request import Request
 from wsmon.errors import EXIT_OK
 
 

@@ -6,14 +6,14 @@ from typing import Literal
 
 import click
 
-from wsmon.cli.params import Limit, QueryCommand, period_options, query_of, store_option
+from wsmon.cli.params import Limit, QueryCommand, period_options, query_argument, query_of, store_option
 from wsmon.errors import EXIT_OK, UsageError
 
 Order = Literal["asc", "desc"]
 
 
 @click.command(cls=QueryCommand)
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@query_argument
 @click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
 @period_options

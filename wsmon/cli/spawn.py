@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.targets import Target
 from wsmon.clock import SystemClock
 from wsmon.control.lock import LockInfo, beside, holder

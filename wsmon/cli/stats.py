@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from wsmon.cli.params import QueryCommand, period_options, query_of, store_option
+from wsmon.cli.params import ConnectionName, QueryCommand, period_options, query_argument, query_of, store_option
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 
 
 @click.command(cls=QueryCommand)
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@query_argument
 @click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
 @store_option
-@click.option("--connection", metavar="NAME", help="Show only this connection.")
+@click.option("--connection", type=ConnectionName(), metavar="NAME", help="Show only this connection.")
 @period_options
 @click.option(
     "--by", metavar="BY", help="Break down by time (1m, 1h …), by message type (type) or by connection (connection)."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsmon.cli.params import RecordingName
 from wsmon.cli.process import terminate_recorder
 from wsmon.cli.terminal import say
 from wsmon.clock import SystemClock
@@ -25,7 +26,7 @@ POLL_S = 0.02
 
 
 @click.command()
-@click.argument("store", required=False, type=click.Path())
+@click.argument("store", required=False, type=RecordingName(is_running=True))
 @click.option("--all", "everything", is_flag=True, help="Stop all your recorders.")
 def stop(store: str | None, everything: bool) -> int:
     """Stop a recorder after flushing everything to disk.

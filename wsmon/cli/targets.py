@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from wsmon.cli.params import Request, split_header
+from wsmon.cli.request import Request, split_header
 from wsmon.config.load import STDIN, Loaded, from_urls, load, load_stream
 from wsmon.config.locate import check_found, default_store, find_config, is_named, socket_of, state_dir
 from wsmon.errors import UsageError

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from wsmon.cli.params import Request, split_header
+from wsmon.cli.request import Request, split_header
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.model import units as fmt

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 
 # The name of the service, and of its runtime folder.
 NAME = "wsmon"

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from wsmon.cli.main import COMMANDS
-from wsmon.cli.params import Request, ScreenWishes, request_options, screen_options
+from wsmon.cli.params import ScreenWishes, request_options, screen_options
 from wsmon.cli.process import importing
+from wsmon.cli.request import Request
 from wsmon.cli.terminal import ask_header_values, require_terminal
 from wsmon.errors import UsageError
 

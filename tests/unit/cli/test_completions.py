@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.builders import message
 from tests.support.external_programs import needs, output_of
 from tests.support.processes import WSMON
+from tests.support.recordings import recorded
 from wsmon.cli.completions import SHELLS
 from wsmon.cli.main import run
 from wsmon.export.formats import FORMATS
 
 
 @pytest.fixture
-def environ() -> Mapping[str, str]:
-    """An environment in which a shell finds the command."""
-    return {**os.environ, "PATH": f"{WSMON.parent}{os.pathsep}{os.environ['PATH']}"}
+def environ(tmp_path: Path) -> Mapping[str, str]:
+    """An environment in which a shell finds the command, of a user who has recorded nothing."""
+    homes = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    return {**os.environ, **homes, **runtime, "PATH": f"{WSMON.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def script(shell: str, environ: Mapping[str, str]) -> str:
@@ -81,6 +85,36 @@ def test_bash_offers_what_fits(
     line: str, offered: list[str], has_files: bool, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     assert completed_by_bash(line, environ, tmp_path) == (offered, has_files)
+
+
+@needs("bash")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        # bash passes a term as three words, and replaces the last one
+        ("wsmon search conn : ", ["orders", "quotes"]),
+        ("wsmon search conn : q", ["quotes"]),
+        ("wsmon search -conn : q", ["quotes"]),
+        ("wsmon stats type : tr", ["trade"]),
+        ("wsmon export --format jsonl state : cl", ["closed"]),
+        ("wsmon stats --connection o", ["orders"]),
+        ("wsmon search --store fe", ["feed"]),
+        ("wsmon search --store = fe", ["feed"]),
+        ("wsmon search --store nowhere conn : ", []),
+        ("wsmon open fe", ["feed"]),
+        ("wsmon stop fe", []),
+    ],
+)
+def test_bash_offers_what_a_recording_has(
+    line: str, offered: list[str], environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "state" / "wsmon" / "feed-01234567"
+    folder.mkdir(parents=True)
+    events = [message("x", 1, "orders", type="trade"), message("y", 2, "quotes")]
+    recorded(folder / "store.db", events, "orders", "quotes")
+    # A sign at the end is the last word
+    typed = line.rstrip() if line.endswith(": ") else line
+    assert completed_by_bash(typed, environ, tmp_path)[0] == offered
 
 
 @needs("fish")

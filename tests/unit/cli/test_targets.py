@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.targets import resolve
 from wsmon.config.load import MAX_FILE_BYTES
 from wsmon.config.locate import socket_of

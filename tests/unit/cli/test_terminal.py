@@ -19,7 +19,7 @@ import pytest
 from tests.support.builders import at_ns, message
 from tests.support.fake_ports import FakeClock
 from tests.support.recordings import Recording
-from wsmon.cli.params import Request
+from wsmon.cli.request import Request
 from wsmon.cli.terminal import (
     BAR_COLUMNS,
     SearchLine,
