@@ -36,6 +36,8 @@ _DELETE = 0x7F
 
 # The least time between two updates of a line of progress.
 GAP_NS = 200_000_000
+# What is done before that needs no line of progress.
+FIRST_NS = 500_000_000
 BAR_COLUMNS = 24
 
 # Go to the beginning of the line and erase it.
@@ -163,7 +165,8 @@ def progress_line(*, is_quiet: bool) -> Progress:
     if is_quiet or not sys.stderr.isatty():
         return lambda _report: True
     clock = SystemClock()
-    shown_ns = clock.mono_ns()
+    # The first line comes after FIRST_NS
+    shown_ns = clock.mono_ns() + FIRST_NS - GAP_NS
     is_plain = "utf" not in (sys.stderr.encoding or "").lower()
 
     def show(report: ExportReport) -> bool:
@@ -181,7 +184,8 @@ def import_line() -> ImportProgress:
     if not sys.stderr.isatty():
         return lambda _report: None
     clock = SystemClock()
-    shown_ns = clock.mono_ns()
+    # The first line comes after FIRST_NS
+    shown_ns = clock.mono_ns() + FIRST_NS - GAP_NS
     is_plain = "utf" not in (sys.stderr.encoding or "").lower()
 
     def show(report: ImportReport) -> None:
@@ -231,7 +235,7 @@ class SearchLine:
         self._clock = clock
         self._is_silent = not sys.stderr.isatty()
         self._is_shown = False
-        self._shown_ns = self._clock.mono_ns()
+        self._shown_ns = self._clock.mono_ns() + FIRST_NS - GAP_NS
 
     def show(self, searched: SearchProgress, found: int) -> None:
         """Update the line, at most a few times a second."""

@@ -92,6 +92,7 @@ def test_the_line_of_an_import_is_shown_on_a_terminal_alone(monkeypatch: pytest.
     for stderr, shown_text in ((io.StringIO(), ""), (Terminal(), "\r\x1b[K7 events, 0 B read  (^C to cancel)")):
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setattr("wsmon.cli.terminal.GAP_NS", 0)
+        monkeypatch.setattr("wsmon.cli.terminal.FIRST_NS", 0)
         import_line()(report)
         assert stderr.getvalue() == shown_text
 
@@ -110,7 +111,7 @@ def test_a_search_that_takes_a_while_says_how_far_it_has_come(monkeypatch: pytes
     line = SearchLine(UTC, newest_first=True, clock=clock)
     reached = SearchProgress(array("q"), 1, 9, at_ns(60))
     said = []
-    for found, passed_s in ((0, 0.1), (0, 0.2), (41, 0.2)):
+    for found, passed_s in ((0, 0.4), (0, 0.2), (41, 0.2)):
         clock.advance(passed_s)
         line.show(reached, found)
         said.append(stderr.getvalue())
@@ -135,7 +136,7 @@ def test_a_search_says_nothing_of_its_way_where_nobody_looks(monkeypatch: pytest
 
 
 def test_on_a_terminal_the_bar_grows_and_goes(tmp_path: Path) -> None:
-    """40 MB take longer than the gap between two updates."""
+    """40 MB take longer than what is done without a line of progress."""
     with Recording(tmp_path / "store.db", "a") as recording:
         for _ in range(20):
             recording.write([message("x" * 2_000, connection="a")] * 1_000)
