@@ -99,7 +99,7 @@ def half_a_store(path: Path) -> None:
     ("spoil", "said"),
     [
         (another_kind_of_file, "is not a wsmon store"),
-        (another_database, "is a SQLite database of something else"),
+        (another_database, "is an SQLite database of another program"),
         (a_newer_store, f"has schema {SCHEMA_VERSION + 1}, this wsmon knows schema {SCHEMA_VERSION}"),
         (a_damaged_head, "is damaged"),
         (a_damaged_middle, "is damaged"),

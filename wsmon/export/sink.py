@@ -14,7 +14,7 @@ from typing import BinaryIO
 from wsmon.errors import StoreError, WsmonError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_KEPT_NOTHING = "nothing of it was kept: free some space, or name another place"
+_KEPT_NOTHING = "nothing of it was kept: free up space, or choose another location"
 # Of the files that SQLite leaves beside a database that was not closed
 _SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 

@@ -194,5 +194,5 @@ class WebhookChannel:
         if answer.status >= 500 or answer.status in _TRANSIENT:
             asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / SECOND_NS)
             return f"answered {answer.status}", asked_s
-        why = "a redirect, which is not followed" if 300 <= answer.status < 400 else "the alert is refused"
+        why = "a redirect, which is not followed" if 300 <= answer.status < 400 else "alert rejected"
         raise AlertFailedError(f"{self._url.masked} answered {answer.status}: {why}")

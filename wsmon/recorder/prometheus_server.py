@@ -142,7 +142,7 @@ class PrometheusServer:
         except OSError as error:
             raise WsmonError(
                 f"prometheus: cannot listen on {self._host}:{self._port}: {error.strerror or error}",
-                "another address, or none, stands in [wsmon] prometheus",
+                "set another address in [wsmon] prometheus",
             ) from error
 
     async def close(self) -> None:

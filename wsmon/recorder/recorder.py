@@ -265,7 +265,7 @@ class _Recording:
         path = self._options.store
         while await asyncio.to_thread(self._is_in_place):  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
-        self._failure = StoreError(f"the store {path} was removed or replaced", "what is recorded is lost with it")
+        self._failure = StoreError(f"the store {path} was removed or replaced", "recorded data is lost with it")
         self._stopping.set()
 
     def _is_in_place(self) -> bool:
@@ -347,7 +347,7 @@ class _Recording:
         note = LossNote(store, count, ended_ns, self._info.pid, str(failure))
         kept = keep_note(note, self._options.state_folder)
         unnoted = "" if kept else ", and no file could be written to note it"
-        return f"{count:,} events were not kept{unnoted}: "
+        return f"{count:,} events lost{unnoted}: "
 
     def _on_commit(self, last_id: int, committed: Sequence[Committed]) -> None:
         """Called on the writer thread."""
@@ -401,7 +401,7 @@ class _ListenedSink:
 
 
 def _told(note: LossNote) -> str:
-    return f"{note.count:,} events were not kept when the last recorder ended: {note.reason}"
+    return f"{note.count:,} events lost when the last recorder stopped: {note.reason}"
 
 
 def _told_meta(note: LossNote) -> Meta:

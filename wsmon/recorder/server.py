@@ -261,7 +261,7 @@ class CommandHandler:
                 return await self.reload()
             case "reconnect":
                 self._supervisor.reconnect(name)
-                return f"{name}: connecting anew"
+                return f"{name}: reconnecting"
             case "disable":
                 self._supervisor.disable(name)
                 return f"{name}: off"

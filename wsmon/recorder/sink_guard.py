@@ -78,7 +78,7 @@ class SinkGuard:
             error = error.exceptions[0]
         now_ns = self._clock.mono_ns()
         why = sanitize(mask_secrets(_text(error), self._secrets()), TEXT_LIMIT_CHARS)
-        self._sentence, self._failed_ns = f"{sink} failed: {why}; the recording goes on", now_ns
+        self._sentence, self._failed_ns = f"{sink} failed: {why}; recording continues", now_ns
         self._unreported[sink] += 1
         reported_ns = self._reported_ns.get(sink)
         if reported_ns is not None and now_ns - reported_ns < EVENT_GAP_NS:

@@ -215,7 +215,7 @@ def _make_file(path: Path) -> None:
     finally:
         os.close(fd)
     if head and head != SQLITE_HEADER:
-        raise StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
+        raise StoreError(f"{path} is not a wsmon store", "it was not modified: name another file with --store")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -229,7 +229,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id != APPLICATION_ID and (application_id or tables):
-        raise StoreError(f"{path} is a SQLite database of something else", "it was left as it is: use --store")
+        raise StoreError(f"{path} is an SQLite database of another program", "it was not modified: use --store")
     if found > version:
         raise StoreError(
             f"the store {path} has schema {found}, this wsmon knows schema {version}",
@@ -240,7 +240,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(
-            f"the store {path} lies where SQLite cannot keep a write-ahead log", "use a local file system: --store"
+            f"the store {path} is on a file system where SQLite cannot use a write-ahead log",
+            "use --store to choose a local file system",
         )
     if not application_id:
         # Before any table: a store whose making was cut off is finished by the next recorder

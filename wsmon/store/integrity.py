@@ -187,8 +187,8 @@ KNOWN_FAULTS = (
         "WAL-reset",
         (3, 7, 0),
         (3, 51, 3),
-        "two processes that checkpoint one store can corrupt it: wsmon lets the recorder alone do so, "
-        "let no other program write to a store",
+        "two processes that checkpoint the same store can corrupt it; in wsmon only the recorder does, so do not let "
+        "other programs write to a store",
         "https://sqlite.org/wal.html#walresetbug",
         frozenset({(3, 44, 6), (3, 50, 7)}),
     ),
@@ -196,28 +196,28 @@ KNOWN_FAULTS = (
         "CVE-2022-35737",
         (1, 0, 12),
         (3, 39, 2),
-        "texts of gigabytes can overflow an array: wsmon's limits are far below",
+        "texts of gigabytes can overflow an array; wsmon's limits are far below",
         "https://nvd.nist.gov/vuln/detail/CVE-2022-35737",
     ),
     SqliteFault(
         "CVE-2025-6965",
         (3, 0, 0),
         (3, 50, 2),
-        "a crafted database can corrupt memory when it is queried: open no store from a source you do not trust",
+        "a crafted database can corrupt memory when queried: do not open stores from untrusted sources",
         "https://nvd.nist.gov/vuln/detail/CVE-2025-6965",
     ),
     SqliteFault(
         "CVE-2025-7709",
         (3, 49, 1),
         (3, 50, 3),
-        "a crafted index of words can overflow: open no store from a source you do not trust",
+        "a crafted index of words can overflow: do not open stores from untrusted sources",
         "https://nvd.nist.gov/vuln/detail/CVE-2025-7709",
     ),
     SqliteFault(
         "withdrawn",
         (3, 52, 0),
         (3, 52, 1),
-        "its authors took the release back: use another one",
+        "this release was withdrawn; use another one",
         "https://sqlite.org/changes.html",
     ),
 )

@@ -115,7 +115,7 @@ class NotesFile:
                 yield notes
                 notes.execute("COMMIT")
         except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
-            raise StoreError(f"the notes in {self._path} cannot be used: {error}", "it was left as it is") from error
+            raise StoreError(f"the notes in {self._path} cannot be used: {error}", "it was not modified") from error
 
     def _make(self) -> None:
         if not self._path.exists():
@@ -134,9 +134,11 @@ def _prepare(notes: sqlite3.Connection, path: Path) -> None:
         notes.execute(f"PRAGMA application_id = {NOTES_APPLICATION_ID}")
         migrate(notes, NOTES_MIGRATIONS)
     elif application != NOTES_APPLICATION_ID:
-        raise StoreError(f"{path} is no notes file of wsmon", "it was left as it is")
+        raise StoreError(f"{path} is not a wsmon notes file", "it was not modified")
     elif version > NOTES_VERSION:
-        raise StoreError(f"the notes in {path} are of a newer wsmon (version {version})", "it was left as it is")
+        raise StoreError(
+            f"the notes in {path} were written by a newer wsmon (version {version})", "it was not modified"
+        )
 
 
 def _event_of(copy: bytes) -> Event:

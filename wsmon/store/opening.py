@@ -29,7 +29,7 @@ BUSY_TIMEOUT_S = 1.0
 _FOLDER_IS_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT", "SQLITE_READONLY")
 # Of a row of the event table: two bytes a column are more than any row can save
 LEAST_EVENT_BYTES = 16
-_LEFT = "it was left as it is"
+_LEFT = "it was not modified"
 _META = "SELECT key, value FROM meta"
 _COPY_PREFIX = "wsmon-view-"
 
@@ -251,7 +251,7 @@ def read_error(error: sqlite3.Error, path: Path) -> StoreError:
     if primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         if fault := file_system_fault(path):
             return StoreError(f"cannot read the store {path}: {fault}", "`dmesg` may say why")
-        return StoreError(f"the store {path} is damaged ({error})", "it was left as it is")
+        return StoreError(f"the store {path} is damaged ({error})", "it was not modified")
     return StoreError(f"cannot read the store {path}: {error}")
 
 
@@ -261,7 +261,7 @@ def _has_log(path: Path) -> bool:
 
 
 def _no_store(path: Path, why: str) -> StoreError:
-    return StoreError(f"{path} is no store of wsmon: {why}", "it is left as it is")
+    return StoreError(f"{path} is not a wsmon store: {why}", "it was not modified")
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

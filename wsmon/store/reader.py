@@ -73,7 +73,7 @@ class ReadTransaction:
                 raise InterruptedError("the read was interrupted") from error
             raise read_error(error, self._store.path) from error
         except BAD_VALUES as error:
-            raise bad_value(error, self._store.path, "it was left as it is") from error
+            raise bad_value(error, self._store.path, "it was not modified") from error
         finally:
             self._end_transaction()
 

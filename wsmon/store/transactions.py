@@ -49,13 +49,13 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT if fault := file_system_fault(path):
             return StoreError(f"the file system of the store {path} failed: {fault}", _DISK_HINT)
         case sqlite3.SQLITE_NOTADB:
-            return StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
+            return StoreError(f"{path} is not a wsmon store", "it was not modified: name another file with --store")
         case sqlite3.SQLITE_CORRUPT:
             return StoreError(
-                f"the store {path} is damaged ({error})", "it was left as it is: record into another one with --store"
+                f"the store {path} is damaged ({error})", "it was not modified: record into another one with --store"
             )
         case sqlite3.SQLITE_FULL:
-            return StoreError(f"no space left for the store {path}", "free some space, or use --store")
+            return StoreError(f"no space left for the store {path}", "free up space, or use --store")
         case sqlite3.SQLITE_IOERR:
             return StoreError(f"the file system of the store {path} failed ({error})", _DISK_HINT)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:

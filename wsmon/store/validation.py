@@ -58,11 +58,11 @@ def check_schema(connection: sqlite3.Connection, path: Path, version: int) -> No
         if not is_known:
             raise StoreError(
                 f"the store {path} has the {kind} {name!r}, which is not as wsmon makes it",
-                "it was left as it is: open no store from a source you do not trust",
+                "it was not modified: do not open stores from untrusted sources",
             )
         missing.discard(name)
     if missing:
-        raise StoreError(f"the store {path} lacks the table {min(missing)!r}", "it was left as it is")
+        raise StoreError(f"the store {path} lacks the table {min(missing)!r}", "it was not modified")
 
 
 def check_names(connection: sqlite3.Connection, path: Path) -> None:
@@ -71,12 +71,12 @@ def check_names(connection: sqlite3.Connection, path: Path) -> None:
         names = [name for (name,) in connection.execute("SELECT name FROM connection")]
     except sqlite3.Error as error:
         # A name that is no UTF-8, among others
-        raise StoreError(f"cannot read the connections of the store {path}: {error}", "it is left as it is") from error
+        raise StoreError(f"cannot read the connections of the store {path}: {error}", "it was not modified") from error
     for name in names:
         if not is_connection_name(name):
             raise StoreError(
                 f"the store {path} names a connection {sanitize(repr(name), NAME_LIMIT_CHARS)}",
-                f"wsmon writes names of at most {NAME_LIMIT_CHARS} letters, digits, . _ and -: it is left as it is",
+                f"wsmon writes names of at most {NAME_LIMIT_CHARS} letters, digits, . _ and -: it was not modified",
             )
 
 

@@ -303,7 +303,7 @@ class Writer:
         """Set the store aside that another program changed, and go on in a new one; raises ``StoreError``."""
         path = self._database.path
         if self._renew is None:
-            raise StoreError(f"the store {path} {changed}", "what is recorded is lost with it")
+            raise StoreError(f"the store {path} {changed}", "recorded data is lost with it")
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         self.is_renewing = True
         try:

@@ -216,7 +216,7 @@ async def test_a_server_that_asks_for_patience_gets_it_up_to_half_a_minute(asked
 @pytest.mark.parametrize(
     ("final", "why"),
     [
-        (answer("404 Not Found"), "answered 404: the alert is refused"),
+        (answer("404 Not Found"), "answered 404: alert rejected"),
         (answer("302 Found", "Location: http://127.0.0.1:1/"), "answered 302: a redirect, which is not followed"),
         (b"SSH-2.0-OpenSSH_9\r\n\r\n", "does not answer in HTTP"),
         (b"HTTP/1.1 200 " + b"x" * 40_000, "does not answer in HTTP"),

@@ -81,7 +81,7 @@ class Rig:
 @pytest.mark.parametrize(
     ("action", "name", "sentence"),
     [
-        ("reconnect", "orders", "orders: connecting anew"),
+        ("reconnect", "orders", "orders: reconnecting"),
         ("disable", "orders", "orders: off"),
         ("enable", "quotes", "quotes: connecting"),
         ("stop", "", "the recorder is ending"),

@@ -38,7 +38,7 @@ def test_a2_a_fault_is_an_event_and_a_warning_without_secrets_and_control_charac
     why = "ValueError: no ␛[31m [FILTERED]"
     assert (event.name, event.source.connection, event.status) == ("self.sink.failed", "", "error")
     assert (event.error_type, event.error, event.meta) == ("sink", why, {"sink": "otlp", "count": 1})
-    assert event.reason == on.guard.warning == f"otlp failed: {why}; the recording goes on"
+    assert event.reason == on.guard.warning == f"otlp failed: {why}; recording continues"
     assert event.is_problem
 
 

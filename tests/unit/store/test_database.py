@@ -65,7 +65,7 @@ def test_closing_leaves_one_file(path: Path) -> None:
 def test_what_is_no_store_is_refused_and_left_alone(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"certainly not a database, but long enough for its header")
-    with pytest.raises(StoreError, match=r"is not a wsmon store\. it was left as it is"):
+    with pytest.raises(StoreError, match=r"is not a wsmon store\. it was not modified"):
         open_for_writing(path)
     assert path.read_bytes() == b"certainly not a database, but long enough for its header"
 
@@ -75,7 +75,7 @@ def test_another_applications_database_is_refused_and_left_alone(path: Path) -> 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE mail (id INTEGER)")
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="is a SQLite database of something else"):
+    with pytest.raises(StoreError, match="is an SQLite database of another program"):
         open_for_writing(path)
     assert path.read_bytes() == before
 
@@ -85,7 +85,7 @@ def test_a_damaged_store_is_reported_and_left_alone(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[100:4096] = b"\xff" * 3996  # the page of the schema
     path.write_bytes(damaged)
-    with pytest.raises(StoreError, match=r"is damaged .* it was left as it is"):
+    with pytest.raises(StoreError, match=r"is damaged .* it was not modified"):
         open_for_writing(path)
     assert path.read_bytes() == bytes(damaged)
 
@@ -140,7 +140,7 @@ def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"is a folder\. name a file in it"):
+    with pytest.raises(StoreError, match=r"is a folder\. specify a file in it"):
         open_for_writing(tmp_path)
 
 

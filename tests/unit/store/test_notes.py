@@ -90,7 +90,7 @@ def test_another_kind_of_file_is_refused_and_left_as_it_is(path: Path) -> None:
 def test_a_database_of_somebody_else_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE bookmark (url TEXT)")
-    with pytest.raises(StoreError, match="is no notes file of wsmon"):
+    with pytest.raises(StoreError, match="is not a wsmon notes file"):
         NotesFile(path, "s1").keep_search("a")
 
 

@@ -28,8 +28,8 @@ def test_a_missing_store_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no store of wsmon: it is empty"),
-        (b"not SQLite at all" * 300, "is no store of wsmon: it is another kind of file"),
+        (b"", "is not a wsmon store: it is empty"),
+        (b"not SQLite at all" * 300, "is not a wsmon store: it is another kind of file"),
     ],
 )
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, content: bytes, said: str) -> None:
@@ -77,7 +77,7 @@ def test_a_copy_without_its_log_is_said(tmp_path: Path) -> None:
         recording.write([message("x")])
         copy = tmp_path / "copy.db"
         shutil.copyfile(tmp_path / "store.db", copy)
-        with pytest.raises(StoreError, match="is no store of wsmon: it is empty"):
+        with pytest.raises(StoreError, match="is not a wsmon store: it is empty"):
             open_to_read(copy)  # not even its tables had left the log
         recording.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         recording.write([message("y")])

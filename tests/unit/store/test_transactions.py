@@ -31,7 +31,7 @@ def test_pages_that_the_disk_did_not_give_are_no_damage_of_the_store(
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        (sqlite3.SQLITE_FULL, "no space left for the store /s. free some space, or use --store"),
+        (sqlite3.SQLITE_FULL, "no space left for the store /s. free up space, or use --store"),
         (sqlite3.SQLITE_READONLY, "cannot write the store /s (it said). wsmon needs a folder it can write to"),
         (sqlite3.SQLITE_BUSY, "another program holds the store /s (it said). end it, or use --store"),
         (sqlite3.SQLITE_PROTOCOL, "another program holds the store /s (it said). end it, or use --store"),
