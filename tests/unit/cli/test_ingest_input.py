@@ -69,7 +69,7 @@ def test_lines_that_are_no_events_are_named_and_the_others_stored(
         code, err = ingest(lines, "--store", store, folder=tmp_path)
     assert code == 1
     assert sorted(err.splitlines()) == [
-        "line 3: Object missing required field `name`",
+        "line 3: Object contains unknown field `nam`",
         "line 4: Expected `object`, got `array`",
         "line 5: Object missing required field `name`",
         "line 6: seq: lines from standard input are numbered by wsmon",
