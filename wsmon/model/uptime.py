@@ -75,7 +75,7 @@ def uptime(changes: Iterable[StatusChange], runs: Mapping[int, RunPeriod], since
 
     Transitions before the period determine its first status; a status ends with the run.
     """
-    sums = _UptimeSums(since_ns, until_ns)
+    sums = UptimeSums(since_ns, until_ns)
     before: StatusChange | None = None
     for change in changes:
         if before is not None:
@@ -112,7 +112,7 @@ def _end_of(run: RunPeriod) -> StatusChange:
     return StatusChange(run.end_ns, run.end_mono_ns, 0, "closed")
 
 
-class _UptimeSums:
+class UptimeSums:
     """The sums so far; the transport time of a session is added at its end, at least ``MIN_SESSION_NS``."""
 
     def __init__(self, since_ns: int, until_ns: int) -> None:
@@ -120,7 +120,8 @@ class _UptimeSums:
         self._until_ns = until_ns
         self._total_ns = self._ws_ns = self._wanted_ns = self._session_ns = 0
         self._connections = self._opens = self._reconnections = 0
-        self._gaps_ns: list[int] = []
+        # Times between two reconnections: their sum, and how many
+        self._gaps_ns = self._gaps = 0
         self._last_reconnection: StatusChange | None = None
         self._last_connected_ns: int | None = None
         self._last_disconnected_ns: int | None = None
@@ -169,7 +170,7 @@ class _UptimeSums:
             self._connections,
             self._opens,
             self._reconnections,
-            sum(self._gaps_ns) / len(self._gaps_ns) if self._gaps_ns else None,
+            self._gaps_ns / self._gaps if self._gaps else None,
             self._last_connected_ns,
             self._last_disconnected_ns,
         )
@@ -178,7 +179,8 @@ class _UptimeSums:
         self._reconnections += 1
         last, self._last_reconnection = self._last_reconnection, change
         if last is not None and last.run == change.run:
-            self._gaps_ns.append(change.mono_ns - last.mono_ns)
+            self._gaps_ns += change.mono_ns - last.mono_ns
+            self._gaps += 1
 
     def _is_inside(self, change: StatusChange) -> bool:
         return self._since_ns <= change.ts_ns < self._until_ns

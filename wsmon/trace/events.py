@@ -83,6 +83,14 @@ def json_line(event: TraceEvent) -> bytes:
     return b'{"ts_ns":%d,"mono_ns":%d,%b' % (time.time_ns(), time.monotonic_ns(), body[1:])
 
 
+def json_value(value: object) -> bytes:
+    """Return any value as JSON, on one line."""
+    try:
+        return _ENCODER.encode(value)
+    except Exception:  # noqa: BLE001 - as above
+        return _ENCODER.encode(plain(msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value))
+
+
 def _with_text(event: TraceEvent, payload: bytes) -> TraceEvent:
     size = len(payload) if event.size is None else event.size
     try:
