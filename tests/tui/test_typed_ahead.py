@@ -63,7 +63,7 @@ def assert_alive(terminal: TmuxTerminal, goals: Iterator[str], after: object) ->
         terminal.press(pressed)
         is_there = terminal.comes_to(f"{shown}|Traceback", AGAIN_S if pressed == goal else APART_S)
         # Keys that wait may lead away from it once more
-        if is_there and pressed == goal and not terminal.comes_to(r"━ 4 Log ━", AGAIN_S):
+        if is_there and pressed == goal and not terminal.comes_to(r"━ 4 Log ━", 2 * APART_S):
             break
     assert "Traceback" not in terminal.text()
     try:
