@@ -106,11 +106,11 @@ class Sink:
 
         It is called at the end of the program, with ``timeout_s`` at its default.
         """
-        self.begin_end(time.monotonic() + timeout_s)
+        self._begin_end(time.monotonic() + timeout_s)
         self._sender.join(timeout_s)
         _SINKS.discard(self)
 
-    def begin_end(self, ends_s: float) -> None:
+    def _begin_end(self, ends_s: float) -> None:
         """Begin to end, without waiting; ``ends_s`` is the monotonic time by which the end is to be reached."""
         self._is_closed = True
         self._sender.begin_end(ends_s)
@@ -134,7 +134,7 @@ class Sink:
             buffer.problem,
         )
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child: what the parent has in its buffers, the parent sends."""
         self._sender.abandon()
         # A store has one writer: what the child says waits in the spool
@@ -187,7 +187,7 @@ def _close_all() -> None:
     ends_s = time.monotonic() + END_S
     sinks = tuple(_SINKS)
     for sink in sinks:
-        sink.begin_end(ends_s)
+        sink._begin_end(ends_s)
     for sink in sinks:
         sink.close(max(0.0, ends_s - time.monotonic()))
 
@@ -196,7 +196,7 @@ def _forked() -> None:
     global _SHARED_LOCK  # noqa: PLW0603 - a thread of the parent may hold it
     _SHARED_LOCK = threading.Lock()
     for sink in tuple(_SINKS):
-        sink.after_fork()
+        sink._after_fork()
 
 
 def _close_with_child() -> None:
