@@ -22,9 +22,10 @@ from wsmon.errors import StoreError, WsmonError
 from wsmon.model.http import retry_after_s
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.alert_channels import AlertFailedError, WebhookChannel
+from wsmon.recorder.http_server import HttpResponse
 from wsmon.recorder.monitoring import wants_open_metrics
 from wsmon.recorder.otlp_delivery import Accepted, Collector, Rejected, RetryLater
-from wsmon.recorder.prometheus_server import HttpResponse, PrometheusServer
+from wsmon.recorder.prometheus_server import PrometheusServer
 from wsmon.recorder.server import ControlServer
 
 HELLO = Hello(PROTOCOL, "0.1.0", 1, run=3, pid=2, last_id=10)

@@ -117,6 +117,20 @@ def address(text: str) -> None:
         _host(host.removeprefix("[").removesuffix("]"))
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the parts of ``HOST:PORT``; loopback where the host is empty."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is reached from this machine alone; names other than localhost may mean anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def host_name(text: str) -> None:
     """Check for the name of a host, or an IP address."""
     _host(text)

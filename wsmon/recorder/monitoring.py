@@ -32,9 +32,10 @@ from wsmon.model.metrics import (
 from wsmon.model.redact.masking import mask_secrets
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock
+from wsmon.recorder.http_server import HttpResponse
 from wsmon.recorder.otlp_delivery import RetryTiming
 from wsmon.recorder.otlp_push import OtlpPusher, PushContext
-from wsmon.recorder.prometheus_server import HttpResponse, PrometheusEndpoint
+from wsmon.recorder.prometheus_server import PrometheusEndpoint
 from wsmon.recorder.sink_guard import SinkGuard
 
 # A page is returned again for this long: numbers are counted once a second

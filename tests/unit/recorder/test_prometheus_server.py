@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.fake_ports import FaultLog, no_fault
 from wsmon.errors import WsmonError
+from wsmon.recorder.http_server import HEAD_BYTES, HttpResponse
 from wsmon.recorder.monitoring import wants_open_metrics
-from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, HttpResponse, PrometheusServer
+from wsmon.recorder.prometheus_server import PrometheusServer
 
 SOON_S = 5.0
 HOST = "Host: localhost\r\n"
@@ -141,9 +142,9 @@ async def test_a_client_that_does_not_read_its_answer_is_hung_up_on() -> None:
 
 async def test_silent_clients_keep_nobody_out() -> None:
     async with serving() as server:
-        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2 * PLACES)]
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2 * PrometheusServer.places)]
         assert (await ask(server, f"GET /metrics HTTP/1.1\r\n{HOST}\r\n"))[0] == "200 OK"
-        assert len(server._serving) <= PLACES + 1
+        assert len(server._serving) <= PrometheusServer.places + 1
         for _, writer in silent:
             writer.close()
             with suppress(ConnectionError):
