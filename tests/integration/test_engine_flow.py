@@ -163,7 +163,7 @@ async def test_a_peer_that_pings_and_never_reads_is_let_go() -> None:
         ended = await engine.ended()
         fault = engine.sink.named("error.occurred")[0]
         assert (ended.close_by, ended.error_type, ended.to_status) == ("us", "write_overflow", "disconnected")
-        assert fault.error == f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"
+        assert fault.error == f"the peer is not reading: {WRITE_LIMIT_BYTES >> 20} MiB queued to be sent"
 
 
 async def test_a_peer_that_floods_is_not_waited_for_when_we_close() -> None:

@@ -204,7 +204,7 @@ async def test_cm_10_bo_01_the_third_retry_is_made_and_no_fourth() -> None:
 async def test_cm_11_a_command_for_nobody_is_refused_and_ends_nothing() -> None:
     async with against(staying) as engine:
         await engine.sink.wait("connection.completed")
-        with pytest.raises(UsageError, match="no connection is named 'nobody'"):
+        with pytest.raises(UsageError, match="no connection named 'nobody'"):
             engine.supervisor.reconnect("nobody")
         engine.supervisor.reconnect("feed")
         await engine.sink.wait("connection.completed", 2)

@@ -186,7 +186,7 @@ async def test_auto_says_what_the_messages_showed() -> None:
     handler = peer({"jsonrpc": "2.0", "id": 1, "result": 1})
     async with against(handler, send=texts({"jsonrpc": "2.0", "id": 1, "method": "m"})) as engine:
         chosen = await engine.sink.wait("connection.protocol")
-        assert (chosen.type, chosen.reason) == ("jsonrpc", 'jsonrpc: a message says "jsonrpc": "2.0"')
+        assert (chosen.type, chosen.reason) == ("jsonrpc", 'jsonrpc: a message has "jsonrpc": "2.0"')
         done = await engine.sink.wait("message.process.completed")
         assert done.status == "ok"
         assert len(engine.sink.named("connection.protocol")) == 1

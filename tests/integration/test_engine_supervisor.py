@@ -264,7 +264,7 @@ async def test_enable_disable_enable_in_one_breath_is_one_new_session() -> None:
 async def test_a_command_for_a_name_that_is_none() -> None:
     async with against(staying) as engine:
         for command in (engine.supervisor.reconnect, engine.supervisor.disable, engine.supervisor.enable):
-            with pytest.raises(UsageError, match="no connection is named 'feeed'"):
+            with pytest.raises(UsageError, match="no connection named 'feeed'"):
                 command("feeed")
 
 

@@ -97,7 +97,7 @@ async def test_d2_a_stopped_recorder_blames_no_peer(home: Home, every_s: float, 
     (suspended,) = named(events, "self.suspended")
     assert suspended.duration_ns is not None
     assert STOPPED_S - 0.5 <= suspended.duration_ns / 1e9 <= STOPPED_S + 1
-    assert suspended.reason.startswith("wsmon stood still for ")
+    assert suspended.reason.startswith("wsmon was stalled for ")
     rtts_s = [event.duration_ns / 1e9 for event in named(events, "heartbeat.responded") if event.duration_ns]
     assert max(rtts_s) < 2.0
 
@@ -124,7 +124,7 @@ async def test_d2_a_peer_that_was_not_answered_meanwhile_is_told_as_that(home: H
     (ended,) = named(stored(recorder.store), "connection.disconnected")[:1]
     assert ended.verdict is not None
     assert "keepalive ping timeout" in ended.verdict.cause
-    assert "wsmon itself stood still for " in ended.verdict.cause
+    assert "wsmon itself was stalled for " in ended.verdict.cause
     assert ended.meta is not None
     suspended_ms, resumed_ms = ended.meta["suspended_ms"], ended.meta["resumed_ms"]
     assert isinstance(suspended_ms, float)

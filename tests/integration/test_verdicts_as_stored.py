@@ -139,7 +139,7 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         told[f"code-{code}"] = Told("peer", shown, cause, next_step)
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     for code in FORBIDDEN_CODES:
-        broken = f"the peer broke the protocol: it closed with {code}, a code that no close frame may carry; the server"
+        broken = f"the peer broke the protocol: it closed with {code}, a code not allowed in a close frame; the server"
         told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the server operator")
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))

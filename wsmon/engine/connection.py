@@ -91,7 +91,7 @@ class Connection:
         if not self.spec.allow_send:
             raise WsmonError(f"sending by hand is not allowed on {name}", "set allow_send = true on the connection")
         if not text:
-            raise WsmonError("there is no text to send")
+            raise WsmonError("no text to send")
         refusal = "it is not open" if self._session is None else self._session.send_by_hand(text)
         if refusal:
             raise WsmonError(f"not sent to {name}: {refusal}")

@@ -118,7 +118,7 @@ class HeadReader:
             self._buffer = self._buffer.lstrip(b"\r\n")
             # A peer that writes "http/1.1" means HTTP
             if not _PREFIX.startswith(self._buffer[: len(_PREFIX)].upper()):
-                raise HeadError("malformed" if self.interim else "not_http", "the bytes begin no HTTP response")
+                raise HeadError("malformed" if self.interim else "not_http", "not an HTTP response")
         end = self._buffer.find(b"\n")
         if self._size + (end + 1 if end >= 0 else len(self._buffer)) > MAX_HEAD_BYTES:
             raise HeadError("too_long", f"the head of the response is longer than {MAX_HEAD_BYTES >> 10} KiB")

@@ -74,7 +74,7 @@ class Resolver:
             found = error
         except UnicodeError as error:
             # A label that IDNA refuses
-            found = socket.gaierror(socket.EAI_NONAME, f"no legal host name: {error}")
+            found = socket.gaierror(socket.EAI_NONAME, f"invalid host name: {error}")
         try:
             self._loop.call_soon_threadsafe(self._answer, question, found)
         except RuntimeError:

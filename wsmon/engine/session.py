@@ -40,11 +40,11 @@ SILENCE_REASON = "heartbeat timeout"
 # For this long after a standstill of the recorder, what comes in is taken to have waited in the socket
 SHORTLY_NS = SECOND_NS
 # Error of a close frame that is taken as it is meant
-INVALID_REASON = "the reason is not valid UTF-8, � stands for what cannot be read"
+INVALID_REASON = "the reason is not valid UTF-8, � replaces the invalid bytes"
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
 REFUSED_LOGIN = (401, 403)
 _WITHHELD = (
-    "a message that holds secrets was not sent, since a redirect led to another origin; others like it are not, either"
+    "a message with secrets was not sent, because a redirect led to another origin; further ones are not sent either"
 )
 
 
@@ -281,7 +281,7 @@ class Session:
         if self._tap is None or not self._tap.is_open:
             return "it is not open"
         if self._withholds(text):
-            return "the text holds secrets, and a redirect led to another origin"
+            return "the text contains secrets, and a redirect led to another origin"
         self._frames.is_by_hand = True
         try:
             self._tap.send_message(text)
@@ -384,7 +384,7 @@ class Session:
         )
         if failure.status in REFUSED_LOGIN and has_credentials(self._spec):
             reason = f"HTTP {failure.status}"
-            sentence = "the upgrade was refused: credentials, or what they are allowed"
+            sentence = "the upgrade was refused: likely the credentials or their permissions"
             reporter.emit(
                 "auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence
             )

@@ -176,7 +176,7 @@ def suspended_event(standstill: Standstill, clock: Clock) -> Event:
     if standstill.asleep_ns > standstill.stopped_ns:
         reason = f"the machine was suspended for {lasted}"
     else:
-        reason = f"wsmon stood still for {lasted}: it was stopped, frozen, or got no time of the processor"
+        reason = f"wsmon was stalled for {lasted}: stopped, frozen, or given no CPU time"
     return Event(
         RECORDER,
         "self.suspended",

@@ -145,7 +145,7 @@ class Supervisor:
     def _connection(self, name: str) -> Connection:
         connection = self._connections.get(name)
         if connection is None:
-            raise UsageError(f"no connection is named {name!r}", f"there are: {', '.join(self._connections) or 'none'}")
+            raise UsageError(f"no connection named {name!r}", f"connections: {', '.join(self._connections) or 'none'}")
         return connection
 
     def _start(self, connection: Connection) -> None:

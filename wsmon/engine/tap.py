@@ -314,7 +314,9 @@ class Tap(ClientConnection):
             self.send_data()
         # Asking for the size takes as long as the rest; the transport asks for a pause long before the limit
         if self.paused and self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
-            self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
+            self._report(
+                WriteOverflowError(f"the peer is not reading: {WRITE_LIMIT_BYTES >> 20} MiB queued to be sent")
+            )
             self.transport.abort()
         if self._closing_bytes is not None:
             self._closing_bytes -= len(data)
@@ -682,7 +684,7 @@ def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exc
         return error
     code, reason = malformed_close
     said = f" “{reason}”" if reason else ""
-    return ProtocolError(f"it closed with {code}{said}, a code that no close frame may carry")
+    return ProtocolError(f"it closed with {code}{said}, a code not allowed in a close frame")
 
 
 class Connect(connect):

@@ -110,7 +110,7 @@ class SpanTracker:
         span = self._new(operation, key, name, at, known_id, parent_id, attributes)
         abandoned: list[Span] = []
         if (operation, key) in self._open:
-            error = "begun again before it ended"
+            error = "restarted before it ended"
             abandoned.append(self._close((operation, key), at, Outcome("abandoned", "restarted", error)))
         while self._open and len(self._open) >= self._limit:
             error = f"more than {self._limit} open"

@@ -95,14 +95,14 @@ class Calls:
         self._weight += _weight(call)
         while self._calls and self._weight > self._limit:
             oldest = self._take(next(iter(self._calls)))
-            happenings += failed(oldest, GIVEN_UP, f"more than {self._limit} in flight: no longer waited for")
+            happenings += failed(oldest, GIVEN_UP, f"more than {self._limit} requests in flight: no longer tracked")
         self._calls[call.key] = call
         return happenings + begun(call)
 
     def begin_anew(self, call: Call) -> tuple[Happening, ...]:
         """Return its start, after the end of the call under the same key, which it replaces."""
         replaced = self.end(call.key)
-        happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+        happenings = failed(replaced, "replaced", "restarted before it ended") if replaced else ()
         return happenings + self.begin(call)
 
     def end(self, key: str) -> Call | None:
@@ -197,7 +197,7 @@ def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) ->
         happenings += completed(msgspec.structs.replace(call, topics=done), meta)
     if missing:
         left_out = msgspec.structs.replace(call, topics=missing)
-        happenings += failed(left_out, "not_confirmed", "asked for, and not in the answer", meta)
+        happenings += failed(left_out, "not_confirmed", "requested, but missing from the reply", meta)
     return happenings
 
 
@@ -205,13 +205,13 @@ def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", 
     """Return an end of no call in flight: late, doubled, or never requested."""
     return Happening(
         _COMPLETED[operation], operation, "end", happening_key(key, topic), type_, topic, ref,
-        error_type="unmatched", error="answers nothing that is in flight",
+        error_type="unmatched", error="matches no request in flight",
     )  # fmt: skip
 
 
 def duplicate(operation: Operation, type_: str, ref: str) -> Happening:
     """Return the error of a second message under an id in flight: the first keeps it, the second is not awaited."""
-    error = f"id {ref or 'null'} is in flight already"
+    error = f"id {ref or 'null'} is already in flight"
     return Happening("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
 
 
@@ -224,7 +224,7 @@ def too_many_topics(count: int) -> Happening:
     """Return the error of a message with more than ``MAX_TOPICS`` topics."""
     return Happening(
         "error.occurred", "subscribe", error_type="too_many_topics",
-        error=f"{count} topics in one message, the first {MAX_TOPICS} are followed",
+        error=f"{count} topics in one message; only the first {MAX_TOPICS} are tracked",
     )  # fmt: skip
 
 

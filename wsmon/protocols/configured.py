@@ -159,7 +159,7 @@ class ConfiguredTexts:
         if not (self._heartbeat.expect or self._request):
             return (Happening("heartbeat.sent", "heartbeat", type=decoded.type, ref=decoded.ref),)
         before = self._beats.end(_BEAT)
-        late = failed(before, "timeout", "unanswered when the next was sent") if before else ()
+        late = failed(before, "timeout", "not answered before the next was sent") if before else ()
         call = Call("heartbeat", _BEAT, now_ns, decoded.type, decoded.ref)
         return late + self._count_missed(late) + self._beats.begin(call)
 

@@ -277,7 +277,7 @@ class DeribitState(jsonrpc.JsonRpcState):
             return ()
         self._heard_ns = None
         missed = silent_ns // self._interval_ns
-        error = f"nothing was heard for {silent_ns / SECOND_NS:g} s, {missed} heartbeats are missing"
+        error = f"nothing received for {silent_ns / SECOND_NS:g} s; {missed} heartbeats missed"
         return (
             Happening(
                 "heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": missed}
@@ -399,7 +399,7 @@ def _recognise(sample: MessageSample) -> str:
     if message.get("jsonrpc") != "2.0":
         return ""
     is_it = message.keys() >= _TIMES or message.get("method") in _FIRST_METHODS
-    return "a message is JSON-RPC with a method or the times of Deribit" if is_it else ""
+    return "a message is JSON-RPC with a Deribit method or timestamps" if is_it else ""
 
 
 PROTOCOL = Protocol(

@@ -134,13 +134,13 @@ class ProtocolDetector:
         self.held = b""
         if 2 * self._json_frames > self._frames:
             self.name = self._fallback
-            self.why = f"{self._json_frames} of the first {self._frames} messages are JSON of no protocol known"
+            self.why = f"{self._json_frames} of the first {self._frames} messages are JSON, but of no known protocol"
         elif self._json_frames:
             self.name = "raw"
-            self.why = f"only {self._json_frames} of the first {self._frames} messages can be read as JSON"
+            self.why = f"only {self._json_frames} of the first {self._frames} messages are valid JSON"
         else:
             self.name = "raw"
-            self.why = f"none of the first {self._frames} messages is of a protocol known"
+            self.why = f"none of the first {self._frames} messages belongs to a known protocol"
 
 
 # Messages from the first one that cannot be decoded on; another protocol is used where most of them cannot
@@ -168,7 +168,7 @@ class DetectionReview:
             self._errors += 1
             self._json_errors += MessageSample(direction, opcode, payload).json is not None
         if 2 * self._errors > REVIEW_FRAMES:
-            self.why = f"{self._errors} of the last {self._frames} messages cannot be read as {self._name}"
+            self.why = f"{self._errors} of the last {self._frames} messages cannot be parsed as {self._name}"
             return "json" if self._name != "json" and 2 * self._json_errors > self._errors else "raw"
         if self._frames >= REVIEW_FRAMES:
             self.is_counting = False

@@ -388,7 +388,7 @@ _FIRST_TYPES = ("connection_init", "connection_ack", "connection_error")
 
 def _recognise(sample: MessageSample) -> str:
     kind = sample.members.get("type")
-    return f'a message says "type": "{kind}"' if kind in _FIRST_TYPES else ""
+    return f'a message has "type": "{kind}"' if kind in _FIRST_TYPES else ""
 
 
 PROTOCOL = Protocol(

@@ -296,7 +296,8 @@ def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decod
     broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
     if len(items) > jsonrpc_messages.MAX_BATCH and objects:
         broken = Decoded(
-            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc_messages.MAX_BATCH} are read"
+            error_type="too_large",
+            error=f"an array of {len(items)} messages; only the first {jsonrpc_messages.MAX_BATCH} are parsed",
         )
     happenings = tuple(happening for decoded in members for happening in decoded.happenings)
     # With a type of its own, the array is the message that is measured

@@ -130,7 +130,7 @@ class JsonRpcState:
                 self._name_subscription(subscription, call.topics[0])
                 return completed(call, {**(meta or {}), "subscription": subscription})
             case "unsubscribe" if bytes(result) == b"false":
-                return failed(call, "not_confirmed", "the peer knows no such subscription", meta)
+                return failed(call, "not_confirmed", "the peer does not know this subscription", meta)
         return completed(call, meta)
 
     def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Happening, ...]:
@@ -200,7 +200,9 @@ def _read_batch(direction: Direction, items: list[msgspec.Raw], state: JsonRpcSt
     if not items:
         broken = Decoded(error_type="jsonrpc", error="an empty batch")
     if len(items) > MAX_BATCH:
-        broken = Decoded(error_type="too_large", error=f"a batch of {len(items)}; the first {MAX_BATCH} are read")
+        broken = Decoded(
+            error_type="too_large", error=f"a batch of {len(items)} messages; only the first {MAX_BATCH} are parsed"
+        )
     return Decoded("batch", "", "", broken.error_type, broken.error, whole.happenings, texts=whole.texts)
 
 
@@ -211,7 +213,7 @@ def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Deco
             return _read_response(direction, envelope, state)
         if envelope.notification is not None:
             return _read_notification(cut(envelope.notification), envelope.params)
-        return Decoded(error_type="jsonrpc", error="neither a request nor a response")
+        return Decoded(error_type="jsonrpc", error="not a JSON-RPC request or response")
     if direction == "out":
         _remember(method, envelope.params, state)
         if not envelope.id:
@@ -378,9 +380,9 @@ def _recognise(sample: MessageSample) -> str:
     if sample.direction == "in" and members.keys() == {"notification", "params"}:
         return "a message is a notification of rpc-websockets"
     if sample.members.get("jsonrpc") == "2.0":
-        return 'a message says "jsonrpc": "2.0"'
+        return 'a message has "jsonrpc": "2.0"'
     if sample.items and isinstance(sample.items[0], dict) and sample.items[0].get("jsonrpc") == "2.0":
-        return 'a message is a list of objects that say "jsonrpc": "2.0"'
+        return 'a message is a list of objects with "jsonrpc": "2.0"'
     return ""
 
 

@@ -87,7 +87,7 @@ def is_text(payload: bytes, opcode: str) -> bool:
 
 def too_large(size_bytes: int) -> Decoded:
     """Return what is known of a message that is not decoded for its size."""
-    return Decoded(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
+    return Decoded(error_type="too_large", error=f"{size_bytes} bytes; only messages up to {MAX_BYTES} are parsed")
 
 
 def keepalive(direction: str, payload: bytes) -> Decoded | None:

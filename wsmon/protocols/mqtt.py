@@ -65,10 +65,10 @@ def _joined(packets_read: list[Decoded], chunk: Chunk) -> Decoded:
     broken = next((decoded for decoded in packets_read if decoded.error_type), UNREAD)
     if chunk.has_more:
         broken = Decoded(
-            error_type="too_large", error=f"more than {MAX_PACKETS} packets in a message; they are not read"
+            error_type="too_large", error=f"more than {MAX_PACKETS} packets in a message; the others are not parsed"
         )
     elif not broken.error_type and (chunk.is_malformed or not packets_read):
-        broken = Decoded(error_type="mqtt", error="no MQTT packet")
+        broken = Decoded(error_type="mqtt", error="not an MQTT packet")
     happenings: list[Happening] = []
     for decoded in packets_read:
         happenings += decoded.happenings
@@ -191,7 +191,7 @@ def _recognise(sample: MessageSample) -> str:
         return ""
     payload = sample.payload
     is_it = _CONNECT_PACKET.match(payload) if sample.direction == "out" else _is_connack(payload)
-    return "a message is the connect of MQTT or its answer" if is_it else ""
+    return "a message is an MQTT CONNECT or CONNACK" if is_it else ""
 
 
 def _is_connack(payload: bytes) -> bool:

@@ -100,10 +100,10 @@ class MqttState:
 def read_packet(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     """Return what a control packet means; a packet that is cut or malformed has an ``error_type``."""
     if not packet.type:
-        return Decoded(error_type="mqtt", error="no MQTT packet: type 0 is reserved")
+        return Decoded(error_type="mqtt", error="not an MQTT packet: type 0 is reserved")
     read = _READERS.get((direction, packet.type))
     if packet.missing and packet.type != "PUBLISH":
-        error = f"{packet.end - packet.start + packet.missing} bytes in pieces: only its beginning is known"
+        error = f"{packet.end - packet.start + packet.missing} bytes in fragments: only the beginning is available"
         return Decoded(packet.type, error_type="too_large", error=error)
     try:
         if read is not None:
@@ -139,7 +139,7 @@ def _read_connect(direction: Direction, stream: bytes, packet: MqttPacket, state
     if not (secrets or flags & (USER_NAME | PASSWORD)):
         return Decoded("CONNECT", meta=meta)
     replaced = state.calls.end(_CONNECT)
-    happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+    happenings = failed(replaced, "replaced", "restarted before it ended") if replaced else ()
     return Decoded(
         "CONNECT", happenings=happenings + state.calls.begin(Call("auth", _CONNECT, state.now_ns)), meta=meta
     )
@@ -337,7 +337,7 @@ def _read_suback(direction: Direction, stream: bytes, packet: MqttPacket, state:
 def _settled(call: Call, code: int, state: MqttState) -> tuple[Happening, ...]:
     """Return the end of the call for one topic."""
     if code == _NOT_CONFIRMED:
-        return failed(call, "not_confirmed", "asked for, and not in the answer")
+        return failed(call, "not_confirmed", "requested, but missing from the reply")
     if code >= FAILED:
         error_type, error, meta = _fault(code, "", state)
         return failed(call, error_type, error, meta)

@@ -97,7 +97,7 @@ class NexusState:
         if self.missing <= self._reported or now_ns - self._gap_ns < _SETTLE_NS:
             return ()
         missing, self._reported = self.missing - self._reported, self.missing
-        error = f"{missing} events of the feed did not come: dropped for a slow reader, or no longer kept by the server"
+        error = f"{missing} feed events are missing: dropped for a slow reader, or no longer kept by the server"
         return (Happening("error.occurred", error_type="feed_gap", error=error, meta={"missing": missing}),)
 
     def _is_restart(self, at_ns: int | None) -> bool:
@@ -107,7 +107,7 @@ class NexusState:
         self.restarts += 1
         before, self.last_id, self._floor = self.last_id, 0, 0
         self._seen.clear()
-        error = f"ids begin again after {before}: the server restarted; what it reported meanwhile is not known"
+        error = f"ids restarted after {before}: the server restarted; events it reported meanwhile are unknown"
         return (Happening("error.occurred", error_type="feed_restarted", error=error, meta={"lastId": before}),)
 
     def _count(self, id_: int) -> None:
@@ -323,7 +323,7 @@ def _recognise(sample: MessageSample) -> str:
     message = sample.members
     kind = message.get("kind")
     is_it = "traceId" in message and isinstance(message.get("id"), int) and isinstance(kind, str) and kind in _KINDS
-    return f'a message has a traceId and says "kind": "{kind}"' if is_it else ""
+    return f'a message has a traceId and "kind": "{kind}"' if is_it else ""
 
 
 PROTOCOL = Protocol(

@@ -58,7 +58,9 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PhoenixS
     if opcode not in ("text", "binary") or not direction:
         return UNREAD
     if len(payload) > MAX_BYTES:
-        return Decoded(error_type="too_large", error=f"{len(payload)} bytes; up to {MAX_BYTES} are read")
+        return Decoded(
+            error_type="too_large", error=f"{len(payload)} bytes; only messages up to {MAX_BYTES} are parsed"
+        )
     try:
         frame = decode_text(payload) if opcode == "text" else decode_binary(direction, payload)
     except FrameError as error:
@@ -118,7 +120,7 @@ def _read_sent(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
 def _beat(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """Begin a heartbeat; the one before is late if it is unanswered now."""
     before = state.calls.end(state.heartbeat_key)
-    happenings = failed(before, "timeout", "unanswered when the next was sent") if before else ()
+    happenings = failed(before, "timeout", "not answered before the next was sent") if before else ()
     state.heartbeat_key = _key_of(frame)
     return happenings + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
 
@@ -172,7 +174,7 @@ def _begin(call: Call, state: PhoenixState) -> tuple[Happening, ...]:
     if not call.ref:
         return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in begun(call))
     before = state.calls.end(call.key)
-    happenings = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
+    happenings = failed(before, "restarted", "its ref was reused before a reply") if before else ()
     return happenings + state.calls.begin(call)
 
 
@@ -242,7 +244,7 @@ def _body(frame: Frame) -> ReplyBody:
 def _beat_answered(call: Call, body: ReplyBody) -> tuple[Happening, ...]:
     if body.status_text == "ok":
         return completed(call)
-    return failed(call, "heartbeat_refused", "answered, and not with ok")
+    return failed(call, "heartbeat_refused", "the reply was not ok")
 
 
 def _joined(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
@@ -327,7 +329,7 @@ def _late(key: str, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple
     return (
         Happening(
             "error.occurred", "request", "end", key, REPLY, frame.topic, frame.ref,
-            error_type="unmatched_reply", error="answers nothing that is in flight",
+            error_type="unmatched_reply", error="matches no request in flight",
         ),
     )  # fmt: skip
 
@@ -508,7 +510,7 @@ _KEYS = frozenset({"topic", "event", "payload", "ref"})
 def _recognise_url(url: HandshakeUrl) -> str:
     version = url.parameter("vsn")
     is_it = url.path.endswith(_PATH) and version in ("1.0.0", "2.0.0")
-    return f"the path ends in {_PATH} and the query says vsn={version}" if is_it else ""
+    return f"the path ends in {_PATH} and the query has vsn={version}" if is_it else ""
 
 
 def _recognise(sample: MessageSample) -> str:

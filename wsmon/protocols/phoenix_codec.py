@@ -120,7 +120,7 @@ def decode_binary(direction: Direction, payload: bytes) -> Frame:
         raise FrameError("empty")
     layout = _LAYOUTS.get((direction, payload[0]))
     if layout is None:
-        raise FrameError(f"no kind {payload[0]} in this direction")
+        raise FrameError(f"unknown message kind {payload[0]} in this direction")
     texts, data = _fields(payload, len(layout))
     fields = dict(zip(layout, texts, strict=True))
     return Frame(
@@ -148,7 +148,7 @@ def _fields(payload: bytes, count: int) -> tuple[list[str], bytes]:
         fields.append(_utf8(payload[at : at + size]))
         at += size
     if len(fields) < count or at > len(payload):
-        raise FrameError(f"{len(payload)} bytes are less than its sizes say")
+        raise FrameError(f"{len(payload)} bytes are fewer than its length fields declare")
     return fields, payload[at:]
 
 

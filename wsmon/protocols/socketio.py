@@ -101,7 +101,7 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: SocketIo
         return UNREAD
     number = payload[:1]
     if not (number.isdigit() and int(number) < len(ENGINE_TYPES)):
-        return Decoded(error_type=_PROTOCOL, error="no Engine.IO packet")
+        return Decoded(error_type=_PROTOCOL, error="not an Engine.IO packet")
     kind = ENGINE_TYPES[int(number)]
     try:
         return (
@@ -129,7 +129,7 @@ def _engine(direction: Direction, kind: str, payload: bytes, state: SocketIoStat
 def _message(direction: Direction, data: bytes, state: SocketIoState) -> Decoded:
     packet = parse_packet(data)
     if packet is None:
-        return Decoded("message", error_type=_PROTOCOL, error="no Socket.IO packet")
+        return Decoded("message", error_type=_PROTOCOL, error="not a Socket.IO packet")
     decoded = _packet(direction, packet, state)
     broken = state.arriving.pop(direction, None)
     if packet.attachments:
@@ -137,7 +137,7 @@ def _message(direction: Direction, data: bytes, state: SocketIoState) -> Decoded
         state.arriving[direction] = _Arriving(decoded, packet.attachments, held)
     if broken is None:
         return decoded
-    missing = f"{broken.left} attachments of {broken.decoded.type} did not come"
+    missing = f"{broken.left} attachments of {broken.decoded.type} are missing"
     return Decoded(
         decoded.type, decoded.topic, decoded.ref, _PROTOCOL, missing, (*broken.happenings, *decoded.happenings)
     )
@@ -232,7 +232,7 @@ def _attachment(direction: Direction, state: SocketIoState) -> Decoded:
     arriving = state.arriving.pop(direction, None)
     if arriving is None:
         if state.connected:
-            return Decoded("binary", error_type=_PROTOCOL, error="an attachment that no packet announced")
+            return Decoded("binary", error_type=_PROTOCOL, error="an unexpected attachment: no packet announced it")
         # Another encoding than JSON, or Engine.IO alone
         return Decoded("binary")
     happenings = arriving.happenings
@@ -305,7 +305,7 @@ class Heartbeat:
         happenings = self._pings.overdue(now_ns)
         if 0 < self._ping_due_ns <= now_ns:
             self._ping_due_ns = 0
-            error = f"no ping of the server within {self._silence_ns / SECOND_NS:g} s"
+            error = f"no ping from the server within {self._silence_ns / SECOND_NS:g} s"
             happenings += (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
         return happenings
 
@@ -486,7 +486,7 @@ _OPEN_PACKET = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInte
 def _recognise_url(url: HandshakeUrl) -> str:
     revision = url.parameter("EIO")
     is_it = url.path.endswith("/socket.io") or url.query.get("transport") == ["websocket"]
-    return f"the query says EIO={revision}" if is_it and revision in ("3", "4") else ""
+    return f"the query has EIO={revision}" if is_it and revision in ("3", "4") else ""
 
 
 def _recognise(sample: MessageSample) -> str:

@@ -54,7 +54,7 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompSta
     command, *lines = head.split("\n")
     command = command.rstrip("\r")
     if command not in _COMMANDS:
-        return Decoded(error_type="stomp", error="no STOMP frame")
+        return Decoded(error_type="stomp", error="not a STOMP frame")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.rstrip("\r").partition(":")
@@ -85,7 +85,7 @@ _DISSECTED_END = re.compile(rb"\r?\n\r?\n")
 
 
 def _recognise(sample: MessageSample) -> str:
-    return "a message is a STOMP connect" if _FIRST_FRAME.match(sample.payload) else ""
+    return "a message is a STOMP CONNECT or CONNECTED" if _FIRST_FRAME.match(sample.payload) else ""
 
 
 def _dissect(event: Event, payload: bytes) -> Anatomy | None:

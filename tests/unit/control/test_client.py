@@ -75,11 +75,11 @@ async def test_a_refusal_is_raised_with_its_sentence(tmp_path: Path) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await greet(reader, writer)
         await reader.readline()
-        writer.write(encode(Reply(1, ok=False, text="no connection is named 'x'")))
+        writer.write(encode(Reply(1, ok=False, text="no connection named 'x'")))
         await hear_out(reader)
 
     async with recorder(tmp_path, refuse) as socket:
-        with pytest.raises(WsmonError, match="no connection is named 'x'"):
+        with pytest.raises(WsmonError, match="no connection named 'x'"):
             await command_once(socket, VIEWER, "disable", "x")
 
 

@@ -14,7 +14,7 @@ MESSAGES: list[Message] = [
     Wake(last_id=12),
     Sample(1, 2, 3.5, 4, is_paused=True, warning="disk full", digest="abc", rings=True, notifies=True),
     Command(ref=1, action="reconnect", connection="orders"),
-    Reply(ref=1, ok=False, text='no connection is named "x"\n'),
+    Reply(ref=1, ok=False, text='no connection named "x"\n'),
 ]
 
 

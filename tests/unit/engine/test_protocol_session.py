@@ -98,7 +98,7 @@ def test_a_handshake_can_tell_the_protocol() -> None:
     told = rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "")
     assert told == {
         "protocol": "phoenix",
-        "protocol_why": "the path ends in /websocket and the query says vsn=2.0.0",
+        "protocol_why": "the path ends in /websocket and the query has vsn=2.0.0",
     }
     assert rig.read(RPC) == Decoded("counted", ref="1")
 
@@ -106,7 +106,7 @@ def test_a_handshake_can_tell_the_protocol() -> None:
 def test_messages_can_tell_the_protocol_once() -> None:
     rig = Rig("auto", every(count))
     assert rig.session.begin("ws://h/", "") == {}
-    chosen = Happening("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
+    chosen = Happening("connection.protocol", type="jsonrpc", reason='jsonrpc: a message has "jsonrpc": "2.0"')
     assert [rig.read(RPC), rig.read(RPC)] == [
         Decoded("counted", ref="1", happenings=(chosen,)),
         Decoded("counted", ref="2"),
@@ -137,8 +137,8 @@ def test_p4_a_protocol_that_does_not_fit_is_revised_and_not_detected_again() -> 
         if happening.name == "connection.protocol"
     ]
     assert named == [
-        ("jsonrpc", 'jsonrpc: a message says "jsonrpc": "2.0"'),
-        ("raw", "raw: 9 of the last 9 messages cannot be read as jsonrpc"),
+        ("jsonrpc", 'jsonrpc: a message has "jsonrpc": "2.0"'),
+        ("raw", "raw: 9 of the last 9 messages cannot be parsed as jsonrpc"),
     ]
     assert [bool(decoded.error_type) for decoded in frames] == [False, *[True] * 9, *[False] * 11]
     again = Rig("auto", carried=rig.carried)

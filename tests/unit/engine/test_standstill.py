@@ -201,7 +201,7 @@ async def test_a_short_standstill_is_no_event_but_sessions_hear_of_it() -> None:
 def test_the_event_says_what_is_known() -> None:
     stopped = suspended_event(Standstill(6 * SECOND_NS, 0), FakeClock())
     assert (stopped.duration_ns, stopped.meta) == (6 * SECOND_NS, None)
-    assert stopped.reason == "wsmon stood still for 6.0 s: it was stopped, frozen, or got no time of the processor"
+    assert stopped.reason == "wsmon was stalled for 6.0 s: stopped, frozen, or given no CPU time"
     asleep = suspended_event(Standstill(0, 7_200 * SECOND_NS), FakeClock())
     assert (asleep.duration_ns, asleep.meta) == (7_200 * SECOND_NS, {"asleep_ms": 7_200_000.0})
     assert asleep.reason == "the machine was suspended for 2h00m"

@@ -31,12 +31,12 @@ def supervisor(*specs: ConnectionSpec, sink: RecordingSink | None = None) -> Sup
 @pytest.mark.parametrize("command", ["reconnect", "disable", "enable"])
 async def test_a_command_for_an_unknown_name_lists_the_names(command: str) -> None:
     engine = supervisor(disabled("orders"), disabled("quotes"))
-    with pytest.raises(UsageError, match=r"no connection is named 'trades'. there are: orders, quotes"):
+    with pytest.raises(UsageError, match=r"no connection named 'trades'. connections: orders, quotes"):
         getattr(engine, command)("trades")
 
 
 async def test_without_connections_the_error_says_so() -> None:
-    with pytest.raises(UsageError, match="there are: none"):
+    with pytest.raises(UsageError, match="connections: none"):
         supervisor().reconnect("trades")
 
 

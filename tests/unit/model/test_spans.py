@@ -99,7 +99,7 @@ def test_tk09_a_second_start_under_one_key_keeps_both(tracker: SpanTracker) -> N
     tracker.start("request", "1", "request", at(0))
     second = tracker.start("request", "1", "request", at(10))
     abandoned = span(
-        1, "request", "1", 0, 10, status="abandoned", error_type="restarted", error="begun again before it ended"
+        1, "request", "1", 0, 10, status="abandoned", error_type="restarted", error="restarted before it ended"
     )
     assert second.abandoned == (abandoned,)
     assert tracker.end("request", "1", at(15)) == span(2, "request", "1", 10, 5)

@@ -124,7 +124,7 @@ def test_the_oldest_are_given_up_where_calls_and_topics_are_too_many() -> None:
     calls.begin(REQUEST)
     calls.begin(SUBSCRIBE)
     given_up = calls.begin(Call("request", "3", 0))
-    assert given_up[:2] == failed(REQUEST, GIVEN_UP, "more than 4 in flight: no longer waited for")
+    assert given_up[:2] == failed(REQUEST, GIVEN_UP, "more than 4 requests in flight: no longer tracked")
     assert [call.key for call in calls] == ["2", "3"]
 
 
@@ -144,5 +144,5 @@ def test_a_call_waits_for_the_topics_that_are_left_and_then_is_over() -> None:
 def test_an_end_without_a_call_and_a_second_call_are_errors() -> None:
     assert unmatched("subscribe", "9", topic="a").key == happening_key("9", "a")
     assert (unmatched("request", "9").error_type, unmatched("request", "9").phase) == ("unmatched", "end")
-    assert duplicate("request", "get", "").error == "id null is in flight already"
-    assert too_many_topics(501).error == f"501 topics in one message, the first {MAX_TOPICS} are followed"
+    assert duplicate("request", "get", "").error == "id null is already in flight"
+    assert too_many_topics(501).error == f"501 topics in one message; only the first {MAX_TOPICS} are tracked"

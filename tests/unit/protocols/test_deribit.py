@@ -204,7 +204,7 @@ def test_agreed_heartbeats_are_told_and_their_absence_once() -> None:
     assert session.reply(1, "ok")[0].meta == {"heartbeat_s": 10}
     session.read("in", HEARTBEAT, 10)
     assert session.overdue(29) == ()
-    error = "nothing was heard for 20 s, 2 heartbeats are missing"
+    error = "nothing received for 20 s; 2 heartbeats missed"
     missed = Happening("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": 2})
     assert session.overdue(30) == (missed,)
     assert session.overdue(60) == ()
@@ -242,7 +242,7 @@ def test_channels_that_the_result_lists_are_confirmed_and_the_others_failed() ->
         Happening("subscription.subscribe.completed", "subscribe", "end", "1 a", "public/subscribe", "a", "1", "ok"),
         Happening(
             "subscription.subscribe.completed", "subscribe", "end", "1 b", "public/subscribe", "b", "1", "error",
-            error_type="not_confirmed", error="asked for, and not in the answer",
+            error_type="not_confirmed", error="requested, but missing from the reply",
         ),
     )  # fmt: skip
 

@@ -27,14 +27,14 @@ def told(detector: ProtocolDetector) -> tuple[str, str]:
         ("wss://www.deribit.com/ws/api/v2", "", "deribit", "the host is www.deribit.com and the path /ws/api/v2"),
         ("wss://Test.Deribit.com/ws/api/v2/", "", "deribit", "the host is test.deribit.com and the path /ws/api/v2"),
         ("ws://h/__nexus/events?since=3", "", "nexus", "the path ends in /__nexus/events"),
-        ("ws://h/socket.io/?EIO=4&transport=websocket", "", "socketio", "the query says EIO=4"),
-        ("ws://h/live/chat/?EIO=4&transport=websocket", "", "socketio", "the query says EIO=4"),
-        ("ws://h/socket.io/?EIO=3&transport=websocket", "", "socketio", "the query says EIO=3"),
+        ("ws://h/socket.io/?EIO=4&transport=websocket", "", "socketio", "the query has EIO=4"),
+        ("ws://h/live/chat/?EIO=4&transport=websocket", "", "socketio", "the query has EIO=4"),
+        ("ws://h/socket.io/?EIO=3&transport=websocket", "", "socketio", "the query has EIO=3"),
         (
             "wss://h/socket/websocket?token=hush&vsn=2.0.0",
             "",
             "phoenix",
-            "the path ends in /websocket and the query says vsn=2.0.0",
+            "the path ends in /websocket and the query has vsn=2.0.0",
         ),
         ("ws://h/socket.io/?EIO=4", "mqtt", "mqtt", "the subprotocol is mqtt"),
     ],
@@ -69,24 +69,24 @@ def test_a_handshake_that_says_nothing_leaves_it_open(url: str, subprotocol: str
 @pytest.mark.parametrize(
     ("direction", "opcode", "payload", "name", "why"),
     [
-        ("out", "text", b'{"jsonrpc":"2.0","id":1,"method":"m"}', "jsonrpc", 'a message says "jsonrpc": "2.0"'),
-        ("in", "text", b' [{"jsonrpc":"2.0"}]', "jsonrpc", 'a message is a list of objects that say "jsonrpc": "2.0"'),
+        ("out", "text", b'{"jsonrpc":"2.0","id":1,"method":"m"}', "jsonrpc", 'a message has "jsonrpc": "2.0"'),
+        ("in", "text", b' [{"jsonrpc":"2.0"}]', "jsonrpc", 'a message is a list of objects with "jsonrpc": "2.0"'),
         (
             "in",
             "text",
             b'{"jsonrpc":"2.0","id":1,"result":[],"usIn":1,"usOut":2,"usDiff":1}',
             "deribit",
-            "a message is JSON-RPC with a method or the times of Deribit",
+            "a message is JSON-RPC with a Deribit method or timestamps",
         ),
         (
             "out",
             "text",
             b'{"jsonrpc":"2.0","id":1,"method":"public/auth","params":{}}',
             "deribit",
-            "a message is JSON-RPC with a method or the times of Deribit",
+            "a message is JSON-RPC with a Deribit method or timestamps",
         ),
-        ("out", "text", b'{"type":"connection_init"}', "graphql-ws", 'a message says "type": "connection_init"'),
-        ("in", "binary", b'{"type":"connection_ack"}', "graphql-ws", 'a message says "type": "connection_ack"'),
+        ("out", "text", b'{"type":"connection_init"}', "graphql-ws", 'a message has "type": "connection_init"'),
+        ("in", "binary", b'{"type":"connection_ack"}', "graphql-ws", 'a message has "type": "connection_ack"'),
         (
             "out",
             "text",
@@ -120,19 +120,19 @@ def test_a_handshake_that_says_nothing_leaves_it_open(url: str, subprotocol: str
             "text",
             b'{"id":7,"traceId":"a","kind":"request.start","timestamp":"2026-01-01T00:00:00Z"}',
             "nexus",
-            'a message has a traceId and says "kind": "request.start"',
+            'a message has a traceId and "kind": "request.start"',
         ),
-        ("out", "text", b"CONNECT\naccept-version:1.2\n\n\0", "stomp", "a message is a STOMP connect"),
-        ("in", "binary", b"\nCONNECTED\r\nversion:1.2\r\n\r\n\0", "stomp", "a message is a STOMP connect"),
+        ("out", "text", b"CONNECT\naccept-version:1.2\n\n\0", "stomp", "a message is a STOMP CONNECT or CONNECTED"),
+        ("in", "binary", b"\nCONNECTED\r\nversion:1.2\r\n\r\n\0", "stomp", "a message is a STOMP CONNECT or CONNECTED"),
         (
             "out",
             "binary",
             b"\x10\x0e\x00\x04MQTT\x04\x02\x00<\x00\x02id",
             "mqtt",
-            "a message is the connect of MQTT or its answer",
+            "a message is an MQTT CONNECT or CONNACK",
         ),
-        ("out", "binary", b"\x10\x8e\x01\x00\x06MQIsdp\x03", "mqtt", "a message is the connect of MQTT or its answer"),
-        ("in", "binary", b"\x20\x02\x00\x00", "mqtt", "a message is the connect of MQTT or its answer"),
+        ("out", "binary", b"\x10\x8e\x01\x00\x06MQIsdp\x03", "mqtt", "a message is an MQTT CONNECT or CONNACK"),
+        ("in", "binary", b"\x20\x02\x00\x00", "mqtt", "a message is an MQTT CONNECT or CONNACK"),
     ],
 )
 def test_a_first_message_may_say_it(
@@ -164,7 +164,7 @@ def test_json_that_only_looks_alike_is_of_no_protocol(payload: bytes) -> None:
     detector = ProtocolDetector()
     answers = [detector.of_frame("in", "text", payload) for _ in range(SETTLE_FRAMES)]
     assert answers == [*[""] * (SETTLE_FRAMES - 1), "json"]
-    assert detector.why == "8 of the first 8 messages are JSON of no protocol known"
+    assert detector.why == "8 of the first 8 messages are JSON, but of no known protocol"
 
 
 @pytest.mark.parametrize("payload", [b"hello", b"\xff\x00", b"{", b"[" * 100_000, b"0{", b"CONNECT", b"\x20\x03\x00"])
@@ -173,7 +173,7 @@ def test_what_is_no_json_either_is_raw(opcode: Opcode, payload: bytes) -> None:
     detector = ProtocolDetector()
     answers = [detector.of_frame("in", opcode, payload) for _ in range(SETTLE_FRAMES)]
     assert answers == [*[""] * (SETTLE_FRAMES - 1), "raw"]
-    assert detector.why == "none of the first 8 messages is of a protocol known"
+    assert detector.why == "none of the first 8 messages belongs to a known protocol"
 
 
 @pytest.mark.parametrize("json_frames", [1, 4])
@@ -181,7 +181,7 @@ def test_p4_without_a_majority_of_json_it_is_raw(json_frames: int) -> None:
     detector = ProtocolDetector()
     payloads = [*[b"{}"] * json_frames, *[b"a"] * (SETTLE_FRAMES - json_frames)]
     assert [detector.of_frame("in", "text", payload) for payload in payloads][-1] == "raw"
-    assert detector.why == f"only {json_frames} of the first 8 messages can be read as JSON"
+    assert detector.why == f"only {json_frames} of the first 8 messages are valid JSON"
 
 
 def test_p4_empty_keepalives_say_nothing_about_the_protocol() -> None:
@@ -283,7 +283,7 @@ def test_a_connect_of_mqtt_may_come_in_pieces(size: int) -> None:
     detector = ProtocolDetector()
     pieces = [CONNECT[at : at + size] for at in range(0, len(CONNECT), size)]
     names = [detector.of_frame("out", "binary", piece) for piece in pieces]
-    assert told(detector) == ("mqtt", "a message is the connect of MQTT or its answer")
+    assert told(detector) == ("mqtt", "a message is an MQTT CONNECT or CONNACK")
     assert detector.held == b"".join(piece for piece, name in zip(pieces, names, strict=True) if not name)
 
 

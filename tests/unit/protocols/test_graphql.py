@@ -166,7 +166,7 @@ def test_an_id_that_is_used_again_ends_what_it_stood_for() -> None:
     read(state, "out", "subscribe", "1", TICKS)
     replaced = Happening(
         "subscription.subscribe.completed", "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="error",
-        error_type="replaced", error="begun again before it ended",
+        error_type="replaced", error="restarted before it ended",
     )  # fmt: skip
     assert read(state, "out", "subscribe", "1", TICKS).happenings == (replaced, STARTED)
 

@@ -66,7 +66,7 @@ def failure(
 def orphan(key: str, type_: str = "response", ref: str = "") -> Happening:
     return Happening(
         "message.process.completed", "request", "end", key, type_, ref=ref or key.strip('"'),
-        error_type="unmatched", error="answers nothing that is in flight",
+        error_type="unmatched", error="matches no request in flight",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_a_second_request_under_an_id_in_flight_is_flagged_and_the_first_still_r
         type="second",
         ref="1",
         error_type="duplicate_id",
-        error="id 1 is in flight already",
+        error="id 1 is already in flight",
     )
     assert session.ask(1, "second").happenings == (duplicate,)
     assert session.reply(1).happenings == (ended("1", "first"),)
@@ -228,7 +228,7 @@ def test_past_the_limit_the_oldest_request_is_given_up_and_told() -> None:
     session = Session()
     for id_ in range(MAX_IN_FLIGHT):
         assert len(session.ask(id_).happenings) == 1
-    error = f"more than {MAX_IN_FLIGHT} in flight: no longer waited for"
+    error = f"more than {MAX_IN_FLIGHT} requests in flight: no longer tracked"
     key = str(MAX_IN_FLIGHT)
     end, told = failure("0", "given_up", error)
     abandoned = msgspec.structs.replace(end, status="abandoned")
@@ -309,7 +309,7 @@ def test_batches_are_read_up_to_a_limit() -> None:
     session = Session()
     batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc_messages.MAX_BATCH + 1)) + b"]"
     decoded = session.read("out", batch)
-    assert (decoded.error_type, decoded.error) == ("too_large", "a batch of 1001; the first 1000 are read")
+    assert (decoded.error_type, decoded.error) == ("too_large", "a batch of 1001 messages; only the first 1000 are parsed")
     assert len(decoded.happenings) == jsonrpc_messages.MAX_BATCH
 
 

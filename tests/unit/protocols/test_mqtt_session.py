@@ -63,9 +63,9 @@ def told(happenings: Iterable[Happening]) -> list[tuple[str, str, str, str]]:
         (b"\x62\x02\x00\x07", Decoded("PUBREL", "", "7")),
         (subscribe(256, b"a/#"), Decoded("SUBSCRIBE", "", "256")),
         (b"\xe0\x00", Decoded("DISCONNECT")),
-        (b"\x00\x00", Decoded(error_type="mqtt", error="no MQTT packet: type 0 is reserved")),
-        (b"", Decoded(error_type="mqtt", error="no MQTT packet")),
-        (b"\x30\xff\xff\xff\xff\x01", Decoded(error_type="mqtt", error="no MQTT packet")),
+        (b"\x00\x00", Decoded(error_type="mqtt", error="not an MQTT packet: type 0 is reserved")),
+        (b"", Decoded(error_type="mqtt", error="not an MQTT packet")),
+        (b"\x30\xff\xff\xff\xff\x01", Decoded(error_type="mqtt", error="not an MQTT packet")),
         (b"\x40\x01\x00", Decoded("PUBACK", error_type="mqtt", error="the packet is too short for its type")),
         (b"\x30\x05\x00\x09abc", Decoded("PUBLISH", error_type="mqtt", error="the packet is too short for its type")),
     ],
@@ -393,6 +393,6 @@ def test_a_long_packet_that_needs_its_end_is_not_read() -> None:
     message = subscribe(7, *(b"t" * 60_000,) * 3)
     session = Session()
     assert session.out(message[:100_000]) == Decoded(
-        "SUBSCRIBE", error_type="too_large", error="180011 bytes in pieces: only its beginning is known"
+        "SUBSCRIBE", error_type="too_large", error="180011 bytes in fragments: only the beginning is available"
     )
     assert session.out(message[100_000:]) == Decoded("SUBSCRIBE")

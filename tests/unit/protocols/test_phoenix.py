@@ -230,7 +230,7 @@ def test_ph14_sl17_a_heartbeat_unanswered_by_the_next_is_late(session: Session) 
     session.sent(None, "7", "phoenix", "heartbeat")
     late = Happening(
         "heartbeat.timeout", "heartbeat", "end", "7 phoenix", "heartbeat", "", "7",
-        "error", error_type="timeout", error="unanswered when the next was sent",
+        "error", error_type="timeout", error="not answered before the next was sent",
     )  # fmt: skip
     happenings = session.sent(None, "8", "phoenix", "heartbeat").happenings
     assert (happenings[0], names(happenings)) == (late, ["heartbeat.timeout", "heartbeat.sent"])
@@ -359,7 +359,7 @@ def test_a_leave_unanswered_for_thirty_seconds_times_out_and_may_still_succeed(s
 def test_ph16_a_reply_to_nothing_is_unmatched(session: Session) -> None:
     unmatched = Happening(
         "error.occurred", "request", "end", f"99 {LOBBY}", "phx_reply", LOBBY, "99",
-        error_type="unmatched_reply", error="answers nothing that is in flight",
+        error_type="unmatched_reply", error="matches no request in flight",
     )  # fmt: skip
     assert session.reply("1", "99").happenings == (unmatched,)
 
@@ -440,7 +440,7 @@ def test_sl13_a_binary_broadcast(session: Session) -> None:
 
 def test_ph03_broken_binary_is_an_error_of_the_reading(session: Session) -> None:
     decoded = decode("in", "binary", b"\x07", session.state)
-    assert decoded == Decoded(error_type="phoenix", error="no kind 7 in this direction")
+    assert decoded == Decoded(error_type="phoenix", error="unknown message kind 7 in this direction")
 
 
 def test_control_frames_are_not_the_protocols(session: Session) -> None:

@@ -59,7 +59,7 @@ def test_a_server_that_stops_pinging_is_missed_once() -> None:
     state.at(SECOND_NS)
     read(state, "in", OPEN)
     missed = Happening(
-        "heartbeat.timeout", "heartbeat", error_type="timeout", error="no ping of the server within 45 s"
+        "heartbeat.timeout", "heartbeat", error_type="timeout", error="no ping from the server within 45 s"
     )
     assert state.overdue(46 * SECOND_NS - 1) == ()
     assert state.overdue(46 * SECOND_NS) == (missed,)
@@ -113,7 +113,7 @@ def test_no_interval_is_longer_than_a_day(interval: bytes) -> None:
     state = SocketIoState()
     read(state, "in", b'0{"pingInterval":' + interval + b',"pingTimeout":' + interval + b"}")
     assert [happening.error for happening in state.overdue(2 * 86_400 * SECOND_NS)] == [
-        "no ping of the server within 172800 s"
+        "no ping from the server within 172800 s"
     ]
 
 
@@ -256,7 +256,7 @@ def test_attachments_are_counted_to_the_event_that_announced_them() -> None:
     assert [attachment(state) for _ in range(3)] == [
         Decoded("upload", "/"),
         Decoded("upload", "/"),
-        Decoded("binary", error_type="socketio", error="an attachment that no packet announced"),
+        Decoded("binary", error_type="socketio", error="an unexpected attachment: no packet announced it"),
     ]
 
 
@@ -278,7 +278,7 @@ def test_attachments_that_do_not_come_are_told_with_the_packet_that_comes_instea
     state = connected()
     read(state, "in", b'453-["upload",{"_placeholder":true,"num":0}]')
     attachment(state)
-    missing = Decoded("tick", "/", "", "socketio", "2 attachments of upload did not come")
+    missing = Decoded("tick", "/", "", "socketio", "2 attachments of upload are missing")
     assert read(state, "in", b'42["tick"]') == missing
     assert read(state, "in", b'42["tick"]') == Decoded("tick", "/")
 
@@ -290,14 +290,14 @@ def test_binary_messages_of_another_encoding_are_no_error() -> None:
 @pytest.mark.parametrize(
     ("packet", "decoded"),
     [
-        (b"", Decoded(error_type="socketio", error="no Engine.IO packet")),
-        (b"9", Decoded(error_type="socketio", error="no Engine.IO packet")),
-        (b"\xb2", Decoded(error_type="socketio", error="no Engine.IO packet")),
-        (b"hello", Decoded(error_type="socketio", error="no Engine.IO packet")),
-        (b"4", Decoded("message", error_type="socketio", error="no Socket.IO packet")),
-        (b"4hello", Decoded("message", error_type="socketio", error="no Socket.IO packet")),
-        (b'421-["a"]', Decoded("message", error_type="socketio", error="no Socket.IO packet")),
-        (b'45["a"]', Decoded("message", error_type="socketio", error="no Socket.IO packet")),
+        (b"", Decoded(error_type="socketio", error="not an Engine.IO packet")),
+        (b"9", Decoded(error_type="socketio", error="not an Engine.IO packet")),
+        (b"\xb2", Decoded(error_type="socketio", error="not an Engine.IO packet")),
+        (b"hello", Decoded(error_type="socketio", error="not an Engine.IO packet")),
+        (b"4", Decoded("message", error_type="socketio", error="not a Socket.IO packet")),
+        (b"4hello", Decoded("message", error_type="socketio", error="not a Socket.IO packet")),
+        (b'421-["a"]', Decoded("message", error_type="socketio", error="not a Socket.IO packet")),
+        (b'45["a"]', Decoded("message", error_type="socketio", error="not a Socket.IO packet")),
         (b"42", Decoded("message", error_type="json", error="Input data was truncated")),
         (b"42[]", Decoded("message", error_type="socketio", error="an event without a name")),
         (b'42{"a":1}', Decoded("message", error_type="socketio", error="Expected `array`, got `object`")),

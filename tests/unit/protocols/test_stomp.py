@@ -24,8 +24,8 @@ from wsmon.protocols.stomp import StompState, decode, mask
         (b"\n", Decoded("heartbeat")),
         (b"\r\n\n", Decoded("heartbeat")),
         (b"", Decoded(error_type="stomp", error="empty message")),
-        (b"GET / HTTP/1.1\r\n", Decoded(error_type="stomp", error="no STOMP frame")),
-        (b"\xff\xfe", Decoded(error_type="stomp", error="no STOMP frame")),
+        (b"GET / HTTP/1.1\r\n", Decoded(error_type="stomp", error="not a STOMP frame")),
+        (b"\xff\xfe", Decoded(error_type="stomp", error="not a STOMP frame")),
     ],
 )
 def test_a_frame_is_named_by_its_command_destination_and_id(frame: bytes, decoded: Decoded) -> None:

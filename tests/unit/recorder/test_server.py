@@ -99,7 +99,7 @@ async def test_stop_ends_the_recording() -> None:
 
 @pytest.mark.parametrize("action", ["reconnect", "disable", "enable"])
 async def test_a_command_for_an_unknown_connection_is_refused(action: Action) -> None:
-    with pytest.raises(UsageError, match="no connection is named 'trades'"):
+    with pytest.raises(UsageError, match="no connection named 'trades'"):
         await Rig().execute(action, "trades")
 
 

@@ -90,7 +90,9 @@ def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | Non
     ],
 )
 def test_a_heartbeat_of_the_protocol_whose_wait_is_unknown(last_in_ms: float, words: str) -> None:
-    late = event("heartbeat.timeout", 21, FEED, size=0, error_type="timeout", error="no ping of the server within 45 s")
+    late = event(
+        "heartbeat.timeout", 21, FEED, size=0, error_type="timeout", error="no ping from the server within 45 s"
+    )
     said = "our heartbeat gave up: the peer did not answer the protocol's own"
     ended = msgspec.structs.replace(silent(last_in_ms), error=said)
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), late, ended)
