@@ -72,7 +72,7 @@ async def test_a_stop_on_a_full_disk_ends_in_time_and_says_how_much_is_lost(home
         assert line
     await recorder.until_stored(100)
     fill_disk(recorder)
-    while b"trying again until it takes events" not in (line := await process.stderr.readline()):
+    while b"retrying until it accepts events" not in (line := await process.stderr.readline()):
         assert line
     recorder.signal(signal.SIGTERM)
     said = (await process.stderr.read()).decode()

@@ -116,7 +116,7 @@ async def test_an_event_that_a_rule_asks_for_is_told_once(home: Home, peers: Pee
             await asyncio.sleep(0.02)  # another process tells nobody
     alerted = json.loads(await asyncio.to_thread(told[0].read_text))
     (opened,) = named(recorder, "incident.opened")
-    text = "an event matches kind:message /tick 1[0-9]$/"
+    text = "rule 'early' matched: kind:message /tick 1[0-9]$/"
     assert (alerted["kind"], alerted["text"]) == ("rule:early", f"busy: rule:early: {text}")
     assert alerted["incident"]["silence"] == "no alerts.rules.early"
     (proof,) = [event for event in stored(recorder.store) if event.payload == b"tick 10"]

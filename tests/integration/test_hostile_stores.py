@@ -205,7 +205,7 @@ def changed(store: Path, folder: Path, script: str) -> Path:
     ("script", "sentence"),
     [
         ("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END", "has the trigger 't', which is not as"),
-        ("CREATE VIEW events AS SELECT * FROM event", "has the view 'events', which is not as wsmon makes it"),
+        ("CREATE VIEW events AS SELECT * FROM event", "has the view 'events', which differs from wsmon's schema"),
         ("DROP TABLE span", "lacks the table 'span'"),
         ("CREATE VIRTUAL TABLE f USING fts5(x)", "has the table 'f"),
         ("ALTER TABLE run ADD COLUMN g AS (1)", "has the table 'run', which is not as"),
@@ -243,11 +243,11 @@ def test_what_no_recorder_writes_is_refused_by_a_recorder_with_a_sentence(
     path = changed(store, tmp_path, script)
     with pytest.raises(WsmonError) as refused:
         record(RecorderOptions(of_both, path, tmp_path / "s.sock", "test", limit_s=2.0), lambda _info: None)
-    assert "has a value that no recorder writes" in str(refused.value)
-    assert "record into another one with --store" in str(refused.value)
+    assert "contains an invalid value" in str(refused.value)
+    assert "use --store to record into another one" in str(refused.value)
 
 
 def test_ids_that_the_file_cannot_hold_are_refused(store: Path, tmp_path: Path) -> None:
     path = changed(store, tmp_path, "UPDATE meta SET value = 1099511627776 WHERE key = 'last_id'")
-    with pytest.raises(StoreError, match=r"cannot hold the 1,099,511,627,776 events that it names"):
+    with pytest.raises(StoreError, match=r"is too small for the 1,099,511,627,776 events that it claims"):
         Reader(path, SystemClock())

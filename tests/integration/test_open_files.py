@@ -54,7 +54,7 @@ async def test_s5_more_connections_than_open_files_are_told_as_ours_and_asyncio_
         viewer.close()
     recorder.signal(signal.SIGTERM)
     out, err = await process.communicate()
-    said = b"server failed: it cannot let a client in: Too many open files\n" if clients else b""
+    said = b"server failed: it cannot accept a client: Too many open files\n" if clients else b""
     assert (process.returncode, out, err) == (0, b"", said)
     events = stored(store)
     failed = [event for event in events if event.error_type and event.source.connection]

@@ -225,7 +225,7 @@ async def test_a_signal_that_is_not_wanted_holds_up_no_other(recording: Recordin
             await collector.until_logged("connection.reconnect.failed")
             await sender.until(lambda: not sender.sending.health.warning)
     assert warning.startswith("otlp: logs not sent for 0 s: ")
-    assert "answered 404: it does not want telemetry from us; " in warning
+    assert "answered 404: it does not accept our telemetry; " in warning
 
 
 async def test_records_that_are_refused_are_counted_and_shown(recording: Recording) -> None:
@@ -332,7 +332,7 @@ async def test_certificates_are_verified(recording: Recording, tmp_path: Path, m
     with recording:
         async with raw_server(collector.serve, server) as port, sending(Sender(recording.path)) as sender:
             sender.sending.configure(OtlpSpec(Sensitive(f"https://localhost:{port}"), signals=("logs",)))
-            await sender.until(lambda: "shows a bad certificate: " in sender.sending.health.warning)
+            await sender.until(lambda: "has an invalid certificate: " in sender.sending.health.warning)
             authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
             await collector.until_logged("connection.reconnect.failed")

@@ -149,7 +149,7 @@ async def test_s3_where_no_new_store_can_be_begun_the_recorder_ends_and_says_why
     assert (code, "Traceback" in said) == (1, False)
     (last,) = [line for line in said.splitlines() if line.startswith("wsmon: recording ended: ")]
     assert "events lost: " in last
-    assert "and no new one could be begun: " in last
+    assert "and no new one could be created: " in last
     assert "File name too long" in last
     note = read_note(store, None)
     assert note is not None

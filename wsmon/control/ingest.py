@@ -86,7 +86,7 @@ def decode_answer(line: bytes) -> IngestAnswer:
     try:
         return _ANSWERS.decode(line)
     except (ValueError, OverflowError, RecursionError) as error:
-        raise WsmonError(f"not an answer of a recorder: {error}") from error
+        raise WsmonError(f"not a recorder response: {error}") from error
 
 
 def is_from_application(first_line: bytes) -> bool:

@@ -51,7 +51,7 @@ class RecorderLink:
         """Dial and greet; raises ``OSError`` and ``WsmonError`` where no recorder of this user answers."""
         held = holder(store)
         if held is None or not held.socket:
-            raise WsmonError(f"no recorder runs on {store}")
+            raise WsmonError(f"no recorder is running on {store}")
         path = Path(held.socket)
         check_socket(path)
         self._waiting = b""
@@ -124,5 +124,5 @@ class RecorderLink:
                 if answer.acked is not None:
                     return answer.acked
                 if answer.error:
-                    raise WsmonError(f"the recorder does not take events: {answer.error}")
-        raise WsmonError("the recorder does not take events", "it may be of an older version: restart it")
+                    raise WsmonError(f"the recorder does not accept events: {answer.error}")
+        raise WsmonError("the recorder does not accept events", "it may be an older version: restart it")

@@ -182,9 +182,9 @@ class WebhookChannel:
         except TimeoutError:
             return f"did not answer within {self._try_s:g} s", None
         except ssl.SSLCertVerificationError as error:
-            raise AlertFailedError(f"{self._url.masked} shows a bad certificate: {error.verify_message}") from None
+            raise AlertFailedError(f"{self._url.masked} has an invalid certificate: {error.verify_message}") from None
         except (BadAnswerError, UnicodeError):
-            raise AlertFailedError(f"{self._url.masked} does not answer in HTTP") from None
+            raise AlertFailedError(f"{self._url.masked} did not respond with HTTP") from None
         except OSError as error:
             return f"cannot be reached: {reason(error)}", None
 

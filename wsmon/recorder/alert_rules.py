@@ -118,7 +118,7 @@ class RuleWatch:
                 except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                     if not isinstance(error, WsmonError):
                         self._failed("alert rules", error)
-                    self._failure = f"rules are not looked for: {error}"
+                    self._failure = f"rules cannot be checked: {error}"
                 await asyncio.sleep(EVERY_S)
         finally:
             if self._view is not None:
@@ -132,7 +132,7 @@ class RuleWatch:
                 self._detector.report(match)
         for name, why in ended.items():
             if self._rules.pop(name, None) is not None:
-                self._stopped[name] = f"rule {name} is not looked for: {why}"
+                self._stopped[name] = f"rule {name} is not checked: {why}"
                 self._report(self._stopped[name])
 
     def _search(

@@ -178,7 +178,7 @@ class ChannelQueue:
             self._waiting.put_nowait(alert)
         except asyncio.QueueFull:
             self._overflown += 1
-            self._note(1, f"{PLACES} alerts wait for the {self.name}")
+            self._note(1, f"{PLACES} alerts are already waiting for the {self.name}")
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -193,7 +193,7 @@ class ChannelQueue:
                 await self._deliver(self._channel, alert)
             if self._overflown:
                 lost, self._overflown = self._overflown, 0
-                self._report(AlertFailure(self.name, f"{PLACES} others waited already", None, lost))
+                self._report(AlertFailure(self.name, f"{PLACES} others were already waiting", None, lost))
 
     async def _deliver(self, channel: AlertChannel, alert: Alert) -> None:
         try:
@@ -201,8 +201,8 @@ class ChannelQueue:
         except AlertFailedError as error:
             why = str(error)
         except Exception:  # noqa: BLE001 - the border of the worker: an error of ours ends no recording
-            _LOG.exception("a mistake in the alerts by %s", self.name)
-            why = "a mistake in wsmon; see recorder.log"
+            _LOG.exception("bug in the alerts by %s", self.name)
+            why = "a wsmon bug; see recorder.log"
         else:
             if channel is self._channel:
                 self._failed = 0

@@ -95,7 +95,7 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer
             first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
             protocol, status = first.split(" ", 2)[:2]
             if not protocol.startswith("HTTP/1.") or not _STATUS.fullmatch(status):
-                raise BadAnswerError("the answer is no HTTP")
+                raise BadAnswerError("the response is not HTTP")
             if not status.startswith("1"):
                 break
         headers: dict[str, str] = {}
@@ -104,9 +104,9 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer
             headers.setdefault(name.strip().lower(), value.strip())
         return HttpAnswer(int(status), headers, await _body(reader, headers, answer_bytes))
     except asyncio.IncompleteReadError:
-        raise ConnectionResetError("the connection ended before the answer") from None
+        raise ConnectionResetError("the connection ended before the response") from None
     except (asyncio.LimitOverrunError, ValueError):
-        raise BadAnswerError("the answer is no HTTP") from None
+        raise BadAnswerError("the response is not HTTP") from None
 
 
 async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str], most_bytes: int) -> bytes:

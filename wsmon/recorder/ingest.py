@@ -178,9 +178,9 @@ class LineIngest:
 
     def _numbered(self, stream: IngestStream, seq: int) -> int:
         if not stream.client:
-            raise ValueError("seq: lines are numbered after a greeting alone")
+            raise ValueError("seq: only allowed after a greeting")
         if seq <= stream.seq:
-            raise ValueError(f"seq: {seq} does not follow {stream.seq}")
+            raise ValueError(f"seq: {seq} is not greater than {stream.seq}")
         stream.seq = seq
         return seq
 

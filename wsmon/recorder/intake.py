@@ -70,7 +70,7 @@ class Reporting:
     def greet(self, line: bytes) -> IngestGreeting:
         """Take the greeting; raises ``ValueError`` where there was one, or the line is none."""
         if self.greeting is not None:
-            raise ValueError("ingest: there was a greeting before")
+            raise ValueError("ingest: duplicate greeting")
         self.greeting = _greetings.decode(line).ingest
         return self.greeting
 
@@ -104,9 +104,9 @@ class Intake:
         """Return the event of a line, ready to be stored; raises ``ValueError`` with the key that is wrong."""
         for key in ("id", "run", "verdict"):
             if getattr(line, key) is not None:
-                raise ValueError(f"{key}: the recorder gives it")
+                raise ValueError(f"{key}: assigned by the recorder, leave it out")
         if line.name.partition(".")[0] in _OWN:
-            raise ValueError(f"name: {line.name!r} is an event of wsmon itself")
+            raise ValueError(f"name: {line.name!r} is reserved for wsmon's own events")
         name = event_name(line)
         ts_ns, mono_ns = self._times(line, reporting)
         source = self._source(line, reporting)
@@ -122,7 +122,7 @@ class Intake:
         if ts_ns is None:
             ts_ns = now_ns
         elif ts_ns > now_ns + FUTURE_NS:
-            raise ValueError("ts: it lies in the future, by the clock of this machine")
+            raise ValueError("ts: in the future, according to the clock of this machine")
         derived_ns = max(0, mono_now_ns - max(0, now_ns - ts_ns))
         if line.mono_ns is None or line.mono_ns > mono_now_ns:
             return ts_ns, derived_ns
@@ -156,7 +156,7 @@ class Intake:
             name, number = base[: NAME_LIMIT_CHARS - len(suffix)] + suffix, number + 1
         if name not in self._connections:
             if len(self._connections) >= MOST_CONNECTIONS:
-                raise ValueError(f"connection: applications have named {MOST_CONNECTIONS:,} already in this run")
+                raise ValueError(f"connection: applications have already used {MOST_CONNECTIONS:,} names in this run")
             self._connections.add(name)
         return name
 
@@ -209,5 +209,5 @@ def _size(line: ReportedLine, name: EventName, payload: bytes | None) -> int | N
     if name in FREQUENT_NAMES:
         return len(payload or b"") if line.size is None else line.size
     if line.size is not None:
-        raise ValueError(f"size: {line.name} has none")
+        raise ValueError(f"size: not allowed for {line.name}")
     return None

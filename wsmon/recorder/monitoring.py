@@ -101,7 +101,7 @@ class Monitoring:
             await self._otlp.finish()
         except Exception:  # noqa: BLE001 - the end of the recording comes all the same
             # No event of it can be recorded any more
-            _LOG.exception("not all was sent at the end")
+            _LOG.exception("not everything was sent before the recorder stopped")
 
 
 @dataclass(frozen=True, slots=True)

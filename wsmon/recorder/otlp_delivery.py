@@ -130,9 +130,9 @@ class Collector:
         except TimeoutError:
             return RetryLater(f"did not answer within {self._request_s:g} s")
         except ssl.SSLCertVerificationError as error:
-            return RetryLater(f"shows a bad certificate: {error.verify_message}", is_passing=False)
+            return RetryLater(f"has an invalid certificate: {error.verify_message}", is_passing=False)
         except (BadAnswerError, UnicodeError):
-            return RetryLater("does not answer in HTTP", is_passing=False)
+            return RetryLater("did not respond with HTTP", is_passing=False)
         except (OSError, asyncio.IncompleteReadError) as error:
             return RetryLater(f"cannot be reached: {reason(error) if isinstance(error, OSError) else 'it hung up'}")
 
@@ -151,7 +151,7 @@ class Collector:
         if status in _TRANSIENT or status >= 500:
             asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / SECOND_NS)
             return RetryLater(f"answered {status}", asked_s)
-        what = "a redirect, which is not followed" if 300 <= status < 400 else "it does not want telemetry from us"
+        what = "a redirect, which is not followed" if 300 <= status < 400 else "it does not accept our telemetry"
         return RetryLater(f"answered {status}: {what}", is_passing=False)
 
 
@@ -431,7 +431,7 @@ def read_position(store: Path, store_id: str) -> PushPosition:
     except FileNotFoundError:
         return PushPosition(store_id)
     except (ForeignFileError, ValueError, RecursionError) as error:
-        _LOG.warning("what was sent is not known, and may be sent again: %s", error)
+        _LOG.warning("the send position is unknown; events may be sent again: %s", error)
         return PushPosition(store_id)
     return position if position.store_id == store_id else PushPosition(store_id)
 

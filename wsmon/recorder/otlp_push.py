@@ -116,7 +116,7 @@ class OtlpPusher:
                 try:
                     await self._find_position()
                 except (StoreError, OSError) as error:
-                    self.health.failed("spans", f"is not sent anything: {error}")
+                    self.health.failed("spans", f"receives nothing: {error}")
                     await self._timing.sleep(RETRY_S)
                     continue
             try:
@@ -142,7 +142,7 @@ class OtlpPusher:
                 parts += [self._points.finish()] if self._points else []
                 for failure in await asyncio.gather(*parts, return_exceptions=True):
                     if isinstance(failure, Exception):
-                        _LOG.warning("not all was sent at the end: %s", failure)
+                        _LOG.warning("not everything was sent before the recorder stopped: %s", failure)
         await self._end()
 
     def _begin(self) -> None:
@@ -192,7 +192,7 @@ class OtlpPusher:
             try:
                 await asyncio.to_thread(write_position, self._context.store, self._position)
             except OSError as error:
-                _LOG.warning("what was sent may be sent again after a restart: %s", error)
+                _LOG.warning("events may be sent again after a restart: %s", error)
 
 
 def _position_of(store: Path, clock: Clock) -> PushPosition:
@@ -241,7 +241,7 @@ class RowPusher:
             except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                 if not isinstance(error, StoreError):
                     self._report("otlp", error)
-                self._health.failed(self._kind, f"is not sent anything: {error}")
+                self._health.failed(self._kind, f"receives nothing: {error}")
                 is_all = True
             await self._timing.sleep(ROWS_EVERY_S if is_all else PAUSE_S)
 
@@ -281,7 +281,7 @@ class RowPusher:
             return
         if self._backlog is None:
             self._backlog = Backlog(self._store, self._timing.clock, self._kind, self._after_id)
-            _LOG.info("%s go to %s from behind event %d on", self._kind, self._collector.name, self._after_id)
+            _LOG.info("%s are sent to %s, starting after event %d", self._kind, self._collector.name, self._after_id)
         batch = self._backlog.next()
         if batch.pruned:
             self._health.dropped(self._kind, batch.pruned, "the store removed these events before they could be sent")
@@ -356,7 +356,7 @@ class MetricPusher:
         """Cancel a request under way, and count waiting ones as lost; call it after ``run`` has ended."""
         await self._delivery.close()
         if self._waiting:
-            self._health.dropped("metrics", sum(each.points for each in self._waiting), "nobody sends them any more")
+            self._health.dropped("metrics", sum(each.points for each in self._waiting), "export has stopped")
             self._waiting.clear()
 
     async def _take_all(self) -> None:
@@ -365,7 +365,7 @@ class MetricPusher:
                 await self._take()
             except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                 self._report("otlp", error)
-                self._health.failed("metrics", f"is not sent anything: {error}")
+                self._health.failed("metrics", f"receives nothing: {error}")
             await self._timing.sleep(self._every_s)
 
     async def _take(self) -> None:
@@ -373,7 +373,7 @@ class MetricPusher:
         body = await asyncio.to_thread(self._body, families)
         while self._waiting and (len(self._waiting) >= PLACES or self._bytes() + len(body) > MOST_BYTES):
             lost = self._waiting.popleft()
-            self._health.dropped("metrics", lost.points, f"{PLACES:,} others waited already")
+            self._health.dropped("metrics", lost.points, f"{PLACES:,} others were already waiting")
         self._waiting.append(_Body(body, point_count(families)))
         self._there_is_one.set()
 

@@ -265,7 +265,7 @@ class _Recording:
         path = self._options.store
         while await asyncio.to_thread(self._is_in_place):  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
-        self._failure = StoreError(f"the store {path} was removed or replaced", "recorded data is lost with it")
+        self._failure = StoreError(f"the store {path} was removed or replaced", "the data in it is lost")
         self._stopping.set()
 
     def _is_in_place(self) -> bool:
@@ -346,7 +346,7 @@ class _Recording:
         store, ended_ns = self._info.store, self._clock.wall_ns()
         note = LossNote(store, count, ended_ns, self._info.pid, str(failure))
         kept = keep_note(note, self._options.state_folder)
-        unnoted = "" if kept else ", and no file could be written to note it"
+        unnoted = "" if kept else ", and the loss could not be noted in a file"
         return f"{count:,} events lost{unnoted}: "
 
     def _on_commit(self, last_id: int, committed: Sequence[Committed]) -> None:
@@ -365,7 +365,7 @@ class _Recording:
         """Report what asyncio would print: a client that could not be let in, or a fault of a task that none awaits."""
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
-            self._guard.failed("server", WsmonError(f"it cannot let a client in: {error.strerror}"))
+            self._guard.failed("server", WsmonError(f"it cannot accept a client: {error.strerror}"))
         elif isinstance(error, Exception):
             self._guard.failed("asyncio", error)
         else:
@@ -453,5 +453,5 @@ def _ensure_folder(folder: Path) -> None:
         make_private_folder(folder)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder of the store {folder}: {error.strerror}", "--store names another place"
+            f"cannot make the folder of the store {folder}: {error.strerror}", "use --store to choose another location"
         ) from error

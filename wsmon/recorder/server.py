@@ -89,7 +89,8 @@ class ControlServer:
             self._inode = self._path.stat().st_ino
         except OSError as error:
             raise WsmonError(
-                f"cannot make the control socket {self._path}: {error.strerror}", "XDG_RUNTIME_DIR names its folder"
+                f"cannot make the control socket {self._path}: {error.strerror}",
+                "set XDG_RUNTIME_DIR to choose the folder",
             ) from error
         finally:
             os.umask(mask)
@@ -137,7 +138,7 @@ class ControlServer:
             if not first:
                 return
             if not _is_hello(first[0]):
-                writer.write(encode_ingest(LineFault(1, "it is no event (name) and no greeting")))
+                writer.write(encode_ingest(LineFault(1, "neither an event (no name) nor a greeting")))
                 return
             self._clients[writer] = asyncio.Event()
             async with asyncio.TaskGroup() as group:
@@ -181,7 +182,7 @@ class ControlServer:
 
     async def _reply(self, command: Message) -> Reply:
         if not isinstance(command, Command):
-            raise WsmonError("a viewer sends commands only")
+            raise WsmonError("a viewer may only send commands")
         try:
             return Reply(command.ref, ok=True, text=await self._execute(command))
         except WsmonError as error:
@@ -275,7 +276,7 @@ class CommandHandler:
     async def reload(self) -> str:
         """Read the configuration again and restart only what changed; a file with errors changes nothing."""
         if self._reload_configuration is None:
-            raise WsmonError("this recording has no configuration file", "stop it and start another")
+            raise WsmonError("this recording has no configuration file", "stop it and start another recorder")
         async with self._reloading:
             try:
                 configuration = await asyncio.to_thread(self._reload_configuration)

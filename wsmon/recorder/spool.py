@@ -52,7 +52,7 @@ class SpoolIntake:
                         await self._take(path, fd)
             except (OSError, ForeignFileError) as error:
                 self._foreign.add(path)
-                _LOG.warning("%s is not taken in: %s", path, error)
+                _LOG.warning("%s is not imported: %s", path, error)
 
     async def _take(self, path: Path, fd: int) -> None:
         """Take in one file, and remove it once all of it is committed."""
@@ -63,9 +63,9 @@ class SpoolIntake:
             # A last line without an end was cut off with its process
             *lines, rest = (rest + chunk).split(b"\n")
             if not stream.lines and lines and not lines[0].startswith(b'{"ingest"'):
-                raise OSError("it is no spool of an application")
+                raise OSError("not a spool file of an application")
             if len(rest) > INGEST_LINE_BYTES:
-                raise OSError("it has a line that no application writes")
+                raise OSError("it has a line longer than applications write")
             if not await self._ingest.take(stream, lines):
                 return
         await self._ingest.settle(stream)
@@ -74,7 +74,7 @@ class SpoolIntake:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         refused = [fault for fault in faults if fault]
         if refused:
-            reason = f"{len(refused):,} lines of {path.name} are no events: {refused[-1]}"
+            reason = f"{len(refused):,} lines of {path.name} are not valid events: {refused[-1]}"
             self._emit("trace.lost", reason=reason, meta={"count": len(refused)})
 
     def _files(self) -> list[Path]:

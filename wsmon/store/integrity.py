@@ -129,7 +129,9 @@ class _IntegrityCheck:
         for (table,) in self._connection.execute(_TABLES).fetchall():
             quoted = '"' + table.replace('"', '""') + '"'
             dangling = self._connection.execute(f"PRAGMA main.foreign_key_check({quoted})").fetchmany(MOST_DAMAGE)
-            self._damage += [f"{table}: row {row} refers to nothing in {parent}" for _, row, parent, _ in dangling]
+            self._damage += [
+                f"{table}: row {row} refers to a missing row of {parent}" for _, row, parent, _ in dangling
+            ]
             found = self._connection.execute(f"PRAGMA main.integrity_check({quoted})").fetchmany(MOST_DAMAGE)
             self._damage += [f"{table}: {words}" for (words,) in found if words != "ok"]
 

@@ -89,7 +89,7 @@ def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
     is, one with a log from a copy below ``cache_folder`` (``None``: the system's temporary folder).
     """
     if not path.is_file():
-        raise StoreError(f"there is no store at {path}", "--store names one; `wsmon ps` lists what is recorded")
+        raise StoreError(f"no recording found at {path}", "run `wsmon ps` to list recordings")
     # Before it is opened: of a file that is replaced meanwhile, the next look finds another one
     identity = file_identity(path)
     opened = _open(path, cache_folder)
@@ -134,8 +134,8 @@ def _open(path: Path, cache_folder: Path | None) -> OpenStore:
             raise StoreError(f"cannot read the store {path}: {error}") from error
         if holder(path) is not None:
             raise StoreError(
-                f"the store {path} is being recorded, and cannot be read from here: {error}",
-                "read it as the user who records it",
+                f"the store {path} is being written, and cannot be read from here: {error}",
+                "run the command as the user who records it",
             ) from error
         if not _has_log(path):
             try:
@@ -144,7 +144,7 @@ def _open(path: Path, cache_folder: Path | None) -> OpenStore:
                 raise StoreError(f"cannot read the store {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname == "SQLITE_NOTADB":
-            raise _no_store(path, "it is another kind of file") from error
+            raise _no_store(path, "it is not an SQLite database") from error
         raise read_error(error, path) from error
     return _open_copy(path, cache_folder)
 
@@ -216,11 +216,11 @@ def check_extent(connection: sqlite3.Connection, path: Path) -> bool:
         meta = {key: value for key, value in connection.execute(_META) if key in _CHECKED_META}
         numbers = msgspec.convert(meta, _MetaNumbers)
     except msgspec.ValidationError as error:
-        raise StoreError(f"the store {path} has a value that no recorder writes ({error})", _LEFT) from error
+        raise StoreError(f"the store {path} contains an invalid value ({error})", _LEFT) from error
     pages = pragma(connection, "page_count") * pragma(connection, "page_size")
     ids = numbers.last_id - numbers.oldest_id + 1 if numbers.oldest_id else 0
     if numbers.excerpt is None and ids > pages // LEAST_EVENT_BYTES:
-        raise StoreError(f"the store {path} cannot hold the {ids:,} events that it names", _LEFT)
+        raise StoreError(f"the store {path} is too small for the {ids:,} events that it claims", _LEFT)
     return numbers.excerpt is not None
 
 
@@ -242,7 +242,8 @@ def _missing_log_notice(store: OpenStore) -> str:
         return ""
     log = log_of(store.path).name
     return (
-        f"the last run has no end, and {log} is missing: if the store was copied without it, so are its newest events"
+        f"the last run did not end cleanly, and {log} is missing: if the store was copied without it, "
+        "the newest events are missing, too"
     )
 
 

@@ -147,9 +147,7 @@ def replaying(path: Path, origin: StoreOrigin = UNKNOWN) -> Iterator[Replay]:
         replay.finish()
     except BAD_VALUES as error:
         replay.abandon()
-        raise StoreError(
-            f"the events have a value that no recorder writes ({error})", "no store was made of them"
-        ) from error
+        raise StoreError(f"the events contain an invalid value ({error})", "no store was created") from error
     except BaseException:
         replay.abandon()
         raise

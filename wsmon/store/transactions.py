@@ -31,7 +31,7 @@ def refusal(error: BaseException, path: Path) -> StoreError | None:
     """Return what SQLite, or a value that no recorder writes, means for users; ``None`` for other errors."""
     if isinstance(error, sqlite3.Error):
         return store_error(error, path)
-    return bad_value(error, path, "record into another one with --store") if isinstance(error, BAD_VALUES) else None
+    return bad_value(error, path, "use --store to record into another one") if isinstance(error, BAD_VALUES) else None
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
             return StoreError(f"{path} is not a wsmon store", "it was not modified: name another file with --store")
         case sqlite3.SQLITE_CORRUPT:
             return StoreError(
-                f"the store {path} is damaged ({error})", "it was not modified: record into another one with --store"
+                f"the store {path} is damaged ({error})", "it was not modified: use --store to record into another one"
             )
         case sqlite3.SQLITE_FULL:
             return StoreError(f"no space left for the store {path}", "free up space, or use --store")
@@ -61,7 +61,7 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return StoreError(f"cannot write the store {path} ({error})", "wsmon needs a folder it can write to")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
-            return StoreError(f"another program holds the store {path} ({error})", "end it, or use --store")
+            return StoreError(f"another program has locked the store {path} ({error})", "end it, or use --store")
         case _:
             return StoreError(f"the store {path} failed: {error}")
 

@@ -57,7 +57,7 @@ def check_schema(connection: sqlite3.Connection, path: Path, version: int) -> No
         )
         if not is_known:
             raise StoreError(
-                f"the store {path} has the {kind} {name!r}, which is not as wsmon makes it",
+                f"the store {path} has the {kind} {name!r}, which differs from wsmon's schema",
                 "it was not modified: do not open stores from untrusted sources",
             )
         missing.discard(name)
@@ -166,7 +166,7 @@ BAD_VALUES = (msgspec.DecodeError, OverflowError, RecursionError, UnicodeDecodeE
 
 def bad_value(error: BaseException, path: Path, hint: str) -> StoreError:
     """Make the error, for users, of one of ``BAD_VALUES`` that a store raised."""
-    return StoreError(f"the store {path} has a value that no recorder writes ({error})", hint)
+    return StoreError(f"the store {path} contains an invalid value ({error})", hint)
 
 
 def meta_value(connection: sqlite3.Connection, key: str) -> int:

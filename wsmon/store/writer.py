@@ -267,7 +267,7 @@ class Writer:
                 if code not in _DAMAGE:
                     self._warning = str(store_error(error, self._database.path))
                 if not refused_ns:
-                    _LOG.warning("trying again until it takes events: %s", self._warning)
+                    _LOG.warning("retrying until it accepts events: %s", self._warning)
             now_ns = self._clock.mono_ns()
             refused_ns = refused_ns or now_ns
             if self._bus.is_closing:
@@ -284,7 +284,7 @@ class Writer:
         self._committed_mono_ns = self._clock.mono_ns()
         if refused_ns:
             _LOG.warning(
-                "the store takes events again, after %.1f s", (self._committed_mono_ns - refused_ns) / SECOND_NS
+                "the store accepts events again, after %.1f s", (self._committed_mono_ns - refused_ns) / SECOND_NS
             )
         self._warning = ""
         self._bus.stop_shedding()
@@ -295,7 +295,7 @@ class Writer:
         if self._renew is None or self._is_renewed:
             return ""
         if primary_code(error) in _DAMAGE and not file_system_fault(self._database.path):
-            return f"does not hold what was written to it ({error})"
+            return f"does not contain what was written to it ({error})"
         # Not `change`: a write of ours that failed half way has changed the log, too
         return "" if primary_code(error) == sqlite3.SQLITE_BUSY else self._watch.loss()
 
@@ -303,7 +303,7 @@ class Writer:
         """Set the store aside that another program changed, and go on in a new one; raises ``StoreError``."""
         path = self._database.path
         if self._renew is None:
-            raise StoreError(f"the store {path} {changed}", "recorded data is lost with it")
+            raise StoreError(f"the store {path} {changed}", "the data in it is lost")
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         self.is_renewing = True
         try:
@@ -313,17 +313,17 @@ class Writer:
                 self._database.connection.close()
             self._database = self._renew(self.committed_id)
         except (OSError, sqlite3.Error, StoreError) as error:
-            raise StoreError(f"the store {path} {changed}, and no new one could be begun: {error}") from error
+            raise StoreError(f"the store {path} {changed}, and no new one could be created: {error}") from error
         finally:
             self.is_renewing = False
         self._is_renewed = True
-        _LOG.warning("the store %s %s; it is now %s, and a new one was begun", path, changed, aside.name)
+        _LOG.warning("the store %s %s; it is now %s, and a new one was created", path, changed, aside.name)
         self._fold.move_to(self._database.connection, ts_ns)
         self._retention.move_to(self._database.connection)
         self._indexer = SearchIndexer(self._database.connection, path)
         self._watch = StoreWatch(path, self._database.connection)
         meta: Meta = {"store": str(path), "tampered": str(aside), "last_id": self.committed_id}
-        reason = f"the store {changed}; it was set aside, and a new one begun"
+        reason = f"the store {changed}; it was set aside, and a new one was created"
         self._fold.fold([Event(RECORDER, "self.store.tampered", ts_ns, mono_ns, reason=reason, meta=meta)])
 
     def _write(self) -> None:
@@ -402,7 +402,7 @@ class Writer:
                 ts_ns,
                 mono_ns,
                 type=each.type,
-                reason="the recorder ended",
+                reason="the recorder stopped",
                 meta={"incident": each.id, "evidence": [each.id]},
             )
             for each in self._database.interrupted_incidents
@@ -417,7 +417,7 @@ class Writer:
                 "self.shed",
                 ts_ns,
                 mono_ns,
-                reason=f"{each.events:,} {each.name} not kept: the store took nothing",
+                reason=f"{each.events:,} {each.name} lost: the store accepted no data",
                 meta={"name": each.name, "events": each.events, "size_bytes": each.size_bytes},
             )
             for each in shed

@@ -73,7 +73,7 @@ def test_lines_that_are_no_events_are_named_and_the_others_stored(
         "line 4: Expected `object`, got `array`",
         "line 5: Object missing required field `name`",
         "line 6: seq: lines from standard input are numbered by wsmon",
-        "line 7: id: the recorder gives it",
+        "line 7: id: assigned by the recorder, leave it out",
         "line 9: Input data was truncated",
         f"stored 2 events in {store}, 6 refused",
     ]

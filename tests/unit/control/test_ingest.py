@@ -41,5 +41,5 @@ def test_an_answer_is_one_line(message: Ack | LineFault, line: bytes, answer: In
 
 def test_the_hello_of_a_recorder_is_an_answer_too() -> None:
     assert decode_answer(encode(Hello(1, "0.1.0", 10, 3, 2, 10))) == IngestAnswer(type="hello")
-    with pytest.raises(WsmonError, match="not an answer of a recorder"):
+    with pytest.raises(WsmonError, match="not a recorder response"):
         decode_answer(b"HTTP/1.1 400 Bad Request")

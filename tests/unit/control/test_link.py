@@ -60,7 +60,7 @@ def ended(link: RecorderLink) -> Iterator[Sequence[IngestAnswer] | None]:
 
 
 def test_there_is_no_link_without_a_recorder(store: Path) -> None:
-    with pytest.raises(WsmonError, match="no recorder runs on"):
+    with pytest.raises(WsmonError, match="no recorder is running on"):
         RecorderLink(store, GREETING)
 
 
@@ -84,7 +84,7 @@ def test_a_recorder_that_takes_no_events_is_named_as_such(
 ) -> None:
     monkeypatch.setattr(links, "ANSWER_S", 0.2)
     answers = [b'{"type":"hello"}\n', b'{"line":1,"error":"no"}\n', b"HTTP/1.1 400\n"]
-    problems = ["it may be of an older version", "does not take events: no", "it may be of an older version"]
+    problems = ["it may be an older version", "does not accept events: no", "it may be an older version"]
     for number, (answer, problem) in enumerate(zip(answers, problems, strict=True)):
         folder = tmp_path / str(number)
         folder.mkdir()

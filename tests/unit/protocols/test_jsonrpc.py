@@ -309,7 +309,10 @@ def test_batches_are_read_up_to_a_limit() -> None:
     session = Session()
     batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc_messages.MAX_BATCH + 1)) + b"]"
     decoded = session.read("out", batch)
-    assert (decoded.error_type, decoded.error) == ("too_large", "a batch of 1001 messages; only the first 1000 are parsed")
+    assert (decoded.error_type, decoded.error) == (
+        "too_large",
+        "a batch of 1001 messages; only the first 1000 are parsed",
+    )
     assert len(decoded.happenings) == jsonrpc_messages.MAX_BATCH
 
 

@@ -189,7 +189,7 @@ async def test_what_may_pass_is_tried_again(passing: bytes) -> None:
     [
         (answer("500 Oops"), "answered 500, 3 times"),
         (HANG, "did not answer within 0.5 s, 3 times"),
-        (b"HTTP/1.1 2", "cannot be reached: the connection ended before the answer, 3 times"),
+        (b"HTTP/1.1 2", "cannot be reached: the connection ended before the response, 3 times"),
     ],
 )
 async def test_the_third_failure_is_the_last_and_says_no_secret(passing: bytes, why: str) -> None:
@@ -218,8 +218,8 @@ async def test_a_server_that_asks_for_patience_gets_it_up_to_half_a_minute(asked
     [
         (answer("404 Not Found"), "answered 404: alert rejected"),
         (answer("302 Found", "Location: http://127.0.0.1:1/"), "answered 302: a redirect, which is not followed"),
-        (b"SSH-2.0-OpenSSH_9\r\n\r\n", "does not answer in HTTP"),
-        (b"HTTP/1.1 200 " + b"x" * 40_000, "does not answer in HTTP"),
+        (b"SSH-2.0-OpenSSH_9\r\n\r\n", "did not respond with HTTP"),
+        (b"HTTP/1.1 200 " + b"x" * 40_000, "did not respond with HTTP"),
     ],
 )
 async def test_what_another_try_would_not_mend_is_not_tried_again(final: bytes, why: str) -> None:
@@ -253,7 +253,7 @@ async def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.Mon
     hook = Hook(OK)
     async with raw_server(hook.serve, server) as port:
         way = WebhookChannel(Sensitive(f"https://localhost:{port}/"), FakeClock(), sleep=hook.sleep)
-        with pytest.raises(AlertFailedError, match="shows a bad certificate: "):
+        with pytest.raises(AlertFailedError, match="has an invalid certificate: "):
             await way.deliver(BODY)
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

@@ -100,7 +100,7 @@ async def test_a_rule_that_takes_too_long_ends_and_says_so_while_others_go_on(on
     on.watch.configure({"bad": "slow", "good": "big"})
     on.store.add(message("big"))
     await on.until(lambda: bool(on.matches))
-    why = "rule bad is not looked for: the pattern takes too long"
+    why = "rule bad is not checked: the pattern takes too long"
     assert (on.watch.warning, on.reported) == (why, [why])
     on.watch.configure({"good": "big"})
     assert on.watch.warning == ""
@@ -111,7 +111,7 @@ async def test_a_store_that_cannot_be_read_for_a_moment_costs_no_match(on: Watch
     on.watch.configure({"good": "big"})
     on.store.add(message("big"))
     await on.until(lambda: bool(on.watch.warning))
-    assert on.watch.warning == "rules are not looked for: disk I/O error"
+    assert on.watch.warning == "rules cannot be checked: disk I/O error"
     await on.until(lambda: bool(on.matches))
     assert (on.found, on.watch.warning) == ([("good", "binance-spot", 3)], "")
 

@@ -138,7 +138,7 @@ async def test_a_mistake_of_ours_is_a_failure_like_any_other(stage: Stage, caplo
     stage.channel.error = KeyError("oops")
     stage.queue.put(alert())
     await stage.settle()
-    assert [failure.why for failure in stage.failures] == ["a mistake in wsmon; see recorder.log"]
+    assert [failure.why for failure in stage.failures] == ["a wsmon bug; see recorder.log"]
     assert "KeyError" in caplog.text
     stage.channel.error = None
     stage.queue.put(alert(b"next"))
@@ -177,10 +177,10 @@ async def test_too_many_are_counted_and_the_count_is_reported_once(stage: Stage)
     await stage.settle()
     for _ in range(PLACES + 9):
         stage.queue.put(alert())
-    assert stage.queue.warning == f"9 alerts were not delivered: {PLACES} alerts wait for the command"
+    assert stage.queue.warning == f"9 alerts were not delivered: {PLACES} alerts are already waiting for the command"
     stage.channel.go_on.set()
     await stage.settle()
-    assert stage.failures == [AlertFailure("command", f"{PLACES} others waited already", None, 9)]
+    assert stage.failures == [AlertFailure("command", f"{PLACES} others were already waiting", None, 9)]
     assert len(stage.channel.delivered) == AT_A_TIME + PLACES
     assert stage.queue.warning == ""
 
@@ -265,7 +265,7 @@ async def test_alerts_that_found_no_place_are_counted_in_an_event(
     (overflow,) = (failed for failed in sink.events if failed.meta and not failed.meta["evidence"])
     lost = 100 - PLACES
     assert overflow.meta == {"way": "command", "lost": lost, "evidence": []}
-    assert overflow.reason == f"{PLACES} others waited already; not delivered: {lost} alerts"
+    assert overflow.reason == f"{PLACES} others were already waiting; not delivered: {lost} alerts"
 
 
 ORIGIN = AlertOrigin("box", "/home/u/wsmon.toml", "/home/u/store.db")

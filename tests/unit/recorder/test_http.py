@@ -111,12 +111,12 @@ async def test_a_body_is_read_up_to_the_size_that_was_asked_for(asked: int, head
     ],
 )
 async def test_an_answer_that_is_not_http_is_refused(reply: bytes) -> None:
-    with pytest.raises(BadAnswerError, match="the answer is no HTTP"):
+    with pytest.raises(BadAnswerError, match="the response is not HTTP"):
         await answer_to(reply)
 
 
 async def test_a_connection_that_ends_before_the_answer_was_reset() -> None:
-    with pytest.raises(ConnectionResetError, match="the connection ended before the answer"):
+    with pytest.raises(ConnectionResetError, match="the connection ended before the response"):
         await answer_to(b"HTTP/1.1 200")
 
 

@@ -107,7 +107,7 @@ async def test_lines_without_a_greeting_are_taken_and_only_errors_are_answered(r
     assert rig.types == ["e1", "e3"]
     assert [(answer.line, answer.error) for answer in application.answers] == [
         (2, "Input data was truncated"),
-        (4, "seq: lines are numbered after a greeting alone"),
+        (4, "seq: only allowed after a greeting"),
     ]
 
 
@@ -156,9 +156,9 @@ async def test_numbers_rise_and_those_of_refused_lines_are_acknowledged_too(rig:
     await application.until_acked(4)
     assert application.answers == [
         IngestAnswer(acked=0),
-        IngestAnswer(line=3, error="seq: 1 does not follow 2"),
+        IngestAnswer(line=3, error="seq: 1 is not greater than 2"),
         IngestAnswer(line=4, error="Object contains unknown field `colour`", seq=3),
-        IngestAnswer(line=5, error="name: 'self.lost' is an event of wsmon itself", seq=4),
+        IngestAnswer(line=5, error="name: 'self.lost' is reserved for wsmon's own events", seq=4),
         IngestAnswer(acked=4),
     ]
     application.hang_up()
@@ -193,7 +193,7 @@ async def test_what_is_neither_is_told_so(rig: Rig) -> None:
     application = await RawApplication.dialled(rig.path)
     application.send({"colour": 1})
     await application.until_end()
-    assert application.answers == [IngestAnswer(line=1, error="it is no event (name) and no greeting")]
+    assert application.answers == [IngestAnswer(line=1, error="neither an event (no name) nor a greeting")]
 
 
 async def test_nothing_is_read_while_the_bus_has_no_room(rig: Rig) -> None:

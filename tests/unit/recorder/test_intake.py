@@ -89,7 +89,7 @@ def test_applications_name_no_more_connections_than_a_screen_can_show() -> None:
     lines = [decode_line(json.dumps({"name": "x", "connection": f"c{n}"}).encode()) for n in range(MOST_CONNECTIONS)]
     for line in lines:
         one.event(line, Reporting())
-    with pytest.raises(ValueError, match="connection: applications have named 1,000 already in this run"):
+    with pytest.raises(ValueError, match="connection: applications have already used 1,000 names in this run"):
         one.event(decode_line(b'{"name": "x", "connection": "one-more"}'), Reporting())
     one.event(lines[0], Reporting())
 
@@ -150,13 +150,16 @@ def test_a_long_payload_is_cut_between_characters_and_keeps_its_size() -> None:
         ('{"name": "x", "to_status": "up"}', r"Invalid enum value 'up' - at `\$.to_status`"),
         ('{"name": "x"', "truncated"),
         ("[1]", "Expected `object`, got `array`"),
-        ('{"name": "x", "id": 7}', "id: the recorder gives it"),
-        ('{"name": "x", "run": 1}', "run: the recorder gives it"),
-        ('{"name": "x", "verdict": {"by": "us", "code": "", "cause": "", "next": ""}}', "verdict: the recorder gives"),
-        ('{"name": "self.run.ended"}', "name: 'self.run.ended' is an event of wsmon itself"),
-        ('{"name": "incident.opened"}', "name: 'incident.opened' is an event of wsmon itself"),
-        ('{"name": "connection.started", "size": 7}', "size: connection.started has none"),
-        ('{"name": "x", "ts": "2031-01-01T00:00:00Z"}', "ts: it lies in the future, by the clock of this machine"),
+        ('{"name": "x", "id": 7}', "id: assigned by the recorder, leave it out"),
+        ('{"name": "x", "run": 1}', "run: assigned by the recorder, leave it out"),
+        (
+            '{"name": "x", "verdict": {"by": "us", "code": "", "cause": "", "next": ""}}',
+            "verdict: assigned by",
+        ),
+        ('{"name": "self.run.ended"}', "name: 'self.run.ended' is reserved for wsmon's own events"),
+        ('{"name": "incident.opened"}', "name: 'incident.opened' is reserved for wsmon's own events"),
+        ('{"name": "connection.started", "size": 7}', "size: not allowed for connection.started"),
+        ('{"name": "x", "ts": "2031-01-01T00:00:00Z"}', "ts: in the future, according to the clock of this machine"),
         ('{"name": "x", "ts": "soon"}', "is no time"),
         (json.dumps({"name": "x", "trace_id": "t" * 129}), "trace_id: an id has at most 128 printable characters"),
         (json.dumps({"name": "x", "span_id": "a\nb"}), "span_id: an id has at most 128 printable characters"),

@@ -47,7 +47,7 @@ def test_lines_that_are_no_events_are_reported(tmp_path: Path) -> None:
     assert arrived(store) == ["e1", "e3"]
     (lost,) = (event for event in stored_events(store) if event.name == "trace.lost")
     assert (lost.source.connection, lost.meta) == ("", {"count": 1})
-    assert "1 lines of 0123456789abcdef.jsonl are no events" in lost.reason
+    assert "1 lines of 0123456789abcdef.jsonl are not valid events" in lost.reason
 
 
 def test_what_is_no_spool_is_left_where_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,7 +67,7 @@ def test_a_query_that_cannot_be_searched_for_is_refused_and_others_are_not(reade
     texts = {"noted": "mark:*", "slow": "text~/(a|aa)+$/", "big": "$.qty:9"}
     answer = reader.first_matches({name: parse(text) for name, text in texts.items()}, 1, 99)
     assert {name: error.what for name, error in answer.failed.items()} == {
-        "noted": "mark: asks the notes of a store, which are not at hand here",
+        "noted": "mark: needs the notes of a recording, which are not available here",
         "slow": "a pattern took longer than 20 ms at each of 3 events",
     }
     assert list(answer.found) == ["big"]

@@ -165,7 +165,7 @@ def test_p3_the_running_count_is_in_the_open_incident_and_the_final_one_in_the_s
     assert recording.rows(sentences) == [("4 messages missing: 2, 4-6",)]
     recording.fold.end_detection(T0_NS + 8 * SECOND_NS, MONO_0_NS + 8 * SECOND_NS)
     recording.write()
-    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6; the recorder ended",)]
+    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6; the recorder stopped",)]
     recording.end(9)
     with closing(Reader(path, FixedClock(3600))) as reader:
         (of,) = reader.statistics(None, None).connections

@@ -72,7 +72,7 @@ def test_an_index_that_lacks_a_row_and_a_reference_to_nothing_are_damage(store: 
         if after == ">= 99":
             execute(store, "UPDATE event SET name = 33 WHERE id = 5")
     damage = check_integrity(store, FixedClock()).damage
-    assert "event: row 4 refers to nothing in source" in damage
+    assert "event: row 4 refers to a missing row of source" in damage
     assert any("missing from index event_by_name" in words for words in damage)
 
 

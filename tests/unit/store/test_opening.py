@@ -21,7 +21,7 @@ from wsmon.store.schema import SCHEMA_VERSION
 
 
 def test_a_missing_store_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is no store at"):
+    with pytest.raises(StoreError, match="no recording found at"):
         open_to_read(tmp_path / "store.db")
 
 
@@ -29,7 +29,7 @@ def test_a_missing_store_is_said(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "is not a wsmon store: it is empty"),
-        (b"not SQLite at all" * 300, "is not a wsmon store: it is another kind of file"),
+        (b"not SQLite at all" * 300, "is not a wsmon store: it is not an SQLite database"),
     ],
 )
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, content: bytes, said: str) -> None:
@@ -83,7 +83,7 @@ def test_a_copy_without_its_log_is_said(tmp_path: Path) -> None:
         recording.write([message("y")])
         shutil.copyfile(tmp_path / "store.db", copy)
         store = open_to_read(copy)
-        assert store.notice.startswith("the last run has no end, and copy.db-wal is missing")
+        assert store.notice.startswith("the last run did not end cleanly, and copy.db-wal is missing")
         store.close()
         whole = open_to_read(tmp_path / "store.db")
         assert whole.notice == ""
@@ -141,7 +141,7 @@ def test_a_store_that_is_recorded_is_never_read_as_if_nobody_wrote(
 ) -> None:
     path = recorded(tmp_path / "store.db", [message("x")])
     monkeypatch.setattr(opening, "_connect", _NoSharedMemory(tmp_path))
-    with StoreLock(path, NAMELESS), pytest.raises(StoreError, match="is being recorded, and cannot be read from here"):
+    with StoreLock(path, NAMELESS), pytest.raises(StoreError, match="is being written, and cannot be read from here"):
         open_to_read(path)
 
 

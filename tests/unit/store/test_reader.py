@@ -364,6 +364,6 @@ def test_s3_a_reader_goes_on_in_the_store_that_took_the_place_of_another(tmp_pat
     path.write_bytes(b"x" * 100)
     path.rename(other)
     path.write_bytes(b"y" * 100)
-    with pytest.raises(StoreError, match="it is another kind of file"):
+    with pytest.raises(StoreError, match="it is not an SQLite database"):
         reader.bounds()
     reader.close()

@@ -33,8 +33,8 @@ def test_pages_that_the_disk_did_not_give_are_no_damage_of_the_store(
     [
         (sqlite3.SQLITE_FULL, "no space left for the store /s. free up space, or use --store"),
         (sqlite3.SQLITE_READONLY, "cannot write the store /s (it said). wsmon needs a folder it can write to"),
-        (sqlite3.SQLITE_BUSY, "another program holds the store /s (it said). end it, or use --store"),
-        (sqlite3.SQLITE_PROTOCOL, "another program holds the store /s (it said). end it, or use --store"),
+        (sqlite3.SQLITE_BUSY, "another program has locked the store /s (it said). end it, or use --store"),
+        (sqlite3.SQLITE_PROTOCOL, "another program has locked the store /s (it said). end it, or use --store"),
         (
             sqlite3.SQLITE_IOERR_WRITE,
             "the file system of the store /s failed (it said). `dmesg` may say why; use --store for another place",

@@ -81,7 +81,7 @@ def test_what_an_exported_copy_has_passes(store: sqlite3.Connection) -> None:
 @pytest.mark.parametrize("name", EXPORT_SCHEMA)
 def test_a_view_passes_only_with_exactly_the_text_of_ours(store: sqlite3.Connection, name: str) -> None:
     store.execute(f"CREATE VIEW {name} AS SELECT id FROM event")
-    with pytest.raises(StoreError, match=f"has the view '{name}', which is not as wsmon makes it"):
+    with pytest.raises(StoreError, match=f"has the view '{name}', which differs from wsmon's schema"):
         check_schema(store, PATH, SCHEMA_VERSION)
 
 

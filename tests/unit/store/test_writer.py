@@ -174,8 +174,8 @@ def test_incidents_of_a_recorder_that_died_are_ended_by_the_next_one(tmp_path: P
     running.end()
     ended = [each for each in stored_events(running.path) if each.name == "incident.closed"]
     assert [(each.source.connection, each.type, each.reason, each.meta) for each in ended] == [
-        ("binance-spot", "stall", "the recorder ended", {"incident": 3, "evidence": [3]}),
-        ("deribit", "stall", "the recorder ended", {"incident": 4, "evidence": [4]}),
+        ("binance-spot", "stall", "the recorder stopped", {"incident": 3, "evidence": [3]}),
+        ("deribit", "stall", "the recorder stopped", {"incident": 4, "evidence": [4]}),
     ]
     assert stored(running.path, "SELECT id, closed_ns, closed_id FROM incident") == [
         (3, at_ns(9), 5),
@@ -193,7 +193,7 @@ def test_the_end_of_a_recorder_ends_its_incidents(running: Running) -> None:
     running.end()
     assert [(each.name, each.reason) for each in stored_events(running.path)][2:] == [
         ("incident.opened", f"no data for 6 s; expected every 5 s{UNUSED}"),
-        ("incident.closed", "the recorder ended"),
+        ("incident.closed", "the recorder stopped"),
     ]
 
 
@@ -225,7 +225,7 @@ def test_messages_that_carry_numbers_and_times_are_measured(running: Running) ->
     found = [(each.name, each.type, each.reason) for each in stored_events(running.path)[3:]]
     assert found == [
         ("incident.opened", "gap", "1 message missing: BTC 3"),
-        ("incident.closed", "gap", "1 message missing: BTC 3; the recorder ended"),
+        ("incident.closed", "gap", "1 message missing: BTC 3; the recorder stopped"),
     ]
     latency = METRICS["latency"]
     sums = stored(running.path, "SELECT count, sum, max FROM rollup_metric WHERE level = 1 AND metric = ?", latency)
@@ -273,8 +273,8 @@ class FullDisk:
     ("code", "warning"),
     [
         (sqlite3.SQLITE_FULL, "no space left for the store"),
-        (sqlite3.SQLITE_BUSY, "another program holds the store"),
-        (sqlite3.SQLITE_PROTOCOL, "another program holds the store"),
+        (sqlite3.SQLITE_BUSY, "another program has locked the store"),
+        (sqlite3.SQLITE_PROTOCOL, "another program has locked the store"),
     ],
 )
 def test_what_may_pass_keeps_what_waits_and_is_said(

@@ -62,7 +62,7 @@ def test_without_a_recorder_events_wait_in_a_file_of_the_user_alone(store: Path,
     (file,) = spool_files(store)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)] == [0o600, 0o700]
     assert sink.state.spooled == 10
-    assert "no recorder runs on" in sink.state.problem
+    assert "no recorder is running on" in sink.state.problem
 
 
 def test_a_recorder_that_comes_gets_the_spool_first_and_the_file_goes(store: Path, sink: Sink) -> None:
@@ -204,7 +204,7 @@ def test_an_event_that_the_recorder_refuses_is_counted_with_the_reason(store: Pa
         emit(sink, 1, 2)
         assert sink.flush(20)
     assert sink.state.refused == 1
-    assert "name: 'self.lost' is an event of wsmon itself" in sink.state.problem
+    assert "name: 'self.lost' is reserved for wsmon's own events" in sink.state.problem
     assert arrived(store) == names(1, 2)
 
 

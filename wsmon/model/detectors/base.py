@@ -258,7 +258,7 @@ class IncidentDetector:
         """End all incidents, because the recorder ends; none is opened from now on."""
         self._has_ended = True
         for connection in self.incidents.connections:
-            self.incidents.close(connection, "the recorder ended")
+            self.incidents.close(connection, "the recorder stopped")
 
     def _threshold(self, connection: str, name: str) -> float:
         """Return a threshold of ``kind`` in its unit."""

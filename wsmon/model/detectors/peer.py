@@ -77,7 +77,7 @@ class PeerDetector(IncidentDetector):
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         reported, self._reported = self._reported, []
         for connection in reported:
-            self.incidents.close(connection, "known from here on")
+            self.incidents.close(connection, "now treated as known")
 
 
 def _text(value: Json) -> str:

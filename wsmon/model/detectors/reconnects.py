@@ -122,7 +122,7 @@ class RetriesDetector(IncidentDetector):
             why = event.error or event.reason or event.error_type
             self.incidents.open(event.source, f"gave up{after}" + (f": {why}" if why else ""), [event.id])
         elif event.to_status is not None:
-            self.incidents.close(connection, "closed" if event.to_status == "closed" else "dialled anew")
+            self.incidents.close(connection, "closed" if event.to_status == "closed" else "reconnected")
 
 
 class AuthDetector(IncidentDetector):

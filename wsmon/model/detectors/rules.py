@@ -90,7 +90,7 @@ class RuleDetector:
         """End all incidents, because the recorder ends; none is opened from now on."""
         self._has_ended = True
         for rule in self._rules.values():
-            _close(rule, rule.incidents.connections, "the recorder ended")
+            _close(rule, rule.incidents.connections, "the recorder stopped")
 
     def _open(self, match: RuleMatch, mono_ns: int) -> None:
         connection = match.source.connection
@@ -102,7 +102,7 @@ class RuleDetector:
             rule = self._rules[match.rule] = _RuleState(Incidents(rule_kind(match.rule), silence))
         rule.matched_ns[connection] = mono_ns
         facts = {"rule": match.rule, "query": match.query}
-        rule.incidents.open(match.source, f"an event matches {match.query}", [match.event_id], facts)
+        rule.incidents.open(match.source, f"rule {match.rule!r} matched: {match.query}", [match.event_id], facts)
 
     def _end_all_but(self, names: frozenset[str]) -> None:
         for name, rule in self._rules.items():

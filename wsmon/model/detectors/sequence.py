@@ -116,7 +116,7 @@ class SequenceDetector:
             for kind in tuple(feed.episodes):
                 if connection not in self._incidents[kind]:
                     self._update_incident(connection, feed, kind, feed.episodes[kind].newest_ns)
-                self._close(connection, kind, "the recorder ended")
+                self._close(connection, kind, "the recorder stopped")
 
     def _follow(self, feed: _SequencedFeed, message: NumberedMessage, at_ns: int) -> None:
         key, number = message.key, message.number
@@ -187,7 +187,7 @@ class SequenceDetector:
         for feed in self._feeds.values():
             if feed.overflow == "found":
                 feed.overflow = "reported"
-                error = f"more than {MAX_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
+                error = f"more than {MAX_KEYS:,} sequence keys: gaps of the least recently used ones are not detected"
                 yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
 
     def _settle_pending(self, connection: str, feed: _SequencedFeed, mono_ns: int) -> None:

@@ -352,7 +352,7 @@ class TypesDetector(IncidentDetector):
         for connection, feed in self._feeds.items():
             if connection in self.incidents:
                 if feed.is_about_new or not feed.missed:
-                    self.incidents.close(connection, "known from here on" if feed.is_about_new else "all are back")
+                    self.incidents.close(connection, "now treated as known" if feed.is_about_new else "all are back")
                     feed.is_about_new = False
             elif not self._is_watched(connection):
                 continue

@@ -408,7 +408,7 @@ class _StoredSegment:
         page, slot = divmod(mark, SLOTS_A_PAGE)
         row = self.connection.execute(_MASK, (8 * slot + 1, self.first_id * PAGES + page)).fetchone()
         if row is not None and not isinstance(row[0], bytes):
-            raise msgspec.ValidationError("the masks of the search index are no bytes")
+            raise msgspec.ValidationError("the masks of the search index are not bytes")
         return int.from_bytes(row[0], "little") if row is not None else 0
 
     def _blocks(self) -> Iterator[tuple[int, int]]:

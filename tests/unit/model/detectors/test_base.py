@@ -92,4 +92,4 @@ def test_the_end_of_the_recorder_ends_what_is_open() -> None:
     harness = DetectorHarness(RetriesDetector())
     harness.see(gave_up())
     harness.check(0)
-    assert harness.end(9) == [("closed", "the recorder ended")]
+    assert harness.end(9) == [("closed", "the recorder stopped")]

@@ -58,7 +58,7 @@ def test_another_server_is_told_once_and_known_then() -> None:
     harness.see(served_by(20, "cloudflare", "v2"))
     assert harness.check_until(20, 21) == [
         ("opened", "Server header nginx/1.25 → cloudflare, subprotocol v1 → v2"),
-        ("closed", "known from here on"),
+        ("closed", "now treated as known"),
     ]
     harness.see(served_by(30, "nginx/1.25"), served_by(40, "cloudflare", "v2"))
     assert harness.check_until(40, 41) == []

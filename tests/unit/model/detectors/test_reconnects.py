@@ -131,7 +131,7 @@ def test_exhausted_retries_are_an_incident_until_the_next_dial() -> None:
     harness.see(event("connection.transition", 0, NAME, to_status="error", meta={"attempts": 1}, error="no such name"))
     assert harness.check_until(0, 60, 10) == [("opened", "gave up: no such name")]
     harness.see(dialled(60, NAME, from_status="error"))
-    assert harness.check_until(60, 61) == [("closed", "dialled anew")]
+    assert harness.check_until(60, 61) == [("closed", "reconnected")]
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -26,7 +26,7 @@ def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
     rules.report(match_of(90))
     on.check(200)
     on.check(499)
-    assert incident_reasons(on.found) == [("opened", f"an event matches {BIG}")]
+    assert incident_reasons(on.found) == [("opened", f"rule 'big' matched: {BIG}")]
     on.check(500)
     assert incident_reasons(on.found)[1:] == [("closed", "no match for 5 minutes")]
     rules.report(match_of(95))
@@ -38,7 +38,7 @@ def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
         mono_ns(0),
         id=0,
         type="rule:big",
-        reason=f"an event matches {BIG}",
+        reason=f"rule 'big' matched: {BIG}",
         meta={"evidence": [7], "silence": "no alerts.rules.big", "rule": "big", "query": BIG},
     )
     assert fact(on.found[1], "incident") == 1
@@ -69,7 +69,7 @@ def test_connections_outside_the_configuration_and_a_recorder_that_ends_open_not
     rules.end()
     rules.report(match_of(9))
     on.check(2)
-    assert incident_reasons(on.found)[1:] == [("closed", "the recorder ended")]
+    assert incident_reasons(on.found)[1:] == [("closed", "the recorder stopped")]
 
 
 def test_a_connection_that_leaves_the_configuration_takes_its_incident_along() -> None:

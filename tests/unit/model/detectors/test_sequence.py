@@ -212,7 +212,7 @@ def test_the_end_of_the_recorder_tells_what_is_still_missing() -> None:
     harness.numbers(0, 1, 3)
     assert harness.end(0.1) == [
         ("opened", "1 message missing: 2"),
-        ("closed", "1 message missing: 2; the recorder ended"),
+        ("closed", "1 message missing: 2; the recorder stopped"),
     ]
 
 
@@ -241,7 +241,7 @@ def test_that_keys_are_forgotten_is_told_once() -> None:
     harness.numbers(1, 1, key="one more")
     (told,) = harness.check(2)
     assert (told.name, told.source.connection, told.error_type) == ("error.occurred", NAME, "too_many_keys")
-    assert told.error == "more than 10,000 sequence keys: gaps of those not heard of for longest are not seen"
+    assert told.error == "more than 10,000 sequence keys: gaps of the least recently used ones are not detected"
     harness.numbers(2, 1, key="and another")
     assert harness.check(3) == ()
 

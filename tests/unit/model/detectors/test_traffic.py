@@ -184,7 +184,7 @@ def test_a_new_type_is_told_once_and_known_then() -> None:
     harness = learned()
     assert feed(harness, 700, 720, "trade", "quote", "halt") == [
         ("opened", "new message type halt"),
-        ("closed", "known from here on"),
+        ("closed", "now treated as known"),
     ]
     assert fact(harness.found[0], "new") == ["halt"]
 
@@ -213,7 +213,7 @@ def test_a_type_with_long_pauses_is_not_missed_in_one() -> None:
         feed(harness, burst_s, burst_s + 10, "trade", "quote", "burst")
         feed(harness, burst_s + 10, burst_s + 300, "trade", "quote")
     told = [found.reason for found in harness.found]
-    assert told == ["new message type burst", "known from here on"]
+    assert told == ["new message type burst", "now treated as known"]
 
 
 def test_time_without_a_session_is_no_silence_of_a_type() -> None:

@@ -108,7 +108,7 @@ def test_terms_on_notes_are_ids_by_then_or_refused_by_name() -> None:
     assert some == Condition("id IN (3, 7)", (), 3, 7, is_indexed=False)
     none = compile_query(Query((Ids(frozenset()),)), CONNECTIONS, lambda _leaf: 7)
     assert none.first_id > none.last_id
-    with pytest.raises(QueryError, match="tag: asks the notes of a store"):
+    with pytest.raises(QueryError, match="tag: needs the notes of a recording"):
         compiled("tag:vendor")
 
 
