@@ -3,11 +3,10 @@
 from wsmon.trace.events import TraceEvent
 from wsmon.trace.history import TracedTransition
 from wsmon.trace.sink import Sink, SinkReport, sink_of
-from wsmon.trace.telemetry import FAILURE, AttachedHandler, Telemetry, TelemetryError, telemetry_of
+from wsmon.trace.telemetry import AttachedHandler, Telemetry, TelemetryError, telemetry_of
 from wsmon.trace.tracer import Tracer, TraceStatistics, UnsafePathError
 
 __all__ = [
-    "FAILURE",
     "AttachedHandler",
     "Sink",
     "SinkReport",

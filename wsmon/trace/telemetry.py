@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVa
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import EVENT_NAMES, FREQUENT_NAMES
-from wsmon.model.statuses import Status
+from wsmon.model.statuses import Status, is_allowed
 from wsmon.trace.context import CURRENT_SPAN, SpanContext, child_context
 from wsmon.trace.events import TraceEvent
 from wsmon.trace.sink import Sink, sink_of
@@ -87,8 +87,8 @@ class Telemetry:
         _ALL.add(self)
         self._handlers: dict[str, AttachedHandler] = {}
         self._by_name: Mapping[str, tuple[AttachedHandler, ...]] = {}
-        # The session of each connection that is under way
-        self._sessions: dict[str, str] = {}
+        # The session of each connection that is under way, and its status
+        self._sessions: dict[str, tuple[str, Status]] = {}
 
     def attach(self, handler_id: str, name: str, handler: TelemetryHandler, config: Any = None) -> None:
         """Call ``handler(name, measurements, metadata, config)`` for each event of exactly that name.
@@ -237,24 +237,30 @@ class Telemetry:
             fields.setdefault("to_status", status)
         client = fields.get("connection", "")
         if client:
-            fields.setdefault("connection_id", self._session(client, name, status))
+            session, before = self._session(client, name, status)
+            fields.setdefault("connection_id", session)
+            # Of steps that the guide has no name for, nothing is known
+            if before is not None and status is not None and is_allowed(before, status):
+                fields.setdefault("from_status", before)
         span = CURRENT_SPAN.get()
         if span is not None and fields.setdefault("trace_id", span.trace_id) == span.trace_id:
             fields.setdefault("parent_id", span.span_id)
 
-    def _session(self, client: str, name: str, status: Status | None) -> str:
-        """The session of a connection, which begins with a dial and ends with a disconnect; empty between the two."""
+    def _session(self, client: str, name: str, status: Status | None) -> tuple[str, Status | None]:
+        """The session of a connection, which begins with a dial and ends with a disconnect, and its status before;
+        without a session, nothing.
+        """
         with self._lock:
+            session, before = self._sessions.get(client, ("", None))
             if status == "disconnected":
-                return self._sessions.pop(client, "")
-            begins = name == "connection.started" or (
-                status in ("connected", "websocket_connected") and client not in self._sessions
-            )
-            if begins:
-                if len(self._sessions) >= MOST_CLIENTS:
+                self._sessions.pop(client, None)
+            elif name == "connection.started" or (not session and status in ("connected", "websocket_connected")):
+                session, before = os.urandom(8).hex(), None
+            if session and status is not None and status != "disconnected":
+                if len(self._sessions) >= MOST_CLIENTS and client not in self._sessions:
                     self._sessions.pop(next(iter(self._sessions)))
-                self._sessions[client] = os.urandom(8).hex()
-            return self._sessions.get(client, "")
+                self._sessions[client] = session, status
+            return session, before
 
 
 class TelemetrySpan:
