@@ -186,8 +186,9 @@ def table_layout(width: int, names: Sequence[str], causes: Sequence[int] = ()) -
         if rest >= MIN_CAUSE:
             found.append(TableLayout(name, tuple(columns), rest))
     if found:
-        # The rate goes only where there is no room for a cause at all; of equals, the first has the most columns
-        found = [layout for layout in found if RATE in layout.columns] or found
+        # Columns that say whether data comes go only where there is no room at all; of equals, the first has the most
+        for column in (RATE, LAST):
+            found = [layout for layout in found if column in layout.columns] or found
         most = found[-1].cause
         return max(found, key=lambda layout: sum(1 for cause in causes if min(cause, most) <= layout.cause))
     columns = [STATUS, RATE, LAST]
