@@ -72,6 +72,7 @@ class FakeView:
         statistics: Statistics | None = None,
         messages_per_s: Sequence[int] = (),
     ) -> None:
+        self.store_id = "5" * 16
         self.connections = tuple(connections)
         self.lanes_answer = tuple(lanes)
         self.density_answer = density
@@ -104,6 +105,12 @@ class FakeView:
         """Forget what is older than ``oldest_id``. Returns the new bounds."""
         self._oldest_id = oldest_id
         return self.bounds()
+
+    def begin_anew(self, *events: Event, first_id: int = 1) -> None:
+        """Another store under the same name, whose first event has that id."""
+        self.store_id = "6" * 16
+        self._events, self._first_id, self._oldest_id = [], first_id, first_id
+        self.add(*events)
 
     def forget(self) -> None:
         """As if nothing had happened yet."""

@@ -87,5 +87,56 @@ def test_nx_22_a_cursor_from_nowhere_is_the_end_or_the_beginning(cursor: int, ba
 
 
 def test_nx_22_an_id_that_is_no_number_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"'x7\.\.' is neither an id nor a range of ids"):
+    with pytest.raises(QueryError, match=r"invalid id 'x7\.\.'"):
         parse("id:x7..")
+
+
+def test_a_query_leaves_out_what_does_not_match_and_the_cursor_passes_it() -> None:
+    view = FakeView(numbered(message("odd" if number % 2 else "even") for number in range(1, 8)))
+    feed = Feed(view, 0, parse("odd"))
+    assert ids(feed.poll(2).events) == [1, 3]
+    assert feed.cursor == 3
+    assert ids(feed.poll(9).events) == [5, 7]
+    view.add(message("even"))
+    assert feed.poll(9) == FeedPage(())
+    assert feed.cursor == 8
+
+
+def test_a_page_says_whether_there_is_more() -> None:
+    feed = Feed(stored(5))
+    assert [feed.poll(2).is_behind for _ in range(3)] == [True, True, False]
+
+
+def test_a_renewed_store_goes_on_with_the_next_id() -> None:
+    view = stored(5)
+    feed = Feed(view, 5)
+    view.begin_anew(message("next"), first_id=6)
+    assert feed.poll(9) == FeedPage((), is_behind=True)
+    assert ids(feed.poll(9).events) == [6]
+
+
+def test_what_was_not_read_before_a_store_was_renewed_is_said() -> None:
+    view = stored(5)
+    feed = Feed(view, 3)
+    view.begin_anew(message("next"), first_id=6)
+    assert feed.poll(9) == FeedPage((), 6, is_behind=True)
+    assert ids(feed.poll(9).events) == [6]
+
+
+def test_another_store_under_the_name_is_read_from_its_first_event() -> None:
+    view = stored(5)
+    feed = Feed(view, 3)
+    view.begin_anew(*(message(str(number)) for number in range(9)))
+    assert feed.poll(9) == FeedPage((), 1, is_behind=True)
+    assert ids(feed.poll(20).events) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_commits_that_are_undone_move_the_cursor_back() -> None:
+    view = stored(5)
+    feed = Feed(view, 5)
+    store_id = view.store_id
+    view.begin_anew(message("1"), message("2"))
+    view.store_id = store_id
+    assert feed.poll(9) == FeedPage((), is_behind=True)
+    view.add(message("3"))
+    assert ids(feed.poll(9).events) == [3]

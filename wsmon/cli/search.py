@@ -18,6 +18,9 @@ Order = Literal["asc", "desc"]
 @store_option
 @period_options
 @click.option(
+    "--since-id", type=int, metavar="N", help="Resume after event N, oldest first; says what is no longer kept."
+)
+@click.option(
     "-n", "--limit", type=Limit(), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
 )
 @click.option("--order", type=click.Choice(["asc", "desc"]), help="Sort order by time (default: desc).")
@@ -30,6 +33,7 @@ def search(
     store: str | None,
     since: int | None,
     until: int | None,
+    since_id: int | None,
     limit: int | None,
     order: Order | None,
     is_json: bool,
@@ -45,6 +49,8 @@ def search(
 
     -n and -f are options: to exclude a one-letter word, quote it: '-"n"'.
     """
+    if since is not None and since_id is not None:
+        raise UsageError("--since and --since-id cannot be used together")
     _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
     query = query_of(words, is_utc=utc)
     # Imported now: a shell that completes the options waits for this module.
@@ -53,17 +59,22 @@ def search(
     from wsmon.cli.terminal import zone_text
 
     line = output.as_json() if is_json else output.as_text(utc=utc)
+    say_truncated = output.truncation(is_json=is_json)
     remark = "" if is_json or is_count else f"times in {zone_text(is_utc=utc)}"
     with reading(store, remark=remark) as view:
         query = noted(query, view)
         if is_follow:
-            output.follow(view, query, since, limit, line)
+            after_id = output.start_of_follow(view, since, since_id)
+            output.follow(view, query, after_id, limit, line, say_truncated)
             return EXIT_OK
         period = ids_of_period(view, since, until)
+        if since_id is not None:
+            period = output.resumed(period, since_id, say_truncated)
         if is_count:
             click.echo(output.count_matches(view, query, period, limit, utc=utc))
             return EXIT_OK
-        output.print_matches(view, query, period, limit, line, newest_first=order != "asc", utc=utc)
+        newest_first = order != "asc" if since_id is None else order == "desc"
+        output.print_matches(view, query, period, limit, line, newest_first=newest_first, utc=utc)
     return EXIT_OK
 
 

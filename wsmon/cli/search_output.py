@@ -12,15 +12,17 @@ from datetime import UTC
 
 from wsmon.cli.terminal import SearchLine, binary_stdout, say, shown_time
 from wsmon.clock import SystemClock
+from wsmon.errors import StoreError
 from wsmon.model import units as fmt
 from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.ranges import SearchProgress
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import LABELS
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.predicate import matches, unsatisfiable
+from wsmon.query.predicate import unsatisfiable
 from wsmon.store.reader import Reader
 
 # Events printed to a terminal when no limit is given.
@@ -32,6 +34,9 @@ PAGE_EVENTS = 200
 # How often --follow checks whether something was committed.
 FOLLOW_POLL_S = 0.1
 
+# How long a store may be unreadable while its recorder makes a new one in its place.
+RENEWAL_S = 5.0
+
 # Characters of a message in a pipe: enough to grep; --json has all of it.
 CONTENT_CHARS = 2_000
 NAME_CHARS = 16
@@ -40,6 +45,8 @@ KIND_CHARS = 18
 _ARROWS = {"in": "↓", "out": "↑", "": "·"}
 
 Format = Callable[[Event], bytes]
+# Told the first id that is missing, and the oldest one that is kept
+SayTruncated = Callable[[int, int], None]
 
 
 def print_matches(
@@ -110,22 +117,83 @@ def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: in
     return found
 
 
-def follow(view: Reader, query: Query, since_ns: int | None, limit: int | None, line: Format) -> None:
-    """Print matches as they are committed, from ``since_ns`` (None = now) on, until ``limit`` were printed."""
+def start_of_follow(view: Reader, since_ns: int | None, since_id: int | None) -> int:
+    """Return the id after which to follow: that of ``--since-id``, of a time, or the newest one."""
+    last_id = view.bounds().last_id
+    if since_id is not None:
+        if since_id > last_id:
+            say(f"wsmon: there is no event {since_id} yet: following after {last_id}, the newest")
+        return since_id
+    return last_id if since_ns is None else view.id_at(since_ns) - 1
+
+
+def resumed(period: tuple[int, int], since_id: int, say_truncated: SayTruncated) -> tuple[int, int]:
+    """Return the part of a closed range of ids after ``since_id``, and say where its beginning is no longer kept."""
+    oldest_id, last_id = period
+    first_id = max(0, since_id) + 1
+    if first_id < oldest_id:
+        say_truncated(first_id, oldest_id)
+    return max(first_id, oldest_id), last_id
+
+
+def follow(
+    view: Reader, query: Query, after_id: int, limit: int | None, line: Format, say_truncated: SayTruncated
+) -> None:
+    """Print matches after an id, and as they are committed, until ``limit`` were printed.
+
+    Goes on over restarts of the recorder, and in the new store that a recorder makes in place of a damaged one.
+    """
     from wsmon.feed import Feed
 
-    after_id = view.bounds().last_id if since_ns is None else view.id_at(since_ns) - 1
-    feed = Feed(view, after_id)
+    feed = Feed(view, after_id, query)
     version = -1
     left = limit
+    clock = SystemClock()
+    failed_ns = 0
     while left is None or left > 0:
-        if version == (version := view.data_version()):
+        try:
+            if version == (newest := view.data_version()):
+                time.sleep(FOLLOW_POLL_S)
+                continue
+            expected_id = feed.cursor + 1
+            page = feed.poll(PAGE_EVENTS if left is None else min(left, PAGE_EVENTS))
+        except StoreError:
+            failed_ns = failed_ns or clock.mono_ns()
+            if clock.mono_ns() - failed_ns > RENEWAL_S * SECOND_NS:
+                raise
             time.sleep(FOLLOW_POLL_S)
             continue
-        while events := feed.poll(PAGE_EVENTS).events:
-            found = [event for event in events if matches(query, event)][:left]
-            write(found, line)
-            left = None if left is None else left - len(found)
+        failed_ns = 0
+        if page.truncated is not None:
+            say_truncated(expected_id, page.truncated)
+        write(page.events, line)
+        left = None if left is None else left - len(page.events)
+        if not page.is_behind:
+            version = newest
+        elif not page.events and page.truncated is None:
+            # The new store has no run yet
+            time.sleep(FOLLOW_POLL_S)
+
+
+def truncation(*, is_json: bool) -> SayTruncated:
+    """Return how events that are no longer kept are said: on stderr, and in JSON as a line without ``id``."""
+
+    def say_truncated(expected_id: int, oldest_id: int) -> None:
+        if is_json:
+            stdout = binary_stdout()
+            stdout.write(b'{"truncated":true,"oldest_id":%d}\n' % oldest_id)
+            stdout.flush()
+        if oldest_id < expected_id:
+            say(f"wsmon: the store was replaced by a new one: continuing with event {oldest_id}")
+        else:
+            missing = (
+                f"event {expected_id} is"
+                if oldest_id - expected_id == 1
+                else (f"events {expected_id} to {oldest_id - 1} are")
+            )
+            say(f"wsmon: truncated: {missing} no longer in the store, continuing with event {oldest_id}")
+
+    return say_truncated
 
 
 def as_json() -> Format:

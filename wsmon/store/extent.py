@@ -53,8 +53,5 @@ class StoreExtent:
         return next(iter(checked(self._connection.execute(_NEWEST_RUN), tuple[Id, str | None])), (0, None))
 
     def _size_bytes(self) -> int:
-        try:
-            return self._path.stat().st_size + log_of(self._path).stat().st_size
-        except FileNotFoundError:
-            # A recorder that ends removes the log
-            return self._path.stat().st_size
+        # A recorder that ends removes the log; one whose store was tampered with renames both
+        return sum(path.stat().st_size for path in (self._path, log_of(self._path)) if path.exists())

@@ -99,6 +99,8 @@ class Reader:
         self.path = path
         self._clock = clock
         self._cache_folder = cache_folder
+        # How often a new file was found under the name of the store
+        self._renewals = 0
         self._open()
 
     def _open(self) -> None:
@@ -117,6 +119,7 @@ class Reader:
         before = self._store
         if before.is_replaced:
             self._open()
+            self._renewals += 1
             before.close()
         return self._transaction
 
@@ -141,7 +144,8 @@ class Reader:
         """A number that changes when another process commits: for polling where no recorder notifies the viewer."""
         with self._question():
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-            return int(version)
+            # Each file counts anew; the number has 32 bits
+            return (self._renewals << 32) + int(version)
 
     def is_cut_off(self) -> bool:
         """Whether the newest run has no end and no recorder: what was open then is not known to be open."""

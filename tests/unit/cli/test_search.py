@@ -52,6 +52,17 @@ def ids(output: str) -> list[int]:
         (["--utc", "--since", "2026-01-10T14:02:28", "--order", "asc"], [5, 6]),
         (["--limit", "0"], []),
         (["nothing"], []),
+        # Oldest first, so that a script with a limit loses nothing
+        (["--since-id", "3"], [4, 5, 6]),
+        (["--since-id", "3", "-n", "2"], [4, 5]),
+        (["--since-id", "3", "--order", "desc"], [6, 5, 4]),
+        (["--since-id", "1", "conn:binance"], [2, 3, 4]),
+        (["--since-id", "-7", "-n", "1"], [1]),
+        (["--since-id", "6"], []),
+        (["--since-id", "99"], []),
+        (["--follow", "--since-id", "3", "-n", "3"], [4, 5, 6]),
+        (["--follow", "--since-id", "-1", "-n", "1"], [1]),
+        (["--follow", "--since-id", "1", "-n", "1", "conn:deribit"], [5]),
     ],
 )
 def test_matches_as_json(
@@ -231,3 +242,30 @@ def test_follow_ends_at_its_limit(store: str, capsys: pytest.CaptureFixture[str]
     arguments = ["--json", "--follow", "--since", "2026-01-10T00:00Z", "--limit", "3"]
     assert run(["search", "--store", store, *arguments]) == 0
     assert ids(capsys.readouterr().out) == [1, 2, 3]
+
+
+def test_nx_20_events_that_are_no_longer_kept_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "store.db"
+    recording = Recording(path)
+    recording.write([message(str(number), number) for number in range(5)])
+    recording.execute("DELETE FROM event WHERE id < 4")
+    recording.execute("UPDATE meta SET value = 4 WHERE key = 'oldest_id'")
+    recording.end(9)
+    for follow in ([], ["--follow", "-n", "2"]):
+        assert run(["search", "--since-id", "1", *follow, "--json", "--store", str(path)]) == 0
+        out, said = capsys.readouterr()
+        first, *others = map(json.loads, out.splitlines())
+        assert (first, [each["id"] for each in others]) == ({"truncated": True, "oldest_id": 4}, [4, 5])
+        assert "truncated: events 2 to 3 are no longer in the store, continuing with event 4" in said
+    assert run(["search", "--since-id", "2", "--store", str(path), "--count"]) == 0
+    out, said = capsys.readouterr()
+    assert (out, "truncated: event 3 is no longer in the store" in said) == ("2\n", True)
+    assert run(["search", "--since-id", "3", "--json", "--store", str(path)]) == 0
+    assert ids(capsys.readouterr().out) == [4, 5]
+
+
+def test_nx_22_an_id_that_is_no_number_is_a_usage_error(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "--since-id", "x7", "--store", store]) == 2
+    assert "--since-id" in capsys.readouterr().err
+    assert run(["search", "--since-id", "3", "--since", "-1m", "--store", store]) == 2
+    assert "--since and --since-id cannot be used together" in capsys.readouterr().err
