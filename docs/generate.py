@@ -27,6 +27,7 @@ from wsmon.config.kinds import (
     TablesOf,
 )
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey
+from wsmon.demo.scenario import demo_scenarios
 from wsmon.model.events import EVENT_NAMES
 from wsmon.model.incident_kinds import INCIDENT_KINDS, IncidentKind
 from wsmon.model.profiles import ProfileName
@@ -116,6 +117,13 @@ def kpi_targets() -> str:
     )
 
 
+def demo_connections() -> str:
+    """The connections of the demo."""
+    return table(
+        "connection", "what its server does", rows=((code(each.name), each.title) for each in demo_scenarios())
+    )
+
+
 PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "grammar": grammar,
@@ -127,6 +135,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "wsmon-keys": wsmon_keys,
         "connection-keys": connection_keys,
         "kpi-targets": kpi_targets,
+        "demo-connections": demo_connections,
     }
 )
 
