@@ -8,9 +8,22 @@ from pathlib import Path
 
 from tests.support.stores import stored_events
 from wsmon.control.spool import spool_folder
+from wsmon.trace import Sink, TraceEvent
 
 DEADLINE_S = 20.0
 LOOK_S = 0.01
+
+
+class KeptSink(Sink):
+    """A sink that keeps what it is given, and sends nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("/nowhere/store.db")
+        self.events: list[TraceEvent] = []
+
+    def emit(self, event: TraceEvent) -> None:
+        """Keep an event."""
+        self.events.append(event)
 
 
 def until(condition: Callable[[], bool]) -> None:

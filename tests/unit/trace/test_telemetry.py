@@ -12,23 +12,12 @@ import pytest
 
 from tests.support.applications import ListeningRecorder
 from tests.support.stores import stored_events
-from tests.support.tracing import until
+from tests.support.tracing import KeptSink, until
 from wsmon.model.events import Event
-from wsmon.trace import Sink, TraceEvent
+from wsmon.trace import Sink
 from wsmon.trace.telemetry import FAILURE, Telemetry, TelemetryError, telemetry_of
 
 Call = tuple[str, dict[str, Any], dict[str, Any], Any]
-
-
-class KeptSink(Sink):
-    """A sink that keeps what it is given, and sends nothing."""
-
-    def __init__(self) -> None:
-        super().__init__("/nowhere/store.db")
-        self.events: list[TraceEvent] = []
-
-    def emit(self, event: TraceEvent) -> None:
-        self.events.append(event)
 
 
 class Calls:
