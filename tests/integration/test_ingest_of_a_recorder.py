@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+import subprocess
+import sys
 
 from tests.support.applications import CLIENT, RawApplication
 from tests.support.peers import Peers
@@ -101,3 +104,38 @@ async def test_a_recorder_that_is_killed_takes_each_line_once(home: Home, peers:
     assert [event.type for event in stored(recorder.store) if event.name == "trace.log"] == [
         f"e{n}" for n in range(1, 31)
     ]
+
+
+TRACING = """
+import sys
+from wsmon.trace import Tracer
+tracer = Tracer(connection="broker", store=sys.argv[1])
+tracer.transition("dial", "initialized", "connecting")
+tracer.transition("up", "connecting", "connected")
+tracer.transition("upgrade", "connected", "websocket_connected")
+tracer.flush(20)
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_an_application_that_is_killed_has_no_open_connections(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    recorder = await home.record(home.write(CONFIGURATION.format(url=server.url)))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TRACING, str(recorder.store),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home.environ,
+    )  # fmt: skip
+    home.own(process)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"up\n"
+    process.kill()
+    await process.communicate()
+    (end,) = [
+        event
+        for event in await recorder.until_stored(1, "connection.disconnected")
+        if event.source.connection == "broker"
+    ]
+    assert (end.error_type, end.reason) == ("application_ended", f"the application (process {process.pid}) ended")
+    assert end.verdict is not None
+    assert end.verdict.cause.endswith("the application that reported this connection ended without closing it")

@@ -50,8 +50,10 @@ class RecorderLink:
     def __init__(self, store: Path, greeting: IngestGreeting) -> None:
         """Dial and greet; raises ``OSError`` and ``WsmonError`` where no recorder of this user answers."""
         held = holder(store)
-        if held is None or not held.socket:
+        if held is None:
             raise WsmonError(f"no recorder is running on {store}")
+        if not held.socket:
+            raise WsmonError(f"{held.configuration} writes the store {store} itself, and takes no events of others")
         path = Path(held.socket)
         check_socket(path)
         self._waiting = b""

@@ -110,9 +110,20 @@ def check_socket(path: Path) -> None:
 
 def peer_uid(connection: sockets.socket) -> int:
     """Return the user of the process at the other end of a Unix socket: of the one that connected, or listens."""
+    _pid, uid, _gid = _credentials_of(connection)
+    return uid
+
+
+def peer_pid(connection: sockets.socket) -> int:
+    """Return the process at the other end of a Unix socket; 0 where it is in another namespace."""
+    pid, _uid, _gid = _credentials_of(connection)
+    return pid
+
+
+def _credentials_of(connection: sockets.socket) -> tuple[int, int, int]:
     credentials = connection.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size)
-    _pid, uid, _gid = _CREDENTIALS.unpack(credentials)
-    return int(uid)
+    pid, uid, gid = _CREDENTIALS.unpack(credentials)
+    return pid, uid, gid
 
 
 def may_talk_to(uid: int) -> bool:

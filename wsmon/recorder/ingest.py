@@ -7,12 +7,16 @@ while the bus has no room; the application keeps what is not read. What waits fo
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
+from wsmon.control.ownership import peer_pid
 from wsmon.model.events import Event
+from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.ports import Clock
 from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting, decode_line, number_of
 
@@ -23,8 +27,14 @@ CHUNK_LINES: Final = 100
 STUCK_S: Final = 30.0
 # Answers that an application has not read
 UNREAD_BYTES: Final = 64 * 1024
+# How long a process may take to end after its stream
+ENDING_S: Final = 2.0
 # Between two looks for room, where no commit makes some
 ROOM_S: Final = 0.5
+# Of a connection that was under way when its process ended
+APPLICATION_ENDED: Final = "application_ended"
+_PROCESSES: Final = Path("/proc")
+_LOG = logging.getLogger("wsmon.control")
 _GREETING: Final = b'"ingest"'
 
 # A line without its end; None stands for one that was too long
@@ -88,6 +98,8 @@ class IngestStream:
         # Number of the last line that had one
         self.seq = 0
         self.acked = 0
+        # The newest transition of each connection that it reported
+        self.transitions: dict[str, Event] = {}
 
     @property
     def client(self) -> str:
@@ -116,6 +128,8 @@ class LineIngest:
         self._listener = listener
         # Numbers of the last lines that went into the bus, until they are committed
         self._delivered_seqs: dict[str, int] = {}
+        # Newest transitions of clients whose stream has ended, and whose process lives
+        self._transitions: dict[str, dict[str, Event]] = {}
         # Streams with lines that are not acknowledged
         self._waiting: set[IngestStream] = set()
 
@@ -146,10 +160,11 @@ class LineIngest:
             seq = 0
         if events or seq:
             self._bus.deliver(EventDelivery(events, self._clock.mono_ns(), size, stream.client, seq))
-        if self._listener is not None:
-            for event in events:
-                if event.size is None:
-                    self._listener(event)
+        for event in events:
+            if event.to_status is not None:
+                stream.transitions[event.source.connection] = event
+            if self._listener is not None and event.size is None:
+                self._listener(event)
         self._acknowledge(stream)
 
     def _greet(self, stream: IngestStream, line: bytes) -> None:
@@ -160,6 +175,7 @@ class LineIngest:
             return
         committed = self._committed_seqs.get(client, 0)
         stream.acked = committed
+        stream.transitions = self._transitions.pop(client, {})
         stream.answer(encode_ingest(Ack(committed)))
 
     def _read_line(self, stream: IngestStream, octets: bytes, events: list[Event]) -> None:
@@ -203,6 +219,36 @@ class LineIngest:
             if committed >= self._delivered_seqs.get(stream.client, 0):
                 self._delivered_seqs.pop(stream.client, None)
 
+    def leave(self, stream: IngestStream) -> None:
+        """Keep what a client reported last, for its next stream."""
+        if stream.client and stream.transitions:
+            self._transitions[stream.client] = stream.transitions
+
+    def end_connections(self, stream: IngestStream, reason: str) -> None:
+        """End the connections of a process that has ended without a word about them; there must be room.
+
+        A client whose next stream has begun says itself how its connections are.
+        """
+        transitions = self._transitions.pop(stream.client, {}) if stream.client else stream.transitions
+        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        events = [
+            Event(
+                last.source,
+                "connection.disconnected",
+                ts_ns,
+                mono_ns,
+                from_status=last.to_status,
+                to_status="disconnected",
+                reason=reason,
+                error_type=APPLICATION_ENDED,
+                meta={"open": last.to_status == OPEN},
+            )
+            for last in transitions.values()
+            if last.to_status not in SESSION_ENDS
+        ]
+        if events:
+            self._bus.deliver(EventDelivery(events, mono_ns, 0))
+
     def is_waiting(self, stream: IngestStream) -> bool:
         """Whether lines of a stream are not committed."""
         return stream in self._waiting
@@ -237,6 +283,7 @@ class Ingest:
             writer.write(line)
 
         stream = IngestStream(answer)
+        pid = peer_pid(writer.get_extra_info("socket"))
         try:
             while lines and await self.take(stream, lines):
                 async with asyncio.timeout(STUCK_S):
@@ -245,8 +292,24 @@ class Ingest:
             await self.settle(stream)
             async with asyncio.timeout(STUCK_S):
                 await writer.drain()
+        except OSError as error:
+            _LOG.info("application %d lost: %s", pid, error)
         finally:
             self._lines.forget(stream)
+            self._lines.leave(stream)
+        await self._see_end(stream, pid)
+
+    async def _see_end(self, stream: IngestStream, pid: int) -> None:
+        """End the connections of the process where it has ended, too: what it reported last is no longer true."""
+        if not stream.transitions or not pid:
+            return
+        ends_s = asyncio.get_running_loop().time() + ENDING_S
+        while not self._is_closed and (_PROCESSES / str(pid)).exists():
+            if asyncio.get_running_loop().time() > ends_s:
+                return
+            await self._next_commit()
+        if await self._has_room():
+            self._lines.end_connections(stream, f"the application (process {pid}) ended")
 
     async def take(self, stream: IngestStream, lines: Sequence[IngestLine]) -> bool:
         """Read lines, a chunk in each turn of the loop; returns False where the recording ends before all are read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.model.events import Event
+from wsmon.recorder import ingest
 from wsmon.recorder.ingest import CHUNK_LINES, READ_BYTES, Ingest, LineIngest, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.server import ControlServer
@@ -72,6 +74,11 @@ class Rig:
     async def until_delivered(self, events: int) -> None:
         async with asyncio.timeout(20):
             while self.bus.waiting_events < events:
+                await asyncio.sleep(0.001)
+
+    async def until_served(self) -> None:
+        async with asyncio.timeout(20):
+            while self.server._serving:
                 await asyncio.sleep(0.001)
 
     def commit(self) -> tuple[EventDelivery, ...]:
@@ -245,3 +252,48 @@ async def test_an_application_that_ends_its_stream_gets_what_it_waits_for(rig: R
     rig.commit()
     await ending
     assert application.answers == [IngestAnswer(acked=0), IngestAnswer(acked=1)]
+
+
+UP = {"name": "connection.completed", "from_status": "connected", "to_status": "websocket_connected"}
+DOWN = {"name": "connection.disconnected", "from_status": "websocket_connected", "to_status": "disconnected"}
+
+
+async def reported(rig: Rig, client: str, *lines: dict[str, object]) -> None:
+    """An application that says something, and ends."""
+    application = await RawApplication.dialled(rig.path)
+    if client:
+        application.greet(client)
+    application.send(*lines)
+    await rig.until_delivered(len(lines))
+    rig.commit()
+    application.hang_up()
+
+
+async def test_connections_of_a_process_that_has_ended_are_not_open(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "_PROCESSES", tmp_path / "proc")
+    await reported(rig, CLIENT, {**UP, "connection": "a", "seq": 1}, {**UP, "connection": "b", "seq": 2},
+                   {**DOWN, "connection": "b", "seq": 3})  # fmt: skip
+    await rig.until_delivered(1)
+    (ended,) = rig.bus.take(tick_s=0).events
+    assert isinstance(ended, Event)
+    assert (ended.source.connection, ended.name, ended.error_type) == (
+        "a", "connection.disconnected", "application_ended",
+    )  # fmt: skip
+    assert (ended.from_status, ended.to_status) == ("websocket_connected", "disconnected")
+    assert ended.reason == f"the application (process {os.getpid()}) ended"
+
+
+async def test_a_process_that_comes_back_says_itself_how_its_connections_are(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "ENDING_S", 0.0)
+    await reported(rig, CLIENT, {**UP, "connection": "a", "seq": 1})
+    await rig.until_served()
+    again = await RawApplication.dialled(rig.path)
+    again.greet(CLIENT)
+    await again.next_answer()
+    monkeypatch.setattr(ingest, "_PROCESSES", tmp_path / "proc")
+    again.hang_up()
+    await rig.until_delivered(1)

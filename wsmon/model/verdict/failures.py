@@ -190,6 +190,11 @@ _HANDSHAKE = Advice(
     "try from another network; if it persists, report it to the server operator with the response headers",
 )
 
+# Reported by an application, of itself (recorder/ingest.py)
+_APPLICATION_ENDED: Final = Advice(
+    "the application that reported this connection ended without closing it",
+    "check how it ended: its log, its exit code, and the system log for a process that was killed",
+)
 _DIAL_ADVICE: Final = {
     "descriptors": Advice(
         "wsmon is out of file descriptors: this is not a network or server problem",
@@ -220,6 +225,7 @@ _DIAL_ADVICE: Final = {
         "a wsmon bug, not a connection problem",
         "report it, with this event",
     ),
+    "application_ended": _APPLICATION_ENDED,
 }
 _BROKEN_OFF = Advice(
     "the server, or something in front of it, stopped in the middle of its response",
@@ -321,6 +327,7 @@ _FAULTS: Final = {
         "read the body of that response in the event, and check the server log at this time",
     ),
     "internal": Advice("a wsmon bug, not a connection problem", "report it, with this event"),
+    "application_ended": _APPLICATION_ENDED,
 }
 
 
