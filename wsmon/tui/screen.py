@@ -535,6 +535,7 @@ def session_state_of(screen: MonitorScreen) -> SessionState:
         columns=style.chosen,
         place=LogPosition(services.options.store_id, 0 if log.is_following else log.current_id),
         connection=screen.panes.connections.chosen,
+        connections_order=screen.panes.connections.sort_key,
     )
 
 
@@ -556,5 +557,6 @@ def restore(screen: MonitorScreen, state: SessionState) -> None:
         log.set_scope(scope)
     if state.place.event_id and state.place.store_id == screen.services.options.store_id:
         log.go_to(state.place.event_id)
+    screen.panes.connections.sort(state.connections_order)
     if state.connection:
         screen.panes.connections.choose_first(state.connection)

@@ -13,6 +13,7 @@ import msgspec
 from wsmon.control.ownership import make_private_folder
 from wsmon.errors import WsmonError
 from wsmon.tui.layout import PaneName
+from wsmon.tui.panes.connections_table import SortKey
 from wsmon.tui.panes.log_line import ColumnName, TimeMode
 
 VERSION = 1
@@ -67,6 +68,7 @@ class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     place: LogPosition = LogPosition()
     connection: str = ""
     """The connection under the cursor; empty = the cursor stays with the worst one."""
+    connections_order: SortKey = "trouble"
 
     def notice(self) -> str:
         """Return a sentence about what would surprise the user; empty = nothing would."""

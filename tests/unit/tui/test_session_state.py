@@ -33,6 +33,7 @@ LEFT = SessionState(
     time_mode="delta",
     place=LogPosition("store", 1234),
     connection="orders",
+    connections_order="last message",
 )
 
 

@@ -18,7 +18,7 @@ from wsmon.tui.cell_text import cell_text
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connections_state import ConnectionsState, RowKey
-from wsmon.tui.panes.connections_table import TableLayout, flapping_since_ns, reason, status_word
+from wsmon.tui.panes.connections_table import SortKey, TableLayout, flapping_since_ns, reason, status_word
 from wsmon.tui.text import Line
 from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
@@ -93,6 +93,11 @@ class ConnectionsPane(TextPane):
         return state.current.name if state.is_moved and not state.current.is_group else ""
 
     @property
+    def sort_key(self) -> SortKey:
+        """What the list is ordered by."""
+        return self._state.sort_key
+
+    @property
     def filter(self) -> str:
         """The text that the names of listed connections contain."""
         return self._state.filter
@@ -162,10 +167,14 @@ class ConnectionsPane(TextPane):
             state.is_moved = True
             self.post_message(self.ConnectionChosen())
 
+    def sort(self, key: SortKey) -> None:
+        """Order by this sort key."""
+        self._state.sort_by(key, self._now_ns)
+        self._redraw()
+
     def action_connections_sort(self) -> None:
         """Order by the next sort key."""
-        self._state.sort_by_next_key(self._now_ns)
-        self._redraw()
+        self.sort(self._state.next_sort_key)
 
     def action_connections_filter(self) -> None:
         """Let the user type a part of a name."""

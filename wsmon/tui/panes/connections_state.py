@@ -106,9 +106,14 @@ class ConnectionsState:
         self._order_as_of(now_ns)
         self._list()
 
-    def sort_by_next_key(self, now_ns: int) -> None:
-        """Order by the next sort key; after the last one comes the first."""
-        self.sort_key = SORT_KEYS[(SORT_KEYS.index(self.sort_key) + 1) % len(SORT_KEYS)]
+    @property
+    def next_sort_key(self) -> SortKey:
+        """The sort key after this one; after the last one comes the first."""
+        return SORT_KEYS[(SORT_KEYS.index(self.sort_key) + 1) % len(SORT_KEYS)]
+
+    def sort_by(self, key: SortKey, now_ns: int) -> None:
+        """Order by a sort key."""
+        self.sort_key = key
         self._order_as_of(now_ns)
         self._list()
 

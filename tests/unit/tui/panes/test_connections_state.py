@@ -57,7 +57,7 @@ def test_after_the_last_sort_key_comes_the_first() -> None:
     state = state_of(WELL, DOWN)
     seen = []
     for _ in SORT_KEYS:
-        state.sort_by_next_key(T0_NS)
+        state.sort_by(state.next_sort_key, T0_NS)
         seen.append(state.sort_key)
     assert seen == [*SORT_KEYS[1:], "trouble"]
 
