@@ -30,6 +30,9 @@ class Glyphs:
     lane_gave_up: str
     lane_stalled: str
     lane_incident: str
+    """An incident began."""
+    lane_open_incident: str
+    """Open, while an incident lasts."""
     lane_loss_incident: str
     lane_closed: str
     scroll_track: str
@@ -77,6 +80,7 @@ UNICODE = Glyphs(
     lane_gave_up="×",
     lane_stalled="░",
     lane_incident="▲",
+    lane_open_incident="═",
     lane_loss_incident="⊗",
     lane_closed="·",
     scroll_track="│",
@@ -110,6 +114,7 @@ ASCII = Glyphs(
     lane_gave_up="x",
     lane_stalled="~",
     lane_incident="!",
+    lane_open_incident="&",
     lane_loss_incident="@",
     lane_closed=".",
     scroll_track="|",

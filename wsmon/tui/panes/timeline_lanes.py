@@ -29,7 +29,8 @@ UNREAD = "loading"
 LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("loss", "disconnect"),
     ("stalled", "stalled"),
-    ("incident", "incident"),
+    ("opened", "incident began"),
+    ("incident", "during an incident"),
     ("connecting", "connecting"),
     ("open", "open"),
     ("closed", "closed by us"),
@@ -188,7 +189,7 @@ def cell_glyph(kind: CellKind, glyphs: Glyphs) -> str:
         "closed": glyphs.lane_closed,
         "connecting": glyphs.lane_connecting,
         "stalled": glyphs.lane_stalled,
-        "incident": glyphs.lane_incident,
+        "incident": glyphs.lane_open_incident,
         "gave_up": glyphs.lane_gave_up,
         "opened": glyphs.lane_incident,
         "loss": glyphs.lane_loss,

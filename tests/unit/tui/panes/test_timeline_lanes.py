@@ -61,10 +61,9 @@ def test_names_take_no_more_than_a_quarter() -> None:
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_every_kind_of_cell_has_a_sign_of_its_own(glyphs: Glyphs) -> None:
-    signs = [cell_glyph(kind, glyphs) for kind in KINDS if kind != "opened"]
+    signs = [cell_glyph(kind, glyphs) for kind in KINDS]
 
     assert len(set(signs)) == len(signs)
-    assert cell_glyph("opened", glyphs) == cell_glyph("incident", glyphs)
 
 
 def test_a_lane_that_is_not_read_yet_is_not_drawn_as_no_data() -> None:
