@@ -9,7 +9,7 @@ import click
 from wsmon.cli.params import Limit, QueryCommand, period_options, query_argument, query_of, store_option
 from wsmon.errors import EXIT_OK, UsageError
 
-Order = Literal["asc", "desc"]
+Order = Literal["asc", "desc", "duration", "size"]
 
 
 @click.command(cls=QueryCommand)
@@ -23,7 +23,11 @@ Order = Literal["asc", "desc"]
 @click.option(
     "-n", "--limit", type=Limit(), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
 )
-@click.option("--order", type=click.Choice(["asc", "desc"]), help="Sort order by time (default: desc).")
+@click.option(
+    "--order",
+    type=click.Choice(["asc", "desc", "duration", "size"]),
+    help="Oldest first, newest first (default), slowest first, or largest first (the last two: 100 unless --limit).",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--count", "is_count", is_flag=True, help="Print only the number of matches.")
 @click.option("-f", "--follow", "is_follow", is_flag=True, help="Print new matches as they are recorded.")
@@ -73,8 +77,11 @@ def search(
         if is_count:
             click.echo(output.count_matches(view, query, period, limit, utc=utc))
             return EXIT_OK
-        newest_first = order != "asc" if since_id is None else order == "desc"
-        output.print_matches(view, query, period, limit, line, newest_first=newest_first, utc=utc)
+        if order == "duration" or order == "size":
+            output.print_ranked(view, query, period, limit, line, order)
+        else:
+            newest_first = order != "asc" if since_id is None else order == "desc"
+            output.print_matches(view, query, period, limit, line, newest_first=newest_first, utc=utc)
     return EXIT_OK
 
 
@@ -85,5 +92,5 @@ def _refuse_contradictions(
     if is_count and (is_json or is_follow):
         other = next(name for name, is_given in given.items() if is_given and name != "--count")
         raise UsageError(f"--count and {other} cannot be used together")
-    if is_follow and (order == "desc" or until is not None):
-        raise UsageError("--follow prints new events, oldest first", "remove --order desc and --until")
+    if is_follow and (order in ("desc", "duration", "size") or until is not None):
+        raise UsageError("--follow prints new events, oldest first", "remove --order and --until")

@@ -16,7 +16,7 @@ from wsmon.errors import StoreError
 from wsmon.model import units as fmt
 from wsmon.model.ends import why
 from wsmon.model.events import Event
-from wsmon.model.ranges import SearchProgress
+from wsmon.model.ranges import Ranking, SearchProgress
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
@@ -67,6 +67,31 @@ def print_matches(
         limit = TERMINAL_LIMIT
     printed = _print_pages(search, view, line, limit, progress) if limit != 0 else 0
     _explain_end(query, printed, limit, max(0, last_id - first_id + 1))
+
+
+def print_ranked(
+    view: Reader,
+    query: Query,
+    period: tuple[int, int],
+    limit: int | None,
+    line: Format,
+    ranking: Ranking,
+) -> None:
+    """Print the slowest or largest matches with ids in ``period``; ``TERMINAL_LIMIT`` where ``limit`` is None."""
+    first_id, last_id = period
+    limit = TERMINAL_LIMIT if limit is None else limit
+    ids: tuple[int, ...] = ()
+    if limit:
+        progress = SearchLine(None, newest_first=True, clock=SystemClock())
+        with closing(view.top(query.within(first_id, last_id), ranking, limit)) as search, progress:
+            for found in search:
+                ids = found.ids
+                progress.say(f"looked at {found.searched:,} events")
+    for start in range(0, len(ids), PAGE_EVENTS):
+        page = ids[start : start + PAGE_EVENTS]
+        by_id = {event.id: event for event in view.events_by_id(page)}
+        write([by_id[event_id] for event_id in page if event_id in by_id], line)
+    _explain_end(query, len(ids), limit, max(0, last_id - first_id + 1))
 
 
 def _print_pages(

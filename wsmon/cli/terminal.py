@@ -239,14 +239,19 @@ class SearchLine:
 
     def show(self, searched: SearchProgress, found: int) -> None:
         """Update the line, at most a few times a second."""
-        if self._is_silent or not searched.reached_ns or self._clock.mono_ns() - self._shown_ns < GAP_NS:
+        if not searched.reached_ns:
             return
-        self._shown_ns = self._clock.mono_ns()
         at = fmt.moment(searched.reached_ns, self._clock.wall_ns(), self._zone)
         way = "back to" if self.newest_first else "up to"
-        text = f"searched {way} {at}, {f'{found:,} found' if found else 'no matches yet'}  (^C to cancel)"
+        self.say(f"searched {way} {at}, {f'{found:,} found' if found else 'no matches yet'}")
+
+    def say(self, text: str) -> None:
+        """Replace the text of the line, at most a few times a second."""
+        if self._is_silent or self._clock.mono_ns() - self._shown_ns < GAP_NS:
+            return
+        self._shown_ns = self._clock.mono_ns()
         self._is_shown = True
-        click.echo(_CLEAR + text, nl=False, err=True)
+        click.echo(f"{_CLEAR}{text}  (^C to cancel)", nl=False, err=True)
 
     def __enter__(self) -> SearchLine:
         return self

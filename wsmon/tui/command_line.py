@@ -9,8 +9,10 @@ from pathlib import Path
 
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.run import ExportRequest
+from wsmon.model.ranges import Ranking
 from wsmon.query.ast import Exact, FieldTerm, Query, Range
 from wsmon.tui.panes.log_filter import QUIET_HEARTBEATS, LogScope
+from wsmon.tui.panes.log_ranked import MOST_ROWS
 from wsmon.tui.panes.statistics import LENGTHS_S, StatisticsSelection
 
 
@@ -23,9 +25,10 @@ class CommandLine:
     text: str
 
 
-def of_log(store: Path, scope: LogScope) -> CommandLine:
+def of_log(store: Path, scope: LogScope, ranking: Ranking | None = None) -> CommandLine:
     """Return the search that prints the rows of the log, in its order."""
-    return CommandLine("Log", _line(["search", "--store", str(store), "--order", "asc"], log_query(scope)))
+    order = [ranking, "--limit", str(MOST_ROWS)] if ranking is not None else ["asc"]
+    return CommandLine("Log", _line(["search", "--store", str(store), "--order", *order], log_query(scope)))
 
 
 def log_query(scope: LogScope) -> str:

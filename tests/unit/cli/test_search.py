@@ -50,6 +50,10 @@ def ids(output: str) -> list[int]:
         (["id:2..3"], [3, 2]),
         (["--since", "2026-01-10T14:02:25Z", "--until", "2026-01-10T14:02:27Z"], [3, 2]),
         (["--utc", "--since", "2026-01-10T14:02:28", "--order", "asc"], [5, 6]),
+        (["--order", "size"], [2, 3, 6]),
+        (["--order", "size", "-n", "2", "--since", "2026-01-10T14:02:26Z"], [3, 6]),
+        (["--order", "size", "--limit", "0"], []),
+        (["--order", "duration"], []),
         (["--limit", "0"], []),
         (["nothing"], []),
         # Oldest first, so that a script with a limit loses nothing
@@ -72,6 +76,16 @@ def test_matches_as_json(
     assert ids(capsys.readouterr().out) == expected
 
 
+def test_the_slowest_come_first_and_are_the_first_hundred(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pongs = [event("heartbeat.received", at, "a", duration_ns=(at * 37 % 300 + 1) * 1_000_000) for at in range(300)]
+    store = str(recorded(tmp_path / "store.db", pongs, "a"))
+    slowest = sorted(range(300), key=lambda at: -(at * 37 % 300))
+    assert run(["search", "--json", "--store", store, "--order", "duration"]) == 0
+    assert ids(capsys.readouterr().out) == [at + 1 for at in slowest[:100]]
+    assert run(["search", "--json", "--store", store, "--order", "duration", "-n", "250"]) == 0
+    assert ids(capsys.readouterr().out) == [at + 1 for at in slowest[:250]]
+
+
 def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "--utc", "--order", "asc", "--store", store]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -81,8 +95,8 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
         "2026-01-10 14:02:26.000 binance ↑ text sub 3 B",
         "2026-01-10 14:02:27.000 binance ↑ heartbeat.sent 4 B",
         (
-            "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; what the reason says "
-            "comes first; 1008 usually means: a rule of the server was broken"
+            "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; the reason takes "
+            "precedence; 1008 usually means: a server policy was violated"
         ),
         "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
     ]
@@ -140,6 +154,7 @@ def test_a_word_of_one_letter_is_excluded_in_quotes(tmp_path: Path, capsys: pyte
         (["--since", "soon"], "invalid time 'soon'"),
         (["--count", "--json"], "--count and --json cannot be used together"),
         (["--follow", "--order", "desc"], "--follow prints new events"),
+        (["--follow", "--order", "size"], "--follow prints new events"),
         (["--limit", "-1"], "-1 is not in the range"),
     ],
 )
@@ -154,7 +169,7 @@ def test_what_cannot_be_meant_is_said(
 def test_a_store_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.db").write_bytes(b"something else" * 1_000)
     assert run(["search", "--store", str(tmp_path / "x.db")]) == 1
-    assert "is no store of wsmon" in capsys.readouterr().err
+    assert "is not a wsmon store" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:

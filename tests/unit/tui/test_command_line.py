@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.builders import T0_NS
 from wsmon.export.run import ExportRequest
+from wsmon.model.ranges import Ranking
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Range
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.command_line import of_event, of_export, of_log, of_statistics, of_timeline, query_text
@@ -31,6 +32,12 @@ NOW = ReferenceTime(T0_NS)
 def test_the_log_is_a_search_of_its_store_in_its_order(text: str, words: list[str]) -> None:
     found = shlex.split(of_log(STORE, LogScope(parse(text, NOW) if text else EVERYTHING)).text)
     assert found == ["wsmon", "search", "--store", str(STORE), "--order", "asc", *words]
+
+
+@pytest.mark.parametrize("ranking", ["duration", "size"])
+def test_a_log_that_is_sorted_otherwise_is_a_search_in_that_order(ranking: Ranking) -> None:
+    found = shlex.split(of_log(STORE, LogScope(parse("conn:a", NOW)), ranking).text)
+    assert found[4:] == ["--order", ranking, "--limit", "1000", "conn:a"]
 
 
 def test_heartbeats_that_are_hidden_are_not_searched_and_a_context_is_no_filter() -> None:

@@ -26,7 +26,7 @@ def back(screen: MonitorScreen) -> None:
         layout.close_detail()
     elif "log" not in layout.in_sight:
         layout.show("log")
-    elif screen.panes.log.is_ranked:
+    elif screen.panes.log.ranking is not None:
         screen.panes.log.sort(None)
     elif screen.panes.log.search_query:
         screen.panes.log.set_query(EVERYTHING)

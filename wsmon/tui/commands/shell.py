@@ -65,9 +65,9 @@ def cli(screen: MonitorScreen) -> None:
 
 def command_lines(screen: MonitorScreen) -> tuple[CommandLine, ...]:
     """Return the commands of the panes in sight, that of the focused pane first, and of the last export."""
-    store, subject = screen.services.options.store, subject_of(screen)
-    found = {"log": command_line.of_log(store, screen.panes.log.state.wanted_scope)}
-    if (event := screen.panes.log.current_event if subject.event is None else subject.event) is not None:
+    store, subject, log = screen.services.options.store, subject_of(screen), screen.panes.log
+    found = {"log": command_line.of_log(store, log.state.wanted_scope, log.ranking)}
+    if (event := log.current_event if subject.event is None else subject.event) is not None:
         found["detail"] = command_line.of_event(store, event.id)
     statistics = screen.panes.find(StatisticsPane)
     if statistics is not None:

@@ -207,9 +207,9 @@ class LogPane(RowList):
         self.report()
 
     @property
-    def is_ranked(self) -> bool:
-        """Whether the log is sorted otherwise than by time."""
-        return self._ranked.ranking is not None
+    def ranking(self) -> Ranking | None:
+        """What the log is sorted by; None = by time."""
+        return self._ranked.ranking
 
     @property
     def cursor_has_moved(self) -> bool:

@@ -850,7 +850,7 @@ async def test_the_slowest_of_what_matches_are_shown_until_their_place_in_time_i
         await pilot.press("j", "G", "k")
         assert log.pane.current_id == 53
         await pilot.press("enter")
-        assert (log.pane.is_ranked, log.pane.current_id, log.pane.is_following) == (False, 53, False)
+        assert (log.pane.ranking is not None, log.pane.current_id, log.pane.is_following) == (False, 53, False)
         assert log.pane.rows.row_of(53) == 52
 
 
@@ -865,10 +865,10 @@ async def test_a_sorted_log_goes_back_to_where_it_was() -> None:
         await ranked(log, pilot, "duration")
         assert log.pane.status.startswith("no operation with a duration in 50 events")
         log.pane.set_query(NEEDLE)
-        assert not log.pane.is_ranked
+        assert log.pane.ranking is None
         late = log.app.heard_of(LogPane.RankingWanted)[0]
         log.pane.take_ranked(late.serial, TopMatches((1, 2), 50, is_complete=True))
-        assert not log.pane.is_ranked
+        assert log.pane.ranking is None
 
 
 async def test_s_asks_by_what_to_sort() -> None:
