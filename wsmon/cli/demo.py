@@ -54,8 +54,9 @@ def demo(
     # The screen takes the longest to import: only when there is something to show.
     with importing():
         from wsmon.cli.view import view
+        from wsmon.demo.scenario import demo_scenarios, introduction
 
-    return view(store, os.environ, wishes)
+    return view(store, os.environ, wishes, introduction=introduction(demo_scenarios()))
 
 
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:

@@ -31,8 +31,17 @@ from wsmon.tui.terminal.capabilities import has_few_colors, shows_unicode
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
 
-def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: Target | None = None) -> int:
+def view(
+    store: Path,
+    environ: Mapping[str, str],
+    wishes: ScreenWishes,
+    target: Target | None = None,
+    *,
+    introduction: tuple[str, ...] = (),
+) -> int:
     """Show a store until the screen is left; return the exit code.
+
+    The longest text of ``introduction`` that fits is shown for a while at the start.
 
     Theme and keys come from ``target``, or, where no configuration was named, from the one that the recorder runs.
     """
@@ -49,6 +58,7 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
             _options(store, environ, held, path, loaded, notice, wishes),
             config=ConfigFile(path, environ) if path else None,
             store_id=store_id,
+            introduction=introduction,
             memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
         ),
         clock=SystemClock(),

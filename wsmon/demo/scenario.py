@@ -10,11 +10,12 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -41,6 +42,16 @@ DEMO_SCENARIOS = (
     "forbidden",
 )
 
+# How a server treats its connection in the demonstration
+Outcome: TypeAlias = Literal["refused", "misbehaves", "healthy"]
+# Outcomes in the order of the introduction, as they are said of several connections and as they head a list
+_WORDS: Mapping[Outcome, tuple[str, str]] = MappingProxyType({
+    "refused": ("are refused", "refused"),
+    "misbehaves": ("misbehave", "misbehaving"),
+    "healthy": ("are healthy", "healthy"),
+})  # fmt: skip
+_KEYS = "e: newest problem, ?: keys"
+
 NO_CONNECTION = ConnectionSpec(name="", url=Sensitive(""))
 
 
@@ -53,6 +64,8 @@ class Scenario:
     """One for each TCP connection, in order; the last one serves all further ones."""
     steps: tuple[Step, ...] = ()
     title: str = ""
+    outcome: Outcome | None = None
+    """What the introduction of the demonstration says about it; None = nothing."""
     values: tuple[tuple[str, Value], ...] = ()
     """What the templates' ``$names`` stand for, beside the built-in ones."""
     connection: ConnectionSpec = NO_CONNECTION
@@ -105,6 +118,7 @@ class _ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tables of a scenario file."""
 
     title: str = ""
+    outcome: Outcome | None = None
     handshake: tuple[Handshake, ...] = ()
     step: tuple[Step, ...] = ()
     values: dict[str, dict[str, Any]] = {}
@@ -124,6 +138,24 @@ def demo_scenarios() -> tuple[Scenario, ...]:
     """Return the scenarios of the built-in demonstration, in its order."""
     folder = files("wsmon.demo") / "scenarios"
     return tuple(parse_scenario(name, (folder / f"{name}.toml").read_text(encoding="utf-8")) for name in DEMO_SCENARIOS)
+
+
+def introduction(scenarios: Iterable[Scenario]) -> tuple[str, ...]:
+    """Return texts about what the connections of the demonstration show, the longest first."""
+    names: dict[Outcome, list[str]] = {outcome: [] for outcome in _WORDS}
+    for scenario in scenarios:
+        if scenario.outcome is not None:
+            names[scenario.outcome].append(scenario.name)
+    found = [(*_WORDS[outcome], each) for outcome, each in names.items() if each]
+    named = "; ".join(f"{_listed(each)} {say}" for say, _, each in found)
+    listed = "; ".join(f"{head}: {', '.join(each)}" for _, head, each in found)
+    counted = "; ".join(f"{len(each)} {say}" for say, _, each in found)
+    short = ", ".join(f"{len(each)} {head}" for _, head, each in found)
+    return f"demo: {named}. {_KEYS}", f"demo: {listed}", f"demo: {counted}. {_KEYS}", f"demo: {short}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def parse_scenario(name: str, text: str, file: str = "") -> Scenario:
@@ -146,6 +178,7 @@ def parse_scenario(name: str, text: str, file: str = "") -> Scenario:
     return Scenario(
         name=name,
         title=tables.title,
+        outcome=tables.outcome,
         handshakes=tables.handshake or (Accept(),),
         values=values,
         steps=tables.step,

@@ -46,6 +46,8 @@ class AppOptions:
     """The file that the recorder reads; None = there is none: URLs, standard input, the demo, an import."""
     warnings: tuple[str, ...] = ()
     """Shown for a while at the start: configuration without effect and the like."""
+    introduction: tuple[str, ...] = ()
+    """What the recording is about, the longest text first; shown for a while at the start."""
     banner: str = ""
     """Shown all the time: a recorder of another version, a store opened as a copy."""
     is_remote: bool = False

@@ -112,6 +112,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Mount the panes that are in sight."""
         self.banner.show("")
+        if self.services.options.introduction:
+            self.footer.introduce(self.services.options.introduction)
         self.pane_layout.set_rows(len(self._snapshot.connections))
         self.pane_layout.start()
 
@@ -280,7 +282,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         if not news:
             return
         sentence, health = osc.incident_sentence(news), self.services.health
-        self.say(sentence, "caution")
+        self.footer.announce(sentence, "caution")
         if health is not None and health.rings:
             driver.write(self.app, osc.BELL)
         if health is not None and health.notifies:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.peers import SCENARIOS
 from wsmon.config.specs import ConnectionSpec, PingSpec, ReconnectSpec
-from wsmon.demo.scenario import DEMO_SCENARIOS, Scenario, demo_scenarios, load_scenario, parse_scenario
+from wsmon.demo.scenario import DEMO_SCENARIOS, Scenario, demo_scenarios, introduction, load_scenario, parse_scenario
 from wsmon.demo.steps import (
     Abort,
     Accept,
@@ -344,3 +344,26 @@ def test_what_is_not_named_stays() -> None:
 
 def test_one_message_stays_one_message_at_another_rate() -> None:
     assert scenario_of(Send(A)).with_(rate=7.0) == scenario_of(Send(A, rate_per_s=7.0, count=1))
+
+
+def test_the_demonstration_is_introduced_by_what_its_connections_show() -> None:
+    texts = introduction(demo_scenarios())
+    assert texts == (
+        (
+            "demo: bouncer, login and forbidden are refused; slow, orderbook, silent and dropper misbehave; "
+            "ticker, chat and binary are healthy. e: newest problem, ?: keys"
+        ),
+        (
+            "demo: refused: bouncer, login, forbidden; misbehaving: slow, orderbook, silent, dropper; "
+            "healthy: ticker, chat, binary"
+        ),
+        "demo: 3 are refused; 4 misbehave; 3 are healthy. e: newest problem, ?: keys",
+        "demo: 3 refused, 4 misbehaving, 3 healthy",
+    )
+    # A blank stands before it in the footer
+    assert [max(len(text) for text in texts if len(text) < columns) for columns in (120, 80)] == [118, 75]
+
+
+def test_what_an_introduction_has_nothing_to_say_about_is_left_out() -> None:
+    scenarios = [parse_scenario("a", 'outcome = "healthy"'), parse_scenario("b", "")]
+    assert introduction(scenarios)[1] == "demo: healthy: a"

@@ -69,7 +69,7 @@ async def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
 
 async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path) -> None:
     search = ("slash", *"is:problem", "enter")
-    kept = await left(tmp_path, "1", "j", "j", "h", "T", *search, "4", "k", "k", "3", "z")
+    kept = await left(tmp_path, "1", "s", "s", "j", "j", "h", "T", *search, "4", "k", "k", "3", "z")
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
         await until(pilot, lambda: on.screen.is_restored)
@@ -78,7 +78,9 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
         scope = log.state.wanted_scope
         assert (scope.query.text, scope.hides_heartbeats, log.lines.style.time_mode) == ("is:problem", True, "open")
         assert (log.is_following, log.current_id > 1, log.current_id) == (False, True, kept.place.event_id)
-        assert on.screen.panes.connections.chosen == "binance-spot"
+        connections = on.screen.panes.connections
+        assert (connections.sort_key, connections.chosen) == ("rate", kept.connection)
+        assert (kept.connections_order, connections.names.index(kept.connection)) == ("rate", 2)
         assert said(on.screen.footer).startswith(
             "restored previous position: search is:problem (Esc in the log to clear), event #"
         )
@@ -186,6 +188,14 @@ async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) ->
         assert said(on.screen.footer) == "saved search dropped: no:such:thing: unknown field 'no'"
 
 
+async def test_what_the_recording_is_about_is_said_at_the_start() -> None:
+    for columns, expected in ((120, "demo: all of it, at length"), (20, "demo: short")):
+        on = stage(options=replace(OPTIONS, introduction=("demo: all of it, at length", "demo: short")))
+        async with on.app.run_test(size=(columns, 24)) as pilot:
+            await until(pilot, lambda: on.screen.is_restored)  # noqa: B023 (awaited here)
+            assert said(on.screen.footer) == expected
+
+
 async def test_a_damaged_file_is_said_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     on = again(tmp_path)
@@ -265,14 +275,17 @@ async def test_p3_the_detail_of_an_open_incident_follows_what_it_finds() -> None
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("5")
-        on.screen.show_event(event("incident.opened", type="gap", reason="3 messages missing", id=OPENED.event_id))
+        on.store.add(event("incident.opened", type="gap", reason="3 messages missing"))
+        opened = replace(OPENED, event_id=on.store.bounds().last_id)
+        on.app.wake()
+        await until(pilot, lambda: on.screen.panes.log.current_id == opened.event_id)
+        await pilot.press("p", "5")
         for number in (41, 1_204):
-            on.store.incidents = (replace(OPENED, sentence=f"{number:,} messages missing"),)
+            on.store.incidents = (replace(opened, sentence=f"{number:,} messages missing"),)
             on.app.wake()
             on.clock.advance(1)
-            shown = f"So far        {number:,} messages missing"
-            await until(pilot, lambda: shown in pane_text(on.screen.panes.detail))  # noqa: B023
+            shown = f"So far {number:,} messages missing"
+            await until(pilot, lambda: shown in " ".join(pane_text(on.screen.panes.detail).split()))  # noqa: B023
 
 
 def pane_text(pane: DetailPane) -> str:

@@ -30,6 +30,10 @@ SLOW_COMMIT_MS = 500.0
 PART_GAP = 3
 # How long the footer shows a sentence: long enough to read it twice
 NOTICE_S = 6.0
+# How long an answer to what the user did stays before an announcement replaces it
+HOLD_S = 3.0
+# How long the introduction is shown: a user who starts wsmon for the first time reads the screen too
+INTRODUCTION_S = 15.0
 # Characters of a sentence
 TEXT_LIMIT = 500
 # Cells of a path after a sentence
@@ -77,8 +81,21 @@ class FooterKey:
     texts: Line
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence of the footer, and the path that it is about."""
+
+    texts: tuple[str, ...]
+    """The longest first; the longest that fits is shown."""
+    role: Role = "text"
+    path: Path | None = None
+
+
 class Footer(TextLine):
-    """The last line of the screen: the keys of a pane, which can be clicked, or for a while a sentence."""
+    """The last line of the screen: the keys of a pane, which can be clicked, or for a while a sentence.
+
+    A sentence answers what the user did, or announces what happened by itself: that waits while an answer is fresh.
+    """
 
     @dataclass
     class KeyClicked(Message):
@@ -92,7 +109,11 @@ class Footer(TextLine):
         self._keys = keys
         self._pane: PaneName = "log"
         self._timer: Timer | None = None
-        self._notice: tuple[str, Role, Path | None] = ("", "text", None)
+        self._notice = Notice(("",))
+        self._hold: Timer | None = None
+        """Runs while an answer is fresh."""
+        self._waiting: Notice | None = None
+        """The newest announcement, while an answer is fresh."""
 
     def on_mount(self) -> None:
         """Show the keys."""
@@ -121,16 +142,37 @@ class Footer(TextLine):
             self.post_message(self.KeyClicked(clicked.action_id))
 
     def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
-        """Show a sentence for a while, and the path that it is about."""
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(NOTICE_S, self._show_keys)
-        self._notice = text, role, path
+        """Show an answer for a while, and the path that it is about."""
+        self._show_for(NOTICE_S, Notice((text,), role, path), hold_s=HOLD_S)
+
+    def introduce(self, texts: tuple[str, ...]) -> None:
+        """Show for a while the longest of these texts that fits."""
+        self._show_for(INTRODUCTION_S, Notice(texts), hold_s=INTRODUCTION_S)
+
+    def announce(self, text: str, role: Role) -> None:
+        """Show for a while what happened by itself; after an answer that is fresh."""
+        if self._hold is not None:
+            self._waiting = Notice((text,), role)
+        else:
+            self._show_for(NOTICE_S, Notice((text,), role))
+
+    def _end_hold(self) -> None:
+        self._hold, waiting, self._waiting = None, self._waiting, None
+        if waiting is not None:
+            self._show_for(NOTICE_S, waiting)
+
+    def _show_for(self, duration_s: float, notice: Notice, *, hold_s: float = 0.0) -> None:
+        for timer in (self._timer, self._hold):
+            if timer is not None:
+                timer.stop()
+        self._timer = self.set_timer(duration_s, self._show_keys)
+        self._hold = self.set_timer(hold_s, self._end_hold) if hold_s else None
+        self._notice = notice
         self._show_notice()
 
     def _show_notice(self) -> None:
-        text, role, path = self._notice
-        self.draw(((notice_line(text, path, Path("~").expanduser(), self.size.width), role),))
+        line = notice_line(self._notice, Path("~").expanduser(), self.size.width)
+        self.draw(((line, self._notice.role),))
 
     def _show_keys(self) -> None:
         self._timer = None
@@ -243,13 +285,14 @@ def _join(parts: list[HeaderPart], width: int) -> Line:
     return tuple(text for text in texts if text[0])
 
 
-def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
+def notice_line(notice: Notice, home: Path, width: int) -> str:
     """Return a sentence and the path it is about, in at most ``width`` cells."""
-    sentence = f" {cell_text(text, TEXT_LIMIT)}"
-    if path is None:
+    sentences = [f" {cell_text(text, TEXT_LIMIT)}" for text in notice.texts]
+    sentence = next((each for each in sentences if cell_len(each) <= width), sentences[-1])
+    if notice.path is None:
         return clip(sentence, width)
     room = max(LEAST_PATH, width - cell_len(sentence) - 1)
-    return clip(f"{sentence} {short_path(path, home, room)}", width)
+    return clip(f"{sentence} {short_path(notice.path, home, room)}", width)
 
 
 def footer_keys(keys: Mapping[str, Sequence[str]], pane: PaneName, width: int) -> tuple[FooterKey, ...]:

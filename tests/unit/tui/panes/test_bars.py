@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
+from tests.support.pane_app import PaneApp
+from tests.support.screen_harness import until
 from wsmon.model import units as fmt
 from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot
 from wsmon.tui.actions import ACTIONS, FOOTER, FOOTER_END
 from wsmon.tui.layout import PANES, PaneName
-from wsmon.tui.panes.bars import Recording, footer_keys, header_line, key_at, notice_line
+from wsmon.tui.panes import bars
+from wsmon.tui.panes.bars import Footer, Notice, Recording, footer_keys, header_line, key_at, notice_line
 from wsmon.tui.recorder_status import RecorderStatus
 
 ZONE = datetime.fromtimestamp(T0_NS // SECOND_NS).astimezone().tzname()
@@ -122,7 +125,47 @@ def test_a_click_is_on_the_key_that_is_drawn_there() -> None:
 )
 def test_a_path_is_shortened_and_never_chopped(width: int, expected: str) -> None:
     target = Path("/home/ann/demo-20261121-032209.jsonl")
-    assert notice_line("wrote 2,067 events, 1.7 MiB, to", target, Path("/home/ann"), width) == expected
+    notice = Notice(("wrote 2,067 events, 1.7 MiB, to",), path=target)
+    assert notice_line(notice, Path("/home/ann"), width) == expected
+
+
+@pytest.mark.parametrize(("width", "expected"), [(20, " a long sentence"), (10, " a short…"), (14, " a short one")])
+def test_of_several_sentences_the_longest_that_fits_is_shown(width: int, expected: str) -> None:
+    assert notice_line(Notice(("a long sentence", "a short one")), Path("/home/ann"), width) == expected
+
+
+def said(bar: Footer) -> str:
+    return "".join(part for part, _ in bar.line).strip()
+
+
+async def test_an_announcement_waits_while_an_answer_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bars, "HOLD_S", 0.5)
+    bar = Footer(KEYS)
+    async with PaneApp(bar).run_test(size=(80, 1)) as pilot:
+        bar.announce("orders: stall", "caution")
+        announced = said(bar)
+        bar.say("copied 3 B")
+        bar.announce("orders: gap", "caution")
+        bar.announce("chat: stall", "caution")
+        seen = [said(bar)]
+        await until(pilot, lambda: said(bar) != "copied 3 B")
+        seen.append(said(bar))
+    assert (announced, seen) == ("orders: stall", ["copied 3 B", "chat: stall"])
+
+
+async def test_the_introduction_gives_way_to_an_answer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bars, "INTRODUCTION_S", 0.5)
+    bar = Footer(KEYS)
+    async with PaneApp(bar).run_test(size=(80, 1)) as pilot:
+        bar.introduce(("x" * 90, "what is to be seen"))
+        bar.announce("orders: stall", "caution")
+        seen = [said(bar)]
+        await until(pilot, lambda: said(bar) != "what is to be seen")
+        seen.append(said(bar))
+        bar.introduce(("what is to be seen",))
+        bar.say("copied 3 B")
+        seen.append(said(bar))
+    assert seen == ["what is to be seen", "orders: stall", "copied 3 B"]
 
 
 def watch(**fields: object) -> RecorderStatus:
