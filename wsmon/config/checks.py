@@ -31,6 +31,7 @@ PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 # RFC 9110, section 5.6.2
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _HEADER_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0]")
 # \w allows internationalised names, which are encoded when they are dialled
@@ -193,6 +194,12 @@ def header_value(text: str) -> None:
         raise FaultError(f"no credential after {text.strip()}", "the referenced value may be empty", "")
     if text != text.strip():
         raise FaultError("leading or trailing space", "remove it; HTTP ignores it", "")
+
+
+def bearer_token(text: str) -> None:
+    """Check for a credential of ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
+    if not _BEARER.fullmatch(text):
+        raise FaultError("invalid token", "use letters, digits and - . _ ~ + / only, without spaces", "")
 
 
 def subprotocol(text: str) -> None:

@@ -18,7 +18,7 @@ import tomli
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.rules import RULES
+from wsmon.config.rules import RULES, address_faults
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
 from wsmon.config.specs import DEFAULT_PORTS, Configuration, ConnectionSpec
@@ -139,6 +139,19 @@ def key_name(path: KeyPath) -> str:
     return shown(name, 200)
 
 
+def key_error(configuration: Configuration, name: str, problem: str, value: str, hint: str) -> ConfigError:
+    """Return the error of a key of ``[wsmon]`` that only using it shows, with its line in the file."""
+    path = configuration.path
+    if path is None:
+        return ConfigError((Problem(STDIN_NAME, 0, f"wsmon.{name}", problem, value, hint),))
+    try:
+        line = Lines(read_content(path).decode("utf-8", "replace")).of(("wsmon", name))
+    except ConfigError:
+        # Removed meanwhile
+        line = 0
+    return ConfigError((Problem(shown(str(path), 4_096), line, f"wsmon.{name}", problem, value, hint),))
+
+
 def _parsed(text: str, name: str) -> dict[str, object]:
     try:
         return tomli.loads(text)
@@ -179,6 +192,8 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
         secrets=tuple(reader.secrets),
         **global_fields(wsmon.values),
     )
+    for name, fault in () if reader.faults else address_faults(configuration):
+        reader.fault(wsmon.places[name], fault)
     return configuration if reader.faults else masked(configuration)
 
 

@@ -1,12 +1,14 @@
-"""Rules between the keys of a connection, checked when each key is valid by itself."""
+"""Rules between the keys of a connection, and of ``[wsmon]``, checked when each key is valid by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec
+from wsmon.config.checks import host_and_port, is_loopback
+from wsmon.config.kinds import FaultError
+from wsmon.config.specs import LISTEN_ONLY, Configuration, ConnectionSpec
 from wsmon.errors import UsageError
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.names import is_credential_header, is_credential_query
@@ -141,3 +143,34 @@ RULES = (
         is_warning=True,
     ),
 )
+
+
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened at
+
+
+def address_faults(configuration: Configuration) -> Iterator[tuple[str, FaultError]]:
+    """Iterate over the faults of ``otlp_listen`` and the addresses beside it, each with the key to change."""
+    address = configuration.otlp_listen.address
+    if not address:
+        return
+    host, port = host_and_port(address)
+    if not is_loopback(host) and not configuration.otlp_listen.token:
+        hint = "set otlp_listen_token, or listen at 127.0.0.1"
+        yield "otlp_listen", FaultError("without a token, only this machine can be listened to", hint)
+    if configuration.prometheus and _meets(*host_and_port(configuration.prometheus), host, port):
+        yield "otlp_listen", FaultError("is the address of prometheus, too", "use another port")
+    parts = urlsplit(configuration.otlp.url.reveal())
+    to_port = parts.port or (443 if parts.scheme == "https" else 80)
+    if parts.hostname and _meets(parts.hostname, to_port, host, port):
+        hint = "remove one of the two: wsmon would send to itself what it received"
+        yield "otlp", FaultError("points at otlp_listen", hint)
+
+
+def _meets(host: str, port: int, listening_host: str, listening_port: int) -> bool:
+    """Whether two addresses are one: all of loopback is, and all of this machine's where it listens everywhere."""
+    if port != listening_port:
+        return False
+    if host.lower() == listening_host.lower() or (is_loopback(host) and is_loopback(listening_host)):
+        return True
+    hosts = (host, listening_host)
+    return any(one in _ANYWHERE for one in hosts) and any(is_loopback(one) or one in _ANYWHERE for one in hosts)

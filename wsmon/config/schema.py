@@ -42,9 +42,10 @@ GIB = 2**30
 
 Default = str | bool | int | float | list[object] | dict[str, object]
 # Which part of a value is a credential although it is written out, see secrets.py: what a redactor finds in a text or
-# in each of several, what a URL has in its user and query, headers and subprotocols by their names, all of ``auth``.
+# in each of several, what a URL has in its user and query, headers and subprotocols by their names, all of ``auth``,
+# the whole of a text.
 # Empty: nothing but references to secrets.
-Credentials = Literal["", "text", "texts", "url", "headers", "subprotocols", "auth"]
+Credentials = Literal["", "text", "texts", "url", "headers", "subprotocols", "auth", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,22 @@ WSMON = (
     ),
     ConfigKey(
         "otlp_compression", FlagKind(), True, "use gzip; false for receivers that do not support it", "otlp.compression"
+    ),
+    ConfigKey(
+        "otlp_listen",
+        TextKind(checks.address),
+        "",
+        'address at which programs report traces and logs over OTLP/HTTP, e.g. "127.0.0.1:4318"',
+        "otlp_listen.address",
+    ),
+    ConfigKey(
+        "otlp_listen_token",
+        SecretKind(checks.bearer_token),
+        "",
+        "they send it as Authorization: Bearer TOKEN; required to listen beyond loopback",
+        "otlp_listen.token",
+        example='"${secret:OTLP_TOKEN}"',
+        credentials="whole",
     ),
 )
 

@@ -212,6 +212,7 @@ class _Masks:
             "headers": self._headers,
             "subprotocols": self._subprotocols,
             "auth": self._auth,
+            "whole": lambda text, _redactor: self._collected(text, MASK) if text else text,
         }
 
     def applied(self, spec: Spec, keys: Iterable[ConfigKey], redact: RedactSpec) -> Spec:

@@ -201,6 +201,16 @@ class ConnectionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class OtlpListenSpec:
+    """Where programs report traces and logs."""
+
+    address: str = ""
+    """HOST:PORT; empty = nowhere."""
+    token: Sensitive = EMPTY
+    """Empty = none is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A whole configuration, with the defaults of everything that the file leaves out."""
 
@@ -219,6 +229,7 @@ class Configuration:
     alerts: AlertSpec = AlertSpec()
     prometheus: str = ""
     otlp: OtlpSpec = OtlpSpec()
+    otlp_listen: OtlpListenSpec = OtlpListenSpec()
     detectors: Thresholds = field(default_factory=lambda: NO_THRESHOLDS)
     """Thresholds of the detectors that are not at their defaults, by kind of incident and name."""
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()

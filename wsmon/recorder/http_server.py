@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import logging
 import re
+import socket
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -97,6 +98,8 @@ class HttpServer(ABC):
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         # Those whose request was read, until its response is made
         self._answering: set[asyncio.Task[None]] = set()
+        # Requests that are read or answered, with what is there of their bodies
+        self.requests = 0
 
     @abstractmethod
     def refused(self, request: HttpRequest) -> HttpResponse | None:
@@ -112,8 +115,11 @@ class HttpServer(ABC):
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
-    async def start(self) -> None:
-        """Listen; raises ``WsmonError`` where the address is not available."""
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Listen, at the address or with a socket that does; raises ``WsmonError`` where it is not available."""
+        if listener is not None:
+            self._server = await asyncio.start_server(self._serve, sock=listener, limit=HEAD_BYTES)
+            return
         try:
             self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=HEAD_BYTES)
         except OSError as error:
@@ -122,10 +128,16 @@ class HttpServer(ABC):
                 f"set another address in [wsmon] {self.name}",
             ) from error
 
-    async def close(self) -> None:
-        """Disconnect all clients and stop listening."""
+    def stop_listening(self) -> None:
+        """Let no more clients in."""
         if self._server is not None:
             self._server.close()
+
+    async def close(self, grace_s: float = 0) -> None:
+        """Stop listening, and disconnect all clients; those that are being answered after ``grace_s``."""
+        self.stop_listening()
+        if grace_s and self._answering:
+            await asyncio.wait(self._answering, timeout=grace_s)
         for writer in self._serving.values():
             writer.transport.abort()
         if self._serving:
@@ -157,13 +169,23 @@ class HttpServer(ABC):
             first = await reader.read(1)
         if not first:
             return False
+        is_counted = False
         try:
             async with asyncio.timeout(self._request_s):
-                request = await self._read(first, reader, writer)
+                request = await self._head(first, reader)
+                self.requests += 1
+                is_counted = True
+                request = await self._whole(request, reader, writer)
+            return await self._respond(request, writer, task)
         except _RefusedError as refusal:
             await self._send(writer, _answer(refusal.response, stays=False))
             await self._linger(reader, writer)
             return False
+        finally:
+            self.requests -= is_counted
+
+    async def _respond(self, request: HttpRequest, writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> bool:
+        """Answer a request that was read; return whether another may follow."""
         self._answering.add(task)
         try:
             response = await self.reply(request)
@@ -176,8 +198,8 @@ class HttpServer(ABC):
         await self._send(writer, _answer(response, stays=not request.is_last, has_body=request.method != "HEAD"))
         return not request.is_last
 
-    async def _read(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> HttpRequest:
-        """Read a request and its body; raises ``_RefusedError`` where it is none, or none that is wanted."""
+    async def _head(self, first: bytes, reader: asyncio.StreamReader) -> HttpRequest:
+        """Read a request up to its body; raises ``_RefusedError`` where it is none, or none that is wanted."""
         try:
             request = _parsed(first + await reader.readuntil(b"\r\n\r\n"))
         except asyncio.LimitOverrunError:
@@ -187,6 +209,12 @@ class HttpServer(ABC):
         response = self.refused(request)
         if response is not None:
             raise _RefusedError(response)
+        return request
+
+    async def _whole(
+        self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> HttpRequest:
+        """Read the body of a request; raises ``_RefusedError`` where it is too long, or has no end."""
         if not request.has_body:
             return request
         if not self.body_bytes:

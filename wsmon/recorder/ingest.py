@@ -16,9 +16,10 @@ from wsmon.bus import Bus, EventDelivery
 from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
 from wsmon.control.ownership import peer_pid
 from wsmon.model.events import Event
+from wsmon.model.spans import Instant
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.ports import Clock
-from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting, decode_line, number_of
+from wsmon.recorder.intake import LINE_ERRORS, Intake, ReportedLine, Reporting, decode_line, number_of
 
 # A chunk of a stream: some 2 ms of work
 READ_BYTES: Final = 64 * 1024
@@ -37,6 +38,11 @@ _PROCESSES: Final = Path("/proc")
 _LOG = logging.getLogger("wsmon.control")
 _GREETING: Final = b'"ingest"'
 
+# Client of the records that have no numbers of their own; no greeting has this name
+RECORDS_CLIENT: Final = "records"
+
+# All lines of it are stored, or none
+IngestRecord = Sequence[ReportedLine]
 # A line without its end; None stands for one that was too long
 IngestLine = bytes | None
 
@@ -138,6 +144,11 @@ class LineIngest:
         """Whether lines may be read."""
         return self._bus.has_room
 
+    @property
+    def now(self) -> Instant:
+        """The present time."""
+        return Instant(self._clock.wall_ns(), self._clock.mono_ns())
+
     def read(self, stream: IngestStream, lines: Iterable[IngestLine], size: int) -> None:
         """Deliver the events of lines of ``size`` bytes, and answer those that are none; there must be room."""
         events: list[Event] = []
@@ -159,13 +170,43 @@ class LineIngest:
             # All its numbered lines came before
             seq = 0
         if events or seq:
-            self._bus.deliver(EventDelivery(events, self._clock.mono_ns(), size, stream.client, seq))
+            self._deliver(events, size, stream.client, seq)
         for event in events:
             if event.to_status is not None:
                 stream.transitions[event.source.connection] = event
-            if self._listener is not None and event.size is None:
-                self._listener(event)
         self._acknowledge(stream)
+
+    def read_records(self, records: Iterable[IngestRecord], reporting: Reporting, size: int) -> list[str]:
+        """Deliver the events of records of ``size`` bytes, and return why others are none; there must be room."""
+        events: list[Event] = []
+        problems: list[str] = []
+        for record in records:
+            try:
+                events += [self._intake.event(line, reporting) for line in record]
+            except LINE_ERRORS as error:
+                problems.append(str(error))
+        if events:
+            seq = self._known_seq(RECORDS_CLIENT) + 1
+            self._delivered_seqs[RECORDS_CLIENT] = seq
+            self._deliver(events, size, RECORDS_CLIENT, seq)
+        return problems
+
+    @property
+    def delivered_records(self) -> int:
+        """Number of the last chunk of records that was delivered."""
+        return self._known_seq(RECORDS_CLIENT)
+
+    @property
+    def committed_records(self) -> int:
+        """Number of the last chunk of records that is committed."""
+        return self._committed_seqs.get(RECORDS_CLIENT, 0)
+
+    def _deliver(self, events: Sequence[Event], size: int, client: str, seq: int) -> None:
+        self._bus.deliver(EventDelivery(events, self._clock.mono_ns(), size, client, seq))
+        if self._listener is not None:
+            for event in events:
+                if event.size is None:
+                    self._listener(event)
 
     def _greet(self, stream: IngestStream, line: bytes) -> None:
         try:
@@ -327,6 +368,50 @@ class Ingest:
                 # The engine has a turn before the next chunk
                 await asyncio.sleep(0)
         return True
+
+    @property
+    def has_room(self) -> bool:
+        """Whether records are taken without waiting."""
+        return not self._is_closed and self._lines.has_room
+
+    async def take_records(self, records: Sequence[IngestRecord], size: int, stuck_s: float) -> list[str] | None:
+        """Store records, a chunk in each turn of the loop; return why some are not stored once the others are.
+
+        None where the recording ends before that, or nothing goes on for ``stuck_s``.
+        """
+        try:
+            async with asyncio.timeout(stuck_s) as deadline:
+                return await self._take_records(records, size, stuck_s, deadline)
+        except TimeoutError:
+            return None
+
+    async def _take_records(
+        self, records: Sequence[IngestRecord], size: int, stuck_s: float, deadline: asyncio.Timeout
+    ) -> list[str] | None:
+        loop = asyncio.get_running_loop()
+        reporting = Reporting(self._lines.now)
+        problems: list[str] = []
+        first = lines = 0
+        for last, record in enumerate(records, 1):
+            lines += len(record)
+            if lines < CHUNK_LINES and last < len(records):
+                continue
+            async with self._turn:
+                if not await self._has_room():
+                    return None
+                chunk = records[first:last]
+                problems += self._lines.read_records(chunk, reporting, size * len(chunk) // len(records))
+                first, lines = last, 0
+                await asyncio.sleep(0)
+            deadline.reschedule(loop.time() + stuck_s)
+        last_seq = self._lines.delivered_records
+        while (committed := self._lines.committed_records) < last_seq:
+            if self._is_closed:
+                return None
+            await self._next_commit()
+            if self._lines.committed_records > committed:
+                deadline.reschedule(loop.time() + stuck_s)
+        return problems
 
     async def settle(self, stream: IngestStream) -> None:
         """Wait until all numbered lines of a stream are committed, or the recording ends."""

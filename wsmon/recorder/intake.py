@@ -17,6 +17,7 @@ from wsmon.model.events import FREQUENT_NAMES, Event, EventName, Json, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.sanitize import NAME_LIMIT_CHARS
+from wsmon.model.spans import Instant
 from wsmon.model.statuses import is_allowed
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
@@ -62,7 +63,12 @@ LINE_ERRORS: Final = (ValueError, OverflowError, RecursionError)
 class Reporting:
     """One stream of lines, from a socket or a file: who reports, and what its lines have in common."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_at: Instant | None = None) -> None:
+        """``read_at`` is the time of all lines together: their monotonic times have the distances of their wall times.
+
+        Without it, each has its own.
+        """
+        self.read_at = read_at
         self.greeting: IngestGreeting | None = None
         # The source of the line before: events of a session share one value
         self.source: Source | None = None
@@ -117,7 +123,7 @@ class Intake:
 
     def _times(self, line: ReportedLine, reporting: Reporting) -> tuple[int, int]:
         """Wall and monotonic time. Without a monotonic time of this boot, it follows from the distance to now."""
-        now_ns, mono_now_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        now_ns, mono_now_ns = reporting.read_at or (self._clock.wall_ns(), self._clock.mono_ns())
         ts_ns = wall_ns_of(line)
         if ts_ns is None:
             ts_ns = now_ns

@@ -48,6 +48,7 @@ from wsmon.recorder.descriptors import raised_limit
 from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
+from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
@@ -99,9 +100,11 @@ async def _record(
     _stop_on_signals(stopping)
     gc.set_threshold(*GC_THRESHOLDS)
     async with options.prepare() as configuration:
+        # Before anything is written: an address in use is an error of the configuration
+        listener = listening_socket(configuration)
         database = open_for_writing(options.store)
         database.begin_run(_run_start(info, configuration))
-        recording = _Recording(options, configuration, database, info, lock, stopping)
+        recording = _Recording(options, configuration, database, info, lock, stopping, listener)
         await recording.run(on_ready)
 
 
@@ -116,6 +119,7 @@ class _Recording:
         info: LockInfo,
         lock: StoreLock,
         stopping: asyncio.Event,
+        otlp_listener: socket.socket | None,
     ) -> None:
         self._options = options
         self._info = info
@@ -170,6 +174,8 @@ class _Recording:
         self._intake.configure(configuration)
         self._ingest = Ingest(LineIngest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event))
         self._spool = SpoolIntake(options.store, self._ingest, self._emit)
+        self._receiver = OtlpReceiver(self._ingest, guard.failed)
+        self._configure_receiver = partial(self._receiver.configure, configuration, otlp_listener)
         self._commands = CommandHandler(
             options,
             configuration,
@@ -178,6 +184,7 @@ class _Recording:
             self._alerts,
             self._monitoring,
             self._intake,
+            self._receiver,
             self._emit,
             stopping.set,
         )
@@ -195,6 +202,7 @@ class _Recording:
             self._bus.close()
             await asyncio.to_thread(self._writer.join)
             await self._monitoring.finish()
+            await self._receiver.close()
             await self._server.close()
         if self._failure is not None:
             lost = await asyncio.to_thread(self._note_losses, self._failure)
@@ -206,6 +214,7 @@ class _Recording:
             self._emit("self.lost", reason=_told(self._untold), meta=_told_meta(self._untold))
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         await self._server.start()
+        await self._configure_receiver()
         register(self._info)
         # Before viewers are let in, so that a store that is removed at once is noticed, too
         self._opened = await asyncio.to_thread(file_identity, self._options.store)
@@ -226,6 +235,7 @@ class _Recording:
             # before the first connection, since later there may be no descriptor left to read a module by
             importlib.import_module("wsmon.model.verdict.judge")
             await self._stopping.wait()
+            self._receiver.stop_listening()
             for task in helpers:
                 task.cancel()
             # The ends of a thousand sessions would have the garbage collector look through all of them many times

@@ -27,6 +27,7 @@ from wsmon.recorder.alerts import AlertDispatcher
 from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
+from wsmon.recorder.otlp_server import OtlpReceiver
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
 from wsmon.store.writer import Writer
 
@@ -226,6 +227,7 @@ class CommandHandler:
         alerts: AlertDispatcher,
         monitoring: Monitoring,
         intake: Intake,
+        receiver: OtlpReceiver,
         emit: EmitSelfEvent,
         stop: Callable[[], None],
     ) -> None:
@@ -236,6 +238,7 @@ class CommandHandler:
         self._alerts = alerts
         self._monitoring = monitoring
         self._intake = intake
+        self._receiver = receiver
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
         # One reload at a time: the second one compares with what the first one applied
@@ -280,6 +283,8 @@ class CommandHandler:
         async with self._reloading:
             try:
                 configuration = await asyncio.to_thread(self._reload_configuration)
+                # First, since its address may not be available
+                await self._receiver.configure(configuration)
             except ConfigError as error:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
@@ -298,7 +303,10 @@ class CommandHandler:
 
 
 def _monitors_otherwise(one: Configuration, other: Configuration) -> bool:
-    return (one.prometheus, one.otlp) != (other.prometheus, other.otlp)
+    def of(configuration: Configuration) -> tuple[object, ...]:
+        return configuration.prometheus, configuration.otlp, configuration.otlp_listen
+
+    return of(one) != of(other)
 
 
 def _sentence(changes: Changes, others: Sequence[str]) -> str:

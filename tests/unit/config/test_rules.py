@@ -72,3 +72,45 @@ def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
 def test_what_does_nothing_together_among_the_defaults_is_warned_about_for_each_connection(loaded: Load) -> None:
     text = "[defaults]\nheartbeat.expect = 'x'\n" + ONE + ONE.replace('"a"', '"b"')
     assert {(warning.line, warning.key) for warning in loaded(text).warnings} == {(2, "defaults.heartbeat.expect")}
+
+
+LISTEN = 'otlp_listen = "127.0.0.1:4318"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('otlp_listen = "0.0.0.0:4318"', ":2: wsmon.otlp_listen: without a token, only this machine can be listened"),
+        ('otlp_listen = "box.example:4318"', ":2: wsmon.otlp_listen: without a token"),
+        (LISTEN + 'otlp = "http://127.0.0.1:4318"', ":3: wsmon.otlp: points at otlp_listen"),
+        (LISTEN + 'otlp = "http://localhost:4318/v1"', ":3: wsmon.otlp: points at otlp_listen"),
+        (LISTEN + 'otlp = "http://[::1]:4318"', ":3: wsmon.otlp: points at otlp_listen"),
+        ('otlp_listen = ":80"\notlp = "http://127.0.0.1"', ":3: wsmon.otlp: points at otlp_listen"),
+        ('otlp_listen = "0.0.0.0:1"\notlp_listen_token = "t"\notlp = "http://localhost:1"', ":4: wsmon.otlp: points"),
+        (LISTEN + 'prometheus = ":4318"', ":2: wsmon.otlp_listen: is the address of prometheus, too"),
+        (LISTEN + 'otlp_listen_token = "two words"', ":3: wsmon.otlp_listen_token: invalid token"),
+    ],
+)
+def test_where_otlp_is_listened_to(loaded: Load, tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        loaded(f"[wsmon]\n{text}\n{ONE}")
+    assert str(error.value).startswith(f"{tmp_path}/wsmon.toml{fault}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'otlp_listen = "[::1]:4318"',
+        'otlp_listen = "localhost:4318"\notlp = "http://collector.example:4318"\nprometheus = ":9464"',
+        'otlp_listen = "0.0.0.0:4318"\notlp_listen_token = "t0ken"',
+        LISTEN + 'otlp = "http://127.0.0.1:4319"',
+    ],
+)
+def test_addresses_that_go_together(loaded: Load, text: str) -> None:
+    assert loaded(f"[wsmon]\n{text}\n{ONE}").warnings == ()
+
+
+def test_a_token_is_a_secret_though_it_is_written_out(loaded: Load) -> None:
+    configuration = loaded(f'[wsmon]\n{LISTEN}otlp_listen_token = "abcdefgh-1"\n{ONE}').configuration
+    assert configuration.secrets == ("abcdefgh-1",)
+    assert "abcdefgh" not in repr(configuration)

@@ -50,6 +50,13 @@ class Part:
         self.configured.append(arguments[0])
 
 
+class ReceiverPart(Part):
+    """A receiver that keeps how it was configured."""
+
+    async def configure(self, *arguments: object) -> None:  # type: ignore[override]
+        super().configure(*arguments)
+
+
 class Rig:
     """A handler over a real supervisor and fake parts."""
 
@@ -67,6 +74,7 @@ class Rig:
             cast(Any, self.alerts),
             cast(Any, self.monitoring),
             cast(Any, self.intake),
+            cast(Any, ReceiverPart()),
             self_events(self.sink, clock),
             self._stop,
         )
