@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 
@@ -139,3 +140,25 @@ async def test_an_application_that_is_killed_has_no_open_connections(home: Home,
     assert (end.error_type, end.reason) == ("application_ended", f"the application (process {process.pid}) ended")
     assert end.verdict is not None
     assert end.verdict.cause.endswith("the application that reported this connection ended without closing it")
+
+
+async def test_a_program_may_write_its_lines_and_leave(home: Home, peers: Peers) -> None:
+    """As three lines of any language do, which read no greeting; also where it sends more than a socket's buffer."""
+    server = await peers.start("echo")
+    recorder = await home.record(home.write(CONFIGURATION.format(url=server.url)))
+    path = str(socket_in(home, recorder.store))
+
+    def leave() -> None:
+        for number in range(50):
+            with socket.socket(socket.AF_UNIX) as program:
+                program.connect(path)
+                program.sendall(b'{"name": "left", "connection": "three-lines", "ref": "%d"}\n' % number)
+        with socket.socket(socket.AF_UNIX) as program:
+            program.connect(path)
+            program.sendall(b'{"name": "much", "connection": "three-lines", "payload": "%s"}\n' % (b"x" * 500) * 2_000)
+
+    await asyncio.to_thread(leave)
+    await recorder.until_stored(2_050, "trace.log")
+    events = [event for event in stored(recorder.store) if event.source.connection == "three-lines"]
+    assert {event.ref for event in events if event.type == "left"} == {str(number) for number in range(50)}
+    assert [event.type for event in events].count("much") == 2_000

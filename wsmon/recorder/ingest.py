@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -321,18 +322,18 @@ class Ingest:
             if writer.transport.get_write_buffer_size() > UNREAD_BYTES:
                 # It reads nothing: it dials again and sends what was not acknowledged
                 writer.transport.abort()
-            writer.write(line)
+            # A program may write its lines and leave
+            if not writer.transport.is_closing():
+                writer.write(line)
 
         stream = IngestStream(answer)
         pid = peer_pid(writer.get_extra_info("socket"))
         try:
             while lines and await self.take(stream, lines):
-                async with asyncio.timeout(STUCK_S):
-                    await writer.drain()
+                await _flush(writer)
                 lines = await reader.read()
             await self.settle(stream)
-            async with asyncio.timeout(STUCK_S):
-                await writer.drain()
+            await _flush(writer)
         except OSError as error:
             _LOG.info("application %d lost: %s", pid, error)
         finally:
@@ -446,3 +447,10 @@ class Ingest:
                 await self._commit.wait()
         except TimeoutError:
             return
+
+
+async def _flush(writer: asyncio.StreamWriter) -> None:
+    """Wait until answers are sent; of a program that has left, what it sent before is still to be read."""
+    with suppress(ConnectionError):
+        async with asyncio.timeout(STUCK_S):
+            await writer.drain()

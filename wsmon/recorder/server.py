@@ -86,7 +86,8 @@ class ControlServer:
         mask = os.umask(0o177)
         try:
             self._path.unlink(missing_ok=True)
-            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_LIMIT_BYTES)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(self._protocol, str(self._path))
             self._inode = self._path.stat().st_ino
         except OSError as error:
             raise WsmonError(
@@ -122,6 +123,15 @@ class ControlServer:
         for dirty in self._clients.values():
             dirty.set()
 
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_PatientReader(LINE_LIMIT_BYTES), self._serve)
+
+    def _greet(self, writer: asyncio.StreamWriter) -> None:
+        """Send the greeting. A program that has written its lines and left does not hear it, and they count."""
+        with suppress(OSError):
+            # Not by the transport, which would end, with what it has not read. A new socket has room for it
+            os.write(writer.get_extra_info("socket").fileno(), encode(self._hello()))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -129,7 +139,7 @@ class ControlServer:
         try:
             if peer_uid(writer.get_extra_info("socket")) not in (os.geteuid(), ROOT):
                 return
-            writer.write(encode(self._hello()))
+            self._greet(writer)
             lines = LineReader(reader)
             async with asyncio.timeout(HELLO_S):
                 first = await lines.read()
@@ -192,6 +202,15 @@ class ControlServer:
             self._report("control", error)
             what = f"`{command.action}` failed due to a wsmon bug ({type(error).__name__})"
             return Reply(command.ref, ok=False, text=f"{what}; see recorder.log")
+
+
+class _PatientReader(asyncio.StreamReader):
+    """A stream whose reset is its end: what came before it is read first."""
+
+    def set_exception(self, exc: BaseException) -> None:
+        """Take note of a connection that was lost."""
+        del exc
+        self.feed_eof()
 
 
 def _is_hello(line: IngestLine) -> bool:
