@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ OtlpRecord = tuple[ReportedLine, ...]
 MOST_RECORDS: Final = 20_000
 # Attributes of a record; SDKs keep 128 by default
 MOST_ATTRIBUTES: Final = 1_000
+# Events of a span, which are stored in one turn of the event loop; SDKs keep 128 by default
+MOST_EVENTS: Final = 256
 # What a service says about itself in each event: the rest of a resource repeats on each, and may be a command line
 _RESOURCE: Final = (
     "service.version",
@@ -36,6 +38,9 @@ _RESOURCE: Final = (
     "telemetry.sdk.language",
 )
 _KINDS: Final = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+# Writers of JSON other than those of OTLP write the names
+_KIND_NAMES: Final = {f"SPAN_KIND_{name.upper()}": number for number, name in _KINDS.items()}
+_STATUS_NAMES: Final = {"STATUS_CODE_ERROR": 2}
 _SERVER: Final = 2
 _STATUS_ERROR: Final = 2
 _SEVERITIES: Final = ("trace", "debug", "info", "warn", "error", "fatal")
@@ -100,7 +105,9 @@ def _span(source: OtlpFields, scope: OtlpFields, span: OtlpFields) -> OtlpRecord
     start_ns, end_ns = _time_ns(span, "startTimeUnixNano"), _time_ns(span, "endTimeUnixNano")
     if not start_ns or not end_ns:
         raise ValueError("endTimeUnixNano: a span has a start and an end")
-    kind = _whole(span.get("kind"))
+    kind = _enumerated(span.get("kind"), _KIND_NAMES)
+    if len(_objects(span.get("events"))) > MOST_EVENTS:
+        raise ValueError(f"events: a span has at most {MOST_EVENTS}")
     attributes = _attributes(span)
     whole: dict[str, Any] = {
         "connection": source["connection"],
@@ -146,7 +153,7 @@ def _outcome(span: OtlpFields, attributes: OtlpFields, events: list[ReportedLine
     status = _object(span.get("status"))
     code = attributes.get("http.response.status_code", attributes.get("http.status_code"))
     http_status = None if code is None else _whole(code)
-    if _whole(status.get("code")) != _STATUS_ERROR:
+    if _enumerated(status.get("code"), _STATUS_NAMES) != _STATUS_ERROR:
         return {"status": http_status if http_status is not None else "ok"}
     thrown = next((each for each in reversed(events) if each.error_type), None)
     error_type = _text(attributes.get("error.type")) or (thrown.error_type if thrown else "") or "error"
@@ -261,6 +268,10 @@ def _objects(values: object, limit: int | None = None) -> list[OtlpFields]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _enumerated(value: object, names: Mapping[str, int]) -> int | None:
+    return names.get(value) if isinstance(value, str) and value in names else _whole(value)
 
 
 def _whole(value: object) -> int | None:

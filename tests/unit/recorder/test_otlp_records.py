@@ -61,6 +61,12 @@ def test_outcomes_of_spans(changes: dict[str, Any], outcome: tuple[object, str, 
     assert (record[-1].status, record[-1].error_type, record[-1].error) == outcome
 
 
+def test_names_of_kinds_and_codes_are_read_too() -> None:
+    span = json_span(kind="SPAN_KIND_SERVER", status={"code": "STATUS_CODE_ERROR"})
+    ((_, end),) = map(lines, records("traces", json_spans(span)))
+    assert (end.name, end.status) == ("trace.request.end", "error")
+
+
 def test_an_event_of_a_span_is_a_line_between_the_two() -> None:
     event = {"name": "cache.miss", "timeUnixNano": START_NS + 1, "attributes": [attribute("key", "a")]}
     ((_, line, _),) = map(lines, records("traces", json_spans(json_span(events=[event]))))
@@ -107,6 +113,7 @@ def test_log_records_with_less(log: dict[str, Any], expected: dict[str, Any]) ->
         ({"spanId": "xyz"}, "spanId: a span has 16 hex digits"),
         ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: it is no time"),
         ({"endTimeUnixNano": None}, "endTimeUnixNano: a span has a start and an end"),
+        ({"events": [{"name": "tick"}] * 257}, "events: a span has at most 256"),
         ({"endTimeUnixNano": str(2**70)}, "endTimeUnixNano: it is no time"),
         ({"attributes": [attribute("big", "x" * 2**20)]}, "attributes: a record has at most 1,048,576 bytes"),
     ],
