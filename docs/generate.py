@@ -34,7 +34,7 @@ from wsmon.model.profiles import ProfileName
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, kpis
 from wsmon.model.statuses import LABELS, STATUSES
 from wsmon.model.units import format_duration, format_size
-from wsmon.query.fields import FIELDS, FLAGS, GRAMMAR, INCIDENT_FLAGS, TAKES
+from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES
 
 DOCS = Path(__file__).parent
 _PART = re.compile(r"<!-- (?P<name>[\w-]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)
@@ -74,7 +74,7 @@ def fields() -> str:
 
 def flags() -> str:
     """What may stand behind ``is:``."""
-    return _listed((*FLAGS, *INCIDENT_FLAGS))
+    return table("flag", "matches", rows=((code(flag), meaning) for flag, meaning in FLAG_MEANINGS.items()))
 
 
 def event_names() -> str:

@@ -18,8 +18,8 @@ from wsmon.cli.terminal import require_terminal
 def attach(store: str | None, *, wishes: ScreenWishes) -> int:
     """Open the viewer on a running recorder.
 
-    STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recorder of the
-    configuration here, else the only one that runs, else the newest.
+    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. If omitted: the recorder of
+    the configuration in the current directory, otherwise the only running one, otherwise the most recent.
     """
     from wsmon.cli.known_recordings import choose_recorder
 

@@ -29,7 +29,7 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
     """Validate CONFIG and list its connections.
 
     Reports every error with its line. `-` reads the configuration from standard input; relative paths are then
-    relative to the current folder.
+    relative to the current directory.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.config.example import example as example_text

@@ -38,8 +38,8 @@ def demo(
 ) -> int:
     """Run a demo against local scripted servers.
 
-    No network or configuration needed: the servers send ticks, drop connections, refuse, stall and reject. Recording
-    continues for 30 minutes after the viewer is closed; the next demo replaces it.
+    No network or configuration needed: the servers send ticks, drop or refuse connections, stall, and reject logins.
+    Recording continues for 30 minutes after the viewer is closed; the next demo replaces it.
     """
     if not headless and not has_terminal():
         headless, limit_s = True, limit_s or HEADLESS_S

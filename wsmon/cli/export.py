@@ -30,7 +30,7 @@ _HELP = f"""Export events that match QUERY.
 
 Oldest events first; without QUERY, all events. {_FORMATS_HELP}
 
-The file is written atomically, and recording may continue meanwhile.
+The file is written atomically; recording continues during the export.
 
 Use `session:ID` for a session, `trace:ID` for a trace, or --incident for the connection and time of an incident.
 """

@@ -12,15 +12,18 @@ from wsmon.errors import EXIT_FAILED, EXIT_OK
 @click.command()
 @click.argument("source", metavar="-", type=click.Choice(["-"]))
 @click.option("--store", type=click.Path(path_type=Path), metavar="PATH", help="Store to add to, or to create.")
-@click.option("--connection", default="", metavar="NAME", help="Connection of events that name none (default: app).")
-@click.option("--group", default="", metavar="NAME", help="Group of events that name none.")
+@click.option(
+    "--connection", default="", metavar="NAME", help="Connection name for events that have none (default: app)."
+)
+@click.option("--group", default="", metavar="NAME", help="Group name for events that have none.")
 def ingest(source: str, store: Path | None, connection: str, group: str) -> int:  # noqa: ARG001 - it is `-`
     """Store events from standard input.
 
     One JSON object per line, with the keys of `search --json`: `name` is required, `ts` defaults to now, `id` is
-    refused. The running recorder of the store takes them; if none is running, they are written to the store directly,
-    and it is created if necessary. Without --store: the recording of the configuration here, or the only one running.
-    Lines that are not events are reported with their numbers, and the exit code is 1; all others are stored.
+    refused. Events go to the recorder running on the store; if there is none, they are written directly to the store,
+    which is created if needed. If --store is omitted: the recording for the configuration in the current directory,
+    otherwise the only running one. Invalid lines are reported by line number, and the exit code is 1; all other lines
+    are stored.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.ingest_input import ingest_stdin

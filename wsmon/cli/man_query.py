@@ -7,27 +7,27 @@ from collections.abc import Iterable, Iterator
 from wsmon.cli.roff import DATE, argument, escaped
 from wsmon.model.events import EVENT_NAMES
 from wsmon.model.statuses import LABELS, STATUSES
-from wsmon.query.fields import FIELDS, FLAGS, GRAMMAR, INCIDENT_FLAGS, TAKES, Field
+from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES, Field
 
 _DESCRIPTION = (
-    "The same language filters the log of the viewer (/), selects events for search, stats, export and alerts.",
-    "On the shell, quote a query that has blanks, quotes, $, *, >, < or !.",
+    "This language filters the log in the viewer (/) and selects events for search, stats, export and alert rules.",
+    "In the shell, quote queries that contain spaces, quotes, $, *, >, < or !.",
 )
 _TIMES = (
-    ("14:02   14:02:24", "A time of day: its latest occurrence before now. Local, or UTC with --utc."),
-    ("-15m   -2.5h", "So long ago: us, ms, s, m, h, d."),
-    ("today   yesterday   2026-01-10", "The beginning of a day."),
-    ("2026-01-10T14:02:24Z   2026-01-10 14:02:24+01:00", "RFC 3339, also without an offset (local)."),
+    ("14:02   14:02:24", "Time of day: the most recent occurrence. Local time, or UTC with --utc."),
+    ("-15m   -2.5h", "Relative to now; units us, ms, s, m, h, d."),
+    ("today   yesterday   2026-01-10", "Start of the day."),
+    ("2026-01-10T14:02:24Z   2026-01-10 14:02:24+01:00", "RFC 3339; local time if the offset is omitted."),
     (
         "Nov 17 10:00:01   17/Nov/2026:10:00:00 +0000   2026-11-17 10:00:00,123",
-        "As other logs write it; no quotes needed.",
+        "Timestamps from other logs (syslog, nginx, ...); no quotes needed inside the query.",
     ),
     ("1768053744   1768053744118", "Seconds, milli-, micro- or nanoseconds since 1970."),
 )
 _EXAMPLES = (
-    ("wsmon search 'is:problem since:-15m'", "What went wrong in the last quarter of an hour."),
-    ("wsmon search 'conn:orders type:trade $.qty>=10'", "Messages by a member of their JSON."),
-    ("wsmon search 'state:open->disconnected -by:us'", "Disconnects that the peer or the network caused."),
+    ("wsmon search 'is:problem since:-15m'", "Problems in the last 15 minutes."),
+    ("wsmon search 'conn:orders type:trade $.qty>=10'", "Messages filtered by a JSON field."),
+    ("wsmon search 'state:open->disconnected -by:us'", "Disconnects not initiated by wsmon."),
     ("wsmon stats --by 1m 'type:trade'", "Trades per minute."),
 )
 
@@ -53,8 +53,8 @@ def _lines(version: str) -> Iterator[str]:
     for field in FIELDS.values():
         yield from _field(field)
     yield ".SH FLAGS"
-    yield escaped(f"Values of is: {', '.join((*FLAGS, *INCIDENT_FLAGS))}.")
-    yield ".SH STATUSES"
+    yield from _terms((f"is:{flag}", meaning) for flag, meaning in FLAG_MEANINGS.items())
+    yield ".SH CONNECTION STATES"
     yield from _terms((status, LABELS[status]) for status in STATUSES)
     yield ".SH EVENT NAMES"
     yield escaped(f"{', '.join(EVENT_NAMES)}.")

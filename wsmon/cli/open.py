@@ -17,8 +17,9 @@ from wsmon.cli.terminal import require_terminal
 def open(store: str | None, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
     """Open a recording in the viewer.
 
-    STORE is a name that `wsmon ps` shows, a configuration, a store or its folder; without one, the recording of the
-    configuration here, else the only one that runs, else the newest. Its recorder need not be running.
+    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. If omitted: the recording for
+    the configuration in the current directory, otherwise the only running one, otherwise the most recent. Its
+    recorder need not be running.
     """
     from wsmon.cli.known_recordings import choose_store
 

@@ -197,14 +197,18 @@ class Limit(click.IntRange):
 
 def period_options(command: F) -> F:
     """Add the options ``--since`` and ``--until``."""
-    since = "Start time: 14:02, -15m, today, RFC 3339, Unix time, or as in another log (Nov 17 10:00)."
+    since = "Start time: 14:02, -15m, today, RFC 3339, Unix time, or a timestamp from another log (Nov 17 10:00)."
     command = click.option("--until", type=Time(), metavar="T", help="End time (exclusive).")(command)
     return click.option("--since", type=Time(), metavar="T", help=since)(command)
 
 
 def store_option(command: F) -> F:
     """Add the option ``--store`` of the commands that read a store."""
-    text = "Recording to read: a name that `wsmon ps` shows, a configuration, a store or its folder."
+    text = (
+        "Recording to read: a name shown by `wsmon ps`, a configuration, a store file or its directory. If omitted: "
+        "the recording for the configuration in the current directory, otherwise the only running one, otherwise the "
+        "most recent."
+    )
     return click.option("--store", type=RecordingName(), metavar="PATH", help=text)(command)
 
 
@@ -232,7 +236,10 @@ def request_options(command: F) -> F:
         ),
         click.option("--store", type=click.Path(path_type=Path), help="Store to record into."),
         click.option(
-            "--send", "allow_send", is_flag=True, help="Allow sending texts by hand from the screen (URL mode only)."
+            "--send",
+            "allow_send",
+            is_flag=True,
+            help="Allow sending messages manually from the viewer (URL mode only).",
         ),
     )
     for decorator in reversed(decorators):

@@ -27,12 +27,12 @@ ENDED_ROWS = 10
     "--json", "as_json", is_flag=True, help="Print one JSON array (running recorders; --all: every recording)."
 )
 @click.option(
-    "--all", "has_all", is_flag=True, help=f"List every recording, not just the newest {ENDED_ROWS} that ended."
+    "--all", "has_all", is_flag=True, help=f"List every recording, not just the {ENDED_ROWS} most recently ended."
 )
 def ps(as_json: bool, has_all: bool) -> None:
     """List running recorders and recent recordings.
 
-    Commands take the names of the first column in place of a path.
+    Names in the first column can be used wherever a command takes a path.
     """
     # Imported now: a shell that completes the options waits for this module.
     import asyncio
@@ -59,7 +59,7 @@ def ps(as_json: bool, has_all: bool) -> None:
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if not has_all and ended > ENDED_ROWS:
-        say(f"{ended - ENDED_ROWS} more recordings that ended: `wsmon ps --all`")
+        say(f"{ended - ENDED_ROWS} more ended recordings: `wsmon ps --all`")
 
 
 async def _states(found: Sequence[KnownRecording]) -> list[str]:

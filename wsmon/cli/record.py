@@ -35,7 +35,7 @@ def record(
 
     Stops on SIGINT or SIGTERM. Events are written to the store; connection changes are also printed to stderr. Use
     `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. `-` reads the configuration from
-    standard input; relative paths are then relative to the current folder, and it cannot be reloaded.
+    standard input; relative paths are then relative to the current directory, and it cannot be reloaded.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment

@@ -123,23 +123,38 @@ FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
 INCIDENT_FLAGS: Mapping[str, str] = MappingProxyType(
     {kind.query_flag: kind.name for kind in INCIDENT_KINDS if kind.query_flag}
 )
+# Every value of ``is:`` -> its meaning, for help and manual page
+FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "problem": "errors, disconnects and incidents",
+        "redacted": "credentials were masked",
+        "truncated": "the payload was cut before storing",
+        "illegal": "invalid connection state change",
+        "unanswered": "request or ping without an answer in time",
+        "gap": "incident: missing sequence numbers",
+        "dup": "incident: duplicate messages",
+        "stall": "incident: connection open, but no data in time",
+        "storm": "incident: too many connection attempts",
+        "slow": "incident: slow replies or pongs",
+    }
+)
 
 _ROWS = (
     Field("connection", ("conn",), "text", lambda e: e.source.connection, "name of the connection", "conn:binance-*"),
-    Field("group", (), "text", lambda e: e.source.group, "its group", "group:exchanges"),
+    Field("group", (), "text", lambda e: e.source.group, "connection group", "group:exchanges"),
     Field(
         "session",
         ("connection_id",),
         "text",
         lambda e: e.source.connection_id,
-        "one socket",
+        "session ID (one WebSocket session)",
         "session:9f0c2d1e8b7a6543",
     ),
     Field("run", (), "number", lambda e: e.source.run, "recorder run", "run:3"),
-    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace id (yours or generated)", "trace:4bf9*"),
-    Field("span", ("span_id",), "text", lambda e: e.span_id, "span id, 16 hex digits", "span:00f067aa0ba902b7"),
-    Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "parent span id", "parent:00f067aa0ba902b7"),
-    Field("id", (), "id", lambda e: e.id, "event id", "id:10..20"),
+    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace ID (yours or generated)", "trace:4bf9*"),
+    Field("span", ("span_id",), "text", lambda e: e.span_id, "span ID, 16 hex digits", "span:00f067aa0ba902b7"),
+    Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "parent span ID", "parent:00f067aa0ba902b7"),
+    Field("id", (), "id", lambda e: e.id, "event ID", "id:10..20"),
     Field("name", ("event",), "choice", lambda e: e.name, "event name", "name:connection.*", EVENT_NAMES),
     Field(
         "kind",
@@ -150,14 +165,16 @@ _ROWS = (
         "kind:message",
         CATEGORIES,
     ),
-    Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
-    Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", STATUSES),
+    Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status or outcome (ok, error)", "status>=400"),
+    Field(
+        "from", ("from_status",), "choice", lambda e: e.from_status, "connection state before", "from:open", STATUSES
+    ),
     Field(
         "to",
         ("to_status", "state"),
         "choice",
         lambda e: e.to_status,
-        "status after",
+        "connection state after",
         "state:open->disconnected",
         STATUSES,
     ),
@@ -175,7 +192,9 @@ _ROWS = (
         "verdict", (), "prose", lambda e: verdict_text(e.verdict), "cause and suggested action", 'verdict:"rate limit"'
     ),
     Field("reason", (), "prose", lambda e: e.reason, "close reason", 'reason:"rate limit"'),
-    Field("direction", ("dir",), "choice", lambda e: e.direction, "in or out", "dir:in", ("in", "out")),
+    Field(
+        "direction", ("dir",), "choice", lambda e: e.direction, "message direction: in or out", "dir:in", ("in", "out")
+    ),
     Field(
         "opcode",
         ("op",),
@@ -187,14 +206,28 @@ _ROWS = (
     ),
     Field("type", (), "text", lambda e: e.type, "message type", "type:trade"),
     Field("topic", ("channel",), "text", lambda e: e.topic, "topic or channel", "topic:room:*"),
-    Field("ref", (), "text", lambda e: e.ref, "pairs request and reply", "ref:42"),
+    Field("ref", (), "text", lambda e: e.ref, "correlation (request) ID", "ref:42"),
     Field("size", (), "size", lambda e: e.size, "message size in bytes", "size>10kb"),
     Field("wire", ("wire_size",), "size", lambda e: e.wire_size, "size on the wire in bytes", "wire>=1mib"),
-    Field("duration", ("lat",), "duration", lambda e: e.duration_ns, "duration", "lat>250ms"),
-    Field("latency", ("latency_ms",), "number", _meta_number("latency_ms"), "feed latency, ms", "latency>100"),
+    Field(
+        "duration",
+        ("lat",),
+        "duration",
+        lambda e: e.duration_ns,
+        "how long it took (reply, pong, handshake)",
+        "lat>250ms",
+    ),
+    Field(
+        "latency",
+        ("latency_ms",),
+        "number",
+        _meta_number("latency_ms"),
+        "feed latency in ms (time since sending)",
+        "latency>100",
+    ),
     Field("seq", (), "number", _meta_number("seq"), "sequence number", "seq:100..200"),
     Field("gap", (), "number", _meta_number("missing"), "missing sequence numbers", "gap>=1"),
-    Field("text", ("payload",), "prose", _payload, "the payload", 'text:"order rejected"'),
+    Field("text", ("payload",), "prose", _payload, "payload text", 'text:"order rejected"'),
     Field("error_type", ("errtype",), "text", lambda e: e.error_type, "error type", "error_type:tls*"),
     Field("error", ("err",), "prose", lambda e: e.error, "error message", "err:certificate"),
     Field("meta", (), "prose", _meta_text, "other attributes, as JSON", "meta:nginx"),
@@ -204,7 +237,7 @@ _ROWS = (
         (),
         "flag",
         lambda _e: None,
-        "also redacted, stall, …",
+        "flag; see FLAGS",
         "is:problem",
         (*FLAGS, *INCIDENT_FLAGS),
     ),
@@ -257,16 +290,16 @@ def nearest(name: str) -> str:
 GRAMMAR: tuple[tuple[str, str], ...] = (
     ("rate limit", "all words, in payload, reason, error, names …"),
     ('"rate limit"', "exact phrase"),
-    ("a OR b   (a b) OR c", "either; side by side means both"),
-    ("-ping   NOT (a b)", "without"),
+    ("a OR b   (a b) OR c", "either; adjacent terms must all match"),
+    ("-ping   NOT (a b)", "exclude"),
     (r"/seq\":\s*\d{7}/i", "regular expression; i: ignore case"),
     ("$.data.qty>=10", "JSON path in the payload"),
     ("field:value,other", "any of these; * and ? are wildcards"),
-    ("field:*   field!=value", "any value; not this value"),
+    ("field:*   field!=value", "any value; any other value"),
     ("field~part field~/re/", "contains"),
-    ("size>10kb   lat:10ms..1s", "b kb mb kib mib, us ms s m h d"),
+    ("size>10kb   lat:10ms..1s", "units: b kb mb kib mib, us ms s m h d"),
     ("since:-15m   until:14:02", "a time range; RFC 3339, today, yesterday"),
-    ("state:open->disconnected", "a status change"),
+    ("state:open->disconnected", "a state change"),
 )
 
 

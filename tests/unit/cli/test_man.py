@@ -69,7 +69,17 @@ def test_text_of_a_page_is_no_request() -> None:
 def test_a_query_page_has_a_section_for_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["man", "query"]) == 0
     page = capsys.readouterr().out
-    sections = ["NAME", "DESCRIPTION", "FORMS", "TIMES", "FIELDS", "FLAGS", "STATUSES", "EVENT NAMES", "EXAMPLES"]
+    sections = [
+        "NAME",
+        "DESCRIPTION",
+        "FORMS",
+        "TIMES",
+        "FIELDS",
+        "FLAGS",
+        "CONNECTION STATES",
+        "EVENT NAMES",
+        "EXAMPLES",
+    ]
     assert [line.removeprefix(".SH ") for line in page.splitlines() if line.startswith(".SH ")] == [
         *sections,
         "SEE ALSO",

@@ -53,7 +53,7 @@ async def test_recordings_that_ended_follow_the_newest_ten_unless_all_are_asked_
     code, out, err = await home.run("ps")
     assert (code, err) == (
         0,
-        "no recorder is running; start one with `wsmon`\n2 more recordings that ended: `wsmon ps --all`\n",
+        "no recorder is running; start one with `wsmon`\n2 more ended recordings: `wsmon ps --all`\n",
     )
     rows = [line.split() for line in out.splitlines()[1:]]
     assert [row[0] for row in rows] == [f"feed-{number:08}" for number in range(11, 1, -1)]

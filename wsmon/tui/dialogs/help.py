@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Input
 
-from wsmon.query.fields import GRAMMAR, field_rows
+from wsmon.query.fields import FLAG_MEANINGS, GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, SYNONYMS, Action, Group, Move, key_label
 from wsmon.tui.dialogs.base import Dialog, FinderDialog, typed_line
 from wsmon.tui.text import Line, clip, left, right, width_of
@@ -30,22 +30,22 @@ LEAST_HELP = 12
 # The groups that help in an emergency come first
 GROUPS: tuple[Group, ...] = get_args(Group)
 LEGEND: tuple[Line, ...] = (
-    (("Signs of the connections", "strong"),),
+    (("Connection symbols", "strong"),),
     (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
      ("◌ ", "status-loss"), ("reconnecting  ", "text")),
     (("  ◐ ", "status-stalled"), ("stalled: open, but silent  ", "text"), ("⚠ ", "caution"),
      ("open, with an incident", "text")),
     (("  ✕ ", "status-loss"), ("gave up  ", "text"), ("○ ", "status-off"), ("closed by wsmon, or disabled", "text")),
     (),
-    (("Signs of the timeline", "strong"),),
+    (("Timeline symbols", "strong"),),
     (("  ━ ", "status-open"), ("open  ", "text"), ("╌ ", "status-connecting"), ("connecting, reconnecting  ", "text"),
      ("░ ", "status-stalled"), ("stalled  ", "text"), ("╳ ", "status-loss"), ("disconnect", "text")),
-    (("  ▲ ", "problem"), ("incident began", "text"), ("   ⊗ ", "status-loss"), ("with a disconnect", "text")),
-    (("  ═ ", "caution"), ("open, while an incident lasts", "text")),
-    (("  × ", "status-loss"), ("gave up  ", "text"), ("· ", "status-closed"), ("closed by wsmon  ", "text"),
+    (("  ▲ ", "problem"), ("incident opened  ", "text"), ("▼ ", "status-loss"), ("incident and disconnect  ", "text"),
+     ("═ ", "caution"), ("open, with an incident", "text")),
+    (("  □ ", "status-loss"), ("gave up  ", "text"), ("· ", "status-closed"), ("closed by wsmon  ", "text"),
      ("blank: not recorded", "text")),
     (),
-    (("Signs of the log", "strong"),),
+    (("Log symbols", "strong"),),
     (("  ↓ ", "direction-in"), ("received  ", "text"), ("↑ ", "direction-out"), ("sent  ", "text"),
      ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("connecting  ", "text"),
      ("● ", "status-open"), ("open", "text")),
@@ -75,7 +75,7 @@ class HelpSection:
 
 
 class HelpDialog(Dialog[None]):
-    """All keys, signs and the search language, in a list that scrolls; typing filters it."""
+    """All keys, symbols and the search language, in a list that scrolls; typing filters it."""
 
     TITLE = "Help"
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)
@@ -97,7 +97,7 @@ class HelpDialog(Dialog[None]):
         super().__init__()
         self._sections = help_sections(keys)
         self._shown = self._sections
-        self._input = typed_line(placeholder="type to filter: a key, a word")
+        self._input = typed_line(placeholder="type a key or word to filter")
         self._list = ScrollPane(id="help")
         self._list.can_focus = False
 
@@ -142,11 +142,14 @@ class HelpDialog(Dialog[None]):
 
     def _mark_end(self) -> None:
         below = len(self._list.lines) - round(self._list.scroll_y) - self._list.size.height
-        self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
+        self.hint(*self.HINT, *(((f"   ↓ {below} more lines", "caution"),) if below > 0 else ()))
 
 
 def help_sections(keys: Mapping[str, Sequence[str]]) -> tuple[HelpSection, ...]:
-    """Return the actions by groups, then the search language and the signs; ``:`` stands for no key."""
+    """Return the actions by groups, then the search language and the symbols.
+
+    An action without a key has the word to type after the key of the palette.
+    """
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
     sections = [
         HelpSection(group, tuple(_entry(action, keys.get(action.id, ())) for action in actions))
@@ -193,11 +196,14 @@ def _text(line: Line) -> str:
 
 
 def search_lines() -> tuple[Line, ...]:
-    """Return the search language: its forms, then every field."""
+    """Return the search language: its forms, the values of ``is:``, then every field."""
     lines: list[Line] = [(("Search", "strong"),)]
     for example, means in GRAMMAR:
         lines.append(((f"  {left(example, EXAMPLE_WIDTH)}", "key-name"), (f" {means}", "text")))
-    lines += [(), (("Fields of the search", "strong"),)]
+    lines += [(), (("Search flags", "strong"),)]
+    for flag, means in FLAG_MEANINGS.items():
+        lines.append(((f"  {left(f'is:{flag}', EXAMPLE_WIDTH)}", "key-name"), (f" {means}", "text")))
+    lines += [(), (("Search fields", "strong"),)]
     for names, means, example in field_rows():
         lines.append(
             (
@@ -218,7 +224,7 @@ def _broken(entry: Line, width: int) -> Iterator[Line]:
 
 
 def _entry(action: Action, keys: Sequence[str]) -> HelpEntry:
-    shown = "  ".join(key_label(key) for key in keys) or ":"
+    shown = "  ".join(key_label(key) for key in keys) or f":{palette_word(action)}"
     line: Line = (
         (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
         (left(action.label, LABEL_WIDTH), "text"),
@@ -254,6 +260,13 @@ class PaletteDialog(FinderDialog[Action]):
             (left(help_text, room), "dim"),
             (right(f"{key_label(keys[0]) if keys else ''} ", KEY_WIDTH), "key-name"),
         )
+
+
+def palette_word(action: Action) -> str:
+    """Return a short word that finds an action first in the palette: of its name, else of its synonyms."""
+    words = f"{action.label} {SYNONYMS.get(action.id, '')}".lower().split()
+    short = (word for word in words if len(word) < KEYS_WIDTH - 1)
+    return next((word for word in short if find_actions(word)[0] is action), action.label.lower())
 
 
 def find_actions(text: str) -> tuple[Action, ...]:

@@ -33,7 +33,7 @@ LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("incident", "during an incident"),
     ("connecting", "connecting"),
     ("open", "open"),
-    ("closed", "closed by us"),
+    ("closed", "closed by wsmon"),
     ("gave_up", "gave up"),
     ("loss_opened", "disconnect and incident"),
 )

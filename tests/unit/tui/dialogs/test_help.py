@@ -56,9 +56,9 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
         shown = on.app.screen.query_one("#help", ScrollPane)
         await until(pilot, lambda: "more lines" in text(hint))
         below = len(shown.lines) - shown.size.height
-        assert f"▼ {below} more lines" in text(hint)
+        assert f"↓ {below} more lines" in text(hint)
         await pilot.press("down")
-        await until(pilot, lambda: f"▼ {below - 1} more lines" in text(hint))
+        await until(pilot, lambda: f"↓ {below - 1} more lines" in text(hint))
         await pilot.press("ctrl+end")
         await until(pilot, lambda: text(hint) == "↑ ↓ PgDn scroll  Esc close")
 
@@ -81,7 +81,12 @@ async def test_typing_filters_the_help_and_escape_clears_the_filter_first() -> N
 
 @pytest.mark.parametrize(
     ("typed", "found"),
-    [("fields of the search", "is:"), ("signs timeline", "stalled"), ("handshake", "Headers, timing and TLS")],
+    [
+        ("search fields", "is:"),
+        ("timeline symbols", "stalled"),
+        ("search flags", "is:stall"),
+        ("handshake", "Headers, timing and TLS"),
+    ],
 )
 def test_help_is_found_by_titles_and_by_words(typed: str, found: str) -> None:
     lines = help_lines(find_help(help_sections({}), typed))
