@@ -18,6 +18,11 @@ from wsmon.model.sanitize import sanitize
 if TYPE_CHECKING:
     from wsmon.export.importing import ImportReport
 
+_FORMAT_NAMES: dict[ImportFormat, str] = {
+    "jsonl": "an export of events",
+    "har": "an HTTP Archive",
+    "recording": "a frame recording",
+}
 _PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
 
 
@@ -96,9 +101,9 @@ def _nothing(files: tuple[str, ...], report: ImportReport) -> WsmonError:
     """Return the error of an import without events."""
     name = files[0] if len(files) == 1 else f"any of {len(files):,} files"
     if report.named:
-        return WsmonError(
-            f"cannot import {name}; {sanitize(str(report.named[0]))}", "if the format was not detected, set --format"
-        )
+        first = report.named[0]
+        format_name = _FORMAT_NAMES[report.formats[first.file]]
+        return WsmonError(sanitize(str(first)), f"if the file is not {format_name}, set --format")
     return WsmonError(
         f"no events found in {name}", "from an HTTP Archive, only WebSocket connections are imported, not HTTP requests"
     )

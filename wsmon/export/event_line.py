@@ -79,7 +79,9 @@ def wall_ns_of(line: EventLine) -> int | None:
     """Return the wall time of a line, nanoseconds since 1970; ``None`` where it has none. Raises ``ValueError``."""
     if line.ts_ns is not None:
         return line.ts_ns
-    return None if bytes(line.ts) in (b"", b"null") else json_wall_ns(line.ts)
+    if bytes(line.ts) in (b"", b"null"):
+        return None
+    return json_wall_ns(line.ts, "`ts`")
 
 
 def event_of_line(line: EventLine, source: Source, name: EventName, ts_ns: int, mono_ns: int, event_id: int) -> Event:
@@ -121,7 +123,7 @@ def _duration_ns(duration_ms: Decimal | None) -> int | None:
     if duration_ms is None:
         return None
     if not 0 <= duration_ms <= LARGEST // MS_NS:
-        raise ValueError(f"duration_ms {duration_ms} is no duration")
+        raise ValueError(f"`duration_ms` must be between 0 and {LARGEST // MS_NS} (got {duration_ms})")
     return round(duration_ms * MS_NS)
 
 
@@ -130,5 +132,5 @@ def _payload(line: EventLine) -> bytes | None:
         try:
             return base64.b64decode(line.payload_base64, validate=True)
         except binascii.Error as error:
-            raise ValueError(f"payload_base64: {error}") from error
+            raise ValueError(f"`payload_base64` must be base64: {error}") from error
     return None if line.payload is None else line.payload.encode()

@@ -34,7 +34,9 @@ class HarEntries:
         try:
             self._first = self._place_of_entries()
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"this is no HTTP Archive: {error}", "--format names what it is") from error
+            raise UsageError(
+                f"not a valid HTTP Archive: {error}", "if it is not an HTTP Archive, set --format"
+            ) from error
 
     def __iter__(self) -> Iterator[object | Fault]:
         """Iterate over the entries; a fault is the last one, where the rest cannot be read."""
@@ -58,21 +60,21 @@ class HarEntries:
         if place == len(self._text):
             raise ValueError("it is empty")
         if not self._text.startswith("{", place):
-            raise ValueError("it is no JSON object")
+            raise ValueError("must be a JSON object")
         for key, at in self._members(place):
             if key == "log":
                 if not self._text.startswith("{", at):
-                    raise ValueError('"log" is no object')
+                    raise ValueError("`log` must be an object")
                 for inner, start in self._members(at):
                     if inner in ("creator", "pages"):
                         value, _ = self._decoder.raw_decode(self._text, start)
                         self._note(inner, value)
                     if inner == "entries":
                         if not self._text.startswith("[", start):
-                            raise ValueError('"entries" is no array')
+                            raise ValueError("`log.entries` must be an array")
                         return start
-                raise ValueError('"log" has no "entries"')
-        raise ValueError('it has no "log"')
+                raise ValueError("`log.entries` is missing")
+        raise ValueError("`log` is missing")
 
     def _note(self, key: str, value: object) -> None:
         """Note what stands before the entries."""
@@ -108,7 +110,7 @@ class HarEntries:
             is_cut = error.pos >= len(self._text.rstrip()) or error.msg.startswith("Unterminated")
         else:
             is_cut = place >= len(self._text)
-        return "it ends here" if is_cut else str(error)
+        return "it ends early" if is_cut else str(error)
 
     def _where(self, place: int) -> str:
         line = self._text.count("\n", 0, place) + 1

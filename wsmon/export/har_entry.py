@@ -147,7 +147,7 @@ def read_entry(raw: object, number: int, creator: str, before_ns: int) -> HarEnt
     ``before_ns`` is the time of the entry before, for one that does not tell its own; 0 = not known.
     """
     if not isinstance(raw, dict):
-        raise ValueError(f"{shown(raw)} is no entry")
+        raise ValueError(f"the entry must be an object (got {shown(raw)})")
     request, response = _table(raw, "request"), _table(raw, "response")
     url = _text(request, "url")
     frames = raw.get("_webSocketMessages")
@@ -156,11 +156,11 @@ def read_entry(raw: object, number: int, creator: str, before_ns: int) -> HarEnt
         parts.port  # noqa: B018 - raises where it is no number
     except ValueError as error:
         if _is_socket("", raw):
-            raise ValueError(f"the URL {shown(url)} cannot be read: {error}") from error
+            raise ValueError(f"`url` must be a valid URL (got {shown(url)}): {error}") from error
         return None
     if not _is_socket(parts.scheme, raw):
         if not url:
-            raise ValueError("it has no URL")
+            raise ValueError("`url` is missing")
         return None
     entry = HarEntry(number, _socket_url(url, parts.scheme))
     is_of_wsmon = creator == "wsmon"
@@ -184,7 +184,7 @@ def read_entry(raw: object, number: int, creator: str, before_ns: int) -> HarEnt
     _read_error(entry, response, is_of_wsmon)
     _read_close(entry, raw)
     if entry.is_open and not isinstance(frames, list):
-        entry.remarks.append("the file has no messages of this connection")
+        entry.remarks.append("the file contains no messages of this connection")
     return entry
 
 
@@ -207,7 +207,7 @@ def _socket_url(url: str, scheme: str) -> str:
 def start_ns(raw: object) -> int:
     """Return when an entry began; 0 = it does not tell."""
     try:
-        return wall_ns(raw.get("startedDateTime")) if isinstance(raw, dict) else 0
+        return wall_ns(raw.get("startedDateTime"), "`startedDateTime`") if isinstance(raw, dict) else 0
     except ValueError:
         return 0
 
@@ -216,14 +216,14 @@ def _read_start(entry: HarEntry, raw: Mapping[str, object], before_ns: int) -> N
     """Read when the dial began: that is never after the first message."""
     first_ns = min((frame.ts_ns for frame in entry.frames), default=0)
     try:
-        entry.start_ns = wall_ns(raw.get("startedDateTime"))
+        entry.start_ns = wall_ns(raw.get("startedDateTime"), "`startedDateTime`")
     except ValueError as error:
         # Chrome writes 1969-12-31T23:59:59 where the connection was refused, and times since the start of the machine
         entry.start_ns = first_ns or before_ns
         if not entry.start_ns:
-            raise ValueError(f"startedDateTime: {error}") from error
-        place = "its first message" if first_ns else "the entry before"
-        entry.remarks.append(f"startedDateTime: {error}; placed at the time of {place}")
+            raise ValueError(str(error)) from error
+        place = "its first message" if first_ns else "the previous entry"
+        entry.remarks.append(f"{error}; placed at the time of {place}")
         return
     if first_ns:
         entry.start_ns = min(entry.start_ns, first_ns)
@@ -242,7 +242,7 @@ def _read_frames(entry: HarEntry, frames: object) -> None:
     for raw in frames:
         try:
             if not isinstance(raw, dict):
-                raise ValueError("no object")
+                raise ValueError(f"the message must be an object (got {shown(raw)})")
             if raw.get("opcode") == _ERROR_OPCODE or raw.get("type") == "error":
                 _read_error_frame(entry, raw)
                 continue
@@ -261,21 +261,21 @@ def _frame(entry: HarEntry, raw: Mapping[str, object]) -> HarFrame:
     kind, opcode, data = raw.get("type"), raw.get("opcode"), raw.get("data")
     direction = _DIRECTIONS.get(kind.lower()) if isinstance(kind, str) else None
     if direction is None:
-        raise ValueError(f"type {shown(kind)} is neither send nor receive")
+        raise ValueError(f"`type` must be send or receive (got {shown(kind)})")
     if opcode is None:
-        entry.notes["no opcode, read as text", 0] += 1
+        entry.notes["`opcode` is missing, text was assumed", 0] += 1
         opcode = 1
     name = _OPCODES.get(opcode) if isinstance(opcode, int) and not isinstance(opcode, bool) else None
     if name is None:
-        raise ValueError(f"opcode {shown(opcode)} is no message, ping, pong or close")
+        raise ValueError(f"`opcode` must be 1, 2, 8, 9 or 10 (got {shown(opcode)})")
     ts_ns = _frame_ns(entry, raw.get("time"))
     body: bytes | None = None
     if isinstance(data, str):
         body = _text_bytes(entry, data) if name == "text" else _bytes(entry, data)
     elif data is not None:
-        raise ValueError(f"data {shown(data)} is no text")
+        raise ValueError(f"`data` must be a string (got {shown(data)})")
     elif name != "close":
-        entry.notes["no data, the content is not in the file", 0] += 1
+        entry.notes["`data` is missing, so the content is unknown", 0] += 1
     size = raw.get("_size")
     is_sized = isinstance(size, int) and 0 <= size <= _LARGEST_SIZE
     code, reason = raw.get("code"), raw.get("reason")
@@ -290,9 +290,10 @@ def _frame(entry: HarEntry, raw: Mapping[str, object]) -> HarFrame:
 def _frame_ns(entry: HarEntry, time: object) -> int:
     """The time of a frame: its own; where the file has none, that of the frame before."""
     if time is None and entry.frames:
-        entry.notes["no time, placed right after the message before", 0] += 1
+        entry.notes["`time` is missing, placed right after the previous message", 0] += 1
         return entry.frames[-1].ts_ns
-    return round(wall_ns(time) / _EXACT_NS) * _EXACT_NS if isinstance(time, Decimal | float) else wall_ns(time)
+    ts_ns = wall_ns(time, "`time`")
+    return round(ts_ns / _EXACT_NS) * _EXACT_NS if isinstance(time, Decimal | float) else ts_ns
 
 
 def _text_bytes(entry: HarEntry, text: str) -> bytes:
@@ -300,7 +301,7 @@ def _text_bytes(entry: HarEntry, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        entry.notes["half a character (a lone surrogate), shown as �", 0] += 1
+        entry.notes["half a character (a lone surrogate), replaced by �", 0] += 1
         return _whole(text).encode()
 
 

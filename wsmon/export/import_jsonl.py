@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from wsmon.export.event_line import LARGEST, EventLine, event_name, event_of_line, wall_ns_of
-from wsmon.export.import_session import Fault, Incoming, Line, connection_name
+from wsmon.export.import_session import Fault, Incoming, Line, connection_name, line_problem
 from wsmon.model.events import Event, Source
 
 _line_decoder = msgspec.json.Decoder(EventLine)
@@ -29,7 +29,7 @@ def jsonl_events(lines: Iterable[Line]) -> Iterator[Incoming]:
         try:
             before = _event_of_line(_line_decoder.decode(line), before)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            yield Fault(number, str(error))
+            yield Fault(number, line_problem(error, EventLine))
         else:
             yield before
 
@@ -37,7 +37,7 @@ def jsonl_events(lines: Iterable[Line]) -> Iterator[Incoming]:
 def _event_of_line(line: EventLine, before: Event | None) -> Event:
     name = event_name(line)
     if name is None:
-        raise ValueError(f"{line.name!r} is no event of wsmon")
+        raise ValueError(f"`name` must be an event name of wsmon (got {line.name!r})")
     event_id, run = _place(line, before)
     ts_ns, mono_ns = _times(line, before)
     return event_of_line(line, _source(line, run, before), name, ts_ns, mono_ns, event_id)
@@ -48,10 +48,10 @@ def _place(line: EventLine, before: Event | None) -> tuple[int, int]:
     last_id, last_run = (before.id, before.source.run) if before else (0, 1)
     event_id = last_id + 1 if line.id is None else line.id
     if not last_id < event_id <= LARGEST:
-        raise ValueError(f"id {event_id} does not follow {last_id}")
+        raise ValueError(f"`id` must be greater than {last_id}, the one before (got {event_id})")
     run = line.run or last_run
     if run < last_run:
-        raise ValueError(f"run {run} does not follow {last_run}")
+        raise ValueError(f"`run` must not be less than {last_run}, the one before (got {run})")
     return event_id, run
 
 
@@ -71,10 +71,10 @@ def _source(line: EventLine, run: int, before: Event | None) -> Source:
 def _times(line: EventLine, before: Event | None) -> tuple[int, int]:
     ts_ns = wall_ns_of(line)
     if ts_ns is None:
-        raise ValueError("it has no ts")
+        raise ValueError("`ts` is missing")
     if line.mono_ns is not None:
         return ts_ns, line.mono_ns
     mono_ns = 0 if before is None else before.mono_ns + max(0, ts_ns - before.ts_ns)
     if mono_ns > LARGEST:
-        raise ValueError("its time is too far from the one before")
+        raise ValueError("`ts` is too far from the time before")
     return ts_ns, mono_ns

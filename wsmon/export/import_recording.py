@@ -25,6 +25,7 @@ from wsmon.export.import_session import (
     Line,
     in_order,
     json_wall_ns,
+    line_problem,
     opening,
     session_source,
     shown,
@@ -55,7 +56,7 @@ _DIALLED = re.compile(rb"(?P<url>wss?://\S+) <-> " + _TIME)
 _BESIDE = re.compile(rb"configuration: |https?://\S+ (?:->|<-|<->) ")
 # cryptofeed writes bytes as Python does
 _PYTHON_BYTES = (b"b'", b'b"')
-_NO_BYTES = "the bytes of the message are not written as Python writes them"
+_NO_BYTES = "the message is not a valid Python bytes literal"
 
 
 class _Close(msgspec.Struct, frozen=True):
@@ -138,7 +139,7 @@ def _events(lines: Iterable[Line], connection: str) -> Iterator[Incoming]:
         try:
             step = _step(line.strip())
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            yield Fault(number, str(error))
+            yield Fault(number, line_problem(error, _Frame))
         else:
             yield from session.take(step, number)
 
@@ -169,7 +170,7 @@ class _Session:
                 self._is_gap = True
                 return
             case _Dial():
-                yield from self._cut("the file has a new dial, and no end of the session before it")
+                yield from self._cut("the file has a new connection without an end of the session before")
                 self._dial = step
             case _End():
                 yield from self._begun(step.ts_ns, number)
@@ -243,7 +244,7 @@ def _step(line: bytes) -> _Step:
         return _Dial(wall_ns(found["ts"].decode()), found["url"].decode("utf-8", "replace"))
     if _BESIDE.match(line):
         return None
-    raise ValueError(f"{shown(line.decode('utf-8', 'replace'))} is neither a frame nor a time with a message")
+    raise ValueError(f"the line must be a frame or a time and a message (got {shown(line.decode('utf-8', 'replace'))})")
 
 
 def _stamped(found: re.Match[bytes], direction: Direction) -> _Message:
@@ -261,17 +262,16 @@ def _stamped(found: re.Match[bytes], direction: Direction) -> _Message:
 
 
 def _step_of_frame(frame: _Frame) -> _Step:
-    try:
-        ts_ns = json_wall_ns(frame.ts)
-    except ValueError as error:
-        raise ValueError(f"`ts`: {error}") from error
+    ts_ns = json_wall_ns(frame.ts, "`ts`")
     if frame.type == "close":
         close = frame.data if isinstance(frame.data, _Close) else _close_decoder.decode(frame.data or "{}")
         return _End(ts_ns, close, frame.dir)
     if not isinstance(frame.data, str):
-        raise ValueError("`data` is no text")
+        raise ValueError(
+            "`data` must be a string (got an object)" if frame.data else "`data` must be a string (got null)"
+        )
     try:
         body = base64.b64decode(frame.data, validate=True) if frame.binary else frame.data.encode()
     except binascii.Error as error:
-        raise ValueError(f"`data` is no base64: {error}") from error
+        raise ValueError(f"`data` must be base64: {error}") from error
     return _Message(ts_ns, frame.dir, frame.type, body)

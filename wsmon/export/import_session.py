@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -22,6 +22,24 @@ MAX_CLOSE_CODE = 2**16 - 1
 # As in a configuration
 _NAME_CHARACTERS = 64
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+# What msgspec finds wrong with an object: "Expected `int | null`, got `str` - at `$.id`"
+_AT_KEY = re.compile(r" - at `\$\.?(?P<key>[^`]*)`\Z")
+_WRONG_TYPE = re.compile(r"Expected `(?P<types>[^`]+)`(?P<limit> [^,]+)?(?:, got `(?P<found>[^`]+)`)?\Z")
+_MISSING_KEY = re.compile(r"Object missing required field `(?P<key>.+)`\Z")
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(?P<key>.+)`\Z")
+_WRONG_WORD = re.compile(r"Invalid enum value (?P<word>.+)\Z", re.DOTALL)
+_TYPES = {
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+# The format of times, as an error names it
+_TIME_FORMAT = "an RFC 3339 string such as 2026-01-10T14:02:24.5Z, or a number since 1970"
 
 # What a fault is about; the plural is for a count of several
 Part = Literal["line", "entry", "message"]
@@ -42,6 +60,45 @@ class Fault:
 Incoming: TypeAlias = "Event | Fault"
 # A line without its end, or the reason why it cannot be read
 Line: TypeAlias = "bytes | Fault"
+
+
+def line_problem(error: Exception, keys: type[msgspec.Struct]) -> str:
+    """Return what is wrong with a line: the key, what was expected, and what was found.
+
+    ``error`` is of msgspec, or one whose text says it all; ``keys`` describes the object that was expected.
+    """
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, msgspec.ValidationError):
+        return _key_problem(str(error), keys)
+    if isinstance(error, msgspec.DecodeError):
+        text = str(error).removeprefix("JSON is malformed: ")
+        return f"invalid JSON: {'it ends early' if text == 'Input data was truncated' else text}"
+    return str(error)
+
+
+def _key_problem(text: str, keys: type[msgspec.Struct]) -> str:
+    at = _AT_KEY.search(text)
+    key, text = (at["key"], text[: at.start()]) if at else ("", text)
+    if found := _MISSING_KEY.match(text) or _UNKNOWN_KEY.match(text):
+        name = f"{key}.{found['key']}" if key else found["key"]
+        return f"`{name}` is missing" if found.re is _MISSING_KEY else f"unknown key `{name}`"
+    subject = f"`{key}`" if key else "the line"
+    if found := _WRONG_TYPE.match(text):
+        types = dict.fromkeys(_TYPES.get(each, each) for each in found["types"].split(" | ") if each != "null")
+        got = f" (got {_TYPES.get(found['found'], found['found'])})" if found["found"] else ""
+        return f"{subject} must be {' or '.join(types)}{found['limit'] or ''}{got}"
+    if found := _WRONG_WORD.match(text):
+        expected = {each.encode_name: _words(each.type) for each in msgspec.structs.fields(keys)}.get(key)
+        must = f"must be {', '.join(expected[:-1])} or {expected[-1]}" if expected else "has an unknown value"
+        return f"{subject} {must} (got {found['word']})"
+    return f"{subject}: {text[:1].lower()}{text[1:]}"
+
+
+def _words(annotation: object) -> list[str]:
+    """Return the words that a key may have, as its annotation lists them."""
+    parts = get_args(annotation)
+    return [word for part in parts for word in ([part] if isinstance(part, str) else _words(part)) if word]
 
 
 def connection_name(text: str, default: str) -> str:
@@ -111,27 +168,33 @@ _NANO_DIGITS = 9
 _LEAP_SECOND = 60
 
 
-def wall_ns(value: object) -> int:
+def wall_ns(value: object, key: str = "the time") -> int:
     """Return a time in nanoseconds since 1970: a text or a number; without an offset it is UTC.
 
     What a number counts follows from its size: seconds, milliseconds, microseconds or nanoseconds. Decimals beyond
-    nanoseconds are dropped. Raises ``ValueError``.
+    nanoseconds are dropped. Raises ``ValueError``, whose sentence begins with ``key``.
     """
-    if isinstance(value, str):
-        text = value.strip()
-        ns = _of_number(Decimal(text.replace(",", "."))) if _NUMBER.fullmatch(text) else _of_iso(text)
-    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        ns = _of_number(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
-    else:
-        raise ValueError(f"{shown(value)} is no time: a text such as 2026-01-10T14:02:24.5Z, or a number since 1970")
+    try:
+        ns = _wall_ns(value)
+    except ValueError as error:
+        raise ValueError(f"{key} {error}") from error
     if not 0 <= ns <= LATEST_NS:
-        raise ValueError(f"{shown(value)} is outside the times that can be stored, 1970 to 2255")
+        raise ValueError(f"{key} must be between 1970 and 2255 (got {shown(value)})")
     return ns
 
 
-def json_wall_ns(text: msgspec.Raw) -> int:
+def _wall_ns(value: object) -> int:
+    if isinstance(value, str):
+        text = value.strip()
+        return _of_number(Decimal(text.replace(",", "."))) if _NUMBER.fullmatch(text) else _of_iso(text)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _of_number(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
+    raise ValueError(f"must be {_TIME_FORMAT} (got {shown(value)})")
+
+
+def json_wall_ns(text: msgspec.Raw, key: str = "the time") -> int:
     """Return the time that a JSON value is, exactly: a float of this century has no nanoseconds. See ``wall_ns``."""
-    return wall_ns(_exact_decoder.decode(text))
+    return wall_ns(_exact_decoder.decode(text), key)
 
 
 def shown(value: object) -> str:
@@ -142,21 +205,21 @@ def shown(value: object) -> str:
 
 def _of_number(number: Decimal) -> int:
     if not number.is_finite():
-        raise ValueError(f"{shown(number)} is no time")
+        raise ValueError(f"must be {_TIME_FORMAT} (got {shown(number)})")
     if number < LEAST:
         raise ValueError(
-            f"{shown(number)} is no time since 1970: times that count from the start of a recording cannot be placed"
+            f"must be a time since 1970 (got {shown(number)}): times from the start of a recording cannot be placed"
         )
     for limit, unit_ns in _UNITS:
         if number < limit:
             return int(number * unit_ns)
-    raise ValueError(f"{shown(number)} is outside the times that can be stored, 1970 to 2255")
+    raise ValueError(f"must be between 1970 and 2255 (got {shown(number)})")
 
 
 def _of_iso(text: str) -> int:
     found = _ISO.fullmatch(text)
     if found is None:
-        raise ValueError(f"{shown(text)} is no time: it should be like 2026-01-10T14:02:24.5Z, or a number since 1970")
+        raise ValueError(f"must be {_TIME_FORMAT} (got {shown(text)})")
     year, month, day, hour, minute = map(int, found.group(1, 2, 3, 4, 5))
     second, decimals, sign = int(found[6] or 0), found[7] or "", found[8]
     offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0))
@@ -165,7 +228,7 @@ def _of_iso(text: str) -> int:
         at = datetime(year, month, day, hour, minute, tzinfo=UTC) + timedelta(seconds=second)
         at = at + offset if sign == "-" else at - offset
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{shown(text)} is no time: {error}") from error
+        raise ValueError(f"must be a valid time (got {shown(text)}): {error}") from error
     if second > _LEAP_SECOND:
-        raise ValueError(f"{shown(text)} is no time: second must be in 0..59")
+        raise ValueError(f"must be a valid time (got {shown(text)}): second must be in 0..59")
     return (at - EPOCH) // timedelta(seconds=1) * 10**9 + int(decimals[:_NANO_DIGITS].ljust(_NANO_DIGITS, "0"))

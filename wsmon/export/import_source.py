@@ -132,17 +132,17 @@ class ImportSource:
         if has_begun and (data := unpacker.flush()):
             yield data
         if has_begun and not unpacker.eof:
-            self.damage = "the compressed file ends early, everything before this is imported"
+            self.damage = "the compressed file ends early; everything before is imported"
 
     def _refuse_other(self, start: bytes) -> None:
         for magic, name, command in _OTHER_COMPRESSIONS:
             if start.startswith(magic):
                 raise UsageError(
-                    f"{self.label} is compressed with {name}, which import does not read",
+                    f"{self.label} is compressed with {name}, which import does not support",
                     f"unpack it: {command} FILE | wsmon import - --store NEW",
                 )
         if start.startswith(_SQLITE):
-            raise UsageError(f"{self.label} is a SQLite database", "`wsmon open` shows a store of wsmon as it is")
+            raise UsageError(f"{self.label} is a SQLite database", "to view a store of wsmon, use `wsmon open`")
 
 
 @contextmanager

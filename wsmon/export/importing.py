@@ -66,6 +66,8 @@ class ImportReport:
     """What was left out: lines, entries, messages."""
     named: list[NamedFault] = field(default_factory=list)
     """The first ``FAULTS_NAMED`` faults."""
+    formats: dict[str, ImportFormat] = field(default_factory=dict)
+    """File, as its faults name it -> format."""
     read_bytes: int = 0
     """Read from the files so far, as they are on the disk."""
     total_bytes: int = 0
@@ -108,9 +110,10 @@ def import_files(
             if error.errno != errno.EMFILE:
                 raise
             raise UsageError(
-                f"{len(paths):,} files are more than may be open at once", "raise the limit: ulimit -n"
+                f"{len(paths):,} files are more than can be open at once", "raise the limit: ulimit -n"
             ) from error
         formats = [name or guessed_format(source) for source in sources]
+        report.formats = {source.label: each for source, each in zip(sources, formats, strict=True)}
         report.total_bytes = sum(source.total_bytes for source in sources) if STDIN not in paths else 0
         streams = [
             _noted(_incoming(source, each), source.label, report) for source, each in zip(sources, formats, strict=True)
@@ -124,7 +127,7 @@ def import_files(
             except OverflowError as error:
                 # Sums of durations are integers of SQLite as well
                 raise WsmonError(
-                    "the times in the file lie too far apart: centuries cannot be counted",
+                    "the times in the file are centuries apart, which is too far",
                     "leave out the lines or entries with wrong times",
                 ) from error
             batch.clear()
@@ -156,10 +159,12 @@ def guessed_format(source: ImportSource) -> ImportFormat:
     if "name" in keys or source.suffix == ".jsonl":
         return "jsonl"
     if not source.head:
-        raise UsageError(f"{source.label} is empty", "import reads exports of events, HTTP Archives and recordings")
+        raise UsageError(
+            f"{source.label} is empty", "import accepts exports of events, HTTP Archives and frame recordings"
+        )
     raise UsageError(
-        f"{source.label}: its first line is none of an export of events, an HTTP Archive or a recording",
-        "--format jsonl, har or recording tells what it is",
+        f"{source.label}: unknown format: not an export of events, an HTTP Archive or a frame recording",
+        "if it is one of these, set --format to jsonl, har or recording",
     )
 
 

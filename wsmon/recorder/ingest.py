@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from wsmon.bus import Bus, EventDelivery
-from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, LineFault, encode_ingest
+from wsmon.control.ingest import INGEST_LINE_BYTES, Ack, GreetingLine, LineFault, encode_ingest
 from wsmon.control.ownership import peer_pid
+from wsmon.export.import_session import line_problem
 from wsmon.model.events import Event
 from wsmon.model.spans import Instant
 from wsmon.model.statuses import OPEN, SESSION_ENDS
@@ -213,7 +214,7 @@ class LineIngest:
         try:
             client = stream.reporting.greet(line).client
         except LINE_ERRORS as error:
-            self._refuse(stream, str(error))
+            self._refuse(stream, line_problem(error, GreetingLine))
             return
         committed = self._committed_seqs.get(client, 0)
         stream.acked = committed
@@ -232,7 +233,7 @@ class LineIngest:
             line = decode_line(octets)
             events.append(self._intake.event(line, stream.reporting))
         except LINE_ERRORS as error:
-            self._refuse(stream, str(error), seq)
+            self._refuse(stream, line_problem(error, ReportedLine), seq)
 
     def _numbered(self, stream: IngestStream, seq: int) -> int:
         if not stream.client:

@@ -47,7 +47,7 @@ def test_bad_lines_are_named_on_stderr_and_the_rest_is_imported(
     captured = capsys.readouterr()
     assert captured.out == ""
     fault, summary = captured.err.splitlines()
-    assert fault.startswith(f"{lines}:4: JSON is malformed")
+    assert fault.startswith(f"{lines}:4: invalid JSON")
     assert summary == f"imported 18 events into {tmp_path / 'new.db'}, 1 line skipped"
 
 
@@ -61,12 +61,12 @@ def test_a_store_that_is_there_is_left_alone(lines: Path, tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("content", "arguments", "code", "words"),
     [
-        ("oops\noops\n", ["--format", "jsonl"], 1, "cannot import "),
+        ("oops\noops\n", ["--format", "jsonl"], 1, "file.txt:1: invalid JSON: "),
         ("", ["--format", "jsonl"], 1, "no events found in"),
         ("", [], 2, "file.txt is empty"),
         ('{"log":{"entries":[{"request":{"url":"https://a/"}}]}}', [], 1, "only WebSocket connections are imported"),
-        ("oops\n", [], 2, "its first line is none of an export of events"),
-        ("oops\n", ["--format", "har"], 2, "no HTTP Archive"),
+        ("oops\n", [], 2, "unknown format: not an export of events"),
+        ("oops\n", ["--format", "har"], 2, "not a valid HTTP Archive"),
         ("", ["--format", "xml"], 2, "Invalid value for '--format'"),
     ],
 )
@@ -106,7 +106,7 @@ def test_i6_several_files_and_standard_input_become_one_store(
     new = tmp_path / "new.db"
     assert run(["import", str(lines), str(tmp_path / "feed.jsonl.gz"), "-", "--store", str(new)]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "standard input:2: 'oops' is neither a frame nor a time with a message",
+        "standard input:2: the line must be a frame or a time and a message (got 'oops')",
         f"imported 24 events into {new}, 1 line skipped",
     ]
     assert {one.source.connection for one in stored_events(new)} == {"", "nova", "b", "feed", "stdin"}

@@ -69,12 +69,12 @@ def test_lines_that_are_no_events_are_named_and_the_others_stored(
         code, err = ingest(lines, "--store", store, folder=tmp_path)
     assert code == 1
     assert sorted(err.splitlines()) == [
-        "line 3: Object contains unknown field `nam`",
-        "line 4: Expected `object`, got `array`",
-        "line 5: Object missing required field `name`",
+        "line 3: unknown key `nam`",
+        "line 4: the line must be an object (got an array)",
+        "line 5: `name` is missing",
         "line 6: seq: lines from standard input are numbered by wsmon",
         "line 7: id: assigned by the recorder, leave it out",
-        "line 9: Input data was truncated",
+        "line 9: invalid JSON: it ends early",
         f"stored 2 events in {store}, 6 refused",
     ]
     assert arrived(store) == ["a", "d"]

@@ -52,30 +52,30 @@ def test_the_creator_and_the_first_page_are_known_before_the_entries() -> None:
     [
         (b"", "it is empty"),
         (b" \n", "it is empty"),
-        (b"[]", "it is no JSON object"),
-        (b"{}", 'it has no "log"'),
-        (b'{"log":[]}', '"log" is no object'),
-        (b'{"log":{}}', '"log" has no "entries"'),
-        (b'{"log":{"entries":7}}', '"entries" is no array'),
+        (b"[]", "must be a JSON object"),
+        (b"{}", "`log` is missing"),
+        (b'{"log":[]}', "`log` must be an object"),
+        (b'{"log":{}}', "`log.entries` is missing"),
+        (b'{"log":{"entries":7}}', "`log.entries` must be an array"),
         (b'{"log" 7}', "Expecting ':' after a key: line 1 column 8 (char 7)"),
         (b'{"log":{"a":1 "b":2}}', "Expecting ',' or '}': line 1 column 15 (char 14)"),
         (b'{"log":{"version":' + b"[" * 100_000, ""),
-        (b"\x00\xff\xfe", "it is no JSON object"),
+        (b"\x00\xff\xfe", "must be a JSON object"),
     ],
 )
 def test_what_is_no_archive_is_refused(content: bytes, problem: str) -> None:
     with pytest.raises(UsageError) as error:
         HarEntries(content)
-    assert str(error.value).startswith(f"this is no HTTP Archive: {problem}")
+    assert str(error.value).startswith(f"not a valid HTTP Archive: {problem}")
 
 
 @pytest.mark.parametrize(
     ("rest", "problem"),
     [
-        (b"", "it ends here"),
-        (b', {"a": 1', "it ends here"),
-        (b', {"a": "te', "it ends here"),
-        (b', {"a":\n', "it ends here"),
+        (b"", "it ends early"),
+        (b', {"a": 1', "it ends early"),
+        (b', {"a": "te', "it ends early"),
+        (b', {"a":\n', "it ends early"),
         (b', {"a": 1}, {"b": oops}, {}]}}', "Expecting value: line 1 column 40 (char 39)"),
         (b" {}]}}", "Expecting ',' or ']': line 1 column 23 (char 22)"),
         (b"," + b"[" * 100_000, "maximum recursion depth exceeded"),

@@ -26,7 +26,7 @@ from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 from wsmon.store.replay import replaying
 
-NO_TIME = "is no time: it should be like 2026-01-10T14:02:24.5Z, or a number since 1970"
+TIME = "must be an RFC 3339 string such as 2026-01-10T14:02:24.5Z, or a number since 1970"
 
 
 def archive_of(path: Path) -> bytes:
@@ -118,7 +118,7 @@ def test_sockets_that_are_open_at_once_are_several_connections() -> None:
 
 @pytest.mark.parametrize("archive", [b"", b"{}", b"[]", b'{"log":{"entries":7}}', b"[" * 100_000])
 def test_what_is_no_archive_is_said(archive: bytes) -> None:
-    with pytest.raises(UsageError, match="no HTTP Archive"):
+    with pytest.raises(UsageError, match="not a valid HTTP Archive"):
         list(har_events(archive))
 
 
@@ -126,10 +126,10 @@ def test_an_entry_that_cannot_be_read_is_named() -> None:
     broken = chrome(startedDateTime="yesterday", _webSocketMessages=[])
     found = list(har_events(har(broken, {"request": 7}, chrome(request={"url": "wss://[::1/", "headers": []}), 5)))
     assert found == [
-        Fault(1, f"startedDateTime: 'yesterday' {NO_TIME}", "entry"),
-        Fault(2, "it has no URL", "entry"),
-        Fault(3, "the URL 'wss://[::1/' cannot be read: Invalid IPv6 URL", "entry"),
-        Fault(4, "5 is no entry", "entry"),
+        Fault(1, f"`startedDateTime` {TIME} (got 'yesterday')", "entry"),
+        Fault(2, "`url` is missing", "entry"),
+        Fault(3, "`url` must be a valid URL (got 'wss://[::1/'): Invalid IPv6 URL", "entry"),
+        Fault(4, "the entry must be an object (got 5)", "entry"),
     ]
 
 
@@ -267,7 +267,7 @@ def test_i5_a_frame_without_opcode_is_read_as_text_and_that_is_said() -> None:
         del message["opcode"]
     events, faults = read(json.dumps(archive).encode())
     assert [told(one) for one in events] == [*WHOLE[:4], ("message.received", 2.75, b"AAECAwQFBgc="), WHOLE[5]]
-    assert faults == [Fault(1, "4 messages: no opcode, read as text", "message", 0)]
+    assert faults == [Fault(1, "4 messages: `opcode` is missing, text was assumed", "message", 0)]
 
 
 def test_i5_half_a_character_is_shown_as_one_that_is_not_known() -> None:
@@ -275,7 +275,7 @@ def test_i5_half_a_character_is_shown_as_one_that_is_not_known() -> None:
     messages(archive)[1]["data"] = "emoji cut \ud83d"
     events, faults = read(json.dumps(archive).encode())
     assert events[3].payload == "emoji cut \ufffd".encode()
-    assert faults == [Fault(1, "1 message: half a character (a lone surrogate), shown as �", "message", 0)]
+    assert faults == [Fault(1, "1 message: half a character (a lone surrogate), replaced by �", "message", 0)]
 
 
 def test_i5_code_and_reason_of_http_toolkit_are_kept() -> None:
@@ -368,13 +368,16 @@ def test_an_archive_of_mitmproxy_has_urls_of_http() -> None:
 @pytest.mark.parametrize(
     ("frame", "problem"),
     [
-        (7, "no object"),
-        ({"type": "up"}, "type 'up' is neither send nor receive"),
-        ({"opcode": 0}, "opcode 0 is no message, ping, pong or close"),
-        ({"opcode": "text"}, "opcode 'text' is no message, ping, pong or close"),
-        ({"data": {"a": 1}}, "data {'a': 1} is no text"),
-        ({"time": "soon"}, f"'soon' {NO_TIME}"),
-        ({"time": 3.5}, "3.5 is no time since 1970: times that count from the start of a recording cannot be placed"),
+        (7, "the message must be an object (got 7)"),
+        ({"type": "up"}, "`type` must be send or receive (got 'up')"),
+        ({"opcode": 0}, "`opcode` must be 1, 2, 8, 9 or 10 (got 0)"),
+        ({"opcode": "text"}, "`opcode` must be 1, 2, 8, 9 or 10 (got 'text')"),
+        ({"data": {"a": 1}}, "`data` must be a string (got {'a': 1})"),
+        ({"time": "soon"}, f"`time` {TIME} (got 'soon')"),
+        (
+            {"time": 3.5},
+            "`time` must be a time since 1970 (got 3.5): times from the start of a recording cannot be placed",
+        ),
     ],
 )
 def test_one_bad_frame_costs_that_frame_and_is_named(frame: object, problem: str) -> None:
@@ -394,8 +397,8 @@ def test_a_message_without_time_or_data_stays_where_it_is() -> None:
     assert [told(one) for one in events] == [*WHOLE[:3], ("message.received", 1.09, None), *WHOLE[4:]]
     assert (events[3].size, events[3].truncated) == (0, True)
     assert faults == [
-        Fault(1, "1 message: no time, placed right after the message before", "message", 0),
-        Fault(1, "1 message: no data, the content is not in the file", "message", 0),
+        Fault(1, "1 message: `time` is missing, placed right after the previous message", "message", 0),
+        Fault(1, "1 message: `data` is missing, so the content is unknown", "message", 0),
     ]
 
 
@@ -408,7 +411,7 @@ def test_an_entry_without_the_optional_keys_is_imported() -> None:
     }
     events, faults = read(har(entry))
     assert [told(one) for one in events] == [("connection.started", 0.0, None), ("connection.completed", 0.0, None)]
-    assert faults == [Fault(1, "the file has no messages of this connection", "entry", 0)]
+    assert faults == [Fault(1, "the file contains no messages of this connection", "entry", 0)]
 
 
 def test_chromes_time_of_before_1970_is_that_of_the_entry_before() -> None:
@@ -420,8 +423,8 @@ def test_chromes_time_of_before_1970_is_that_of_the_entry_before() -> None:
     assert faults == [
         Fault(
             2,
-            "startedDateTime: '1969-12-31T23:59:59.000Z' is outside the times that can be stored, 1970 to 2255; "
-            "placed at the time of the entry before",
+            "`startedDateTime` must be between 1970 and 2255 (got '1969-12-31T23:59:59.000Z'); "
+            "placed at the time of the previous entry",
             "entry",
             0,
         )

@@ -128,21 +128,21 @@ def test_any_event_comes_back(made: Event) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b"{", "truncated"),
-        (b"[]", "Expected `object`"),
-        ({"ts_ns": 1}, "missing required field `name`"),
-        (LINE | {"name": "nothing.known"}, "'nothing.known' is no event of wsmon"),
-        (LINE | {"direction": "up"}, "Invalid enum value 'up' - at `$.direction`"),
-        (LINE | {"size": -1}, "`int` >= 0 - at `$.size`"),
-        (LINE | {"size": 2**64}, "at `$.size`"),
-        (LINE | {"payload_base64": "?"}, "payload_base64"),
-        (LINE | {"duration_ms": -1}, "is no duration"),
-        (LINE | {"duration_ms": 1e300}, "is no duration"),
-        (LINE | {"id": 2}, "id 2 does not follow 2"),
-        (LINE | {"run": 1}, "run 1 does not follow 2"),
-        ({"name": "message.received"}, "it has no ts"),
-        ({"name": "message.received", "ts": "yesterday"}, "'yesterday' is no time: it should be like"),
-        (b'{"name":"message.received","ts_ns":1,"meta":' + b"[" * 100_000, ""),
+        (b"{", "invalid JSON: it ends early"),
+        (b"[]", "the line must be an object (got an array)"),
+        ({"ts_ns": 1}, "`name` is missing"),
+        (LINE | {"name": "nothing.known"}, "`name` must be an event name of wsmon (got 'nothing.known')"),
+        (LINE | {"direction": "up"}, "`direction` must be in or out (got 'up')"),
+        (LINE | {"size": -1}, "`size` must be a number >= 0"),
+        (LINE | {"size": 2**64}, "`size` must be a number <= 9223372036854775807"),
+        (LINE | {"payload_base64": "?"}, "`payload_base64` must be base64: "),
+        (LINE | {"duration_ms": -1}, "`duration_ms` must be between 0 and "),
+        (LINE | {"duration_ms": 1e300}, "`duration_ms` must be between 0 and "),
+        (LINE | {"id": 2}, "`id` must be greater than 2, the one before (got 2)"),
+        (LINE | {"run": 1}, "`run` must not be less than 2, the one before (got 1)"),
+        ({"name": "message.received"}, "`ts` is missing"),
+        ({"name": "message.received", "ts": "yesterday"}, "`ts` must be an RFC 3339 string such as "),
+        (b'{"name":"message.received","ts_ns":1,"meta":' + b"[" * 100_000, "`meta` must be an object (got an array)"),
         (b'{"name":"message.received","ts_ns":1,"reason":"\\ud800"}', ""),
     ],
 )
@@ -205,7 +205,7 @@ def test_ids_that_do_not_ascend_are_no_store(tmp_path: Path) -> None:
 def test_a_time_that_cannot_be_counted_from_the_one_before_is_named() -> None:
     first, fault = read(LINE | {"ts_ns": 0, "mono_ns": 2**63 - 5}, {"name": "message.sent", "ts_ns": 100})
     assert isinstance(first, Event)
-    assert fault == Fault(2, "its time is too far from the one before")
+    assert fault == Fault(2, "`ts` is too far from the time before")
 
 
 def test_a_connection_gets_a_name_that_a_configuration_would_accept() -> None:

@@ -75,17 +75,17 @@ def test_i6_the_time_of_a_frame_may_be_a_number_or_a_text(ts: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b'{"ts":null,"dir":"in","type":"text"}', "`ts`: null is no time: a text such as"),
-        (b'{"ts":3.25,"dir":"in","type":"text"}', "3.25 is no time since 1970: times that count from the start"),
-        (b'{"ts":1768053744,"dir":"up","type":"text"}', "Invalid enum value 'up' - at `$.dir`"),
-        (b'{"ts":1768053744,"dir":"in","type":"binary","data":"?","binary":true}', "`data` is no base64"),
-        (b'{"ts":1768053744,"dir":"in","type":"text","data":{"code":1}}', "`data` is no text"),
-        (b'{"ts":1768053744,"dir":"in"', "Input data was truncated"),
-        (b"1768053744", "'1768053744' is neither a frame nor a time with a message"),
-        (b"\xff\xfe\x00", "is neither a frame nor a time with a message"),
-        (b"1768053744.5: b'unfinished", "the bytes of the message are not written as Python writes them"),
-        (b"1768053744.5: b'a', 1", "the bytes of the message are not written as Python writes them"),
-        (b"12.5: {}", "12.5 is no time since 1970"),
+        (b'{"ts":null,"dir":"in","type":"text"}', "`ts` must be an RFC 3339 string such as "),
+        (b'{"ts":3.25,"dir":"in","type":"text"}', "`ts` must be a time since 1970 (got 3.25): times from the start"),
+        (b'{"ts":1768053744,"dir":"up","type":"text"}', "`dir` must be in or out (got 'up')"),
+        (b'{"ts":1768053744,"dir":"in","type":"binary","data":"?","binary":true}', "`data` must be base64: "),
+        (b'{"ts":1768053744,"dir":"in","type":"text","data":{"code":1}}', "`data` must be a string (got an object)"),
+        (b'{"ts":1768053744,"dir":"in"', "invalid JSON: it ends early"),
+        (b"1768053744", "the line must be a frame or a time and a message (got '1768053744')"),
+        (b"\xff\xfe\x00", "must be a frame or a time and a message"),
+        (b"1768053744.5: b'unfinished", "the message is not a valid Python bytes literal"),
+        (b"1768053744.5: b'a', 1", "the message is not a valid Python bytes literal"),
+        (b"12.5: {}", "the time must be a time since 1970 (got 12.5)"),
     ],
 )
 def test_i6_a_line_that_cannot_be_read_costs_that_line(line: bytes, problem: str) -> None:
@@ -148,7 +148,7 @@ def test_i6_lines_of_cryptofeed_are_what_was_received_sent_and_dialled() -> None
         ("message.received", 7.0, "in", 3, b"[2]"),
     ]
     assert (events[0].meta or {})["url"] == "wss://x.example/ws?token=[FILTERED]"
-    assert events[5].error == "the file has a new dial, and no end of the session before it"
+    assert events[5].error == "the file has a new connection without an end of the session before"
 
 
 @pytest.mark.parametrize(

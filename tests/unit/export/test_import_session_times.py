@@ -45,24 +45,31 @@ def test_i6_a_time_is_read_whatever_its_unit_or_spelling(value: object, expected
     assert wall_ns(value) == expected
 
 
+FORMAT = "an RFC 3339 string such as 2026-01-10T14:02:24.5Z, or a number since 1970"
+RELATIVE = ": times from the start of a recording cannot be placed"
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("yesterday", "'yesterday' is no time: it should be like 2026-01-10T14:02:24.5Z, or a number since 1970"),
-        ("2026-13-01T00:00:00Z", "'2026-13-01T00:00:00Z' is no time: month must be in 1..12"),
-        ("2026-01-01T00:00:61Z", "'2026-01-01T00:00:61Z' is no time: second must be in 0..59"),
-        ("1969-12-31T23:59:59Z", "'1969-12-31T23:59:59Z' is outside the times that can be stored, 1970 to 2255"),
-        ("2300-01-01T00:00:00Z", "'2300-01-01T00:00:00Z' is outside the times that can be stored, 1970 to 2255"),
-        ("0001-01-01T00:00:00+01:00", "'0001-01-01T00:00:00+01:00' is no time: date value out of range"),
-        (None, "null is no time: a text such as 2026-01-10T14:02:24.5Z, or a number since 1970"),
-        (True, "True is no time: a text such as 2026-01-10T14:02:24.5Z, or a number since 1970"),
-        ([1], "[1] is no time: a text such as 2026-01-10T14:02:24.5Z, or a number since 1970"),
-        (12.5, "12.5 is no time since 1970: times that count from the start of a recording cannot be placed"),
-        (-1, "-1 is no time since 1970: times that count from the start of a recording cannot be placed"),
-        (10**20, "100000000000000000000 is outside the times that can be stored, 1970 to 2255"),
-        (Decimal("1e999999999"), "1E+999999999 is outside the times that can be stored, 1970 to 2255"),
-        (float("nan"), "NaN is no time"),
-        (float("inf"), "Infinity is no time"),
+        ("yesterday", f"the time must be {FORMAT} (got 'yesterday')"),
+        ("2026-13-01T00:00:00Z", "the time must be a valid time (got '2026-13-01T00:00:00Z'): month must be in 1..12"),
+        ("2026-01-01T00:00:61Z", "the time must be a valid time (got '2026-01-01T00:00:61Z'): second must be in 0..59"),
+        ("1969-12-31T23:59:59Z", "the time must be between 1970 and 2255 (got '1969-12-31T23:59:59Z')"),
+        ("2300-01-01T00:00:00Z", "the time must be between 1970 and 2255 (got '2300-01-01T00:00:00Z')"),
+        (
+            "0001-01-01T00:00:00+01:00",
+            "the time must be a valid time (got '0001-01-01T00:00:00+01:00'): date value out of range",
+        ),
+        (None, f"the time must be {FORMAT} (got null)"),
+        (True, f"the time must be {FORMAT} (got True)"),
+        ([1], f"the time must be {FORMAT} (got [1])"),
+        (12.5, f"the time must be a time since 1970 (got 12.5){RELATIVE}"),
+        (-1, f"the time must be a time since 1970 (got -1){RELATIVE}"),
+        (10**20, "the time must be between 1970 and 2255 (got 100000000000000000000)"),
+        (Decimal("1e999999999"), "the time must be between 1970 and 2255 (got 1E+999999999)"),
+        (float("nan"), f"the time must be {FORMAT} (got NaN)"),
+        (float("inf"), f"the time must be {FORMAT} (got Infinity)"),
     ],
 )
 def test_what_is_no_time_is_named_with_its_value(value: object, problem: str) -> None:

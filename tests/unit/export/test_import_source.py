@@ -64,7 +64,7 @@ def test_a_compressed_file_that_ends_early_gives_what_it_has() -> None:
     *read, fault = found.lines()
     assert read[:-1] == lines[: len(read) - 1]
     assert len(read) > 1_000
-    assert fault == Fault(len(read) + 1, "the compressed file ends early, everything before this is imported", lost=0)
+    assert fault == Fault(len(read) + 1, "the compressed file ends early; everything before is imported", lost=0)
 
 
 def test_a_compressed_file_that_is_damaged_gives_what_comes_before() -> None:
@@ -78,12 +78,12 @@ def test_a_compressed_file_that_is_damaged_gives_what_comes_before() -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (lzma.compress(b"x"), "a.jsonl is compressed with xz, which import does not read. unpack it: xz -dc FILE |"),
+        (lzma.compress(b"x"), "a.jsonl is compressed with xz, which import does not support. unpack it: xz -dc FILE |"),
         (bz2.compress(b"x"), "a.jsonl is compressed with bzip2"),
         (b"\x28\xb5\x2f\xfdxxxx", "a.jsonl is compressed with zstd"),
         (b"PK\x03\x04xxxx", "a.jsonl is compressed with zip"),
         (gzip.compress(lzma.compress(b"x"), mtime=0), "a.jsonl is compressed with xz"),
-        (b"SQLite format 3\x00", "a.jsonl is a SQLite database. `wsmon open` shows a store of wsmon as it is"),
+        (b"SQLite format 3\x00", "a.jsonl is a SQLite database. to view a store of wsmon, use `wsmon open`"),
     ],
     ids=["xz", "bzip2", "zstd", "zip", "xz in gzip", "SQLite"],
 )

@@ -77,8 +77,8 @@ def test_a_file_tells_what_it_is(tmp_path: Path, name: str, content: bytes, expe
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"hello\n", "its first line is none of an export of events, an HTTP Archive or a recording"),
-        (b"\x00\x01\x02", "its first line is none of an export of events"),
+        (b"hello\n", "unknown format: not an export of events, an HTTP Archive or a frame recording"),
+        (b"\x00\x01\x02", "unknown format: not an export of events"),
         (b"", "a.txt is empty"),
     ],
 )
@@ -107,7 +107,7 @@ def test_the_first_ten_faults_are_named_and_all_are_counted(tmp_path: Path) -> N
     _, report = imported(path)
     assert (report.events, report.faults, dict(report.lost)) == (1, 25, {"line": 25})
     assert [str(one) for one in report.named] == [
-        f"{path}:{line}: JSON is malformed: invalid character (byte 0)" for line in range(1, 11)
+        f"{path}:{line}: invalid JSON: invalid character (byte 0)" for line in range(1, 11)
     ]
 
 
@@ -133,7 +133,7 @@ def test_i6_a_compressed_file_that_ends_early_is_imported_as_far_as_it_goes(tmp_
         path = tmp_path / name
         path.write_bytes(gzip.compress(content)[:-1_000])
         _, report = imported(path)
-        assert str(report.named[-1]).endswith("the compressed file ends early, everything before this is imported")
+        assert str(report.named[-1]).endswith("the compressed file ends early; everything before is imported")
 
 
 def test_i6_standard_input_is_an_input_like_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def test_what_a_store_cannot_count_is_refused_in_words(tmp_path: Path) -> None:
             raise OverflowError("Python int too large to convert to SQLite INTEGER")
 
     (tmp_path / "a.jsonl").write_bytes(b'{"name":"message.sent","ts":1768053744}\n')
-    with pytest.raises(WsmonError, match="the times in the file lie too far apart: centuries cannot be counted"):
+    with pytest.raises(WsmonError, match="the times in the file are centuries apart, which is too far"):
         import_files([str(tmp_path / "a.jsonl")], None, Full())
 
 
@@ -271,5 +271,5 @@ def test_more_files_than_may_be_open_are_refused_in_words(tmp_path: Path, monkey
 
     monkeypatch.setattr("wsmon.export.importing.opened", full)
     (tmp_path / "a.jsonl").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"1 files are more than may be open at once\. raise"):
+    with pytest.raises(UsageError, match=r"1 files are more than can be open at once\. raise"):
         imported(tmp_path / "a.jsonl")
