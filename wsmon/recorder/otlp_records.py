@@ -51,14 +51,17 @@ _SPAN_ID: Final = re.compile(r"(?!0{16})[0-9a-f]{16}")
 _INT64: Final = range(-(2**63), 2**63)
 
 
-def records(signal: Signal, request: OtlpFields) -> Iterator[OtlpRecord | str]:
+def records(signal: Signal, request: OtlpFields, own_instance: str = "") -> Iterator[OtlpRecord | str]:
     """Yield the records of a request; instead of one that cannot be stored, why.
 
-    Raises ``TooLargeError`` where there are too many: iterate to the end before the first is used.
+    ``own_instance`` is the service.instance.id under which this recorder sends: what a collector sends back would go
+    round for ever. Raises ``TooLargeError`` where there are too many: iterate to the end before the first is used.
     """
     many = 0
     for source, scope, record in _walk(signal, request):
         try:
+            if own_instance and source["instance"] == own_instance:
+                raise ValueError("service.instance.id: this recorder sent it")
             lines = _span(source, scope, record) if signal == "traces" else _log(source, scope, record)
             many += max(1, len(lines) - 1)
             yield lines
@@ -91,6 +94,7 @@ def _service(resource: OtlpFields) -> OtlpFields:
     return {
         "connection": _text(attributes.get("service.name")),
         "group": _text(attributes.get("service.namespace")),
+        "instance": _text(attributes.get("service.instance.id")),
         "meta": {"resource": kept} if kept else {},
     }
 

@@ -59,12 +59,17 @@ class OtlpServer(HttpServer):
         token: Sensitive,
         ingest: Ingest,
         report: ReportFault,
+        own_instance: str = "",
         request_s: float = REQUEST_S,
         commit_s: float = COMMIT_S,
     ) -> None:
-        """``report`` gets the faults of ours; clients need the ``token`` where it is not empty."""
+        """``report`` gets the faults of ours; clients need the ``token`` where it is not empty.
+
+        ``own_instance``: see ``records``.
+        """
         super().__init__(address, report, request_s)
         self.token = token
+        self._own_instance = own_instance
         self._ingest = ingest
         self._commit_s = commit_s
         # One request at a time is unpacked and read
@@ -98,7 +103,7 @@ class OtlpServer(HttpServer):
         signal, kind = _SIGNALS[request.path], _kind(request)
         try:
             async with self._reading:
-                found = await asyncio.to_thread(_read, signal, kind, request)
+                found = await asyncio.to_thread(_read, signal, kind, request, self._own_instance)
         except UnreadableError as error:
             return _refusal(request, "400 Bad Request", str(error))
         except TooLargeError as error:
@@ -122,8 +127,9 @@ class OtlpServer(HttpServer):
 class OtlpReceiver:
     """Serves at the address of the configuration. Use it on the event loop."""
 
-    def __init__(self, ingest: Ingest, report: ReportFault) -> None:
-        """``report`` gets the faults of ours."""
+    def __init__(self, ingest: Ingest, report: ReportFault, own_instance: str = "") -> None:
+        """``report`` gets the faults of ours; ``own_instance``: see ``records``."""
+        self._own_instance = own_instance
         self._ingest = ingest
         self._report = report
         self._address = ""
@@ -142,7 +148,7 @@ class OtlpReceiver:
         listener = listener or listening_socket(configuration)
         before, self._server, self._address = self._server, None, spec.address
         if listener is not None:
-            self._server = OtlpServer(spec.address, spec.token, self._ingest, self._report)
+            self._server = OtlpServer(spec.address, spec.token, self._ingest, self._report, self._own_instance)
             await self._server.start(listener)
         if before is not None:
             await before.close(GRACE_S)
@@ -176,11 +182,11 @@ def listening_socket(configuration: Configuration) -> socket.socket | None:
         ) from error
 
 
-def _read(signal: Signal, kind: str, request: HttpRequest) -> list[OtlpRecord | str]:
+def _read(signal: Signal, kind: str, request: HttpRequest, own_instance: str) -> list[OtlpRecord | str]:
     body = request.body
     if request.headers.get("content-encoding", "").lower() == "gzip":
         body = unpacked(body, BODY_BYTES)
-    return list(records(signal, read_request(signal, kind, body)))
+    return list(records(signal, read_request(signal, kind, body), own_instance))
 
 
 def _kind(request: HttpRequest) -> str:

@@ -174,7 +174,7 @@ class _Recording:
         self._intake.configure(configuration)
         self._ingest = Ingest(LineIngest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event))
         self._spool = SpoolIntake(options.store, self._ingest, self._emit)
-        self._receiver = OtlpReceiver(self._ingest, guard.failed)
+        self._receiver = OtlpReceiver(self._ingest, guard.failed, str(options.store))
         self._configure_receiver = partial(self._receiver.configure, configuration, otlp_listener)
         self._commands = CommandHandler(
             options,

@@ -61,6 +61,14 @@ def test_outcomes_of_spans(changes: dict[str, Any], outcome: tuple[object, str, 
     assert (record[-1].status, record[-1].error_type, record[-1].error) == outcome
 
 
+def test_what_the_recorder_sent_itself_does_not_come_back() -> None:
+    request = json_spans(json_span(), service_instance_id="/state/store.db")
+    (problem,) = records("traces", request, "/state/store.db")
+    assert problem == "service.instance.id: this recorder sent it"
+    (kept,) = records("traces", request, "/state/other.db")
+    assert len(lines(kept)) == 2
+
+
 def test_names_of_kinds_and_codes_are_read_too() -> None:
     span = json_span(kind="SPAN_KIND_SERVER", status={"code": "STATUS_CODE_ERROR"})
     ((_, end),) = map(lines, records("traces", json_spans(span)))
