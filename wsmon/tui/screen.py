@@ -215,6 +215,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         )
         if {"connections", "timeline", "statistics"} & set(self.pane_layout.in_sight):
             self.panes.connections.show(self._snapshot, self.shown_ns())
+            self.pane_layout.set_rows(len(self._snapshot.connections), self.panes.connections.most_cause_lines)
         if (timeline := self.panes.find(TimelinePane)) is not None:
             timeline.set_order(self.panes.connections.names)
 

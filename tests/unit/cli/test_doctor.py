@@ -28,6 +28,6 @@ def test_lines_fit_the_terminal(
     assert ("\x1b[31m\x1b[1mfail" in said) is is_colored
     lines = re.sub(r"\x1b\[\d*m", "", said).splitlines()
     words = " ".join(" ".join(lines).split())
-    assert f"fail store {tmp_path}/store.db is no store of wsmon" in words
+    assert f"fail store {tmp_path}/store.db is not a wsmon store" in words
     assert [line for line in lines if len(line) > 60 and " " in line.strip()[21:]] == []
     assert all(line.startswith(("ok    ", "warn  ", "fail  ", " " * 21)) for line in lines)

@@ -74,10 +74,10 @@ async def test_what_takes_long_is_said_and_not_asked_again() -> None:
         asked = await ask_in_vain(view, pilot)
         on.screen.tick()
         on.screen.tick()
-        assert pane.status[0].startswith("reading · ")
+        assert pane.status[0].startswith("loading · ")
         assert view.asked == asked
         view.gate.set()
-        await until(pilot, lambda: not pane.status[0].startswith("reading"))
+        await until(pilot, lambda: not pane.status[0].startswith("loading"))
 
 
 async def test_a_second_that_passes_asks_only_as_often_as_the_answers_allow() -> None:

@@ -132,7 +132,10 @@ def compare_events(screen: MonitorScreen) -> None:
         return
     other = screen.services.notebook.last_bookmark(event.id)
     if other is None:
-        screen.say("nothing marked: press m on the first event, then C on the second", "caution")
+        is_marked = screen.services.notebook.bookmark(event.id) is not None
+        alone = "only this event is marked: move to another one, then press C"
+        none = "nothing marked: press m on the first event, then C on the second"
+        screen.say(alone if is_marked else none, "caution")
         return
     before, after = sorted((event, other.event), key=lambda each: each.id)
 

@@ -135,4 +135,4 @@ async def test_the_footer_follows_the_focus() -> None:
         for key in "1234":
             await pilot.press(key)
             seen.append(text(on.screen.footer).split("  ")[1])
-        assert seen == ["R reconnect", "e next problem", "- longer", "Enter open"]
+        assert seen == ["R reconnect", "e next problem", "+ shorter", "Enter open"]

@@ -228,7 +228,7 @@ async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_p
         on.store.prune(10)
         on.screen.panes.log.go_to(incident_id)
         await pilot.press("w")
-        await until(pilot, lambda: text(on.screen.footer) == "the event is no longer kept")
+        await until(pilot, lambda: text(on.screen.footer) == "event no longer stored: pruned by retention")
 
 
 @pytest.mark.parametrize("size", [ROOMY, COMPACT])
@@ -242,7 +242,7 @@ async def test_a_loss_says_what_was_said_last_and_w_goes_there_and_back(size: tu
         await pilot.press("5")
         detail = on.screen.panes.slots["detail"].build()
         assert isinstance(detail, DetailPane)
-        facts = f"#{said_id}, 1.0 s before (press w): "
+        facts = f"#{said_id}, 1.0 s before close (press w): "
         await until(
             pilot, lambda: facts in " ".join("".join(part for part, _ in line).strip() for line in detail.lines)
         )

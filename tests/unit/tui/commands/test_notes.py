@@ -91,7 +91,7 @@ async def test_a_search_for_marks_says_that_notes_cannot_be_read() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("slash", *"mark:*", "enter")
-        await until(pilot, lambda: "the notes are damaged; everything is shown" in on.screen.panes.log.status)
+        await until(pilot, lambda: "the notes are damaged; showing everything" in on.screen.panes.log.status)
         assert len(on.screen.panes.log.rows) == 220
 
 
@@ -151,7 +151,7 @@ async def test_the_event_under_the_cursor_is_compared_with_the_last_mark(monkeyp
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         dialog = await compared(on, pilot)
-        assert dialog.title == "Compare #221 with #223"
+        assert dialog.title == "Compare #221 with #223 of binance-spot"
         differences = ["~ $.seq  1 → 2", "~ $.bids[1][1]  2.0 → 0.5", '~ $.note  "a" → "b"']
         assert text_of(dialog)[-3:] == differences
         await pilot.press("y")
@@ -172,7 +172,8 @@ async def test_with_nothing_marked_it_is_said_what_to_press() -> None:
         said = "".join(part for part, _ in on.screen.footer.line)
         assert "nothing marked: press m on the first event" in said
         await pilot.press("m", "C")
-        assert "no mark to compare with" in said
+        said = "".join(part for part, _ in on.screen.footer.line)
+        assert "only this event is marked: move to another one, then press C" in said
 
 
 async def test_differences_are_gone_to_one_by_one() -> None:
