@@ -209,6 +209,37 @@ HANDING = Chapter(
     ),
     is_short=True,
 )
+CHANGING = Chapter(
+    "changing",
+    (
+        press("E A", "log.problem_previous alert.add", r"Alert on this search", says="an alert, as it is written"),
+        press("Enter", "", r"alert added \(wsmon\.toml:\d+\); reloaded"),
+        press(
+            "1 g S",
+            "pane.connections move.top incident.silence",
+            r"Silence \w+ for orders",
+            says="a kind of incident that is not wanted",
+        ),
+        press("Enter", "", r"silenced for orders \(wsmon\.toml:\d+\); reloaded"),
+        press("G a", "move.bottom connection.send", r"Send to sensors"),
+        write("hello", r"│ hello"),
+        press("Enter", "", hides=r"Send to sensors"),
+        press("4 |", "pane.log log.pipe", r"Pipe .* to"),
+        write("wc -c", r"│ wc -c"),
+        press("Enter", "", r"exit status 0 · [\d,]+ events", says="the output of a command"),
+        press("Escape", "", hides=r"exit status 0"),
+        press(":", "app.palette", r"type to filter commands"),
+        write("cli", r"│ cli"),
+        press("Enter", "app.cli", r"wsmon search --store", says="the same on the command line"),
+        press("Escape", "", hides=r"wsmon search --store"),
+        press(":", "app.palette", r"type to filter commands"),
+        write("text", r"│ text"),
+        press("Enter", "app.text", r"any key: back to wsmon"),
+        press("x", "", hides=r"any key: back to wsmon"),
+        press("C-e", "app.edit", r"wsmon\.toml unchanged"),
+    ),
+    is_short=True,
+)
 CONNECTIONS = Chapter(
     "connections",
     (
@@ -254,5 +285,5 @@ LEAVING = Chapter(
     is_short=True,
 )
 CHAPTERS = (
-    STORY, MOVING, FINDING, WRITING, DETAIL, TIMELINE, STATISTICS, HANDING, CONNECTIONS, LEAVING,
+    STORY, MOVING, FINDING, WRITING, DETAIL, TIMELINE, STATISTICS, HANDING, CHANGING, CONNECTIONS, LEAVING,
 )  # fmt: skip

@@ -50,6 +50,7 @@ send = ['{{"type":"join","room":"lobby","user":"wsmon"}}']
 name = "sensors"
 url = "{sensors}"
 group = "plant"
+allow_send = true
 """
 LIMIT_S = 10.0
 
@@ -131,4 +132,6 @@ def world() -> Iterator[World]:
         home = Path(folder)
         (home / "wsmon.toml").write_text(CONFIGURATION.format(**urls))
         with user_of(home) as environ:
+            # It leaves the file as it is
+            environ["EDITOR"] = "true"
             yield World(home, environ)
