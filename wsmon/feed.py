@@ -69,10 +69,11 @@ class Feed:
         """Move the cursor on: events up to this id are not read."""
         self._cursor = max(self._cursor, event_id)
 
-    def poll(self, limit: int) -> FeedPage:
+    def poll(self, limit: int, last_id: int | None = None) -> FeedPage:
         """Return the next matches, at most ``limit``; none where nothing was committed since the last call.
 
-        Raises what the view raises; nothing is lost then, and the next call reads on.
+        Events after ``last_id`` are left to later calls. Raises what the view raises; the next call reads on then, and
+        nothing is lost.
         """
         before = self._store.bounds()
         events = self._store.events_after(self._cursor, limit, self._query)
@@ -85,11 +86,15 @@ class Feed:
             return FeedPage((), is_behind=True)
         oldest_id = after.oldest_id
         truncated = oldest_id if oldest_id > self._cursor + 1 else None
+        # Without a full page, all that was committed before was read
+        reached_id = events[-1].id if len(events) == limit else max(before.last_id, events[-1].id if events else 0)
+        if last_id is not None and reached_id > last_id:
+            events = tuple(event for event in events if event.id <= last_id)
+            reached_id = last_id
         if truncated is not None:
-            events = tuple(event for event in events if event.id >= oldest_id)
-            self._cursor = oldest_id - 1
-        reached_id = before.last_id if len(events) < limit and truncated is None else 0
-        self._cursor = max(self._cursor, reached_id, events[-1].id if events else 0)
+            events = tuple(event for event in events if event.id >= truncated)
+            reached_id = max(reached_id, truncated - 1)
+        self._cursor = max(self._cursor, reached_id)
         return FeedPage(events, truncated, is_behind=self._cursor < before.last_id)
 
     def _begin_anew(self, bounds: StoreBounds, store_id: str) -> FeedPage:

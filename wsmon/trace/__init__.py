@@ -13,17 +13,24 @@ from wsmon.trace.tracer import Tracer, TraceStatistics, UnsafePathError
 
 if TYPE_CHECKING:
     from wsmon.trace.backend import BackendStats, TraceBackend
+    from wsmon.trace.bus import Bus
     from wsmon.trace.metrics import Counter, Histogram, MetricsBackend
+    from wsmon.trace.received import Gap, ReceivedEvent, Truncated
     from wsmon.trace.routing import EventMapping, EventRouter
+    from wsmon.trace.subscription import EventSubscription
 
 __all__ = [
     "AttachedHandler",
     "BackendStats",
+    "Bus",
     "Counter",
     "EventMapping",
     "EventRouter",
+    "EventSubscription",
+    "Gap",
     "Histogram",
     "MetricsBackend",
+    "ReceivedEvent",
     "Sink",
     "SinkReport",
     "Telemetry",
@@ -33,6 +40,7 @@ __all__ = [
     "TraceStatistics",
     "TracedTransition",
     "Tracer",
+    "Truncated",
     "UnsafePathError",
     "sink_of",
     "telemetry_of",
@@ -41,12 +49,17 @@ __all__ = [
 # Loaded when they are asked for: few applications need them
 _LATER = {
     "BackendStats": "backend",
+    "Bus": "bus",
     "Counter": "metrics",
     "EventMapping": "routing",
     "EventRouter": "routing",
+    "EventSubscription": "subscription",
+    "Gap": "received",
     "Histogram": "metrics",
     "MetricsBackend": "metrics",
+    "ReceivedEvent": "received",
     "TraceBackend": "backend",
+    "Truncated": "received",
 }
 
 

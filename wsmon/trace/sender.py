@@ -67,6 +67,10 @@ class Sender:
         """Whether a store takes lines now."""
         return self._link is not None
 
+    def locate(self) -> Path:
+        """Return the store that lines go to, see ``locate_store``."""
+        return self._store or locate_store(self._named, os.environ, self._folder)
+
     def start(self) -> None:
         """Start the thread, where it has not been started; the caller holds a lock against a second call."""
         if not self._has_started:
@@ -140,7 +144,7 @@ class Sender:
         """Look for a recorder."""
         try:
             if self._store is None:
-                self._store = locate_store(self._named, os.environ, self._folder)
+                self._store = self.locate()
             link = RecorderLink(self._store, self._greeting)
         except (OSError, WsmonError) as error:
             self._buffer.problem = str(error)

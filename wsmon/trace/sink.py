@@ -21,6 +21,8 @@ from wsmon.trace.buffer import LineBuffer
 from wsmon.trace.events import TraceEvent, json_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wsmon.trace.sender import Sender
 
 # Memory of events that are not stored yet
@@ -114,6 +116,10 @@ class Sink:
         """Begin to end, without waiting; ``ends_s`` is the monotonic time by which the end is to be reached."""
         self._is_closed = True
         self._sender.begin_end(ends_s)
+
+    def locate(self) -> Path:
+        """Return the real path of the store that it reports to; raises ``UsageError`` where none is found."""
+        return self._sender.locate()
 
     @property
     def is_closed(self) -> bool:
