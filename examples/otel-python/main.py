@@ -1,6 +1,10 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
+# dependencies = [
+#   "opentelemetry-exporter-otlp-proto-http>=1.45,<2",
+#   "opentelemetry-instrumentation-logging>=0.66b2,<1",
+#   "opentelemetry-sdk>=1.45,<2",
+# ]
 # ///
 """A Python program with OpenTelemetry's SDK and its default exporter: OTLP over HTTP, protobuf, to localhost:4318.
 
@@ -20,7 +24,8 @@ from opentelemetry import trace
 from opentelemetry._logs import set_logger_provider
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.support.external_programs import CONSUMERS, free_port, program
 from tests.support.node_peers import REQUIRED
 from tests.support.otlp_requests import SPAN_ID, TRACE_ID, json_logs, json_span, json_spans, post
 from tests.support.peers import Peers
-from tests.support.processes import DEADLINE_S, Home, Recorder
+from tests.support.processes import DEADLINE_S, Home, Recorder, stored
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOKEN = "t0ken-of-the-programs"
@@ -100,6 +102,30 @@ async def test_a_reload_moves_the_listener(home: Home, peers: Peers) -> None:
     assert (await post(second, "/v1/logs", json_logs({})))[0] == "200 OK"
     with pytest.raises(ConnectionRefusedError):
         await post(first, "/v1/logs", json_logs({}))
+
+
+async def test_what_was_answered_with_success_outlives_a_recorder_that_is_killed(home: Home, peers: Peers) -> None:
+    port = free_port()
+    recorder = await receiving(home, peers, port)
+    answered: list[str] = []
+
+    async def keep_posting() -> None:
+        with suppress(OSError, IndexError):
+            for number in itertools.count():
+                name = f"event-{number}"
+                status, *_ = await post(port, "/v1/logs", json_logs({"eventName": name}))
+                if status == "200 OK":
+                    answered.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep_posting(), name="posts")
+        async with asyncio.timeout(DEADLINE_S):
+            while len(answered) < 20:
+                await asyncio.sleep(0.001)  # the other task tells nobody
+        recorder.signal(signal.SIGKILL)
+    await recorder.ended()
+    found = {event.type for event in stored(recorder.store) if event.name == "trace.log"}
+    assert found.issuperset(answered)
 
 
 async def ran(port: int, *command: str | Path) -> list[str]:

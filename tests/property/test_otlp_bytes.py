@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fake_ports import FakeClock
-from tests.support.otlp_requests import json_log_keys, json_span, json_spans, message, span, span_request
+from tests.support.applications import idle_ingest
+from tests.support.fake_ports import FakeClock, FaultLog
+from tests.support.otlp_requests import json_log_keys, json_span, json_spans, message, post, span, span_request
+from tests.support.thoroughness import times
+from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.intake import LINE_ERRORS, Intake, Reporting
 from wsmon.recorder.otlp_records import records
+from wsmon.recorder.otlp_server import OtlpServer
 from wsmon.recorder.otlp_wire import JSON, PROTOBUF, Signal, TooLargeError, UnreadableError, read_request, unpacked
 
 SIGNALS = st.sampled_from(["traces", "logs"])
@@ -73,3 +78,41 @@ def test_any_bytes_as_gzip(body: bytes) -> None:
         assert len(unpacked(body, 1_000)) <= 1_000
     except (UnreadableError, TooLargeError):
         return
+
+
+def _http_requests() -> st.SearchStrategy[bytes]:
+    line = st.binary(max_size=60) | st.sampled_from(
+        [
+            b"POST /v1/logs HTTP/1.1", b"POST /v1/traces HTTP/1.0", b"GET /v1/logs HTTP/1.1", b"Host: localhost",
+            b"Content-Type: application/json", b"Content-Type: application/x-protobuf", b"Content-Encoding: gzip",
+            b"Transfer-Encoding: chunked", b"Content-Length: 2", b"Content-Length: 9999999999", b"Content-Length: x",
+            b"Authorization: Bearer \xff", b"Origin: null", b"Expect: 100-continue", b"Connection: close",
+        ]
+    )  # fmt: skip
+    body = st.binary(max_size=60) | st.sampled_from([b"{}", b"2\r\n{}\r\n0\r\n\r\n", b"-1\r\n", b"0\r\n\r\n", b"[]"])
+    whole = st.tuples(st.lists(line, max_size=8), body).map(lambda of: b"\r\n".join([*of[0], b"", b""]) + of[1])
+    return whole | st.binary(max_size=200)
+
+
+@settings(max_examples=times(30))
+@given(st.lists(_http_requests(), min_size=1, max_size=20))
+def test_odd_clients_are_answered_or_hung_up_on_and_the_next_one_is_served(requests: list[bytes]) -> None:
+    async def main() -> None:
+        faults = FaultLog()
+        server = OtlpServer("127.0.0.1:0", Sensitive(""), idle_ingest(), faults, request_s=0.5, commit_s=0.01)
+        await server.start()
+        try:
+            for request in requests:
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(request)
+                writer.write_eof()
+                async with asyncio.timeout(20):
+                    with suppress(ConnectionError):
+                        await reader.read()
+                writer.close()
+            assert (await post(server.port, "/v1/logs", b"{}"))[::2] == ("200 OK", b"{}")
+        finally:
+            await server.close()
+        assert faults.faults == []
+
+    asyncio.run(main())
