@@ -21,6 +21,8 @@ from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer, IngestGreeting
 from wsmon.control.link import Link, RecorderLink
 from wsmon.control.lock import holder
 from wsmon.errors import UsageError, WsmonError
+from wsmon.export.event_line import EventLine
+from wsmon.export.import_session import line_problem
 from wsmon.model.sanitize import sanitize
 from wsmon.trace.location import locate_store
 
@@ -135,7 +137,7 @@ class _Input:
         try:
             keys = _objects.decode(line)
         except (ValueError, OverflowError, RecursionError) as error:
-            self._refuse(self._lines, str(error))
+            self._refuse(self._lines, line_problem(error, EventLine))
             return b""
         if "seq" in keys:
             self._refuse(self._lines, "seq: lines from standard input are numbered by wsmon")

@@ -49,7 +49,7 @@ def search(
     All words must match, in the payload, reason, error, type, topic or a name. Use "a b" for a phrase, /a.b/i for a
     regular expression, a leading minus to exclude, and OR and parentheses to combine. Example fields: conn:NAME
     name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10.
-    `wsmon man query` and ? in the viewer have the full list.
+    Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the viewer.
 
     -n and -f are options: to exclude a one-letter word, quote it: '-"n"'.
     """

@@ -71,7 +71,7 @@ def compile_path(text: str) -> JsonPath:
     """Return the path that a text is; raises ``ValueError`` with a sentence where it is none."""
     path, end = match_path(text)
     if end != len(text):
-        raise ValueError(f'{text[end:]!r} is no step of a path, as in $.data[0].seq or $."a b"')
+        raise ValueError(f'{text[end:]!r} is not a valid step of a path; examples: $.data[0].seq, $."a b"')
     return path
 
 

@@ -163,8 +163,8 @@ class MessageMeasures:
             shown = repr(value)
             shown = shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"
             self.problem = (
-                f"{shown} at {self._latency_text} is no time of sending (latency.unit = {self._unit}); "
-                "messages like this have no latency, and further ones are not reported in this session"
+                f"{shown} at {self._latency_text} is not a send time (latency.unit = {self._unit}); "
+                "latency is not measured for such messages, and this is reported once per session"
             )
 
 

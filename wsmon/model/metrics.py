@@ -170,21 +170,21 @@ def _now(totals: _Totals) -> Iterable[MetricFamily]:
         )
         for connection in totals
     )
-    yield MetricFamily("wsmon.connection.info", "gauge", "What is configured; always 1", info)
+    yield MetricFamily("wsmon.connection.info", "gauge", "Configuration of the connection; always 1", info)
     states = tuple(
         NumberPoint((*_client(connection), ("status", status)), int(connection.status == status))
         for connection in totals
         for status in STATUSES
     )
-    yield MetricFamily("wsmon.connection.status", "gauge", "1 for the status that the connection is in", states)
+    yield MetricFamily("wsmon.connection.status", "gauge", "1 for the current status of the connection", states)
     up = tuple(NumberPoint(_client(connection), int(connection.status == OPEN)) for connection in totals)
-    yield MetricFamily("wsmon.connection.up", "gauge", "1 while the connection is usable", up)
+    yield MetricFamily("wsmon.connection.up", "gauge", "1 while the connection is open", up)
     stalled = tuple(
         NumberPoint(_client(connection), int(connection.is_stalled and connection.status == OPEN))
         for connection in totals
     )
     yield MetricFamily(
-        "wsmon.connection.stalled", "gauge", "1 while it is open and nothing comes though data is due", stalled
+        "wsmon.connection.stalled", "gauge", "1 while the connection is open but expected data does not arrive", stalled
     )
     newest = tuple(
         NumberPoint(_client(connection), connection.last_message_ns / SECOND_NS)
@@ -198,21 +198,21 @@ def _now(totals: _Totals) -> Iterable[MetricFamily]:
 def _dialling(totals: _Totals) -> Iterable[MetricFamily]:
     """Yield attempts, opens, losses and reconnects."""
     counted = (
-        ("connection.started", "attempts", "Dials"),
-        ("connection.completed", "opens", "Dials that led to a usable connection"),
-        ("connection.disconnected", "losses", "Losses of a usable connection"),
-        ("connection.failed", "failures", "Dials that failed"),
+        ("connection.started", "attempts", "Connection attempts"),
+        ("connection.completed", "opens", "Connection attempts that succeeded"),
+        ("connection.disconnected", "losses", "Disconnects"),
+        ("connection.failed", "failures", "Connection attempts that failed"),
     )
     for name, counter, text in counted:
         yield _counter(name, text, totals, counter, _client_and_uri)
-    text = "From the dial to the end of the upgrade"
+    text = "Time from the connection attempt to the completed upgrade"
     yield _histogram("connection.completed.duration", text, totals, "connect", _client_and_uri)
-    text = "From the loss until the connection was usable again"
+    text = "Time from a disconnect until the connection was open again"
     yield _histogram("connection.reconnect.success.duration", text, totals, "reconnect")
     yield _event_counter(
-        "connection.reconnect.failed", "Attempts to reconnect that failed", totals, "connection.reconnect.failed"
+        "connection.reconnect.failed", "Reconnect attempts that failed", totals, "connection.reconnect.failed"
     )
-    yield _by_key("connection.closed", "Ends by their close code", totals, "close_code", "code")
+    yield _by_key("connection.closed", "Closed connections by close code", totals, "close_code", "code")
 
 
 def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
@@ -227,10 +227,10 @@ def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
             for connection in totals
         )
         yield MetricFamily(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
-        yield _counter(f"wire.{way}", f"Bytes of frames {way} on the wire", totals, wire_bytes, unit="bytes")
-    text = "From a request to its reply, where the protocol pairs them"
+        yield _counter(f"wire.{way}", f"Bytes of frames {way}, as on the wire", totals, wire_bytes, unit="bytes")
+    text = "Response time, where the protocol matches requests and replies"
     yield _histogram("message.process.completed.duration", text, totals, "process")
-    text = "Messages that could not be read, and requests that failed"
+    text = "Messages that could not be parsed, and requests that failed"
     yield _by_key("message.failed", text, totals, "failed_message", "error_type")
 
 
@@ -243,26 +243,26 @@ def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
         points += (NumberPoint((*_client(connection), ("type", kind)), n) for kind, n in typed.items())
         if untyped or not typed:
             points.append(NumberPoint((*_client(connection), ("type", "")), untyped))
-    text = f"Messages {way}, by the type that the protocol gives them"
+    text = f"Messages {way}, by protocol message type"
     return MetricFamily(f"wsmon.message.{way}", "counter", text, tuple(points))
 
 
 def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
     """Yield errors, incidents, subscriptions and logins."""
     yield _by_key("error.occurred", "Errors by type", totals, "error_type", "error_type")
-    yield _event_counter("error.handled", "Errors that a peer reported as handled", totals, "error.handled")
-    yield _by_key("incident.opened", "Incidents found, by kind", totals, "incident", "kind")
+    yield _event_counter("error.handled", "Errors reported as handled", totals, "error.handled")
+    yield _by_key("incident.opened", "Incidents opened, by kind", totals, "incident", "kind")
     for name, text in (
-        ("subscription.subscribe.completed", "Subscriptions that the peer answered"),
+        ("subscription.subscribe.completed", "Subscribe requests answered by the peer"),
         ("subscription.unsubscribe.completed", "Subscriptions that ended"),
-        ("subscription.lost", "Subscriptions that a reconnect lost"),
+        ("subscription.lost", "Subscriptions lost in a reconnect"),
         ("subscription.restored", "Subscriptions restored after a reconnect"),
     ):
         yield _by_key(name, text, totals, name, "channel")
     for name, text in (
         ("auth.completed", "Logins that succeeded"),
         ("auth.failed", "Logins that were refused"),
-        ("auth.refresh.completed", "Tokens renewed"),
+        ("auth.refresh.completed", "Tokens refreshed"),
     ):
         yield _event_counter(name, text, totals, name)
     folded = tuple(
@@ -270,7 +270,7 @@ def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
         for connection in totals
         for dimension, n in connection.folded.items()
     )
-    text = 'Counted under the label value "other", because there were too many values'
+    text = 'Occurrences counted as "other", because there were too many label values'
     yield MetricFamily("wsmon.labels.folded", "counter", text, folded)
 
 
@@ -285,7 +285,7 @@ def _quality(totals: _Totals) -> Iterable[MetricFamily]:
         for connection in totals
         if (spread := connection.distributions.get("latency")) is not None
     )
-    text = "How much longer than the fastest one messages were under way"
+    text = "Latency of messages, relative to the fastest one"
     yield MetricFamily("wsmon.feed.latency", "summary", text, latencies, "seconds")
 
 
@@ -388,41 +388,46 @@ def recorder_families(facts: RecorderFacts) -> tuple[MetricFamily, ...]:
 def _own(facts: RecorderFacts) -> Iterable[MetricFamily]:
     health = facts.health
     built: Labels = (("version", facts.version), ("run", str(facts.run)))
-    yield MetricFamily("wsmon.build.info", "gauge", "The version that records; always 1", (NumberPoint(built, 1),))
-    yield _gauge("wsmon.recorder.queue.events", "Events that wait for the store", health.waiting_events)
-    yield _gauge("wsmon.recorder.queue", "Bytes that wait for the store", health.waiting_bytes, "bytes")
-    text = "From the first event of the newest batch to its commit"
+    yield MetricFamily("wsmon.build.info", "gauge", "Version of the recorder; always 1", (NumberPoint(built, 1),))
+    yield _gauge("wsmon.recorder.queue.events", "Events waiting to be written to the store", health.waiting_events)
+    yield _gauge("wsmon.recorder.queue", "Bytes waiting to be written to the store", health.waiting_bytes, "bytes")
+    text = "Write delay: from the first event of the newest batch to its commit"
     yield _gauge("wsmon.recorder.commit_lag", text, health.commit_lag_ms / _MS_PER_S, "seconds")
-    text = "How late the event loop was, when it was looked at last"
+    text = "Delay of the event loop at the last measurement"
     yield _gauge("wsmon.recorder.loop_lag", text, facts.loop_lag_s, "seconds")
-    yield _gauge("wsmon.recorder.paused", "1 while sockets are not read because the store is slow", health.is_paused)
-    text = "1 while the recorder has something to say; its header says what"
+    yield _gauge("wsmon.recorder.paused", "1 while reading is paused because the store is slow", health.is_paused)
+    text = "1 while the recorder has a warning, which its header shows"
     yield _gauge("wsmon.recorder.warning", text, bool(health.warning))
-    yield _recorder_counter("wsmon.recorder.shed.events", "Events that were not kept", health.events_shed)
-    yield _gauge("wsmon.recorder.viewers", "Viewers that are attached", facts.viewers)
+    yield _recorder_counter(
+        "wsmon.recorder.shed.events", "Events lost because the store was too slow", health.events_shed
+    )
+    yield _gauge("wsmon.recorder.viewers", "Attached viewers", facts.viewers)
 
 
 def _store(facts: RecorderFacts) -> Iterable[MetricFamily]:
-    yield _recorder_counter("wsmon.store.events", "Events ever committed to the store", facts.last_id)
-    yield _recorder_counter("wsmon.store.pruned.events", "Events that retention removed", facts.pruned_events)
-    yield _gauge("wsmon.store.size", "The store's file and its write-ahead log", facts.store_bytes, "bytes")
-    yield _gauge("wsmon.store.free", "What its file system has left", facts.free_bytes, "bytes")
+    yield _recorder_counter("wsmon.store.events", "Events written to the store since it was created", facts.last_id)
+    yield _recorder_counter("wsmon.store.pruned.events", "Events removed by retention", facts.pruned_events)
+    yield _gauge("wsmon.store.size", "Size of the store file and its write-ahead log", facts.store_bytes, "bytes")
+    yield _gauge("wsmon.store.free", "Free space on the file system of the store", facts.free_bytes, "bytes")
 
 
 def _process(facts: RecorderFacts) -> Iterable[MetricFamily]:
     """Yield the process metrics, with the names that all Prometheus client libraries use."""
-    yield _recorder_counter("process.cpu", "User and system time of the recorder", facts.cpu_s, "seconds")
-    yield _gauge("process.resident_memory", "Memory that the recorder holds", facts.resident_bytes, "bytes")
-    yield _gauge("process.open_fds", "Files and sockets that it has open", facts.open_files)
-    yield _gauge("process.start_time", "Unix time at which it began", facts.started_ns / 1e9, "seconds")
+    yield _recorder_counter("process.cpu", "User and system CPU time of the recorder", facts.cpu_s, "seconds")
+    yield _gauge("process.resident_memory", "Resident memory of the recorder", facts.resident_bytes, "bytes")
+    yield _gauge("process.open_fds", "Open file descriptors of the recorder", facts.open_files)
+    yield _gauge("process.start_time", "Unix time at which the recorder started", facts.started_ns / 1e9, "seconds")
 
 
 def _sinks(sinks: tuple[SinkState, ...]) -> Iterable[MetricFamily]:
     up = tuple(NumberPoint((("sink", sink.name),), int(sink.is_up)) for sink in sinks)
-    yield MetricFamily("wsmon.sink.up", "gauge", "1 while what the sink was given last got through", up)
+    yield MetricFamily("wsmon.sink.up", "gauge", "1 if the last delivery to the sink succeeded", up)
     behind = tuple(NumberPoint((("sink", sink.name),), sink.behind_events) for sink in sinks)
-    yield MetricFamily("wsmon.sink.behind.events", "gauge", "Events that wait to be sent", behind)
-    for name, text in (("sent", "Spans, log records and points sent"), ("dropped", "Those given up and never sent")):
+    yield MetricFamily("wsmon.sink.behind.events", "gauge", "Events waiting to be sent", behind)
+    for name, text in (
+        ("sent", "Spans, log records and points sent"),
+        ("dropped", "Spans, log records and points dropped without being sent"),
+    ):
         points = tuple(
             NumberPoint(
                 (("sink", sink.name), ("signal", each.signal)),

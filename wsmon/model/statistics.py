@@ -147,7 +147,7 @@ class ConnectionStatistics:
     shed_messages: int = 0
     """Messages received that are not in the store, which took nothing: received = stored + shed."""
     failed_messages: int = 0
-    """Messages that could not be read, and requests that failed."""
+    """Messages that could not be parsed, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()
 
 
@@ -259,7 +259,7 @@ def _reconnected(connection: ConnectionStatistics) -> _Measured:
 
 
 def _failed_messages(connection: ConnectionStatistics) -> _Measured:
-    """Messages that could not be read, and requests that failed."""
+    """Messages that could not be parsed, and requests that failed."""
     return _Measured.mean(connection.failed_messages, connection.messages.received + connection.messages.sent)
 
 

@@ -352,7 +352,7 @@ class RecordBatch:
     """Newest event in the store."""
     records: tuple[bytes, ...] = ()
     pruned: int = 0
-    """Events that retention removed before they could be sent."""
+    """Events removed by retention before they could be sent."""
 
 
 class Backlog:

@@ -102,13 +102,13 @@ def _service(resource: OtlpFields) -> OtlpFields:
 def _span(source: OtlpFields, scope: OtlpFields, span: OtlpFields) -> OtlpRecord:
     trace_id, span_id = _trace_id(span), _text(span.get("spanId")).lower()
     if not _SPAN_ID.fullmatch(span_id):
-        raise ValueError("spanId: a span has 16 hex digits, not all zero")
+        raise ValueError("spanId: must be 16 hex digits, not all zero")
     if not trace_id:
-        raise ValueError("traceId: a span has 32 hex digits, not all zero")
+        raise ValueError("traceId: must be 32 hex digits, not all zero")
     parent_id = _text(span.get("parentSpanId")).lower()
     start_ns, end_ns = _time_ns(span, "startTimeUnixNano"), _time_ns(span, "endTimeUnixNano")
     if not start_ns or not end_ns:
-        raise ValueError("endTimeUnixNano: a span has a start and an end")
+        raise ValueError("endTimeUnixNano: a span needs a start and an end")
     kind = _enumerated(span.get("kind"), _KIND_NAMES)
     if len(_objects(span.get("events"))) > MOST_EVENTS:
         raise ValueError(f"events: a span has at most {MOST_EVENTS}")
@@ -223,7 +223,7 @@ def _time_ns(record: OtlpFields, key: str) -> int:
     """A wall time; 0 where there is none."""
     value = _whole(record.get(key))
     if value is None or value < 0:
-        raise ValueError(f"{key}: it is no time")
+        raise ValueError(f"{key}: not a valid time")
     return value
 
 

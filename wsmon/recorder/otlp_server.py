@@ -78,22 +78,22 @@ class OtlpServer(HttpServer):
     def refused(self, request: HttpRequest) -> HttpResponse | None:
         """Refuse before the body is read whatever the body cannot change."""
         if "origin" in request.headers:
-            return _refusal(request, "403 Forbidden", "pages in a browser may not report")
+            return _refusal(request, "403 Forbidden", "requests from web pages are not accepted")
         if not self._is_known(request.headers.get("authorization", "")):
             problem = "send the token of otlp_listen_token as Authorization: Bearer TOKEN"
             return _refusal(request, "401 Unauthorized", problem, "WWW-Authenticate: Bearer")
         if request.path not in _SIGNALS:
-            metrics = "wsmon takes traces and logs, no metrics: OTEL_METRICS_EXPORTER=none"
-            problem = metrics if request.path == "/v1/metrics" else "there are /v1/traces and /v1/logs"
+            metrics = "wsmon accepts traces and logs, not metrics: set OTEL_METRICS_EXPORTER=none"
+            problem = metrics if request.path == "/v1/metrics" else "use /v1/traces or /v1/logs"
             return _refusal(request, "404 Not Found", problem)
         if request.method != "POST":
-            return _refusal(request, "405 Method Not Allowed", "requests are POST", "Allow: POST")
+            return _refusal(request, "405 Method Not Allowed", "use POST", "Allow: POST")
         if _kind(request) not in (PROTOBUF, JSON):
             return _refusal(request, "415 Unsupported Media Type", f"bodies are {PROTOBUF} or {JSON}")
         if request.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             return _refusal(request, "415 Unsupported Media Type", "bodies are plain or gzip")
         if not self._ingest.has_room:
-            return _refusal(request, "429 Too Many Requests", "the recorder has no room at present", _RETRY)
+            return _refusal(request, "429 Too Many Requests", "the recorder is busy: retry later", _RETRY)
         if self.requests >= BODIES:
             return _refusal(request, "429 Too Many Requests", "too many requests at a time", _RETRY)
         return None
@@ -112,7 +112,7 @@ class OtlpServer(HttpServer):
         taken: list[OtlpRecord] = [each for each in found if not isinstance(each, str)]
         problems = await self._ingest.take_records(taken, len(request.body), self._commit_s)
         if problems is None:
-            return _refusal(request, "503 Service Unavailable", "the recorder stores nothing at present", _RETRY)
+            return _refusal(request, "503 Service Unavailable", "the recorder cannot store data at present", _RETRY)
         refused += problems
         return HttpResponse(partial_success(kind, signal, len(refused), _sentence(refused)), kind)
 

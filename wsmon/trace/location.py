@@ -36,5 +36,5 @@ def locate_store(named: str, environ: Mapping[str, str], folder: Path) -> Path:
         stores = {info.store for each in runtime_dirs(environ, os.geteuid()) for info in running(each)}
     if len(stores) == 1:
         return Path(stores.pop())
-    found = f"{len(stores)} recorders run" if stores else "no recorder runs"
-    raise UsageError(f"no store is named, there is no configuration here, and {found}", f"name one: {VARIABLE}=PATH")
+    found = f"{len(stores)} recorders are running" if stores else "no recorder is running"
+    raise UsageError(f"no store is named, there is no configuration here, and {found}", f"set {VARIABLE}=PATH")

@@ -166,7 +166,7 @@ class Sender:
             link.send(self._next_lines())
         answers = link.exchange(LOOK_S)
         if answers is None:
-            self._hang_up("the recorder ended the connection")
+            self._hang_up("the recorder closed the connection")
             return
         for answer in answers:
             if answer.acked is not None:

@@ -95,7 +95,7 @@ class Sink:
         if self._is_closed:
             self._buffer.lose("the sink is closed")
         elif len(line) > LINE_BYTES:
-            self._buffer.lose(f"an event of {len(line):,} bytes is longer than a recorder takes")
+            self._buffer.lose(f"an event of {len(line):,} bytes exceeds the limit of a recorder")
         elif self._buffer.add(line) and not self._has_started:
             self._start()
 

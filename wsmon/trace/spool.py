@@ -99,9 +99,9 @@ class SpoolFile:
         folder = self.path.parent
         make_private_folder(folder)
         if not is_private_folder(folder, os.geteuid()):
-            raise PermissionError(f"{folder} is not this user's alone")
+            raise PermissionError(f"{folder} is accessible to other users")
         if sum(1 for _ in os.scandir(folder)) >= MOST_FILES:
-            raise OSError(f"{folder} has {MOST_FILES:,} files that no recorder has taken in")
+            raise OSError(f"{folder} has {MOST_FILES:,} files that no recorder has imported yet")
         while True:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
             # A recorder may have found the empty file between the two, and removed it

@@ -90,7 +90,8 @@ def test_without_a_store_it_is_that_of_the_configuration_here(tmp_path: Path) ->
     code, err = ingest(b"", folder=tmp_path)
     assert code == 2
     assert (
-        "no store is named, there is no configuration here, and no recorder runs. specify a store with --store" in err
+        "no store is named, there is no configuration here, and no recorder is running. specify a store with --store"
+        in err
     )
     secret = '[[connection]]\nname = "orders"\nurl = "ws://127.0.0.1/?token=kr4ken-s3cret"\n'
     (tmp_path / "wsmon.toml").write_text(f'[wsmon]\nstore = "mine.db"\n{secret}')

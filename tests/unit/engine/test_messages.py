@@ -161,7 +161,7 @@ async def test_p3_a_time_of_sending_that_cannot_be_read_is_an_event_once_a_sessi
         ("message.received", ""),
         ("message.received", ""),
     ]
-    assert events[1].error.startswith("'now' at $.T is no time of sending")
+    assert events[1].error.startswith("'now' at $.T is not a send time")
 
 
 async def test_p2_each_text_of_a_frame_has_its_number_in_meta() -> None:

@@ -94,7 +94,7 @@ def test_a_time_that_cannot_be_read_is_reported_once_a_session() -> None:
     measures.read(b"{}", AT_NS)
     assert measures.problem == ""
     measures.read(b'{"T":"now"}', AT_NS)
-    assert measures.problem.startswith("'now' at $.T is no time of sending (latency.unit = auto); ")
+    assert measures.problem.startswith("'now' at $.T is not a send time (latency.unit = auto); ")
     measures.problem = ""
     measures.read(b'{"T":"later"}', AT_NS)
     assert measures.problem == ""

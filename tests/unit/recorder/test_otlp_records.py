@@ -116,13 +116,13 @@ def test_log_records_with_less(log: dict[str, Any], expected: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"traceId": ""}, "traceId: a span has 32 hex digits"),
-        ({"traceId": "0" * 32}, "traceId: a span has 32 hex digits"),
-        ({"spanId": "xyz"}, "spanId: a span has 16 hex digits"),
-        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: it is no time"),
-        ({"endTimeUnixNano": None}, "endTimeUnixNano: a span has a start and an end"),
+        ({"traceId": ""}, "traceId: must be 32 hex digits"),
+        ({"traceId": "0" * 32}, "traceId: must be 32 hex digits"),
+        ({"spanId": "xyz"}, "spanId: must be 16 hex digits"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: not a valid time"),
+        ({"endTimeUnixNano": None}, "endTimeUnixNano: a span needs a start and an end"),
         ({"events": [{"name": "tick"}] * 257}, "events: a span has at most 256"),
-        ({"endTimeUnixNano": str(2**70)}, "endTimeUnixNano: it is no time"),
+        ({"endTimeUnixNano": str(2**70)}, "endTimeUnixNano: not a valid time"),
         ({"attributes": [attribute("big", "x" * 2**20)]}, "attributes: a record has at most 1,048,576 bytes"),
     ],
 )

@@ -104,7 +104,7 @@ async def test_what_is_not_committed_in_time_is_to_be_sent_again() -> None:
     async with serving(commits=False, commit_s=0.01) as rig:
         status, headers, body = await post(rig.server.port, "/v1/logs", LOG)
     assert (status, headers["Retry-After"]) == ("503 Service Unavailable", "1")
-    assert json.loads(body) == {"message": "the recorder stores nothing at present"}
+    assert json.loads(body) == {"message": "the recorder cannot store data at present"}
 
 
 async def test_what_can_be_stored_of_a_request_is_and_the_rest_is_counted() -> None:
@@ -115,7 +115,7 @@ async def test_what_can_be_stored_of_a_request_is_and_the_rest_is_counted() -> N
         status, _, body = await post(rig.server.port, "/v1/traces", spans)
         _, _, octets = await post(rig.server.port, "/v1/traces", span_request(span(span_id=(2, b"x"))), PROTOBUF)
     assert status == "200 OK"
-    problem = "spanId: a span has 16 hex digits, not all zero"
+    problem = "spanId: must be 16 hex digits, not all zero"
     assert json.loads(body) == {"partialSuccess": {"rejectedSpans": "2", "errorMessage": f"{problem} (and 1 others)"}}
     assert octets == message((1, message((1, 1), (2, problem))))
     assert [event.name for event in rig.events] == ["trace.request.start", "trace.request.end"]
@@ -130,8 +130,8 @@ async def test_what_can_be_stored_of_a_request_is_and_the_rest_is_counted() -> N
         ("/v1/logs", b"{}", JSON, {"Content_Encoding": "zstd"}, "415 Unsupported Media Type", "plain or gzip"),
         ("/v1/logs", b"a=b", "text/plain", {}, "415 Unsupported Media Type", "bodies are application/x-protobuf or"),
         ("/v1/metrics", b"", PROTOBUF, {}, "404 Not Found", "OTEL_METRICS_EXPORTER=none"),
-        ("/", b"{}", JSON, {}, "404 Not Found", "there are /v1/traces and /v1/logs"),
-        ("/v1/logs", b"{}", JSON, {"Origin": "http://localhost:3000"}, "403 Forbidden", "pages in a browser"),
+        ("/", b"{}", JSON, {}, "404 Not Found", "use /v1/traces or /v1/logs"),
+        ("/v1/logs", b"{}", JSON, {"Origin": "http://localhost:3000"}, "403 Forbidden", "requests from web pages"),
         ("/v1/logs", gzip.compress(b" " * (BODY_BYTES + 1)), JSON, {"Content_Encoding": "gzip"},
          "413 Content Too Large", "at most 4,194,304 bytes"),
     ],
@@ -173,7 +173,7 @@ async def test_a_full_queue_asks_clients_to_wait() -> None:
                 await asyncio.sleep(0.001)
         status, headers, body = await post(rig.server.port, "/v1/logs", LOG, PROTOBUF)
         assert (status, headers["Retry-After"]) == ("429 Too Many Requests", "1")
-        assert body == message((2, "the recorder has no room at present"))
+        assert body == message((2, "the recorder is busy: retry later"))
         while not posting.done():
             rig.commit()
             await asyncio.sleep(0.001)

@@ -37,7 +37,9 @@ def test_a_configuration_stands_for_its_store(tmp_path: Path) -> None:
 
 def test_without_any_the_only_recorder_that_runs_is_taken(tmp_path: Path) -> None:
     here = environ(tmp_path)
-    with pytest.raises(UsageError, match="no store is named, there is no configuration here, and no recorder runs"):
+    with pytest.raises(
+        UsageError, match="no store is named, there is no configuration here, and no recorder is running"
+    ):
         locate_store("", here, tmp_path)
     store = tmp_path / "recording" / "store.db"
     with ListeningRecorder(store):

@@ -26,7 +26,7 @@ class FakeLink:
 
     def __init__(self, _store: Path, _greeting: IngestGreeting) -> None:
         if not FakeLink.is_there:
-            raise WsmonError("no recorder runs")
+            raise WsmonError("no recorder is running")
         self.acked = FakeLink.acked_before
         self.is_sending = False
         self.has_ended = False
@@ -56,7 +56,7 @@ def test_what_is_not_acknowledged_goes_again_behind_the_spool(tmp_path: Path, mo
     assert (FakeLink.sent, sender.is_connected) == ([1, 2, 3, 4], False)
     FakeLink.sent, FakeLink.acked_before, FakeLink.is_there = [], 0, False
     sender._turn()
-    assert (buffer.waiting, buffer.spooled, buffer.problem) == (0, 4, "no recorder runs")
+    assert (buffer.waiting, buffer.spooled, buffer.problem) == (0, 4, "no recorder is running")
     buffer.add(b'{"name":"x"}')
     FakeLink.acked_before, FakeLink.is_there = 2, True
     for _ in range(2):

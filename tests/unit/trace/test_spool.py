@@ -81,7 +81,7 @@ def test_the_file_is_locked_while_it_is_open(store: Path) -> None:
 
 def test_a_folder_that_others_can_enter_is_not_used(store: Path) -> None:
     spool_folder(store).mkdir(mode=0o755)
-    with pytest.raises(PermissionError, match="is not this user's alone"):
+    with pytest.raises(PermissionError, match="is accessible to other users"):
         SpoolFile(store, "c" * 16, 100_000, GREETING).append(lines(1, 1))
 
 
@@ -89,7 +89,7 @@ def test_a_folder_holds_so_many_files_and_no_more(store: Path, monkeypatch: pyte
     monkeypatch.setattr(spool, "MOST_FILES", 1)
     first = SpoolFile(store, "c" * 16, 100_000, GREETING)
     first.append(lines(1, 1))
-    with pytest.raises(OSError, match="1 files that no recorder has taken in"):
+    with pytest.raises(OSError, match="1 files that no recorder has imported yet"):
         SpoolFile(store, "d" * 16, 100_000, GREETING).append(lines(1, 1))
     first.close()
 

@@ -380,8 +380,8 @@ def compile_pattern(pattern: str) -> regex.Pattern[bytes]:
         return regex.compile(pattern.encode())
     except (regex.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise UsageError(
-            f"redact pattern {pattern!r} is no regular expression: {error}",
-            "Patterns are Python regular expressions; put \\ before a sign that stands for itself",
+            f"redact pattern {pattern!r} is not a valid regular expression: {error}",
+            "patterns are Python regular expressions; escape special characters with \\",
         ) from error
 
 

@@ -49,7 +49,7 @@ PROGRAMS: Final = (
         1011: f"{_STOP}, and when the application fails or returns",
     }),
     Program("Daphne", ("daphne",), {
-        1000: "when its websocket_timeout, a limit on the lifetime, is over",
+        1000: "when its websocket_timeout, a limit on connection lifetime, expires",
         1011: "when the application fails",
         "fin": f"{_STOP}, and for a message that is too big",
         "reset": "when a pong is missing, and after the 1011 for an application that failed",

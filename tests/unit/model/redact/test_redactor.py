@@ -202,7 +202,7 @@ def test_the_users_keys_patterns_and_exemptions_count() -> None:
 
 
 def test_a_pattern_that_is_no_regular_expression_is_named() -> None:
-    with pytest.raises(UsageError, match=r"redact pattern '\(a' is no regular expression: missing \)"):
+    with pytest.raises(UsageError, match=r"redact pattern '\(a' is not a valid regular expression: missing \)"):
         Redactor(patterns=("(a",))
 
 
