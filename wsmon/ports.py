@@ -231,6 +231,10 @@ class StoreView(Protocol):
         """Return at most ``limit`` spans of a session, in the order of their ends; ``of_trace``: of its trace."""
         ...
 
+    def trace_spans(self, trace_id: str, limit: int) -> tuple[Span, ...]:
+        """Return the newest ``limit`` spans of a trace, whichever connections it went through, by their ends."""
+        ...
+
     def id_at(self, ts_ns: int) -> int:
         """Return the id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
         ...

@@ -268,6 +268,10 @@ class FakeView:
         self.calls.append(f"spans {'of the trace of ' if of_trace else ''}{connection_id}")
         return self.spans_answer[:limit]
 
+    def trace_spans(self, trace_id: str, limit: int) -> tuple[Span, ...]:
+        self.calls.append(f"spans of trace {trace_id}")
+        return self.spans_answer[:limit]
+
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]
         return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)

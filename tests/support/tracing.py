@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.fake_ports import FakeClock
 from tests.support.stores import stored_events
 from wsmon.control.spool import spool_folder
 from wsmon.trace import Sink, TraceEvent
+from wsmon.trace.requests import RequestTracer
 
 DEADLINE_S = 20.0
 LOOK_S = 0.01
@@ -24,6 +26,11 @@ class KeptSink(Sink):
     def emit(self, event: TraceEvent) -> None:
         """Keep an event."""
         self.events.append(event)
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """Names and types of what was emitted."""
+        return [(event.name.removeprefix("trace."), event.type) for event in self.events]
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -42,3 +49,9 @@ def arrived(store: Path) -> list[str]:
 def spool_files(store: Path) -> list[Path]:
     """The files in the spool of a store."""
     return sorted(spool_folder(store).glob("*"))
+
+
+def service(name: str = "shop") -> tuple[RequestTracer, KeptSink, FakeClock]:
+    """The requests of a service, what they report, and its time."""
+    sink, clock = KeptSink(), FakeClock()
+    return RequestTracer(name, sink=sink, clock=clock), sink, clock

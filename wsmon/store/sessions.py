@@ -433,12 +433,15 @@ _OF_SESSION = f"""{_COLUMNS}
 FROM source JOIN span ON span.source = source.id
 WHERE source.connection_id = ? ORDER BY span.event_id, span.n LIMIT ?
 """
-# Of one run alone: a configured trace id outlives runs, and monotonic times of two runs do not compare
+_TRACE_OF_SESSION = "SELECT trace_id, run FROM source WHERE connection_id = ? LIMIT 1"
+_NEWEST_RUN = "SELECT trace_id, run FROM source WHERE trace_id = ? ORDER BY id DESC LIMIT 1"
+# Of all connections: an application's trace goes through several. Of one boot alone: a configured trace id outlives
+# boots, and monotonic times of two boots do not compare. Sources come first: there are fewer of them than spans
 _OF_TRACE = f"""{_COLUMNS}
-FROM (SELECT connection, run, trace_id FROM source WHERE connection_id = ? LIMIT 1) AS own
-JOIN source ON source.connection = own.connection AND source.run = own.run AND source.trace_id = own.trace_id
-JOIN span ON span.source = source.id
-ORDER BY span.event_id DESC, span.n DESC LIMIT ?
+FROM source CROSS JOIN run ON run.id = source.run CROSS JOIN span ON span.source = source.id
+WHERE source.trace_id = ?1
+  AND (source.run = ?2 OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = ?2)))
+ORDER BY span.event_id DESC, span.n DESC LIMIT ?3
 """
 
 
@@ -447,14 +450,27 @@ _SPAN_ROW = tuple[str, str, str, str, str, Ns, Ns, Ns | None, str, str, str]
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
     """Read at most ``limit`` spans of a session, in the order in which they ended."""
-    return _read(connection, _OF_SESSION, connection_id, limit)
+    return _read(connection, _OF_SESSION, (connection_id, limit))
 
 
-def trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """Read the newest ``limit`` spans of the trace that a session belongs to, in the order in which they ended."""
-    return _read(connection, _OF_TRACE, connection_id, limit)[::-1]
+def session_trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
+    """Read the newest ``limit`` spans of the trace that a session belongs to, in the order in which they ended.
+
+    A session without a trace has its own spans.
+    """
+    for trace_id, run in checked(connection.execute(_TRACE_OF_SESSION, (connection_id,)), tuple[str, Id]):
+        if trace_id:
+            return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+    return session_spans(connection, connection_id, limit)
 
 
-def _read(connection: sqlite3.Connection, sql: str, connection_id: str, limit: int) -> tuple[Span, ...]:
-    rows = checked(connection.execute(sql, (connection_id, limit)), _SPAN_ROW)
+def trace_spans(connection: sqlite3.Connection, trace_id: str, limit: int) -> tuple[Span, ...]:
+    """Read the newest ``limit`` spans of a trace, in the order in which they ended; of its newest boot."""
+    for _, run in checked(connection.execute(_NEWEST_RUN, (trace_id,)), tuple[str, Id]):
+        return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+    return ()
+
+
+def _read(connection: sqlite3.Connection, sql: str, parameters: tuple[str | int, ...]) -> tuple[Span, ...]:
+    rows = checked(connection.execute(sql, parameters), _SPAN_ROW)
     return tuple(Span(SpanId(span_id), *rest) for span_id, *rest in rows)

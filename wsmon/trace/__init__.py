@@ -16,10 +16,24 @@ if TYPE_CHECKING:
     from wsmon.trace.bus import Bus
     from wsmon.trace.metrics import Counter, Histogram, MetricsBackend
     from wsmon.trace.received import Gap, ReceivedEvent, Truncated
+    from wsmon.trace.requests import RequestMiddleware, RequestTracer, TracedRequest
     from wsmon.trace.routing import EventMapping, EventRouter
+    from wsmon.trace.spans import (
+        ActiveSpan,
+        SpanScope,
+        TraceParent,
+        current_span,
+        inject,
+        parse_traceparent,
+        record,
+        span,
+        traceparent,
+    )
     from wsmon.trace.subscription import EventSubscription
+    from wsmon.trace.trace_spans import TraceSpan, UnknownTraceError, waterfall
 
 __all__ = [
+    "ActiveSpan",
     "AttachedHandler",
     "BackendStats",
     "Bus",
@@ -31,23 +45,38 @@ __all__ = [
     "Histogram",
     "MetricsBackend",
     "ReceivedEvent",
+    "RequestMiddleware",
+    "RequestTracer",
     "Sink",
     "SinkReport",
+    "SpanScope",
     "Telemetry",
     "TelemetryError",
     "TraceBackend",
     "TraceEvent",
+    "TraceParent",
+    "TraceSpan",
     "TraceStatistics",
+    "TracedRequest",
     "TracedTransition",
     "Tracer",
     "Truncated",
+    "UnknownTraceError",
     "UnsafePathError",
+    "current_span",
+    "inject",
+    "parse_traceparent",
+    "record",
     "sink_of",
+    "span",
     "telemetry_of",
+    "traceparent",
+    "waterfall",
 ]
 
 # Loaded when they are asked for: few applications need them
 _LATER = {
+    "ActiveSpan": "spans",
     "BackendStats": "backend",
     "Bus": "bus",
     "Counter": "metrics",
@@ -58,8 +87,22 @@ _LATER = {
     "Histogram": "metrics",
     "MetricsBackend": "metrics",
     "ReceivedEvent": "received",
+    "RequestMiddleware": "requests",
+    "RequestTracer": "requests",
+    "SpanScope": "spans",
     "TraceBackend": "backend",
+    "TraceParent": "spans",
+    "TraceSpan": "trace_spans",
+    "TracedRequest": "requests",
     "Truncated": "received",
+    "UnknownTraceError": "trace_spans",
+    "current_span": "spans",
+    "inject": "spans",
+    "parse_traceparent": "spans",
+    "record": "spans",
+    "span": "spans",
+    "traceparent": "spans",
+    "waterfall": "trace_spans",
 }
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from wsmon.ports import Clock
+    from wsmon.trace.sink import Sink
 
 
 class SpanContext(NamedTuple):
@@ -18,6 +22,25 @@ class SpanContext(NamedTuple):
 
 # None: no span has begun
 CURRENT_SPAN: Final[ContextVar[SpanContext | None]] = ContextVar("wsmon.trace.span", default=None)
+
+
+class SpanReporter(NamedTuple):
+    """Where the spans of a service go: its row on the screen, its sink, its clock."""
+
+    connection: str
+    group: str
+    sink: Sink
+    clock: Clock
+    connection_id: str = ""
+    """The session that they belong to, 16 hex digits; empty = none."""
+
+    def now(self) -> tuple[int, int]:
+        """Return wall and monotonic time, in nanoseconds."""
+        return self.clock.wall_ns(), self.clock.mono_ns()
+
+
+# Of the request or span of a service that the running code is part of; None: of none
+CURRENT_REPORTER: Final[ContextVar[SpanReporter | None]] = ContextVar("wsmon.trace.reporter", default=None)
 
 
 def child_context(trace_id: str = "") -> tuple[SpanContext, str]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from wsmon.errors import UsageError
 from wsmon.model import units as fmt
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Source
 from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
@@ -123,6 +123,10 @@ def handshake(screen: MonitorScreen) -> None:
 
 def spans(screen: MonitorScreen) -> None:
     """Show the spans of the session of an event, or of its trace, as a waterfall."""
+    event = subject_of(screen).event
+    if event is not None and event.source.trace_id and not event.source.connection_id:
+        _trace_spans(screen, event.source)
+        return
     if (connection_id := _session_id(screen)) is None:
         return
 
@@ -144,6 +148,25 @@ def spans(screen: MonitorScreen) -> None:
             screen.say("no finished spans for this session", "caution")
 
     ask(False, show)
+
+
+def _trace_spans(screen: MonitorScreen, source: Source) -> None:
+    """Show the spans of a trace that an application reports outside of sessions."""
+
+    def read(view: StoreView) -> tuple[Span, ...]:
+        return view.trace_spans(source.trace_id, MAX_SPANS)
+
+    def show(found: tuple[Span, ...]) -> None:
+        # Dialogs are imported when they are opened: that saves time at the start.
+        from wsmon.tui.dialogs.waterfall import WaterfallDialog
+
+        if found:
+            title = f"Trace {cell_text(source.trace_id)} of {cell_text(source.connection)}"
+            screen.app.push_screen(WaterfallDialog(title, found, MAX_SPANS))
+        else:
+            screen.say("no finished spans for this trace", "caution")
+
+    screen.services.worker.submit("spans", read, show)
 
 
 def _session_id(screen: MonitorScreen) -> str | None:

@@ -38,19 +38,25 @@ class WaterfallDialog(Dialog[None]):
     HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("t", "key-name"), (" session, trace  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
-    def __init__(self, session: str, spans: tuple[Span, ...], limit: int, ask: SpanRequest) -> None:
-        """``limit`` is how many spans were requested: with as many, the title says that there may be more."""
+    def __init__(self, subject: str, spans: tuple[Span, ...], limit: int, ask: SpanRequest | None = None) -> None:
+        """``limit`` is how many spans were requested: with as many, the title says that there may be more.
+
+        ``subject`` is a session, or without ``ask`` a trace outside of sessions.
+        """
         super().__init__()
-        self._session = session
+        self._subject = subject
         self._spans = spans
         self._limit = limit
         self._ask = ask
-        self._is_of_trace = False
+        self._is_of_trace = ask is None
         self._list = ScrollPane(id="waterfall")
         self.title = self._heading()
 
     def content(self) -> tuple[Widget, ...]:
         """Return the list."""
+        if self._ask is None:
+            # No session to go back to
+            self.hint(*self.HINT[:2], *self.HINT[4:])
         return (self._list,)
 
     def on_resize(self) -> None:
@@ -59,6 +65,8 @@ class WaterfallDialog(Dialog[None]):
 
     def action_trace(self) -> None:
         """Show all sessions of the trace, or the one session."""
+        if self._ask is None:
+            return
         is_of_trace = not self._is_of_trace
 
         def take(spans: tuple[Span, ...]) -> None:
@@ -73,7 +81,9 @@ class WaterfallDialog(Dialog[None]):
         number = len(self._spans)
         which = "newest" if self._is_of_trace else "first"
         more = f", the {which} {fmt.count(self._limit)} are shown" if number >= self._limit else ""
-        what = f"Trace of {self._session[:1].lower()}{self._session[1:]}" if self._is_of_trace else self._session
+        what = self._subject
+        if self._is_of_trace and self._ask is not None:
+            what = f"Trace of {what[:1].lower()}{what[1:]}"
         return f"{what}: {fmt.count(number)} {'span' if number == 1 else 'spans'}{more}"
 
     def _draw(self) -> None:

@@ -9,7 +9,7 @@ from tests.support.builders import SESSION, at_ns, dialled, event, loss, message
 from tests.support.fake_ports import FakeView
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
-from wsmon.model.events import Event, SpanId
+from wsmon.model.events import Event, Source, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.base import PromptDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
@@ -160,6 +160,27 @@ async def test_the_waterfall_shows_the_whole_trace_on_demand() -> None:
         await until(pilot, lambda: len(lines.lines) == 1)
         assert said(title) == f"Session {SESSION} of binance-spot: 1 span"
     assert on.store.calls.count(f"spans of the trace of {SESSION}") == 1
+
+
+async def test_the_trace_of_an_application_that_has_no_sessions_is_a_waterfall() -> None:
+    on = stage()
+    on.store.add(
+        msgspec.structs.replace(event("trace.request.end", 9, size=0), source=Source("shop", trace_id="order 4711"))
+    )
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "G", "W")
+        await until(pilot, lambda: "no finished spans for this trace" in said(on.screen.footer))
+        on.store.spans_answer = (span("a", "", "trace", "GET /orders", 0, 5), span("b", "a", "trace", "db", 1, 2))
+        await pilot.press("W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        title = on.app.screen.query_one("#dialog-title", TextLine)
+        lines = on.app.screen.query_one("#waterfall", ScrollPane)
+        await until(pilot, lambda: len(lines.lines) == 2)
+        await pilot.press("t")
+        assert said(title) == "Trace order 4711 of shop: 2 spans"
+        assert "session" not in said(on.app.screen.query_one("#dialog-hint", TextLine))
+    assert on.store.calls.count("spans of trace order 4711") == 2
 
 
 # From an incident to what proves it, by keys.
