@@ -59,8 +59,14 @@ class LocalStore:
         self._committed = threading.Event()
         self._failure: BaseException | None = None
         self._bus = Bus(lambda: None)
+        # A sink is closed at the end of the program, by `atexit`: no thread may be waited for before
         self._writer = Writer(
-            database, self._bus, clock, lambda _last_id, _events: self._committed.set(), self._on_failure
+            database,
+            self._bus,
+            clock,
+            lambda _last_id, _events: self._committed.set(),
+            self._on_failure,
+            is_daemon=True,
         )
         intake = Intake(clock, greeting.boot)
         if configuration is not None:

@@ -87,12 +87,15 @@ class Writer:
         detectors: Sequence[Detector] | None = None,
         on_notable: Callable[[Sequence[Event]], None] | None = None,
         renew: Callable[[int], Database] | None = None,
+        *,
+        is_daemon: bool = False,
     ) -> None:
         """``on_commit`` gets the newest id after each commit, and what was committed: a list that stays as it is.
         ``on_failure`` gets the exception that ended the thread, and ``on_notable`` the committed events that alerts
         are about; all are called in the writer's thread. ``detectors`` default to all that exist. ``renew`` makes a
         new store at the same path, in which ids go on after the one that it gets and the run has begun; without it, a
-        store that another program changed ends the thread.
+        store that another program changed ends the thread. The interpreter waits at its end for a thread that is no
+        daemon, before functions of ``atexit`` are called.
         """
         self.run = database.run
         # Newest committed id
@@ -121,7 +124,7 @@ class Writer:
         # A new store is being begun: for a moment there is none, read by any thread
         self.is_renewing = False
         self._watch = StoreWatch(database.path, database.connection)
-        self._thread = threading.Thread(target=self._run, name="writer")
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=is_daemon)
         self._warning = ""
         self._commit_lag_ns = 0
         self._in_hand = 0

@@ -303,3 +303,10 @@ def test_the_end_of_a_program_leaves_nothing_in_memory(store: Path, *, is_record
     with ListeningRecorder(store):
         until(lambda: spool_files(store) == [])
     assert arrived(store) == names(1, 1_000)
+
+
+def test_a_program_with_a_store_of_its_own_ends_with_its_events_stored(store: Path) -> None:
+    program = "import sys; from wsmon.trace import *; sink_of(sys.argv[1], own=True).emit(TraceEvent(name='e1'))"
+    subprocess.run([sys.executable, "-c", program, str(store)], check=True, timeout=30)
+    assert arrived(store) == names(1, 1)
+    assert stored_events(store)[-1].name == "self.run.ended"
