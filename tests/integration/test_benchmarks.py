@@ -21,7 +21,7 @@ ROWS = {
     "record": ("default, plain, at rest", "default, plain, to commit"),
     "redact": ("redaction, one credential masked",),
     "store": ("writer, 1 connection",),
-    "tracing": ("emit, no recorder", "emit, to a recorder"),
+    "tracing": ("emit, no recorder", "emit, to a recorder", "publish, recorder process"),
     "worst_messages": ("worst messages, digits, 64 KiB",),
 }
 # A machine under load takes ten times as long
