@@ -89,7 +89,7 @@ ROWS = (
     silent("daphne", "deploy, too big", "Daphne", DEPLOY, "too big", server="daphne"),
     Row("daphne", "no pong", (RST,), "network", "no close frame", ("when a pong is missing",), (), "daphne"),
     Row("daphne", "websocket_timeout", (close_frame(1000),), "peer", "1000 normal closure",
-        ("limit on the lifetime",), (), "daphne"),
+        ("limit on connection lifetime",), (), "daphne"),
     Row("granian", "application fails", (close_frame(None),), "peer", "1005 no code given",
         ("when the application fails",), (), "granian"),
     Row("granian", "too big", (close_frame(None),), "peer", "1005 no code given", ("a message that is too big",), (),

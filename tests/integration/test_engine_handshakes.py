@@ -133,7 +133,7 @@ async def test_h1_what_arrived_of_an_answer_is_named_when_the_time_is_over() -> 
         assert ended.error == (
             "no complete answer to the upgrade within 0.05 s: “HTTP/1.1 101 Switching Protocols\\r\\nUpgr”"
         )
-        assert "did not end it" in alone(ended).cause
+        assert "sent an incomplete response" in alone(ended).cause
 
 
 # H2: opened where RFC 9110 and RFC 9112 allow it
@@ -177,25 +177,25 @@ async def test_h2_all_headers_of_the_upgrade_are_kept() -> None:
             b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>hi</html>",
             ("refusal", "http_status", 200),
             "200 OK: the server refused the upgrade",
-            "a web page answered",
+            "a web page was returned",
         ),
         (
             b"HTTP/1.1 404 Not Found\nContent-Length: 0\n\n",
             ("refusal", "http_status", 404),
             "404 Not Found: the server refused the upgrade",
-            "nothing at this path",
+            "nothing found at this path",
         ),
         (
             b"HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
             ("refusal", "handshake", 101),
             "bad answer to the upgrade: HTTP/1.0 101 Switching Protocols, and an upgrade needs HTTP/1.1",
-            "HTTP/1.0, which knows no upgrade",
+            "HTTP/1.0, which does not support upgrades",
         ),
         (
             b"J\0\0\0\x0a8.0.36\0",
             ("refusal", "handshake", None),
             "the answer to the upgrade is no HTTP: “J\\x00\\x00\\x00\\n8.0.36\\x00”",
-            "no HTTP server",
+            "a non-HTTP server",
         ),
         (
             b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64",
@@ -213,13 +213,13 @@ async def test_h2_all_headers_of_the_upgrade_are_kept() -> None:
             b"<html>hi</html>",
             ("refusal", "handshake", None),
             "the answer to the upgrade has no status line: “<html>hi</html>”",
-            "without the head of an HTTP response",
+            "without HTTP response headers",
         ),
         (
             b"HTTP/1.1 101 Switching Protocols\r\n" + b"A: b\r\n" * 300,
             ("refusal", "handshake", 101),
             "bad answer to the upgrade: the response has more than 256 header lines",
-            "larger than wsmon reads",
+            "larger than wsmon, and most clients, accept",
         ),
     ],
     ids=["http10", "lf", "http10-101", "mysql", "http2", "tls", "html", "many"],
@@ -232,7 +232,7 @@ async def test_h2_what_cannot_open_is_named_for_what_it_is(
         verdict = alone(ended)
         assert (facts(ended), ended.error) == (expected, sentence)
         assert cause in verdict.cause
-        assert ("no HTTP server" in verdict.cause) == (cause == "no HTTP server")
+        assert ("a non-HTTP server" in verdict.cause) == (cause == "a non-HTTP server")
 
 
 async def test_h2_a_reset_instead_of_an_answer_is_a_reset() -> None:
@@ -464,5 +464,5 @@ async def test_h6_a_close_for_the_subprotocol_says_what_to_do() -> None:
         ended = await engine.ended()
         verdict = alone(ended)
         assert meta_of(ended)["offered_subprotocols"] == []
-        assert "does not accept the subprotocol that was offered, or that none was" in verdict.cause
+        assert "does not accept the offered subprotocol, or requires one" in verdict.cause
         assert "subprotocols = " in verdict.next

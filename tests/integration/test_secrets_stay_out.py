@@ -227,6 +227,6 @@ async def test_a_header_value_that_is_asked_for_is_shown_and_stored_nowhere(home
 async def test_a_header_value_is_not_asked_for_where_there_is_no_terminal(home: Home) -> None:
     code, _, err = await home.run("record", "ws://127.0.0.1:1/", "-H", "X-Key: ?", "--store", home.folder / "s.db")
     assert code == 2
-    assert "the value of the header X-Key is to be asked for, and there is no terminal" in err
-    assert "-H 'X-Key: ${secret:VARIABLE}' takes it from the environment" in err
+    assert "cannot prompt for the value of header X-Key: not a terminal" in err
+    assert "to read it from the environment, use -H 'X-Key: ${secret:VARIABLE}'" in err
     assert not (home.folder / "s.db").exists()
