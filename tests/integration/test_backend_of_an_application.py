@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from tests.support.peers import Peers
 from tests.support.processes import Home, Recorder
 from wsmon.trace import Sink, TraceBackend
 
+WORKER = Path(__file__).parents[2] / "examples" / "worker.py"
 CONFIGURATION = """
 [[connection]]
 name = "orders"
@@ -59,3 +64,34 @@ async def test_tk_13_what_a_worker_reports_is_counted_and_found(
         "event": "task.started", "task_id": 1, "api_key": "[FILTERED]", "instance_id": "host-1",
     }  # fmt: skip
     assert await found(home, recorder, "k3y") == []
+
+
+async def work(home: Home, *arguments: str | Path) -> str:
+    """Run the example to its end; what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, WORKER, *arguments, env={**os.environ, **home.environ}, cwd=home.folder,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    home.own(process)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
+
+
+async def test_the_worker_of_the_examples_is_found(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    recorder = await home.record(home.write(CONFIGURATION.format(url=server.url)))
+    assert await work(home, "--tasks", "5", "--store", recorder.store) == "18 traces finished, 0 are open\n"
+    failed = await found(home, recorder, "conn:worker", "status:error")
+    assert [(event["type"], event["error"]) for event in failed] == [("step", "out of stock"), ("task", "out of stock")]
+    # Each step is a span of its task, and has a part
+    of_task = await found(home, recorder, f"trace:{failed[0]['trace_id']}", "event:trace.span.end")
+    assert [event["type"] for event in of_task] == ["step.call", "step", "task"]
+    assert [event["parent_id"] for event in of_task[:2]] == [of_task[1]["span_id"], of_task[2]["span_id"]]
+
+
+async def test_the_worker_writes_a_store_of_its_own(home: Home) -> None:
+    store = home.folder / "worker.db"
+    assert await work(home, "--tasks", "1", "--store", store, "--own") == "4 traces finished, 0 are open\n"
+    code, out, err = await home.run("search", "--store", store, "type:task", "event:trace.span.end", "--json")
+    assert (code, [json.loads(line)["ref"] for line in out.splitlines()]) == (0, ["task_1"]), err

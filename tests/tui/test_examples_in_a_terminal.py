@@ -1,9 +1,10 @@
-"""The examples that report over OTLP, seen live in a real terminal: their connections, their requests and a failure."""
+"""The examples, seen live in a real terminal: their connections, their requests or tasks, and a failure."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,4 +48,20 @@ def test_an_example_is_seen_live(tmp_path: Path, example: str, service: str) -> 
             subprocess.run(command, env={**os.environ, **endpoint}, check=True, stdout=subprocess.DEVNULL, timeout=60)
             terminal.until(rf"{service}")
             terminal.type(f"/conn:{service} type:exception\r")
+            terminal.until(r"out of stock")
+
+
+def test_the_worker_is_seen_live(tmp_path: Path) -> None:
+    with servers() as urls, user_of(tmp_path) as environ:
+        (tmp_path / "wsmon.toml").write_text(f'[[connection]]\nname = "prices"\nurl = "{urls["prices"]}"\n')
+        with TmuxTerminal(f"wsmon-{tmp_path.name[-24:]}", 140, 36, environ, tmp_path) as terminal:
+            terminal.run(WSMON)
+            terminal.until(r"prices +open")
+            # It finds the recording of the configuration here
+            command = [sys.executable, str(EXAMPLES / "worker.py"), "--tasks", "5"]
+            subprocess.run(
+                command, env={**os.environ, **environ}, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL, timeout=60
+            )
+            terminal.until(r"worker")
+            terminal.type("/conn:worker status:error\r")
             terminal.until(r"out of stock")
