@@ -51,6 +51,12 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def ordinal(number: int) -> str:
+    """Format a place in an order: ``1st``, ``12th``, ``1,203rd``."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
 def rate(per_s: float) -> str:
     """Format a number per second, without the unit: ``0``, ``0.3``, ``12``, ``4,812``, ``123k``."""
     if per_s <= 0:

@@ -69,12 +69,12 @@ def rate_choices(search: Query, event: Event | None, connection: str = "") -> tu
     """
     found: list[RateChoice] = []
     if search:
-        found.append(RateChoice(f"matches of {cell_text(search.text, LABEL_LIMIT)}", search.text, search))
+        found.append(RateChoice(f"matches for {cell_text(search.text, LABEL_LIMIT)}", search.text, search))
     if event is not None:
         found += _like(event)
         connection = event.source.connection
     if connection:
-        found.append(RateChoice(f"all events of {connection}", f"conn:{connection}"))
+        found.append(RateChoice(f"all events on {connection}", f"conn:{connection}"))
     found.append(RateChoice("all events", ""))
     return tuple({choice.text: choice for choice in reversed(found)}.values())[::-1]
 
@@ -85,7 +85,7 @@ def _like(event: Event) -> Iterator[RateChoice]:
     if event.category != "message":
         text = " ".join([*terms, f"name:{event.name}", *([_equals("type", event.type)] if event.type else [])])
         what = cell_text(event.type, VALUE_LIMIT) or event.name
-        yield RateChoice(f"{what} of {connection or 'the recorder'}", text)
+        yield RateChoice(_events_on(what, connection), text)
         return
     terms.append(f"dir:{event.direction}")
     if event.type:
@@ -97,7 +97,12 @@ def _like(event: Event) -> Iterator[RateChoice]:
     by_value = {subject[2]: subject for subject in reversed(subjects)}
     for term, path, value in reversed(by_value.values()):
         yield RateChoice(f"{what} with {path} {cell_text(value, VALUE_LIMIT)}", " ".join([*terms, term]))
-    yield RateChoice(f"{what} of {connection or 'the recorder'}", " ".join(terms))
+    yield RateChoice(_events_on(what, connection), " ".join(terms))
+
+
+def _events_on(what: str, connection: str) -> str:
+    noun = "" if what.endswith("messages") else " events"
+    return f"{what}{noun} on {connection}" if connection else f"{what}{noun} from the recorder"
 
 
 def _named(payload: bytes) -> Iterator[tuple[str, str]]:

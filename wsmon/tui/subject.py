@@ -54,12 +54,12 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """What dialogs and messages call it: "orders", "event #12 of orders", "$.id of event #12"."""
+        """What dialogs and messages call it: "orders", "event #12 on orders", "$.id in event #12"."""
         if self.event is not None:
             event = f"event #{fmt.count(self.event.id)}"
             if self.value is not None:
-                return f"{self.value.path} of {event}"
-            return f"{event} of {self.connection}" if self.connection else event
+                return f"{self.value.path} in {event}"
+            return f"{event} on {self.connection}" if self.connection else event
         return self.connection
 
     @property
@@ -102,7 +102,7 @@ def export_subjects(search: Query, subject: Subject) -> Iterator[ExportSubject]:
         if subject.row is not None and subject.row.problem is not None:
             yield from _around(subject.row.problem)
     if search:
-        yield ExportSubject(f"matches of {search.text}", search)
+        yield ExportSubject(f"matches for {search.text}", search)
     if not is_list and subject.connection:
         yield _of("connection", subject.connection, f"conn:{subject.connection}")
     if session := subject.session:
@@ -121,7 +121,7 @@ def _around(event: Event) -> Iterator[ExportSubject]:
         return
     kind = event.type if event.category == "incident" else "disconnect" if event.from_status == OPEN else "attempt"
     for margin_s in MARGINS_S:
-        label = f"{kind} of {event.source.connection or 'wsmon'} ± {fmt.duration(margin_s * SECOND_NS)}"
+        label = f"{kind} on {event.source.connection or 'wsmon'} ± {fmt.duration(margin_s * SECOND_NS)}"
         yield ExportSubject(label, incident=opened_id, margin_s=margin_s)
 
 

@@ -179,3 +179,8 @@ def test_a_duration_is_written_in_its_largest_whole_unit(seconds: float, text: s
 @pytest.mark.parametrize(("size_bytes", "text"), [(0, "0B"), (125, "125B"), (65_536, "64KiB"), (2 * 10**9, "2GB")])
 def test_a_size_is_written_in_its_largest_whole_unit(size_bytes: int, text: str) -> None:
     assert format_size(size_bytes) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(1, "1st"), (2, "2nd"), (13, "13th"), (22, "22nd"), (1_203, "1,203rd")])
+def test_a_place_in_an_order_has_its_ending(number: int, text: str) -> None:
+    assert fmt.ordinal(number) == text

@@ -131,7 +131,7 @@ def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> 
     assert stalled == [(at_ns(1), 4)]
     assert running.connection("stalled_since_ns") == [(None,)]
     assert stored(running.path, "SELECT id, type, opened_ns, closed_ns, closed_id, sentence FROM incident") == [
-        (4, "stall", at_ns(6.5), at_ns(6.5), 7, "no data for 5.5 s; expected every 5 s")
+        (4, "stall", at_ns(6.5), at_ns(6.5), 7, "no data for 5.5 s (expected every 5 s)")
     ]
 
 
@@ -162,7 +162,7 @@ def test_d1_silence_counts_up_to_what_the_engine_has_read(running: Running) -> N
     running.wait_for(4)
     running.end()
     opened = [each.reason for each in stored_events(running.path) if each.name == "incident.opened"]
-    assert opened == [f"no data for 599 s; expected every 5 s{UNUSED}"]
+    assert opened == [f"no data for 599 s (expected every 5 s){UNUSED}"]
 
 
 def test_incidents_of_a_recorder_that_died_are_ended_by_the_next_one(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_the_end_of_a_recorder_ends_its_incidents(running: Running) -> None:
     running.wait_for(3)
     running.end()
     assert [(each.name, each.reason) for each in stored_events(running.path)][2:] == [
-        ("incident.opened", f"no data for 6 s; expected every 5 s{UNUSED}"),
+        ("incident.opened", f"no data for 6 s (expected every 5 s){UNUSED}"),
         ("incident.closed", "the recorder stopped"),
     ]
 

@@ -23,19 +23,19 @@ NESTED = message('{"stream":"btc@trade","data":{"symbol":"BTC \\"x\\""}}')
 @pytest.mark.parametrize(
     ("each", "expected"),
     [
-        (TRADE, ["trade with $.s BTCUSDT", "trade of binance-spot", "all events of binance-spot", "all events"]),
+        (TRADE, ["trade with $.s BTCUSDT", "trade events on binance-spot", "all events on binance-spot", "all events"]),
         (
             NESTED,
-            ['messages with $.data.symbol BTC "x"', "messages with $.stream btc@trade", "messages of binance-spot",
-             "all events of binance-spot", "all events"],
+            ['messages with $.data.symbol BTC "x"', "messages with $.stream btc@trade", "messages on binance-spot",
+             "all events on binance-spot", "all events"],
         ),
         (
             message('{"s":"BTC","symbol":"BTC"}', type="trade", topic="BTC"),
-            ["trade with topic BTC", "trade of binance-spot", "all events of binance-spot", "all events"],
+            ["trade with topic BTC", "trade events on binance-spot", "all events on binance-spot", "all events"],
         ),
-        (message("no json"), ["messages of binance-spot", "all events of binance-spot", "all events"]),
-        (loss(), ["connection.disconnected of deribit", "all events of deribit", "all events"]),
-        (event("self.run.started", 0, ""), ["self.run.started of the recorder", "all events"]),
+        (message("no json"), ["messages on binance-spot", "all events on binance-spot", "all events"]),
+        (loss(), ["connection.disconnected events on deribit", "all events on deribit", "all events"]),
+        (event("self.run.started", 0, ""), ["self.run.started events from the recorder", "all events"]),
     ],
 )  # fmt: skip
 def test_events_like_one_are_those_of_its_type_and_of_what_it_is_about(each: Event, expected: list[str]) -> None:
@@ -51,7 +51,7 @@ def test_the_search_in_force_is_the_first_choice() -> None:
 
     choices = rate_choices(search, TRADE)
 
-    assert (choices[0].label, choices[0].query) == ("matches of type:trade", search)
+    assert (choices[0].label, choices[0].query) == ("matches for type:trade", search)
     assert [choice.text for choice in rate_choices(EVERYTHING, None, "a")] == ["conn:a", ""]
 
 

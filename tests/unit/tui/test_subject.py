@@ -21,7 +21,7 @@ def test_its_name_says_what_a_key_acts_on() -> None:
             Subject("log", event=event("self.run.started", connection="", id=7)),
             Subject("detail", "orders", event=found, value=DetailValue("$.id", "7")),
         )
-    ] == ["orders", "orders", "event #1,234 of orders", "event #7", "$.id of event #1,234"]
+    ] == ["orders", "orders", "event #1,234 on orders", "event #7", "$.id of event #1,234"]
 
 
 # What can be exported of a subject
@@ -40,10 +40,10 @@ def test_of_a_connection_it_comes_first_then_what_is_wrong_with_it() -> None:
     lost = loss(1, "b", id=7)
     assert labels(SEARCH, Subject("connections", "b", row("b", problem=lost))) == [
         "connection b",
-        "disconnect of b ± 30 s",
-        "disconnect of b ± 5.0 s",
-        "disconnect of b ± 5m",
-        "matches of conn:x",
+        "disconnect on b ± 30 s",
+        "disconnect on b ± 5.0 s",
+        "disconnect on b ± 5m",
+        "matches for conn:x",
         f"session {SESSION}",
         "all events",
     ]
@@ -52,7 +52,7 @@ def test_of_a_connection_it_comes_first_then_what_is_wrong_with_it() -> None:
 def test_of_an_event_the_search_comes_first_then_its_connection_session_trace_and_itself() -> None:
     found = list(export_subjects(SEARCH, Subject("log", "a", event=message("x", connection="a", id=1234))))
     assert [(each.label, each.query.text) for each in found] == [
-        ("matches of conn:x", "conn:x"),
+        ("matches for conn:x", "conn:x"),
         ("connection a", "conn:a"),
         (f"session {SESSION}", f"session:{SESSION}"),
         (f"trace {TRACE}", f"trace:{TRACE}"),
@@ -68,9 +68,9 @@ def test_an_incident_is_offered_with_what_was_around_it_from_either_end() -> Non
     for one in (stall(1, "a"), closed):
         found = list(export_subjects(SEARCH, Subject("log", "a", event=one)))[:3]
         assert [(each.label, each.margin_s) for each in found] == [
-            ("stall of a ± 30 s", 30),
-            ("stall of a ± 5.0 s", 5),
-            ("stall of a ± 5m", 300),
+            ("stall on a ± 30 s", 30),
+            ("stall on a ± 5.0 s", 5),
+            ("stall on a ± 5m", 300),
         ]
         assert {each.incident for each in found} == {7 if one is closed else one.id}
 
@@ -79,7 +79,7 @@ def test_so_is_a_loss_and_an_attempt_that_failed() -> None:
     failed = event("connection.reconnect.failed", 9, "a", id=21, from_status="connected", to_status="disconnected")
     for one, kind in ((loss(1, "a", id=20), "disconnect"), (failed, "attempt")):
         first = next(export_subjects(SEARCH, Subject("log", "a", event=one)))
-        assert first == ExportSubject(f"{kind} of a ± 30 s", incident=one.id, margin_s=30)
+        assert first == ExportSubject(f"{kind} on a ± 30 s", incident=one.id, margin_s=30)
 
 
 def test_a_place_in_the_timeline_is_offered_with_what_was_around_it() -> None:

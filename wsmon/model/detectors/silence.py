@@ -98,7 +98,7 @@ class StallDetector(IncidentDetector):
                 continue
             silent_ns = mono_ns - session.heard_ns
             if silent_ns > expected_ns:
-                reason = f"no data for {seconds(silent_ns)}; expected every {seconds(expected_ns)}"
+                reason = f"no data for {seconds(silent_ns)} (expected every {seconds(expected_ns)})"
                 if session.is_unused:
                     reason += f"; {_UNUSED}"
                 self.incidents.open(session.source, reason, [session.heard_id])

@@ -55,7 +55,7 @@ def alert(screen: MonitorScreen) -> None:
         return
     change = ConfigChange(
         "Alert on this search",
-        (("Query", query), ("Opens", "an incident, once per connection, until 5 min pass without a match")),
+        (("Query", query), ("Effect", "opens one incident per connection; closes after 5 min without a match")),
         lambda text, name: _with_rule(text, name, query),
         name=rule_name(query),
         describe=lambda read: (("Notifies", channels(read.alerts)),),
@@ -75,7 +75,7 @@ def silence(screen: MonitorScreen) -> None:
     kind, connection = incident
     if is_rule(kind):
         name = kind.partition(":")[2]
-        screen.say(f"{kind} is a rule of yours: remove alerts.rules.{name} (^e edits the configuration)", "caution")
+        screen.say(f"{kind} is one of your rules: remove alerts.rules.{name} (^e edits the configuration)", "caution")
         return
     if kind not in _KINDS or not connection:
         screen.say(
@@ -87,7 +87,7 @@ def silence(screen: MonitorScreen) -> None:
         f"Silence {kind} for {connection}",
         (
             ("Effect", f"no more incidents and alerts of kind {kind} for {connection}; events are still recorded"),
-            *((("Or", avoided_by),) if avoided_by else ()),
+            *((("Instead", avoided_by),) if avoided_by else ()),
         ),
         lambda text, _: with_silence(text, connection, kind),
         template=f'[[connection]]\nname = "{connection}"\n',

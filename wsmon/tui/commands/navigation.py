@@ -142,7 +142,7 @@ def spans(screen: MonitorScreen) -> None:
 
         if found:
             name = cell_text(subject_of(screen).connection)
-            of = f" of {name}" if name else ""
+            of = f" on {name}" if name else ""
             screen.app.push_screen(WaterfallDialog(f"Session {connection_id}{of}", found, MAX_SPANS, ask))
         else:
             screen.say("no finished spans for this session", "caution")

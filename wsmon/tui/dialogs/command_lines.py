@@ -19,7 +19,7 @@ MOST_COMMANDS = 9
 class CommandLinesDialog(Dialog[CommandLine]):
     """Lists commands; the result is the one to copy: the first one for ``y``."""
 
-    TITLE = "Same on the command line"
+    TITLE = "Equivalent wsmon commands"
     HINT = (("y", "key-name"), (" copy the first  ", "dim"), ("1", "key-name"), ("…", "dim"), ("9", "key-name"),
             (" copy another  ", "dim"), ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)

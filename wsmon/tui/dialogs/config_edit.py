@@ -21,7 +21,8 @@ from wsmon.tui.widgets.text_view import TextLine, WrappedText
 # Characters of a line of TOML that are shown
 LINE_LIMIT = 500
 NO_FILE = (
-    "This recording has no configuration file: it was started with URLs, from standard input, by the demo or import."
+    "This recording was started without a configuration file (demo, URLs, standard input or import). Enter copies "
+    "this; add it to a wsmon.toml."
 )
 
 

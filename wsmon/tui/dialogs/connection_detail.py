@@ -95,7 +95,7 @@ class ConnectionDialog(Dialog[Literal["log"]]):
         Binding("escape,q", "cancel", "close"),
         Binding("enter", "log", "its log"),
     ]
-    HINT = (("Enter", "key-name"), (" its log  ", "dim"), ("j k", "key-name"), (" scroll  ", "dim"),
+    HINT = (("Enter", "key-name"), (" open log  ", "dim"), ("j k", "key-name"), (" scroll  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
     def __init__(self, facts: ConnectionFacts, *, ascii_only: bool, section: str = "") -> None:
@@ -149,7 +149,7 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
     row, state, spec = facts.row, facts.row.state, facts.row.state.spec
     sign = table.status_sign(row, ascii_only=ascii_only)
     since_ns = state.down_since_ns or (state.stalled_since_ns if state.is_stalled else None) or state.since_ns
-    since = f" since {fmt.moment(since_ns, facts.at_ns)}, {fmt.duration(facts.at_ns - since_ns)}"
+    since = f" for {fmt.duration(facts.at_ns - since_ns)} (since {fmt.moment(since_ns, facts.at_ns)})"
     yield (
         (left("Status", LABEL), "dim"),
         (f"{sign} {table.status_word(state)}", table.row_role(row)),
@@ -164,7 +164,7 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
     for label, text in (("Group", spec.group), ("Profile", spec.profile), ("Trace", state.trace_id)):
         if text:
             yield _field(label, text)
-    yield _field("Session", f"{state.connection_id or fmt.NONE} ({fmt.count(state.sessions)} in this run)")
+    yield _field("Session", f"{state.connection_id or fmt.NONE} ({fmt.ordinal(state.sessions)} in this run)")
     yield _field("Protocol", _protocol(facts))
     meta = (facts.opened.meta if facts.opened is not None else None) or {}
     if facts.opened is not None:
@@ -185,7 +185,7 @@ def login_lines(facts: ConnectionFacts) -> Iterator[Line]:
     """Yield the login state and when its token expires."""
     login, granted, state = facts.login, facts.granted, facts.row.state
     if login is None:
-        yield _field("Login", "no login was seen", "dim")
+        yield _field("Login", "none seen", "dim")
         return
     at = fmt.moment(login.ts_ns, facts.at_ns)
     is_present = login.source.connection_id == state.connection_id and state.status == OPEN

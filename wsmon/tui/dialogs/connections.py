@@ -14,7 +14,7 @@ from wsmon.tui.text import Line, left
 
 # Cells of the label of a maximum
 LABEL = 20
-FILTER_HELP: Line = ((" part of a name; empty lists all", "dim"),)
+FILTER_HELP: Line = ((" filters by name; empty lists all", "dim"),)
 
 
 class NameFilterDialog(PromptDialog):
@@ -22,7 +22,7 @@ class NameFilterDialog(PromptDialog):
 
     def __init__(self, before: str, apply: Callable[[str], object]) -> None:
         """``before`` is the filter now; ``apply`` lists the names with a text."""
-        super().__init__("List connections with", before, FILTER_HELP, lambda _: "")
+        super().__init__("Filter connections", before, FILTER_HELP, lambda _: "")
         self._before = before
         self._apply = apply
 
@@ -43,12 +43,12 @@ Maximum: TypeAlias = tuple[Extreme, str, str]
 class MaximumDialog(FinderDialog[Maximum]):
     """The maxima of a connection; the result is the one whose event the user wants to see."""
 
-    HINT = (("Enter", "key-name"), (" go to its event  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
-    NOTHING = "no such maximum"
+    HINT = (("Enter", "key-name"), (" go to event  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
+    NOTHING = "no matching maximum"
 
     def __init__(self, connection: str, maxima: tuple[Maximum, ...]) -> None:
         super().__init__("type to filter")
-        self.title = f"Maxima of {connection}"
+        self.title = f"Maximum values: {connection}"
         self._maxima = maxima
 
     def find(self, text: str) -> tuple[Maximum, ...]:

@@ -46,7 +46,7 @@ class ExportDialog(Dialog[FinishedExport]):
     """Asks which events to write, and writes them; the result is None where nothing was written."""
 
     TITLE = "Export"
-    HINT = (("Enter", "key-name"), (" write  ", "dim"), ("Tab", "key-name"), (" next field  ", "dim"),
+    HINT = (("Enter", "key-name"), (" save  ", "dim"), ("Tab", "key-name"), (" next field  ", "dim"),
             ("← →", "key-name"), (" change  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
     BINDINGS = [("enter", "write", "write")]  # noqa: RUF012 (Textual's declaration)
 
@@ -176,7 +176,7 @@ class ExportDialog(Dialog[FinishedExport]):
             written = await asyncio.to_thread(self._exporter, request, self._progress())
         except FileExistsError:
             self._may_overwrite = str(request.target)
-            self._stopped(f"{request.target} is there already: Enter again overwrites it", "caution")
+            self._stopped(f"{request.target} already exists: press Enter again to overwrite it", "caution")
         except InterruptedError:
             self._stopped("stopped; nothing was written", "caution")
         except (WsmonError, OSError) as error:

@@ -12,7 +12,7 @@ def log_order_dialog() -> ConfirmDialog:
     """Return the question; the result is ``time``, or a ranking."""
     return ConfirmDialog(
         "Sort the log",
-        "What matches the search, or everything:",
+        "Sorts the matches, or all events if no search is set:",
         (
             ConfirmOption("d", "duration", "duration", "slowest replies, pongs and handshakes first"),
             ConfirmOption("z", "size", "size", "largest messages first"),

@@ -29,11 +29,11 @@ class RateChoiceDialog(FinderDialog[RateChoice]):
     """The events whose rate can be shown."""
 
     HINT = (("Enter", "key-name"), (" show  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
-    NOTHING = "nothing like that"
+    NOTHING = "no matching choice"
 
     def __init__(self, choices: tuple[RateChoice, ...]) -> None:
         super().__init__("type to filter")
-        self.title = "Rate over time"
+        self.title = "Event rate over time: choose events"
         self._choices = choices
 
     def find(self, text: str) -> tuple[RateChoice, ...]:
@@ -66,7 +66,7 @@ class HistogramDialog(Dialog[int]):
     ) -> None:
         """``what`` names the events."""
         super().__init__()
-        self.title = f"Rate of {what}"
+        self.title = f"Event rate: {what}"
         self._ask = ask
         self._zone, self._glyphs = zone, glyphs
         self._found: MatchHistogram | None = None

@@ -24,8 +24,8 @@ from wsmon.tui.widgets.text_view import TextLine, WrappedText
 # Pause between the last letter and the search: longer than the gaps within a typed word
 PAUSE_S = 0.15
 HINT: Line = (
-    (" conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"), ("$.a>", "key-name"), ("9", "dim"),
-    ("  →", "key-name"), (" complete", "dim"), ("  ↑", "key-name"), (" history", "dim"),
+    (" e.g. is:problem $.a>9", "dim"), (" │", "rule"),
+    (" →", "key-name"), (" complete", "dim"), ("  ↑", "key-name"), (" history", "dim"),
     ("  Enter", "key-name"), (" apply", "dim"), ("  ^y", "key-name"), (" copy", "dim"), ("  Esc", "key-name"),
     (" clear", "dim"),
 )  # fmt: skip

@@ -35,7 +35,7 @@ class WaterfallDialog(Dialog[None]):
         Binding("escape,q,enter", "cancel", "close"),
         Binding("t,W", "trace", "whole trace"),
     ]
-    HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("t", "key-name"), (" session, trace  ", "dim"),
+    HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("t", "key-name"), (" switch session/trace  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
     def __init__(self, subject: str, spans: tuple[Span, ...], limit: int, ask: SpanRequest | None = None) -> None:

@@ -316,7 +316,19 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
         return "", "dim"
     if severity(state) < STALLED_SEVERITY:
         return _outage(row.problem, row.began), "text"
-    return f"last: {fact(row.problem) or explain(row.problem)}, {fmt.moment(row.problem.ts_ns, now_ns)}", "dim"
+    return _last_problem(row.problem, now_ns), "dim"
+
+
+# Words of an event -> the noun for it
+_NOUNS = {"disconnected": "disconnect", "failed": "failed attempt"}
+
+
+def _last_problem(problem: Event, now_ns: int) -> str:
+    """Return what the last problem was and when, then its cause."""
+    wording = describe(problem)
+    what = f"last {_NOUNS.get(wording.what, wording.what)} {fmt.moment(problem.ts_ns, now_ns)}"
+    text = fact(problem) or why(problem) or wording.text
+    return f"{what}: {text}" if text else what
 
 
 def _outage(problem: Event, began: Event | None) -> str:

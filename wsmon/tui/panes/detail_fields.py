@@ -26,8 +26,8 @@ LONG_NS = 10 * SECOND_NS
 LAST_MESSAGE_LIMIT = 160
 WHO = {
     "peer": "the peer",
-    "us": "us",
-    "heartbeat": "our heartbeat: no pong in time",
+    "us": "wsmon",
+    "heartbeat": "wsmon: no pong in time",
     "network": "the network: no close frame",
     "proxy": "the proxy",
     "refusal": "the server: upgrade refused",

@@ -139,7 +139,7 @@ def _title(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
 
 
 def title_of(event: Event, layout: DetailLayout) -> str:
-    """Return the title of an event, e.g. "Disconnect of deribit"."""
+    """Return the title of an event, e.g. "Disconnected: deribit"."""
     name = layout.clean(event.source.connection or "the recorder")
     match event.name:
         case "message.received":
@@ -147,7 +147,7 @@ def title_of(event: Event, layout: DetailLayout) -> str:
         case "message.sent":
             return f"Message to {name}"
         case "connection.disconnected" if event.from_status == OPEN and event.to_status == "disconnected":
-            return f"Disconnect of {name}"
+            return f"Disconnected: {name}"
     what = describe(event, ascii_only=layout.glyphs.is_ascii).what
     return f"{what[:1].upper()}{what[1:]}: {name}"
 

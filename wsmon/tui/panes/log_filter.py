@@ -392,7 +392,7 @@ def related_to(event: Event) -> Aim:
 def session_starts(event: Event | None) -> Aim:
     """Return the beginnings of sessions: of the event's connection, or of any where there is no event."""
     connection = event.source.connection if event is not None else ""
-    of = f" of {connection}" if connection else ""
+    of = f" on {connection}" if connection else ""
     return Aim(_all(("name", "connection.started"), ("connection", connection)), f"session{of}")
 
 

@@ -78,6 +78,6 @@ class RankedMatches:
         return (
             f"{fmt.count(len(found.ids))} {WORDS[self.ranking]} of {looked}",
             as_of,
-            "Enter: show in time",
+            "Enter: show in time order",
             "Esc: by time",
         )

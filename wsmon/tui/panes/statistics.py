@@ -30,7 +30,7 @@ class StatisticsPane(ScrollPane):
 
     @dataclass
     class MaximumWanted(Message):
-        """The user wants to go to the event of a maximum."""
+        """The user wants to go to the event with a maximum."""
 
         statistics: ConnectionStatistics
         since_ns: int
@@ -66,7 +66,7 @@ class StatisticsPane(ScrollPane):
             self.post_message(self.SelectionChanged())
 
     def action_choose(self) -> None:
-        """Report that the user wants to go to the event of a maximum."""
+        """Report that the user wants to go to the event with a maximum."""
         known = self.answer.statistics if self.answer is not None else None
         one = next((each for each in known.connections if each.name == self._current), None) if known else None
         if known is None or one is None or not any(maxima(one)):

@@ -68,7 +68,7 @@ KPI_LABELS = {
 KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 21, 9, 2, 10, 8
 # Titles of the error budget with the cells of the column; the longest that fits is shown
 KPI_BUDGETS = (("error budget left", 19), ("budget left", 13), ("budget", 8))
-OK, BREACHED, UNKNOWN = "✓", "✕", " "
+OK, BREACHED, UNKNOWN = "✓", "✗", " "
 # Cells of the pane from which on there are plots
 PLOTS_FROM = 56
 # Cells from which on two blocks stand side by side, and the numbers beside the KPIs
@@ -233,7 +233,7 @@ def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
     if any(maxima(each)):
-        yield _fact_line("", "Enter: go to the event of a maximum")
+        yield _fact_line("", "Enter: go to the event with the maximum")
 
 
 def maxima(each: ConnectionStatistics) -> Iterator[tuple[Extreme, str, str]]:
@@ -306,7 +306,7 @@ def _heartbeats(each: ConnectionStatistics) -> Line:
         (left("heartbeats", LABEL), "dim"),
         (f"sent {fmt.count(beats.sent)} · answered {fmt.count(beats.answered)} · ", "text"),
         (f"missed {fmt.count(beats.missed)}", missed),
-        ("  (no messages; bytes on the wire include them)", "dim"),
+        ("  (not counted as messages; included in bytes on the wire)", "dim"),
     )
 
 
@@ -433,5 +433,5 @@ def _budget(kpi: Kpi) -> str:
     if kpi.value is not None and kpi.ok is None:
         return "too few"
     if kpi.budget_left is None:
-        return ""
+        return "missed" if kpi.ok is False else ""
     return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"

@@ -173,7 +173,7 @@ class ReadoutWriter:
         lasted = max(0, min(incident.end_ns, now_ns) - incident.start_ns)
         since = f"{self._kind(incident)} since {self._when(incident.start_ns, now_ns)}"
         state = "ongoing" if incident.is_open else "ended"
-        many = f"{incident.count} of them start in this cell" if incident.count > 1 else ""
+        many = f"{incident.count} such incidents start in this cell" if incident.count > 1 else ""
         return [
             f"{since}, {fmt.duration(lasted)}, {state}",
             self._foreign(incident.sentence),
@@ -186,7 +186,9 @@ class ReadoutWriter:
         since = f"since {self._when(reading.at_ns, now_ns)}"
         before = " or before" if not reading.event_id else ""
         parts = [f"{STATUS_WORDS.get(reading.kind, reading.kind)} {since}{before}"]
-        if event_text is not None and reading.kind != "open":
+        if event is not None and event.name == "connection.reconnect.attempt":
+            parts = [f"waiting to reconnect {since}{before}", event_text.text if event_text is not None else ""]
+        elif event_text is not None and reading.kind != "open":
             parts.append(f"{event_text.what} {event_text.text}".rstrip())
         incident = reading.incident
         return parts if incident is None else [*parts, *self._incident(incident, now_ns)]

@@ -66,30 +66,30 @@ def case() -> Case:
 def test_silence_past_what_is_expected_opens_an_incident_once(case: Case) -> None:
     case.data(1)
     found = [case.check(6.0), case.check(6.2), case.check(6.4), case.check(60)]
-    opened = stall("incident.opened", 6.2, "no data for 5.2 s; expected every 5 s", OPENED)
+    opened = stall("incident.opened", 6.2, "no data for 5.2 s (expected every 5 s)", OPENED)
     assert found == [(), (opened,), (), ()]
 
 
 def test_a_connection_that_never_sent_anything_stalls_from_its_opening(case: Case) -> None:
-    reason = f"no data for 5.1 s; expected every 5 s{UNUSED}"
+    reason = f"no data for 5.1 s (expected every 5 s){UNUSED}"
     assert case.check(5.1) == (stall("incident.opened", 5.1, reason, OPENED),)
 
 
 def test_a_server_that_may_wait_for_the_client_is_not_told_as_that_once_something_was_sent(case: Case) -> None:
     case.sent(1)
-    assert [found.reason for found in case.check(5.1)] == ["no data for 5.1 s; expected every 5 s"]
+    assert [found.reason for found in case.check(5.1)] == ["no data for 5.1 s (expected every 5 s)"]
 
 
 def test_what_was_not_kept_may_have_been_a_message(case: Case) -> None:
     case.see(event("self.shed", 1, NAME))
-    assert [found.reason for found in case.check(6.1)] == ["no data for 5.1 s; expected every 5 s"]
+    assert [found.reason for found in case.check(6.1)] == ["no data for 5.1 s (expected every 5 s)"]
 
 
 def test_each_session_begins_without_messages(case: Case) -> None:
     case.data(1)
     case.see(loss(2, NAME))
     case.see(usable(10, NAME))
-    assert [found.reason for found in case.check(15.5)] == [f"no data for 5.5 s; expected every 5 s{UNUSED}"]
+    assert [found.reason for found in case.check(15.5)] == [f"no data for 5.5 s (expected every 5 s){UNUSED}"]
 
 
 def test_the_newest_event_before_the_silence_is_its_evidence(case: Case) -> None:
@@ -150,7 +150,7 @@ def test_data_of_the_session_before_does_not_count_for_the_next_one(case: Case) 
     case.see(loss(2, NAME))
     case.see(usable(10, NAME))
     case.data(1)
-    assert [found.reason for found in case.check(15.5)] == ["no data for 5.5 s; expected every 5 s"]
+    assert [found.reason for found in case.check(15.5)] == ["no data for 5.5 s (expected every 5 s)"]
 
 
 def test_where_nothing_is_expected_nothing_stalls() -> None:
@@ -163,7 +163,7 @@ def test_what_is_expected_may_change_while_it_is_open() -> None:
     case = Case(expect_every_s=0)
     case.see(usable(0, NAME))
     case.expect(2.0)
-    assert [found.reason for found in case.check(3)] == [f"no data for 3 s; expected every 2 s{UNUSED}"]
+    assert [found.reason for found in case.check(3)] == [f"no data for 3 s (expected every 2 s){UNUSED}"]
 
 
 def test_time_in_which_we_did_not_read_is_no_silence(case: Case) -> None:
@@ -172,7 +172,7 @@ def test_time_in_which_we_did_not_read_is_no_silence(case: Case) -> None:
     assert case.check(30) == ()
     case.see(event("self.backpressure", 32, NAME, meta={"paused_ms": 30_000}))
     assert case.check(35.9) == ()
-    assert [found.reason for found in case.check(36.1)] == ["no data for 5.1 s; expected every 5 s"]
+    assert [found.reason for found in case.check(36.1)] == ["no data for 5.1 s (expected every 5 s)"]
 
 
 def test_other_events_of_the_connection_are_no_data(case: Case) -> None:
@@ -231,7 +231,7 @@ def test_d2_a_standstill_of_the_recorder_is_no_silence(case: Case) -> None:
     # Two seconds of silence before it and three after it
     assert case.check(43.9) == ()
     (opened,) = case.check(44.2)
-    assert opened.reason == "no data for 5.2 s; expected every 5 s"
+    assert opened.reason == "no data for 5.2 s (expected every 5 s)"
 
 
 def test_d2_of_a_standstill_only_the_time_on_the_monotonic_clock_counts(case: Case) -> None:

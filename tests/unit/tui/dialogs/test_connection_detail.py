@@ -40,7 +40,7 @@ def granted(after_s: float, *, session: str = SESSION, **fields: object) -> Even
 @pytest.mark.parametrize(
     ("login", "expected"),
     [
-        (None, ["Login no login was seen"]),
+        (None, ["Login none seen"]),
         (
             granted(-600, meta={"expires_in_s": 900}),
             ["Login logged in, login at 13:52:24", "Token expires at 14:07:24, in 5m"],

@@ -152,7 +152,7 @@ async def test_it_says_how_many_events_in_which_format_and_folder_before_anythin
         dialog = on.app.screen
         assert isinstance(dialog, ExportDialog)
         labels = [each.label for each in dialog._subjects]
-        await pilot.press(*["right"] * labels.index("matches of type:odd"))
+        await pilot.press(*["right"] * labels.index("matches for type:odd"))
         await until(pilot, lambda: text(dialog.query_one("#export-amount", TextLine)) == "1 event")
         await pilot.press("right", *["left"] * len(labels))
         everything = f"{on.store.bounds().events} events"

@@ -71,8 +71,9 @@ def test_it_says_since_when_and_why_and_the_cause_alone_where_it_is_tight(
 def test_one_that_is_well_again_says_what_its_last_trouble_was() -> None:
     (whole, cause) = title_sentences(row("coinbase", since_s=-60, problem=TOKEN, failing_since_ns=at_ns(-99)), T0_NS)
 
-    assert whole.startswith("coinbase: open 1m · last: “policy violation: token expired”, 1008 by peer, ")
-    assert cause.startswith("coinbase: last: ")
+    assert whole.startswith("coinbase: open 1m · last disconnect ")
+    assert whole.endswith(": “policy violation: token expired”, 1008 by peer")
+    assert cause.startswith("coinbase: last disconnect ")
 
 
 def test_foreign_text_is_clean() -> None:

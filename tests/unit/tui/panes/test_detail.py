@@ -329,7 +329,7 @@ def lines_at(rows: list[DetailRow], needle: str) -> list[str]:
 
 def test_case_does_not_count_and_nothing_is_nowhere() -> None:
     rows = rows_of(loss(0))
-    assert lines_at(rows, "DERIBIT") == ["✕ Disconnect of deribit     14:02:24.000", "Connection   deribit"]
+    assert lines_at(rows, "DERIBIT") == ["✕ Disconnected: deribit     14:02:24.000", "Connection   deribit"]
     assert matching_lines(rows, "") == ()
     assert matching_lines(rows, "nothing like it") == ()
 

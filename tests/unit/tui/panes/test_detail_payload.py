@@ -30,7 +30,7 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
     (each,) = numbered([loss(0.118)], 42)
 
     assert shown(each) == [
-        "✕ Disconnect of deribit                  10 Jan 14:02:24.118",
+        "✕ Disconnected: deribit                  10 Jan 14:02:24.118",
         "",
         "“rate limit: 5 connections”, 1008 by peer",
         "",

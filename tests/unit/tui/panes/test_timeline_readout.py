@@ -65,7 +65,7 @@ def test_an_incident_says_its_name_since_when_the_sentence_and_how_many() -> Non
         == told(shown, 5)
         == (
             "a · sequence gap since 14:02:26.000, 6.0 s, ended · 3 messages missing: BTC 5-7"
-            " · 4 of them start in this cell"
+            " · 4 such incidents start in this cell"
             " · press w for evidence"
         )
     )
