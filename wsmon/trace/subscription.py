@@ -413,7 +413,7 @@ class BusReader:
                                 wait_s = None
                             else:
                                 idle.add(delivery)
-                except (StoreError, OSError) as error:
+                except Exception as error:  # noqa: BLE001 - the border of the thread: subscriptions say why they wait
                     for delivery in asking:
                         delivery.problem = str(error)
                     idle.clear()

@@ -331,3 +331,18 @@ def test_a_subscription_stays_with_the_parent_of_a_fork(store: Path, bus: Bus) -
             os._exit(0 if is_right else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert take(subscription, 1) == ["e2"]
+
+
+def test_a_pattern_that_cannot_be_searched_for_is_raised_where_the_subscriber_waits(
+    store: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise QueryError("/x/", 0, "it takes too long")
+
+    with ListeningRecorder(store):
+        publish(bus, 1, 1)
+        subscription = bus.subscribe()
+        monkeypatch.setattr("wsmon.trace.subscription.EventWindow.read", fail)
+        with pytest.raises(QueryError):
+            subscription.next(DEADLINE_S)
+        assert list(subscription) == []
