@@ -39,7 +39,7 @@ async def test_without_a_store_the_demo_is_offered(home: Home, command: tuple[st
     assert await home.run(*command) == (
         2,
         "",
-        "wsmon: no recordings yet. try `wsmon demo`, or specify a store with --store\n",
+        "wsmon: no recordings yet. try `wsmon demo`, or specify a recording with --store\n",
     )
 
 

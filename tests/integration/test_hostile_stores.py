@@ -65,6 +65,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             at_ns(7_301) // SECOND_NS, 1, 2, sizes, none, 11, 0, ("tick",), none, sizes, none, none
         )
         recording.execute("INSERT INTO journal VALUES (1, ?)", msgspec.msgpack.encode([traffic]))
+        recording.execute("INSERT INTO ingest VALUES ('4f2a', 7, ?)", at_ns(7_301))
     database = open_for_writing(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(skip_index, "BLOCK_EVENTS", 1)
@@ -204,11 +205,11 @@ def changed(store: Path, folder: Path, script: str) -> Path:
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END", "has the trigger 't', which is not as"),
+        ("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END", "has the trigger 't', which differs"),
         ("CREATE VIEW events AS SELECT * FROM event", "has the view 'events', which differs from wsmon's schema"),
         ("DROP TABLE span", "lacks the table 'span'"),
         ("CREATE VIRTUAL TABLE f USING fts5(x)", "has the table 'f"),
-        ("ALTER TABLE run ADD COLUMN g AS (1)", "has the table 'run', which is not as"),
+        ("ALTER TABLE run ADD COLUMN g AS (1)", "has the table 'run', which differs from"),
         ("DROP INDEX event_by_name; CREATE INDEX event_by_name ON event (abs(size))", "has the index 'event_by_name'"),
     ],
 )
