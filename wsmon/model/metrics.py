@@ -230,6 +230,11 @@ def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
         yield _counter(f"wire.{way}", f"Bytes of frames {way}, as on the wire", totals, wire_bytes, unit="bytes")
     text = "Response time, where the protocol matches requests and replies"
     yield _histogram("message.process.completed.duration", text, totals, "process")
+    for step, what in (("decode", "Parsing of messages"), ("encode", "Encoding of messages"), ("process", "Requests")):
+        for side in ("started", "completed"):
+            yield _by_key(f"message.{step}.{side}", f"{what} {side}, by type", totals, f"message.{step}.{side}", "type")
+    for step, what in (("decode", "parse received"), ("encode", "encode sent")):
+        yield _summary(f"wsmon.message.{step}.completed.duration", f"Time to {what} messages", totals, step)
     text = "Messages that could not be parsed, and requests that failed"
     yield _by_key("message.failed", text, totals, "failed_message", "error_type")
 
@@ -280,13 +285,8 @@ def _quality(totals: _Totals) -> Iterable[MetricFamily]:
     yield _counter("heartbeat.responded", "Pings that were answered", totals, "pongs")
     yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
     yield _histogram("heartbeat.rtt", "Round trips of pings", totals, "rtt")
-    latencies = tuple(
-        DistributionPoint(_client(connection), spread.count, spread.sum / SECOND_NS)
-        for connection in totals
-        if (spread := connection.distributions.get("latency")) is not None
-    )
     text = "Latency of messages, relative to the fastest one"
-    yield MetricFamily("wsmon.feed.latency", "summary", text, latencies, "seconds")
+    yield _summary("wsmon.feed.latency", text, totals, "latency")
 
 
 def _count(connection: ConnectionTotals, counter: str) -> int:
@@ -315,6 +315,16 @@ def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -
         for key, n in connection.keyed.get(dimension, {}).items()
     )
     return MetricFamily(f"wsmon.{name}", "counter", text, points)
+
+
+def _summary(name: str, text: str, totals: _Totals, metric: str) -> MetricFamily:
+    """Return number and sum of durations, of the connections that have any."""
+    points = tuple(
+        DistributionPoint(_client(connection), spread.count, spread.sum / SECOND_NS)
+        for connection in totals
+        if (spread := connection.distributions.get(metric)) is not None
+    )
+    return MetricFamily(name, "summary", text, points, "seconds")
 
 
 def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> MetricFamily:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
-from wsmon.model.events import READ_LATE, Event, Json
+from wsmon.model.events import READ_LATE, Event, EventName, Json
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
@@ -58,6 +58,15 @@ _MONITORED: Final = frozenset(
         "subscription.unsubscribe.completed",
     }
 )
+# Steps of a message, counted by type for monitoring systems alone; those with a metric are measured
+_STEPS: Final[Mapping[EventName, int | None]] = {
+    "message.decode.started": None,
+    "message.decode.completed": METRICS["decode"],
+    "message.encode.started": None,
+    "message.encode.completed": METRICS["encode"],
+    "message.process.started": None,
+    "message.process.completed": METRICS["process"],
+}
 # Error types that end an open session, and that an event before its end has already
 _ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
 
@@ -169,8 +178,11 @@ class Lifecycle:
                 _measure(bucket, METRICS["rtt"], event.duration_ns)
                 record.rtt_ns = event.duration_ns
                 self._connections.change(record)
-        elif event.name == "message.process.completed" and event.duration_ns is not None and not _is_read_late(event):
-            _measure(bucket, METRICS["process"], event.duration_ns)
+        elif event.name in _STEPS:
+            bucket.count_monitored(event.name, event.type)
+            metric = _STEPS[event.name]
+            if metric is not None and event.duration_ns is not None and not _is_read_late(event):
+                _measure(bucket, metric, event.duration_ns)
         elif event.name == BATCH_PROCESSED:
             _count_messages(event, bucket)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
 
 from tests.support.builders import dialled, event, loss, message, pong, refused, usable
 from tests.support.stores import Recording, spec
-from wsmon.model.metrics import ConnectionTotals, cut
+from wsmon.model.events import EventName
+from wsmon.model.metrics import ConnectionTotals, DistributionPoint, NumberPoint, connection_families, cut
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.rollup import Totals
 from wsmon.store.schema import LEVELS, MOST_KEYS, OTHER
@@ -112,3 +115,24 @@ def test_a_second_full_of_new_types_stays_bounded() -> None:
         bucket.count_monitored("received_type", f"type-{number}")
     assert len(bucket.monitored) < 1_000
     assert sum(bucket.monitored.values()) == 10_000
+
+
+def test_steps_of_messages_are_counted_by_type_and_measured(run: Recording) -> None:
+    steps = {"message.decode.started": None, "message.decode.completed": 2_000_000, "message.process.started": None}
+    run.commit(
+        *(
+            msgspec.structs.replace(
+                message(after_s=0.1), name=cast(EventName, name), type="trade", duration_ns=ns, payload=None, size=0
+            )
+            for name, ns in steps.items()
+        ),
+        now_s=0.3,
+    )
+    run.commit(now_s=1.0)
+    found = totals(run)
+    assert {name: found.keyed[name] for name in steps} == {name: {"trade": 1} for name in steps}
+    families = {family.name: family for family in connection_families((found,))}
+    (point,) = families["wsmon.message.decode.started"].points
+    assert point == NumberPoint((("client_id", FEED), ("type", "trade")), 1)
+    (spread,) = families["wsmon.message.decode.completed.duration"].points
+    assert spread == DistributionPoint((("client_id", FEED),), 1, 0.002)
