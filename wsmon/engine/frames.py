@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wsmon.config.specs import CaptureSpec
-from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
 from wsmon.model.events import BY_HAND, Direction, Event, EventName, Json, Opcode, Source
@@ -53,6 +52,18 @@ class DataPath(Protocol):
         ...
 
 
+class AwaitedPongs(Protocol):
+    """Knows which pings of ours are not answered yet; ``Keepalive`` (engine/keepalive.py) is the engine's."""
+
+    def is_awaited(self, payload: bytes) -> bool:
+        """Whether a pong with this payload answers a ping of ours."""
+        ...
+
+    def answer(self, arrived_ns: int) -> int | None:
+        """Take the awaited pong; return its round trip in nanoseconds, None where it is not known."""
+        ...
+
+
 class FramePath:
     """Emits an event for every message, ping and pong; the clock is read once for all that arrive together."""
 
@@ -81,7 +92,7 @@ class FramePath:
         self._incoming = messages
         self._outgoing = messages
         # Set once the session is usable
-        self.keepalive: Keepalive | None = None
+        self.keepalive: AwaitedPongs | None = None
         # While a text of the user is sent
         self.is_by_hand = False
         # Monotonic times of the last bytes in and the last frame out, close frames aside; None before the first

@@ -192,8 +192,8 @@ class Session:
             return
         meta: dict[str, Json] = {
             **self._dial.phases.milliseconds(),
-            "peer": _address(tap.remote_address),
-            "local": _address(tap.local_address),
+            "peer": socket_address(tap.remote_address),
+            "local": socket_address(tap.local_address),
         }
         tls = tap.transport.get_extra_info("ssl_object")
         if tls is not None:
@@ -217,7 +217,7 @@ class Session:
             meta["response_headers"] = reporter.headers(tap.response.headers.raw_items())
         if self._dial.redirects:
             meta["redirects"] = [reporter.redactor.url(url) for url in self._dial.redirects]
-            meta["peer"] = _address(tap.remote_address)
+            meta["peer"] = socket_address(tap.remote_address)
         if self._messages is not None:
             meta |= self._messages.begin(self._spec.url.reveal(), tap.subprotocol or "")
         reporter.emit("connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=101)
@@ -237,7 +237,7 @@ class Session:
         failure = classify_fault(fault)
         self._reporter.emit(
             "error.occurred",
-            meta=self._response_meta(failure),
+            meta=response_meta(self._reporter, failure),
             status=failure.status,
             error_type=failure.error_type,
             error=failure.error,
@@ -370,7 +370,7 @@ class Session:
             reporter.emit("connection.disconnected", "closed", meta, close_by="us", reason=self._close_reason)
             return
         failure = failure or internal(self._crash or RuntimeError("the session ended without a reason"))
-        meta |= self._response_meta(failure)
+        meta |= response_meta(self._reporter, failure)
         if self._dial.phases.has_reached_upgrade:
             meta["offered_subprotocols"] = self._offered_subprotocols()
         reporter.emit(
@@ -388,18 +388,6 @@ class Session:
             reporter.emit(
                 "auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence
             )
-
-    def _response_meta(self, failure: Failure) -> dict[str, Json]:
-        """Return the HTTP response of a failure, masked, for ``meta``."""
-        reporter = self._reporter
-        meta: dict[str, Json] = {}
-        if failure.status_line:
-            meta["status_line"] = reporter.redactor.text(failure.status_line)
-        if failure.headers:
-            meta["response_headers"] = reporter.headers(failure.headers)
-        if failure.body:
-            meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
-        return meta
 
     def _offered_subprotocols(self) -> list[Json]:
         return [*self._reporter.redactor.subprotocols([each.masked for each in self._dial.subprotocols])]
@@ -428,7 +416,7 @@ class Session:
         if tap.subprotocol is None:
             meta["offered_subprotocols"] = self._offered_subprotocols()
         if tap.fault is not None:
-            meta |= self._response_meta(classify_fault(tap.fault))
+            meta |= response_meta(self._reporter, classify_fault(tap.fault))
         self._reporter.emit(
             "connection.disconnected",
             "disconnected" if self._close_reason is None else "closed",
@@ -473,7 +461,19 @@ class Session:
         return None if self._opened_ns is None else self._clock.mono_ns() - self._opened_ns
 
 
-def _address(address: object) -> str:
+def response_meta(reporter: Reporter, failure: Failure) -> dict[str, Json]:
+    """Return the HTTP response of a failure, masked, for ``meta``."""
+    meta: dict[str, Json] = {}
+    if failure.status_line:
+        meta["status_line"] = reporter.redactor.text(failure.status_line)
+    if failure.headers:
+        meta["response_headers"] = reporter.headers(failure.headers)
+    if failure.body:
+        meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
+    return meta
+
+
+def socket_address(address: object) -> str:
     """Return ``ip:port`` of the address of a socket, IPv6 in brackets; empty for other kinds of sockets."""
     match address:
         case (str() as host, int() as port, *_):

@@ -64,6 +64,10 @@ class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     payload: str | bytes | None = None
     payload_base64: str | None = None
     """Filled in for bytes that are no text."""
+    truncated: bool = False
+    """Whether the payload is the beginning of a longer one."""
+    redacted: bool = False
+    """Whether credentials in the payload are masked already."""
     meta: Mapping[str, Any] | None = None
     """Anything else. What JSON does not know becomes text, bytes become base64."""
 
