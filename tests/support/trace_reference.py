@@ -46,13 +46,20 @@ def _entry(name: str, value: object) -> Iterator[str]:
     methods = [
         (each, member)
         for each, member in value.__dict__.items()
-        if (not each.startswith("_") or each == "__len__") and isinstance(member, property | _FUNCTION)
+        if (not each.startswith("_") or each == "__len__")
+        and isinstance(member, property | _FUNCTION)
+        and not _is_of_library(value, each)
     ]
     if methods:
         yield "\n".join(_method(each, member) for each, member in methods) + "\n"
 
 
 _FUNCTION = type(reference)
+
+
+def _is_of_library(value: type, name: str) -> bool:
+    """Whether a base class that is not of wsmon has it: its documentation is the library's."""
+    return any(hasattr(base, name) for base in value.__mro__[1:] if not base.__module__.startswith("wsmon"))
 
 
 def _method(name: str, member: object) -> str:

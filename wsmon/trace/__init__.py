@@ -14,6 +14,7 @@ from wsmon.trace.tracer import Tracer, TraceStatistics, UnsafePathError
 if TYPE_CHECKING:
     from wsmon.trace.backend import BackendStats, TraceBackend
     from wsmon.trace.bus import Bus
+    from wsmon.trace.connections import connect, serve
     from wsmon.trace.metrics import Counter, Histogram, MetricsBackend
     from wsmon.trace.received import Gap, ReceivedEvent, Truncated
     from wsmon.trace.requests import RequestMiddleware, RequestTracer, TracedRequest
@@ -63,10 +64,12 @@ __all__ = [
     "Truncated",
     "UnknownTraceError",
     "UnsafePathError",
+    "connect",
     "current_span",
     "inject",
     "parse_traceparent",
     "record",
+    "serve",
     "sink_of",
     "span",
     "telemetry_of",
@@ -103,6 +106,8 @@ _LATER = {
     "span": "spans",
     "traceparent": "spans",
     "waterfall": "trace_spans",
+    "connect": "connections",
+    "serve": "connections",
 }
 
 

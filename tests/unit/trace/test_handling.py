@@ -1,0 +1,71 @@
+"""The handling of messages: spans that share what the application does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as library_serve
+
+from tests.support.tracing import KeptSink
+from wsmon.trace import connect, span
+
+
+@pytest.fixture
+def told() -> KeptSink:
+    return KeptSink()
+
+
+async def echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """A server that wsmon does not trace."""
+    async with library_serve(echo, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("raised", [KeyError("no such order"), asyncio.CancelledError()])
+async def test_sl_19_what_a_handler_raises_goes_on_and_ends_the_span_of_its_message(
+    told: KeptSink, url: str, raised: BaseException
+) -> None:
+    async def handle() -> None:
+        async with connect(url, sink=told) as connection:
+            await connection.send("order")
+            async for _ in connection:
+                raise raised
+
+    with pytest.raises(type(raised)) as caught:
+        await handle()
+    assert caught.value is raised
+    (ended,) = (event for event in told.events if event.name == "trace.span.end")
+    assert (ended.type, ended.outcome, ended.error_type, ended.error) == (
+        "handle", "error", type(raised).__name__, str(raised),
+    )  # fmt: skip
+    assert ended.meta == {"kind": "error" if isinstance(raised, Exception) else "exit"}
+    assert ended.duration_ms is not None
+
+
+async def test_record_and_span_in_a_handler_are_children_of_the_message(told: KeptSink, url: str) -> None:
+    async with connect(url, connection="feed", sink=told) as connection:
+        await connection.send("order")
+        await connection.recv()
+        with span("store"):
+            await connection.send("stored")
+        with span("notify"):
+            pass
+        await connection.recv()
+    starts = {event.type: event for event in told.events if event.name == "trace.span.start"}
+    (first, _) = (event for event in told.events if event.name == "message.received")
+    assert [starts[name].parent_id for name in ("store", "notify")] == [first.span_id] * 2
+    assert {(starts[name].connection, starts[name].trace_id) for name in starts} == {("feed", first.trace_id)}
+    (_, stored) = (event for event in told.events if event.name == "message.sent")
+    assert stored.parent_id == starts["store"].span_id
+    with span("later"):
+        pass
+    assert told.events[-1].name == "connection.disconnected"

@@ -1,0 +1,50 @@
+"""The observer of a connection: messages in pieces, their sizes, and the order of frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as library_serve
+
+from tests.support.tracing import KeptSink
+from wsmon.trace import connect
+
+
+@pytest.fixture
+def told() -> KeptSink:
+    return KeptSink()
+
+
+async def echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """A server that wsmon does not trace."""
+    async with library_serve(echo, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_fragments_compression_and_large_messages_have_their_sizes(told: KeptSink, url: str) -> None:
+    large = os.urandom(40_000).hex()
+    async with connect(url, sink=told) as connection:
+        await connection.send(["one", "two"])
+        assert await connection.recv() == "onetwo"
+        await connection.send(large)
+        pieces = [piece async for piece in connection.recv_streaming()]
+        assert "".join(map(str, pieces)) == large
+        await connection.send("last")
+        assert await connection.recv() == "last"
+    received = [event for event in told.events if event.name == "message.received"]
+    assert [event.size for event in received] == [6, 80_000, 4]
+    # Random digits in hex compress to half
+    assert received[1].wire_size is not None
+    assert 40_000 < received[1].wire_size < 60_000
+    assert received[1].truncated
+    begun = [event.span_id for event in told.events if event.name == "trace.span.start"]
+    assert begun == [event.span_id for event in received]

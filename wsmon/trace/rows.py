@@ -1,0 +1,56 @@
+"""Rows: the names under which the connections of an application are shown, one connection at a time under each."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from wsmon.model.statuses import Status
+from wsmon.trace.sink import Sink
+
+
+class Rows:
+    """The rows of one sink: connections of one name that are open together are ``NAME``, ``NAME-2``, ``NAME-3``, …"""
+
+    def __init__(self) -> None:
+        # Event loops of several threads may share a sink
+        self._lock = Lock()
+        self._used: set[str] = set()
+        self._statuses: dict[str, Status] = {}
+
+    def take(self, name: str) -> Row:
+        """Return the first row of a name that is free."""
+        number, free = 1, name
+        with self._lock:
+            while free in self._used:
+                number += 1
+                free = f"{name}-{number}"
+            self._used.add(free)
+            return Row(free, self._statuses.get(free, "initialized"), self)
+
+    def give_back(self, name: str, status: Status) -> None:
+        """Free a row; its next connection begins with the status in which this one ended."""
+        with self._lock:
+            self._statuses[name] = status
+            self._used.discard(name)
+
+
+class Row(NamedTuple):
+    """A row that one connection has."""
+
+    name: str
+    status: Status
+    rows: Rows
+
+    def release(self, status: Status) -> None:
+        """Let another connection have it."""
+        self.rows.give_back(self.name, status)
+
+
+_ROWS: WeakKeyDictionary[Sink, Rows] = WeakKeyDictionary()
+
+
+def rows_of(sink: Sink) -> Rows:
+    """Return the rows of a sink."""
+    return _ROWS.setdefault(sink, Rows())
