@@ -10,7 +10,7 @@ import asyncio
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.peers import SCENARIOS
 from tests.support.processes import WSMON, stored
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
-from wsmon.demo.scenario import load_scenario
+from wsmon.demo.scenario import Scenario, load_scenario
 
 SERVERS = ("orders", "prices", "chat", "sensors")
 CONFIGURATION = """\
@@ -56,14 +56,14 @@ LIMIT_S = 10.0
 
 
 @contextmanager
-def servers() -> Iterator[Mapping[str, str]]:
-    """The URLs of the running servers by name; they run in a thread of their own."""
+def servers(scenarios: Sequence[Scenario] = ()) -> Iterator[Mapping[str, str]]:
+    """The URLs of the running servers by name, those of the tour by default; they run in a thread of their own."""
+    chosen = scenarios or [load_scenario(SCENARIOS / "tour" / f"{name}.toml") for name in SERVERS]
     urls: dict[str, str] = {}
     is_ready, is_over = Event(), Event()
 
     async def serve() -> None:
-        scenarios = [load_scenario(SCENARIOS / "tour" / f"{name}.toml") for name in SERVERS]
-        async with Demo(SystemClock(), scenarios) as demo:
+        async with Demo(SystemClock(), chosen) as demo:
             urls.update({server.scenario.name: server.url for server in demo.servers})
             is_ready.set()
             await asyncio.to_thread(is_over.wait)

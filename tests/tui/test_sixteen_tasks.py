@@ -14,11 +14,54 @@ import pytest
 
 from tests.support.processes import WSMON
 from tests.support.tmux_terminal import TmuxTerminal
-from tests.support.tour_world import user_of
+from tests.support.tour_world import servers, user_of
+from wsmon.demo.scenario import parse_scenario
 
 PANES = {"1": "Connections", "2": "Timeline", "3": "Statistics", "4": "Log", "5": "Detail"}
 # Seconds within which a pane has the focus; a key behind Escape may arrive with it, and be Alt and that key
 AGAIN_S, TRIES = 2.0, 5
+
+
+# Its server says something, and is silent from then on; it sends back what it is sent
+SILENT = """
+[[step]]
+do = "echo"
+
+[[step]]
+do = "send"
+text = '{"type":"order","id":$seq}'
+rate = 5
+count = 3
+
+[[step]]
+do = "silence"
+"""
+# Its server closes after its last words
+LOST = """
+[[step]]
+do = "send"
+text = '{"type":"order","id":$seq}'
+rate = 50
+count = 10
+
+[[step]]
+do = "send"
+text = '{"type":"notice","text":"last words"}'
+
+[[step]]
+do = "close"
+code = 4401
+reason = "token expired"
+"""
+CONFIGURATION = """\
+[[connection]]
+name = "orders"
+url = "{url}"
+expect_every = "1s"
+allow_send = true
+ping = {{ interval = "1s", timeout = "5s" }}
+reconnect = {{ initial = "1h", max = "1h", jitter = 0.0 }}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +80,23 @@ class Task:
     panes: str = "12345"
     """The panes from which it is done with these keys.
 
-    In the detail, ``/`` finds in the detail; in the timeline, ``e`` may go to the event that was marked.
+    In the detail, ``/`` finds in the detail; in the timeline, ``e`` may go to the event that was marked; an incident is
+    silenced from a pane whose cursor is on it, or on its connection.
     """
+    look: tuple[str, ...] = ()
+    """Keys that show whether it is done; not counted."""
 
 
 TEXT = "TEXT"
-TASKS = (
+# On the demonstration
+DEMO_TASKS = (
     Task("a", "which connection is broken, and why", 0, (), r"✕|◌.*(403|policy violation|not logged in)"),
-    Task("b", "the last message before a loss", 2, ("e", "w"), r"4 Log ━*─*.*paused"),
     Task("c", "find an id and copy it", 2, ("/", TEXT, "C-y"), r"copied|clipboard", "type:order", panes="1234"),
     Task("d", "since when a connection is silent", 2, (), r"silent since \d\d:\d\d:\d\d"),
     Task("e", "compare two events", 3, ("m", "e", "C"), r" apart\b", panes="1345"),
     Task("f", "export an incident with what was around it", 4, ("e", "4", "x", "Enter"), r"wrote [\d,]+ "),
-    Task("g", "messages a minute like this one", 3, ("4", "p", "i"), r"(?i)rate|/min|per minute"),
-    Task("h", "an alert on such events", 4, ("4", "p", "A", "Enter"), r"copied|alert added|no terminal"),
-    Task("i", "the slowest request", 3, ("4", "s", "d"), r"slowest|longest"),
+    Task("g", "messages a minute like this one", 3, ("4", "i", "Enter"), r"Rate of (.*\n)+.*/min"),
+    Task("i", "the slowest request", 3, ("4", "s", "d"), r"4 Log.* slowest of"),
     Task(
         "j",
         "what happened at 14:02",
@@ -60,21 +105,58 @@ TASKS = (
         r"4 Log.*paused|at or after that time",
     ),
     Task("k", "another theme", 3, ("C-t", "Down", "Enter"), r"theme wsmon-"),
-    Task("l", "no more incidents of this kind", 2, ("S", "Enter"), r"copied|silenced|no terminal", panes="13"),
-    Task("m", "the handshake of this session", 1, ("K",), r"(?i)handshake|upgrade|completed|no session yet"),
-    Task("o", "reconnect now", 2, ("R", "y"), r"reconnecting \w+…|copied URL of|copied \w+ of event"),
-    Task("p", "edit the configuration", 2, ("C-e",), r"unchanged|no configuration file"),
 )
+# On a connection that was lost, and is not tried again
+LOST_TASKS = (
+    Task(
+        "b",
+        "the last message before a loss",
+        2,
+        ("e", "w"),
+        r"━ 5 Detail ━(.*\n)+.*Type +notice(.*\n)*.*last words|━ 5 Detail ━(.*\n)+.*last words(.*\n)+.*Type +notice",
+        panes="1345",
+        look=("4", "Enter"),
+    ),
+)
+# On a connection that is open and silent
+SILENT_TASKS = (
+    Task("m", "the handshake of this session", 1, ("K",), r"━ 5 Detail ━(.*\n)+.*Open: orders"),
+    Task(
+        "h", "an alert on such events", 4, ("4", "A", "Enter"), r"alert added \(wsmon\.toml:\d+\); reloaded"
+    ),
+    Task(
+        "l",
+        "no more incidents of this kind",
+        2,
+        ("S", "Enter"),
+        r"stall silenced for orders \(wsmon\.toml:\d+\); reloaded",
+        panes="13",
+    ),
+    Task("p", "edit the configuration", 2, ("C-e",), r"wsmon\.toml unchanged"),
+    Task("n", "send a text by hand", 2, ("a", TEXT, "Enter"), r"↑ .*hello there(.*\n)*.*↓ .*hello there", "hello there",
+         look=("4", "F")),
+    Task("o", "reconnect now", 2, ("R", "y"), r"reconnecting orders…"),
+)  # fmt: skip
+TASKS = (*DEMO_TASKS, *LOST_TASKS, *SILENT_TASKS)
 
 
 @contextmanager
-def demonstration(home: Path) -> Iterator[TmuxTerminal]:
-    """A demonstration on the screen, with an editor that changes nothing; its silent connection has gone silent."""
+def screen(home: Path, *command: str, shows: str) -> Iterator[TmuxTerminal]:
+    """A command on the screen that shows something, with an editor that changes nothing."""
     with user_of(home) as environ:
         environ["EDITOR"] = "true"
         with TmuxTerminal(f"wsmon-{home.name[-24:]}", 120, 40, environ, home) as terminal:
-            terminal.run(WSMON, "demo")
-            terminal.until(r"silent since")
+            terminal.run(WSMON, *command)
+            terminal.until(shows)
+            yield terminal
+
+
+@contextmanager
+def recording(home: Path, scenario: str, *, shows: str) -> Iterator[TmuxTerminal]:
+    """The screen of one connection, to a server that does what the scenario says."""
+    with servers([parse_scenario("orders", scenario)]) as urls:
+        (home / "wsmon.toml").write_text(CONFIGURATION.format(url=urls["orders"]))
+        with screen(home, shows=shows) as terminal:
             yield terminal
 
 
@@ -91,7 +173,7 @@ def go_to(terminal: TmuxTerminal, pane: str) -> None:
 
 def do(terminal: TmuxTerminal, task: Task) -> None:
     """Press the keys of a task, and see that it is done."""
-    for key in task.keys:
+    for key in (*task.keys, *task.look):
         if key == TEXT:
             terminal.type(task.text)
         else:
@@ -99,19 +181,41 @@ def do(terminal: TmuxTerminal, task: Task) -> None:
     terminal.until(task.shows)
 
 
+def do_all(terminal: TmuxTerminal, tasks: tuple[Task, ...], pane: str) -> None:
+    """Do the tasks that can be done from a pane, each from there."""
+    for task in tasks:
+        if pane in task.panes:
+            go_to(terminal, pane)
+            try:
+                do(terminal, task)
+            except AssertionError as error:
+                raise AssertionError(f"{task.letter}, {task.name}, from pane {pane}: {error}") from error
+
+
 def test_no_task_takes_more_keys_than_it_may() -> None:
     assert [task for task in TASKS if len([key for key in task.keys if key != TEXT]) > task.at_most] == []
+    assert "".join(sorted(task.letter for task in TASKS)) == "abcdefghijklmnop"
 
 
 @pytest.mark.usefixtures("tmux")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("pane", PANES)
-def test_every_task_is_done_from_a_pane(pane: str, tmp_path: Path) -> None:
-    with demonstration(tmp_path) as terminal:
-        for task in TASKS:
-            if pane in task.panes:
-                go_to(terminal, pane)
-                try:
-                    do(terminal, task)
-                except AssertionError as error:
-                    raise AssertionError(f"{task.letter}, {task.name}, from pane {pane}: {error}") from error
+def test_every_task_is_done_from_a_pane_of_the_demonstration(pane: str, tmp_path: Path) -> None:
+    with screen(tmp_path, "demo", shows=r"silent since") as terminal:
+        do_all(terminal, DEMO_TASKS, pane)
+
+
+@pytest.mark.usefixtures("tmux")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("pane", PANES)
+def test_what_was_said_before_a_loss_is_found_from_a_pane(pane: str, tmp_path: Path) -> None:
+    with recording(tmp_path, LOST, shows=r"orders +reconnecting") as terminal:
+        do_all(terminal, LOST_TASKS, pane)
+
+
+@pytest.mark.usefixtures("tmux")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("pane", PANES)
+def test_every_task_about_an_open_connection_is_done_from_a_pane(pane: str, tmp_path: Path) -> None:
+    with recording(tmp_path, SILENT, shows=r"silent since") as terminal:
+        do_all(terminal, SILENT_TASKS, pane)

@@ -96,6 +96,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self._snapshot = EMPTY_SNAPSHOT
         self._drawn_statuses: object = None
         """The statuses that header and list show; others are drawn at once, everything else each second."""
+        self._apart: Event | None = None
+        """What the detail shows instead of the event under the log's cursor."""
         self.last_export: ExportRequest | None = None
         self.typed: Mapping[Literal["send", "pipe"], InputHistory] = {"send": InputHistory(), "pipe": InputHistory()}
         """Texts that were sent and commands that were piped to; kept nowhere else, since they may be confidential."""
@@ -232,6 +234,12 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             deliver = partial(self._show_statistics, statistics, name)
             self._queries.ask_statistics(statistics, name, self._snapshot, deliver, is_urgent=is_urgent)
 
+    def show_apart(self, event: Event) -> None:
+        """Bring the detail into sight with another event than the log's, until the log's cursor moves."""
+        self._apart = event
+        self.pane_layout.show("detail")
+        self.show_event(event)
+
     def show_event(self, event: Event | None) -> None:
         """Show an event in the detail, if that is in sight; None while the log follows."""
         pane = self.pane_in_sight(DetailPane)
@@ -251,8 +259,10 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             self.panes.log.set_bounds(self._snapshot.bounds)
             self.draw()
             self.ask_store()
+            if "detail" not in self.pane_layout.in_sight:
+                self._apart = None
             log = self.panes.log
-            self.show_event(None if log.is_following else log.current_event)
+            self.show_event(self._apart or (None if log.is_following else log.current_event))
 
     def _reveal(self, event: Event) -> None:
         """Show an event in the log, also where a filter hides it."""
@@ -332,10 +342,12 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
 
     @on(LogPane.EventHighlighted)
     def _event_highlighted(self, message: LogPane.EventHighlighted) -> None:
+        self._apart = None
         self.show_event(message.event)
 
     @on(LogPane.EventChosen)
     def _event_chosen(self, message: LogPane.EventChosen) -> None:
+        self._apart = None
         self.pane_layout.show("detail")
         self.show_event(message.event)
 

@@ -113,8 +113,8 @@ def handshake(screen: MonitorScreen) -> None:
         if event is None:
             screen.say("handshake no longer stored: pruned by retention", "caution")
             return
-        screen.pane_layout.show("detail")
-        screen.show_event(event)
+        # A pane that is mounted outside of the screen's own messages may be laid out before it takes its size
+        screen.call_later(screen.show_apart, event)
         if event.name != "connection.completed":
             screen.say("handshake never completed; showing the last event of this attempt", "caution")
 

@@ -117,8 +117,7 @@ def _go_to_event(screen: MonitorScreen, event: Event) -> None:
         screen.pane_layout.bring("log")
         screen.panes.log.go_to(event.id)
     else:
-        screen.pane_layout.show("detail")
-        screen.show_event(event)
+        screen.show_apart(event)
         screen.say(f"event #{fmt.count(event.id)} was pruned; showing the copy saved with its mark", "caution")
 
 

@@ -123,6 +123,21 @@ async def test_any_event_leads_to_the_handshake_of_its_session() -> None:
         assert said(on.screen.footer).startswith("handshake never completed")
 
 
+async def test_a_handshake_stays_in_the_detail_while_the_log_follows_until_its_cursor_moves() -> None:
+    on = stage()
+    with_sessions(on)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot, has_detail=False)
+        await pilot.press("K")
+        await until(pilot, lambda: on.detail_event is not None)
+        shown = on.detail_event
+        on.screen.pane_layout.lay_out()
+        await on.settled(pilot)
+        assert (on.screen.panes.log.is_following, on.detail_event) == (True, shown)
+        await pilot.press("4", "g")
+        await until(pilot, lambda: on.detail_event is not None and on.detail_event.id == 1)
+
+
 async def test_the_spans_of_a_session_are_a_waterfall() -> None:
     on = stage()
     with_sessions(on)
