@@ -64,6 +64,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         traffic = MessageTraffic(
             at_ns(7_301) // SECOND_NS, 1, 2, sizes, none, 11, 0, ("tick",), none, sizes, none, none
         )
+        recording.execute("INSERT INTO ingest VALUES ('5e551011c0ffee11', 3, ?)", at_ns(7_302))
         recording.execute("INSERT INTO journal VALUES (1, ?)", msgspec.msgpack.encode([traffic]))
         recording.execute("INSERT INTO ingest VALUES ('4f2a', 7, ?)", at_ns(7_301))
     database = open_for_writing(path)
