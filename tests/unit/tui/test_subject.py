@@ -21,7 +21,7 @@ def test_its_name_says_what_a_key_acts_on() -> None:
             Subject("log", event=event("self.run.started", connection="", id=7)),
             Subject("detail", "orders", event=found, value=DetailValue("$.id", "7")),
         )
-    ] == ["orders", "orders", "event #1,234 on orders", "event #7", "$.id of event #1,234"]
+    ] == ["orders", "orders", "event #1,234 on orders", "event #7", "$.id in event #1,234"]
 
 
 # What can be exported of a subject
