@@ -42,11 +42,11 @@ async def test_a_minute_shows_every_kind_of_trouble_and_why(home: Home) -> None:
     assert incidents["silent", "stall"].endswith("; expected every 2 s")
     assert incidents["bouncer", "storm"].startswith("5 attempts in ")
     assert incidents["bouncer", "storm"].endswith(
-        " s, 4 connected and dropped; last: “policy violation: token expired”, 1008 by peer"
+        " s, 4 of them connected and then dropped; last: “policy violation: token expired”, 1008, closed by peer"
     )
-    assert incidents["orderbook", "gap"] == "1 message missing: BUND 67"
-    assert incidents["orderbook", "reorder"] == "1 message out of order: BUND 79"
-    assert incidents["orderbook", "duplicate"] == "1 message more than once: BUND 101"
+    assert incidents["orderbook", "gap"] == "1 missing message: BUND 67"
+    assert incidents["orderbook", "reorder"] == "1 out-of-order message: BUND 79"
+    assert incidents["orderbook", "duplicate"] == "1 duplicate message: BUND 101"
     assert incidents["login", "auth"] == "login failed: this token was revoked on Friday"
     assert incidents["forbidden", "auth"] == "the upgrade was refused with 403"
     assert {name: (verdict.by, verdict.code) for name, verdict in verdicts.items()} == {

@@ -90,7 +90,7 @@ async def test_what_a_feed_leaves_out_repeats_and_mixes_up_is_found(home: Home, 
     asked = f'protocol = "{protocol}"\nsequence = {{ path = "$.data.n", key = "$.data.s" }}\n'
     recorder = await home.record(home.write(CONFIGURATION.format(url=server.url) + asked))
     gap = await until(recorder, "incident.opened", "gap")
-    assert gap.reason == "2 messages missing: BTC 3-4"
+    assert gap.reason == "2 missing messages: BTC 3-4"
     assert (gap.meta or {})["ranges"] == {"BTC": [[3, 4]]}
     events = {event.id: event for event in stored(recorder.store)}
     (after,) = [events[number] for number in (gap.meta or {})["evidence"]]  # type: ignore[union-attr,index]
@@ -98,8 +98,8 @@ async def test_what_a_feed_leaves_out_repeats_and_mixes_up_is_found(home: Home, 
     duplicate = await until(recorder, "incident.opened", "duplicate")
     reorder = await until(recorder, "incident.opened", "reorder")
     assert (duplicate.reason, reorder.reason) == (
-        "1 message more than once: BTC 8",
-        "1 message out of order: BTC 7",
+        "1 duplicate message: BTC 8",
+        "1 out-of-order message: BTC 7",
     )
 
 

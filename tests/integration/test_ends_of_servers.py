@@ -77,7 +77,7 @@ ROWS = (
     silent("uvicorn", "application fails or returns", "Uvicorn", "when the application fails", server="uvicorn"),
     Row("uvicorn", "deploy", (close_frame(1012),), "peer", "1012 service restart", (DEPLOY,), (), "uvicorn"),
     Row("uvicorn", "no pong", (close_frame(1011, "keepalive ping timeout"),), "peer", "1011 internal error",
-        ("the server's heartbeat was not answered by us in time",), ("internal server error", DEPLOY), "uvicorn"),
+        ("wsmon did not answer the server's heartbeat in time",), ("internal server error", DEPLOY), "uvicorn"),
     Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("messages is larger",)),
     Row("hypercorn", "application fails, returns, or a deploy", (close_frame(1011),), "peer", "1011 internal error",
         ("Hypercorn", DEPLOY, "when the application fails or returns"), (), "hypercorn-h11"),
@@ -104,18 +104,18 @@ ROWS = (
     too_big("aiohttp", "Python/3.11 aiohttp/3.14.5"),
     silent("tornado", "application fails, deploy", "Tornado", DEPLOY, server="TornadoServer/6.6.1"),
     Row("tornado", "no pong", (close_frame(1000, "ping timed out"),), "peer", "1000 normal closure",
-        ("the server's heartbeat was not answered by us in time",), ("considers the session finished",),
+        ("wsmon did not answer the server's heartbeat in time",), ("considers the session finished",),
         "TornadoServer/6.6.1"),
     too_big("tornado", "TornadoServer/6.6.1"),
     Row("flask-sock on gunicorn", "application fails", (
         OF_FLASK, FIN,
-    ), "us", "1002 protocol error, sent by us",
+    ), "us", "1002 protocol error, sent by wsmon",
         ("after the upgrade the server sent HTTP/1.1 500 INTERNAL SERVER ERROR", "The server encountered an internal",
          "likely the application failed"), ("reserved bits", "proxies"), "gunicorn"),
     too_big("flask-sock on gunicorn", "gunicorn"),
     silent("flask-sock on gunicorn", "deploy", DEPLOY, server="gunicorn"),
     Row("flask-sock", "no pong", (close_frame(1008, "Ping/Pong timeout"),), "peer", "1008 policy violation",
-        ("the server's heartbeat was not answered by us in time",), ("credentials",)),
+        ("wsmon did not answer the server's heartbeat in time",), ("credentials",)),
     silent("autobahn", "application fails, deploy, no pong", "autobahn", DEPLOY, server="AutobahnPython/26.10.2"),
     Row("autobahn", "too big", (RST,), "network", "no close frame", ("too big",), (), "AutobahnPython/26.10.2"),
     Row("autobahn", "too big, without its header", (RST,), "network", "no close frame", ("too big (autobahn, Deno)",)),
@@ -133,12 +133,12 @@ ROWS = (
     silent("deno", "application fails: the process ends", "a killed process looks the same"),
     Row("deno", "deploy", (close_frame(1001),), "peer", "1001 going away", (DEPLOY,)),
     Row("deno", "no pong", (close_frame(1001, "No response from ping frame."), RST), "peer", "1001 going away",
-        ("the server's heartbeat was not answered by us in time",), ("shutting down",)),
+        ("wsmon did not answer the server's heartbeat in time",), ("shutting down",)),
     Row("bun", "deploy", (close_frame(1001, "Server closed"),), "peer", "1001 going away", ("restarting",)),
     silent("bun", "no pong", "a missed pong"),
     too_big("bun"),
     Row("nats", "deploy", (close_frame(1001, "Server Shutdown"),), "peer", "1001 going away", ("restarting",)),
-    Row("nats", "no pong", (close_frame(1006, "Stale Connection"),), "us", "1002 protocol error, sent by us",
+    Row("nats", "no pong", (close_frame(1006, "Stale Connection"),), "us", "1002 protocol error, sent by wsmon",
         ("“Stale Connection”", "considered the connection dead"), ()),
     too_big("nats"),
     silent("mosquitto", "deploy, no pong, or a client id that is taken over"),
@@ -163,7 +163,7 @@ ROWS = (
         ("considers the session finished",)),
     Row("engine.io", "asked for EIO=3", (
         OF_ENGINE_IO, FIN,
-    ), "us", "1002 protocol error, sent by us",
+    ), "us", "1002 protocol error, sent by wsmon",
         ("after the upgrade the server sent HTTP/1.1 400 Bad Request; the body says “Unsupported protocol version”",
          "does not accept this version"),
         ("reserved bits", "proxies")),
@@ -308,7 +308,7 @@ async def test_v8_a_close_frame_between_fragments_is_the_peers() -> None:
     verdict, ended = await judged(replaying((begun, close_frame(1001, "bye")), pause_s=0.02))
     assert (ended.close_by, ended.close_code, ended.reason, ended.error_type) == ("peer", 1001, "bye", "")
     assert (verdict.by, verdict.code) == ("peer", "1001 going away")
-    assert verdict.cause.startswith("“bye”, 1001 by peer; ")
+    assert verdict.cause.startswith("“bye”, 1001, closed by peer; ")
 
 
 async def test_v8_a_message_in_too_many_fragments_is_not_too_large() -> None:
@@ -316,8 +316,8 @@ async def test_v8_a_message_in_too_many_fragments_is_not_too_large() -> None:
     verdict, ended = await judged(replaying((*pieces, FIN)))
     assert (ended.error_type, ended.close_by) == ("message_too_big", "us")
     assert verdict.cause == (
-        "we closed with 1009: too many fragments in one message (limit 4,096); the server sent one message in more "
-        "fragments than wsmon accepts"
+        "closed by wsmon with 1009: too many fragments in one message (limit 4,096); the server sent one message in "
+        "more fragments than wsmon accepts"
     )
     assert "raise max_message" not in verdict.next
 
@@ -327,7 +327,8 @@ async def test_v8_a_reason_cut_inside_a_character_keeps_its_code() -> None:
     assert (ended.close_by, ended.close_code, ended.reason, ended.error_type) == ("peer", 1011, "bad �", "")
     assert verdict.code == "1011 internal error"
     assert verdict.cause.startswith(
-        "“bad �”, 1011 by peer (the reason is not valid UTF-8, � replaces the invalid bytes); internal server error"
+        "“bad �”, 1011, closed by peer (the reason is not valid UTF-8, � replaces the invalid bytes); "
+        "internal server error"
     )
     assert ended.meta is not None
     assert (ended.meta["received"], ended.meta["first"]) == ({"code": 1011, "reason": "bad �"}, "received")
@@ -432,7 +433,7 @@ async def test_a_reason_comes_before_the_last_words() -> None:
     pieces = (frame(TEXT, b'{"error":"boom"}'), close_frame(1008, "token expired"))
     verdict, _ = await judged(replaying(pieces))
     assert verdict.cause == (
-        '“token expired”, 1008 by peer; last message from the peer: “{"error":"boom"}”, 0.0 s before; '
+        '“token expired”, 1008, closed by peer; last message from the peer: “{"error":"boom"}”, 0.0 s before; '
         "a credential has expired or was revoked"
     )
     assert verdict.next == "renew the token, and check its lifetime"

@@ -197,7 +197,7 @@ async def test_a_missing_pong_ends_the_session_by_our_heartbeat() -> None:
         assert closes == [(CLOSE, (1011).to_bytes(2, "big") + b"keepalive ping timeout")]
         assert (timeout.size, timeout.duration_ns, timeout.error_type) == (0, 50_000_000, "heartbeat_timeout")
         assert end(ended) == (1011, "heartbeat", "keepalive ping timeout", "heartbeat_timeout", "disconnected")
-        assert why(ended) == "our heartbeat gave up: no pong for 0.05 s"
+        assert why(ended) == "closed by wsmon: no pong for 0.05 s"
         assert "received" not in meta_of(ended)
 
 

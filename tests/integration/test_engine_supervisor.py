@@ -239,7 +239,7 @@ async def test_disable_while_waiting_is_a_transition() -> None:
         engine.supervisor.disable("feed")
         told = await engine.sink.wait("connection.transition")
         assert (told.from_status, told.to_status, told.source.connection_id) == ("reconnecting", "closed", "")
-        assert why(told) == "we closed: disabled"
+        assert why(told) == "closed by wsmon: disabled"
 
 
 async def test_what_is_disabled_from_the_start_does_nothing_until_enabled() -> None:

@@ -55,7 +55,7 @@ async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers:
     assert dial["parentSpanId"] == session["spanId"] == session["attributes"]["websocket.connection_id"]
     assert {span["name"] for span in spans if span.get("parentSpanId") == dial["spanId"]} == {"tcp", "upgrade"}
     assert (session["kind"], session["status"]["code"]) == ("CLIENT", "ERROR")
-    assert session["status"]["message"].startswith("“try again later”, 1013 by peer; ")
+    assert session["status"]["message"].startswith("“try again later”, 1013, closed by peer; ")
     assert session["attributes"]["service.name"] == "wsmon"
     assert session["attributes"]["websocket.close.code"] == 1013
     assert stats["spanCount"] >= len(spans)

@@ -140,7 +140,9 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     for code in FORBIDDEN_CODES:
         broken = f"the peer broke the protocol: it closed with {code}, a code not allowed in a close frame; the server"
-        told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the server operator")
+        told[f"code-{code}"] = Told(
+            "us", "1002 protocol error, sent by wsmon", broken, "report it to the server operator"
+        )
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))
     assert differing(await judged(recorder, told), told) == {}
@@ -156,7 +158,10 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
     timeout = "4408 connection initialisation timeout"
     told = {
         "limit": Told(
-            "peer", "1008 policy violation", "“rate limit exceeded”, 1008 by peer; a rate or volume limit", "send"
+            "peer",
+            "1008 policy violation",
+            "“rate limit exceeded”, 1008, closed by peer; a rate or volume limit",
+            "send",
         ),
         "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "send the login"),
     }
@@ -194,15 +199,18 @@ async def test_every_refusal_of_an_upgrade(home: Home, peers: Peers) -> None:
     assert differing(await judged(recorder, told), told) == {}
 
 
-GAVE_UP = "1011 heartbeat timeout, sent by us"
+GAVE_UP = "1011 heartbeat timeout, sent by wsmon"
 BROKEN: Mapping[str, tuple[str, Told]] = {
     "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "check the server log")),
     "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "check the server log")),
     "freeze": (PINGS, Told("heartbeat", GAVE_UP, "does not answer pings", "check whether the server")),
     "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "data still arrived", "raise ping")),
-    "invalid_utf8": ("", Told("us", "1007 invalid payload data, sent by us", "is not valid UTF-8", "report it")),
-    "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
-    "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
+    "invalid_utf8": ("", Told("us", "1007 invalid payload data, sent by wsmon", "is not valid UTF-8", "report it")),
+    "oversized": ("", Told("us", "1009 message too big, sent by wsmon", "the limit is 1048576", "raise max_message")),
+    "garbage_frames": (
+        "",
+        Told("us", "1002 protocol error, sent by wsmon", "the peer broke the protocol", "report it"),
+    ),
     "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check the host and port")),
     "redirect_away": (
         "", Told("refusal", "HTTP 302 Found", "redirect to another origin refused", "use that address as the URL")
@@ -247,7 +255,7 @@ async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, pee
     verdict = losses[3].verdict
     assert verdict is not None
     assert verdict.cause == (
-        "“not now”, 4000 by peer; the reason takes precedence; the code is specific to the service; the last 4 losses "
+        "“not now”, 4000, closed by peer; the code is specific to the service; the last 4 losses "
         "all came within 5 s of opening: possibly the server accepts the connection and then rejects it"
     )
     assert verdict.evidence == tuple(loss.id for loss in losses[:3])

@@ -39,7 +39,7 @@ WEEK_S = 7 * 86_400
 VERDICT = Verdict(
     "peer",
     "1008 policy violation",
-    "“rate limit: 5 connections”, 1008 by peer; the last 9 losses all came within 5 s of opening",
+    "“rate limit: 5 connections”, 1008, closed by peer; the last 9 sessions all dropped within 5 s of opening",
     "dial less often: reconnect.initial of 30 s or more",
 )
 BOOK = {
@@ -90,7 +90,7 @@ def many(on: Stage) -> None:
 def troubled(on: Stage) -> None:
     """A dozen connections of four groups on the timeline, with losses, stalls and incidents."""
     lively(on)
-    gap = Incident(at_ns(-900), at_ns(-700), 400, "gap", "3 messages missing: BTC 5-7")
+    gap = Incident(at_ns(-900), at_ns(-700), 400, "gap", "3 missing messages: BTC 5-7")
     storm = Incident(at_ns(-300), at_ns(0), 401, "storm", "17 sessions in 2 minutes look like a storm", is_open=True)
     deribit: list[tuple[float, Status]] = [
         (-1900.0, OPEN), (-300.0, "disconnected"), (-280.0, "reconnecting"), (-250.0, OPEN), (-45.0, "disconnected"),
@@ -251,6 +251,6 @@ def unreadable(on: Stage) -> None:
 
 def notified(on: Stage) -> None:
     """An incident that has just opened."""
-    on.store.incidents = (OpenIncident(10_000, "gap", "3 messages missing: BTC 5-7, of book.BTC-PERPETUAL", "deribit"),)
+    on.store.incidents = (OpenIncident(10_000, "gap", "3 missing messages: BTC 5-7, of book.BTC-PERPETUAL", "deribit"),)
     on.app.wake()
     on.clock.advance(1)

@@ -170,9 +170,9 @@ def with_incidents(on: Stage) -> Stage:
     """The same with a gap on a connection that is open, and the storm of the one that is not."""
     store = on.store
     proof = {"evidence": [3, 5], "silence": 'silence = ["gap"]'}
-    gap = event("incident.opened", -0.5, type="gap", reason="3 messages missing: BTC 5-7", meta=proof)
+    gap = event("incident.opened", -0.5, type="gap", reason="3 missing messages: BTC 5-7", meta=proof)
     gap_id = store.add(gap).last_id
-    found = OpenIncident(gap_id, "gap", "3 messages missing: BTC 5-7", "binance-spot")
+    found = OpenIncident(gap_id, "gap", "3 missing messages: BTC 5-7", "binance-spot")
     store.incidents = (found,)
     store.connections = tuple(
         replace(each, incidents=(found,)) if each.state.name == found.connection else each for each in store.connections

@@ -65,7 +65,7 @@ def broken(error_type: str, error: str = "it broke", by: CloseBy = "network", **
 def silent(last_in_ms: float | None) -> Event:
     """Build the end of an open connection that our heartbeat gave up, 20 s after its ping."""
     ages = {} if last_in_ms is None else {"last_in_ms": last_in_ms}
-    said = "our heartbeat gave up: no pong for 20 s"
+    said = "closed by wsmon: no pong for 20 s"
     meta = {"attempt": 1, "open": True, "last_out_ms": 20_000.0, **ages}
     return loss(21, code=1011, by="heartbeat", reason="", error_type="heartbeat_timeout", error=said, meta=meta)
 

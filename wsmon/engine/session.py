@@ -537,10 +537,10 @@ class CloseSummary:
         if facts.crash is not None:
             return cls._failed(code, reason, internal(facts.crash))
         if facts.missed_pong_s is not None:
-            sentence = f"our heartbeat gave up: no pong for {facts.missed_pong_s:g} s"
+            sentence = f"closed by wsmon: no pong for {facts.missed_pong_s:g} s"
             return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
         if facts.has_silent_peer:
-            sentence = "our heartbeat gave up: the peer did not answer the protocol's own"
+            sentence = "closed by wsmon: no answer to the protocol's heartbeat"
             return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
         if facts.fault is not None:
             return cls._failed(code, reason, classify_fault(facts.fault))

@@ -50,11 +50,11 @@ def fact(event: Event) -> str:
         case "peer" if not event.error_type:
             return _closed_by_peer(event)
         case "heartbeat":
-            return event.error or "our heartbeat gave up"
+            return event.error or "closed by wsmon: no heartbeat reply"
         case "us" if not event.error_type:
-            return f"we closed: {shortened(event.reason)}" if event.reason else "we closed"
+            return f"closed by wsmon: {shortened(event.reason)}" if event.reason else "closed by wsmon"
         case "us" if event.close_code is not None:
-            return f"we closed with {event.close_code}: {event.error}"
+            return f"closed by wsmon with {event.close_code}: {event.error}"
     if event.error_type == "eof" and event.close_by == "network" and event.duration_ns is not None:
         return "no close frame: connection lost (1006)"
     if event.error_type == "reset" and event.duration_ns is not None:
@@ -68,7 +68,7 @@ def _closed_by_peer(event: Event) -> str:
     if event.reason:
         # Of a reason that is not valid UTF-8
         fault = f" ({event.error})" if event.error else ""
-        return f"“{shortened(event.reason)}”, {code} by peer{fault}"
+        return f"“{shortened(event.reason)}”, {code}, closed by peer{fault}"
     if code is None or code == 1005:
         return f"closed by peer: {code_meaning(code)}"
     return f"closed by peer: {code} {code_meaning(code)}"

@@ -142,7 +142,7 @@ def _sent(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[Happ
         case "subscribe":
             return _subscribe(message, state)
         case "complete":
-            return _complete(message.ref, state, "completed by us")
+            return _complete(message.ref, state, "completed by wsmon")
         case "ping":
             return _ping("out", state)
         case "pong":

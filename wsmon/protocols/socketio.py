@@ -205,7 +205,7 @@ def _disconnect(direction: Direction, namespace: str, state: SocketIoState) -> t
     if namespace not in state.connected:
         return ()
     del state.connected[namespace]
-    reason = "disconnected by us" if direction == "out" else "disconnected by the peer"
+    reason = "disconnected by wsmon" if direction == "out" else "disconnected by the peer"
     name: EventName = "subscription.unsubscribe.completed"
     return (Happening(name, "unsubscribe", topic=namespace, status="ok", reason=reason),)
 

@@ -18,8 +18,8 @@ LINE_LIMIT = 400
 
 CLOSED_BY = {
     "peer": "by peer",
-    "us": "by us",
-    "heartbeat": "by our heartbeat",
+    "us": "by wsmon",
+    "heartbeat": "by wsmon",
     "network": "by the network",
     "proxy": "by the proxy",
     "refusal": "refused",
@@ -172,7 +172,11 @@ def _how_it_ended(event: Event, ascii_only: bool) -> str:
         which = f"attempt {attempt:.0f}:" if attempt is not None else ""
         return f"{which} {_why(event, ascii_only)}".strip()
     lasted = f"open {_took(event.duration_ns)}" if event.duration_ns is not None and event.from_status == OPEN else ""
-    return ", ".join(filter(None, (_why(event, ascii_only), lasted)))
+    cause = _why(event, ascii_only)
+    # "closed by peer after 400 ms", and "no close frame, open 400 ms"
+    if lasted and cause.endswith(("closed by peer", "closed by wsmon", "closed by the proxy")):
+        return f"{cause} after {_took(event.duration_ns or 0)}"
+    return ", ".join(filter(None, (cause, lasted)))
 
 
 def _why(event: Event, ascii_only: bool) -> str:
@@ -181,12 +185,15 @@ def _why(event: Event, ascii_only: bool) -> str:
     code = str(event.close_code) if event.close_code is not None else ""
     if event.reason:
         opening, closing = ('"', '"') if ascii_only else ("“", "”")
-        return " ".join(filter(None, (f"{opening}{_foreign(event.reason, ascii_only)}{closing}", code, by)))
+        closed = f"closed {by}" if by else ""
+        return ", ".join(filter(None, (f"{opening}{_foreign(event.reason, ascii_only)}{closing}", code, closed)))
     if event.error:
         error = _foreign(event.error, ascii_only)
-        return f"{error}, {code} {by}".rstrip() if code else error
+        return (
+            ", ".join(filter(None, (error, code, f"closed {by}" if by and by not in error else ""))) if code else error
+        )
     if code:
-        return f"{code} {code_meaning(event.close_code)} {by}".rstrip()
+        return f"{code} {code_meaning(event.close_code)}" + (f", closed {by}" if by else "")
     if event.status is not None:
         return f"HTTP {cell_text(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}"
     return " ".join(filter(None, (_foreign(error_words(event.error_type), ascii_only), by)))

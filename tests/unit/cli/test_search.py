@@ -95,8 +95,8 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
         "2026-01-10 14:02:26.000 binance ↑ text sub 3 B",
         "2026-01-10 14:02:27.000 binance ↑ heartbeat.sent 4 B",
         (
-            "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; the reason takes "
-            "precedence; 1008 usually means: a server policy was violated"
+            "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008, closed by peer; "
+            "1008 usually means: a server policy was violated"
         ),
         "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
     ]

@@ -40,7 +40,7 @@ ECHO = (4001, "bye")
                 "heartbeat",
                 "keepalive ping timeout",
                 "heartbeat_timeout",
-                "our heartbeat gave up: no pong for 20 s",
+                "closed by wsmon: no pong for 20 s",
             ),
         ),
         (

@@ -25,7 +25,7 @@ from wsmon.model.metrics import DistributionPoint, MetricFamily
 from wsmon.model.spans import derived_id
 from wsmon.store.reader import Reader
 
-VERDICT = "“rate limit: 5 connections”, 1008 by peer; a rate or volume limit of the server was reached"
+VERDICT = "“rate limit: 5 connections”, 1008, closed by peer; a rate or volume limit of the server was reached"
 IDS = ("traceId", "spanId", "parentSpanId")
 
 

@@ -62,7 +62,7 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
         "1 disconnect, 1 failed attempt, 1 incident",
         "2026-01-10 14:02:24.000 to 2026-01-10 14:02:44.000 (UTC), 20 s",
         "no data for 41 s",
-        "2026-01-10 14:02:29.000 nova: “rate limit: 5 connections”, 1008 by peer",
+        "2026-01-10 14:02:29.000 nova: “rate limit: 5 connections”, 1008, closed by peer",
         "1008", FIRST,
     ):  # fmt: skip
         assert words in text, words
@@ -153,7 +153,7 @@ def test_long_lists_keep_the_newest_and_say_so(tmp_path: Path, monkeypatch: pyte
     text = Page(report_text(recorded(tmp_path / "store.db", losses, "nova"))[0]).text
     assert "Showing the newest 3 of 9; the recording contains the others." in text
     assert [one[24:] for one in text if " nova: " in one] == [
-        f"nova: “number {number}”, 1008 by peer" for number in (6, 7, 8)
+        f"nova: “number {number}”, 1008, closed by peer" for number in (6, 7, 8)
     ]
 
 
@@ -182,7 +182,7 @@ def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
 
 def test_the_first_sentence_says_what_happened(store: Path) -> None:
     last = (
-        "at 2026-01-10 14:02:29.000 (UTC): “rate limit: 5 connections”, 1008 by peer; a rate or volume "
+        "at 2026-01-10 14:02:29.000 (UTC): “rate limit: 5 connections”, 1008, closed by peer; a rate or volume "
         "limit of the server was reached."
     )
 

@@ -19,25 +19,25 @@ def ended(**fields: object) -> Event:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"close_by": "peer", "close_code": 1012, "reason": "restart"}, "“restart”, 1012 by peer"),
+        ({"close_by": "peer", "close_code": 1012, "reason": "restart"}, "“restart”, 1012, closed by peer"),
         ({"close_by": "peer", "close_code": 1000}, "closed by peer: 1000 normal closure"),
         ({"close_by": "peer", "close_code": 1005}, "closed by peer: no code given"),
-        ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "“bye”, 4001 by peer"),
+        ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "“bye”, 4001, closed by peer"),
         (
             {"close_by": "peer", "close_code": 1008, "reason": "x" * 123},
-            f"“{'x' * 123}”, 1008 by peer",
+            f"“{'x' * 123}”, 1008, closed by peer",
         ),
         (
-            {"close_by": "heartbeat", "close_code": 1011, "error": "our heartbeat gave up: no pong for 20 s"},
-            "our heartbeat gave up: no pong for 20 s",
+            {"close_by": "heartbeat", "close_code": 1011, "error": "closed by wsmon: no pong for 20 s"},
+            "closed by wsmon: no pong for 20 s",
         ),
         (
             {"close_by": "us", "close_code": 1000, "reason": "wsmon stopped", "to_status": "closed"},
-            "we closed: wsmon stopped",
+            "closed by wsmon: wsmon stopped",
         ),
         (
             {"close_by": "us", "close_code": 1007, "error_type": "invalid_utf8", "error": "invalid UTF-8 at byte 3"},
-            "we closed with 1007: invalid UTF-8 at byte 3",
+            "closed by wsmon with 1007: invalid UTF-8 at byte 3",
         ),
         ({"close_by": "network", "error_type": "eof"}, "no close frame: connection lost (1006)"),
         ({"close_by": "network", "error_type": "reset"}, "no close frame: connection reset (1006)"),

@@ -53,7 +53,7 @@ def test_the_first_result_confirms_a_subscription_and_a_complete_ends_it(begin: 
     assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "Ticks", "1", happenings=(CONFIRMED,))
     assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "Ticks", "1")
     assert read(state, "out", end, "1") == Decoded(
-        "complete", "Ticks", "1", happenings=(unsubscribed("completed by us"),)
+        "complete", "Ticks", "1", happenings=(unsubscribed("completed by wsmon"),)
     )
     assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "", "1")
 
@@ -67,9 +67,9 @@ def test_a_subscription_that_ends_without_a_result_was_one() -> None:
     state = GraphqlState()
     read(state, "out", "subscribe", "1", TICKS)
     confirmed = Happening(
-        CONFIRMED.name, "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="ok", reason="completed by us"
+        CONFIRMED.name, "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="ok", reason="completed by wsmon"
     )
-    assert read(state, "out", "complete", "1").happenings == (confirmed, unsubscribed("completed by us"))
+    assert read(state, "out", "complete", "1").happenings == (confirmed, unsubscribed("completed by wsmon"))
 
 
 def test_a_subscription_without_an_error_counts_as_accepted_after_a_while() -> None:
@@ -136,7 +136,7 @@ def test_a_query_is_a_request_that_its_first_result_answers() -> None:
     [
         ("in", "next", {"data": None, "errors": [{"message": "denied"}]}, "graphql", "denied"),
         ("in", "error", [{"message": "denied"}], "graphql", "denied"),
-        ("out", "complete", None, "cancelled", "completed by us without a result"),
+        ("out", "complete", None, "cancelled", "completed by wsmon without a result"),
     ],
 )
 def test_a_request_fails_by_an_error_and_by_its_end(

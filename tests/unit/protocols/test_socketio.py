@@ -139,7 +139,7 @@ def test_a_connect_that_nobody_asked_for_is_one_of_an_older_server() -> None:
 
 def test_our_own_disconnect_says_so() -> None:
     decoded = read(connected(b"/admin,"), "out", b"41/admin,")
-    assert [happening.reason for happening in decoded.happenings] == ["disconnected by us"]
+    assert [happening.reason for happening in decoded.happenings] == ["disconnected by wsmon"]
 
 
 def test_credentials_in_a_connect_are_authentication_and_are_not_repeated() -> None:

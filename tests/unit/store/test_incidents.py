@@ -73,7 +73,7 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
         "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server's limit on "
         "connection rate or connection count was reached",
         "connect less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
-        "credentials; the response text takes precedence",
+        "credentials; read the response text first",
         evidence_text="no key",
         certainty="inferred",
     )
@@ -85,7 +85,7 @@ def test_evidence_is_the_ids_of_stored_events(tmp_path: Path) -> None:
     lost = [each.id for each in stored_events(path) if each.name == "connection.disconnected"]
     assert found.evidence == tuple(lost[:-1])
     assert found.cause == (
-        "no close frame: connection lost (1006); the last 4 losses all came 60.0 ± 0.0 s after the last frame in "
+        "no close frame: connection lost (1006); the last 4 sessions all dropped 60.0 ± 0.0 s after the last frame in "
         "either direction: possibly an idle timeout on the network path or at the server"
     )
 
@@ -95,7 +95,7 @@ def test_a_restart_forgets_nothing_that_a_verdict_needs(tmp_path: Path) -> None:
     in_one = record(tmp_path / "one.db", in_a_row(whole))
     in_three = record(tmp_path / "three.db", in_a_row(whole[:2]), in_a_row(whole[2:24]), whole[24])
     assert verdicts(in_three) == verdicts(in_one)
-    assert "the last 21 losses all came 60.0 ± 0.0 s after the last frame" in verdicts(in_three)[-1].cause
+    assert "the last 21 sessions all dropped 60.0 ± 0.0 s after the last frame" in verdicts(in_three)[-1].cause
 
 
 def test_logins_and_failures_of_an_earlier_run_count(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_logins_and_failures_of_an_earlier_run_count(tmp_path: Path) -> None:
         for number in range(3)
     ]  # fmt: skip
     logins = record(tmp_path / "logins.db", in_a_row(quiet[:2]), quiet[2])
-    assert "the last 3 losses all came 300.0 ± 0.0 s after the login" in verdicts(logins)[-1].cause
+    assert "the last 3 sessions all dropped 300.0 ± 0.0 s after the login" in verdicts(logins)[-1].cause
     refusals = record(tmp_path / "refusals.db", in_a_row([session(0), failed(900), failed(901)]), failed(902))
     assert verdicts(refusals)[-1].cause.endswith("; the last 3 attempts all reported a limit")
 
@@ -159,13 +159,13 @@ def test_p3_the_running_count_is_in_the_open_incident_and_the_final_one_in_the_s
     recording.commit(dialled(0, FEED), usable(1, FEED), *numbered(1, 3, after_s=2), now_s=2)
     recording.commit(now_s=4)
     sentences = "SELECT sentence FROM incident"
-    assert recording.rows(sentences) == [("1 message missing: 2",)]
+    assert recording.rows(sentences) == [("1 missing message: 2",)]
     recording.commit(*numbered(7, after_s=5), now_s=5)
     recording.commit(now_s=7)
-    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6",)]
+    assert recording.rows(sentences) == [("4 missing messages: 2, 4-6",)]
     recording.fold.end_detection(T0_NS + 8 * SECOND_NS, MONO_0_NS + 8 * SECOND_NS)
     recording.write()
-    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6; the recorder stopped",)]
+    assert recording.rows(sentences) == [("4 missing messages: 2, 4-6; the recorder stopped",)]
     recording.end(9)
     with closing(Reader(path, FixedClock(3600))) as reader:
         (of,) = reader.statistics(None, None).connections

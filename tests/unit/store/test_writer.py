@@ -224,8 +224,8 @@ def test_messages_that_carry_numbers_and_times_are_measured(running: Running) ->
     running.end()
     found = [(each.name, each.type, each.reason) for each in stored_events(running.path)[3:]]
     assert found == [
-        ("incident.opened", "gap", "1 message missing: BTC 3"),
-        ("incident.closed", "gap", "1 message missing: BTC 3; the recorder stopped"),
+        ("incident.opened", "gap", "1 missing message: BTC 3"),
+        ("incident.closed", "gap", "1 missing message: BTC 3; the recorder stopped"),
     ]
     latency = METRICS["latency"]
     sums = stored(running.path, "SELECT count, sum, max FROM rollup_metric WHERE level = 1 AND metric = ?", latency)

@@ -107,7 +107,7 @@ async def test_the_title_of_the_list_says_why_and_since_when() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         title = on.screen.panes.slots["connections"].query_one(TextLine)
-        assert "deribit: down 2m · “rate limit: 5 connections”, 1008 by peer" in text(title)
+        assert "deribit: down 2m · “rate limit: 5 connections”, 1008, closed by peer" in text(title)
         await pilot.press("1", "j")
         await until(
             pilot, lambda: "kraken-book: stalled 41 s · silent since 14:01:43, expected every 5 s" in text(title)

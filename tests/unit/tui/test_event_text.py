@@ -43,16 +43,19 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         (
             loss(reason="policy violation: token expired", open_s=0.0005),
             EventText(
-                "loss", "status-loss", "disconnected", "“policy violation: token expired” 1008 by peer, open 0.5 ms"
+                "loss",
+                "status-loss",
+                "disconnected",
+                "“policy violation: token expired”, 1008, closed by peer after 0.5 ms",
             ),
         ),
         (
             loss(code=1001, reason="", open_s=41.0),
-            EventText("loss", "status-loss", "disconnected", "1001 going away by peer, open 41 s"),
+            EventText("loss", "status-loss", "disconnected", "1001 going away, closed by peer after 41 s"),
         ),
         (
             loss(code=1007, by="us", reason="", error_type="invalid_utf8", error="a text is not UTF-8"),
-            EventText("loss", "status-loss", "disconnected", "a text is not UTF-8, 1007 by us, open 400 ms"),
+            EventText("loss", "status-loss", "disconnected", "a text is not UTF-8, 1007, closed by wsmon after 400 ms"),
         ),
         (
             loss(code=None, by="heartbeat", reason="", error="no pong for 20 s", open_s=3720),
@@ -95,7 +98,7 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (
             loss(code=1000, by="us", reason="", to_status="closed"),
-            EventText("closed", "status-closed", "closed", "1000 normal closure by us, open 400 ms"),
+            EventText("closed", "status-closed", "closed", "1000 normal closure, closed by wsmon after 400 ms"),
         ),
         (stall(), EventText("warning", "status-stalled", "stall", "no data for 41 s")),
         (

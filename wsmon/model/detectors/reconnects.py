@@ -89,7 +89,7 @@ class StormDetector(IncidentDetector):
         accepted = sum(was_open for *_, was_open in dials.started)
         reason = f"{len(dials.started)} attempts in {seconds(dials.started[-1][0] - dials.started[0][0])}"
         if accepted:
-            reason += f", {accepted} connected and dropped"
+            reason += f", {accepted} of them connected and then dropped"
         if dials.newest_end:
             reason += f"; last: {dials.newest_end}"
         evidence = sorted([*(event_id for _, event_id, _ in dials.started), dials.newest_end_id])

@@ -37,8 +37,8 @@ SequenceKind = Literal["gap", "duplicate", "reorder"]
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
     {"gap": GAP, "duplicate": DUPLICATE, "reorder": REORDER}
 )
-_PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
-    {"gap": "missing", "duplicate": "more than once", "reorder": "out of order"}
+_ADJECTIVES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
+    {"gap": "missing", "duplicate": "duplicate", "reorder": "out-of-order"}
 )
 # Keys of ``meta`` for the count of numbers
 _COUNT_KEYS: Final[Mapping[SequenceKind, str]] = MappingProxyType(
@@ -237,10 +237,10 @@ class SequenceDetector:
 
 
 def _sentence(kind: SequenceKind, episode: Episode) -> str:
-    """Format the reason of an incident: ``3 messages missing: BTC 5-7``."""
+    """Format the reason of an incident: ``3 missing messages: BTC 5-7``."""
     # A message that covers several numbers leaves open how many messages are missing
     noun = "number" if episode.is_ranged else "message"
-    parts = [f"{counted(episode.numbers, noun)} {_PHRASES[kind]}: {episode.shown()}"] if episode.numbers else []
+    parts = [f"{counted(episode.numbers, f'{_ADJECTIVES[kind]} {noun}')}: {episode.shown()}"] if episode.numbers else []
     if episode.arrived:
         parts.append(f"{episode.arrived:,} came late")
     if episode.restarts:
@@ -248,7 +248,7 @@ def _sentence(kind: SequenceKind, episode: Episode) -> str:
     if episode.jumps:
         key, before, after = episode.first_jump
         more = f", and {counted(episode.jumps - 1, 'jump')} more" if episode.jumps > 1 else ""
-        of_key = f" of {key}" if key else ""
+        of_key = f" for {key}" if key else ""
         parts.append(f"sequence numbers{of_key} jumped from {before:,} to {after:,}{more}")
     if episode.unread:
         parts.append(f"{counted(episode.unread, 'message')} could not be read and may be among them")

@@ -249,7 +249,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "open fewer connections, look for others with these credentials or from this address, and compare with the "
         "service's limits",
     ),
-    ReasonKind.PONG: Advice("the server's heartbeat was not answered by us in time", ANSWERS_STEP),
+    ReasonKind.PONG: Advice("wsmon did not answer the server's heartbeat in time", ANSWERS_STEP),
     ReasonKind.HEARTBEAT: Advice(
         "the server did not receive an expected heartbeat from us: a reply to its own, or one that we should send",
         f"{ANSWERS_STEP}; look up which heartbeat the service documents",
@@ -326,7 +326,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "report it to the server operator: the time, the reason, the last messages sent",
     ),
     ReasonKind.BEHIND: Advice(
-        "according to the reason, a backend behind the server or gateway failed",
+        "a backend behind the server or gateway failed",
         "report it to the server operator, with the reason and the time",
     ),
     ReasonKind.ANNOUNCED: Advice(

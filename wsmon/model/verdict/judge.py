@@ -198,7 +198,6 @@ def _by_reason(
 
 
 # Of a reason that is not understood: it is what the peer said, and stays the first thing to follow up
-_UNREAD: Final = "the reason takes precedence"
 _LOOK_UP: Final = "look up this reason and the code in the service documentation"
 _USUAL_PREFIX: Final = "usually "
 
@@ -220,16 +219,16 @@ def _by_unread_reason(
     first = "; ".join(filter(None, (asked_delay(event.reason), move, _LOOK_UP)))
     if missed is not None:
         evidence = _merge(missed.evidence, evidence)
-        advice = Advice(f"{_UNREAD}; {missed.advice.cause}", f"{missed.advice.next}; if that is not it: {first}")
+        advice = Advice(missed.advice.cause, f"{missed.advice.next}; if that is not it: {first}")
     elif told is not None:
-        advice = Advice(f"{_UNREAD}; possibly {told.cause}", f"{first}; {without(told.next, RARE)}")
+        advice = Advice(f"possibly {told.cause}", f"{first}; {without(told.next, RARE)}")
     elif code is not None and (usual := CODE_ADVICE.get(code)) is not None:
         # What a broken rule may be is a list of guesses, and the reason names the rule
         step = "check the last messages sent" if code == RULE_BROKEN else without(usual.next, RARE)
         meaning = usual.cause.partition(":")[0] if code == RULE_BROKEN else usual.cause.removeprefix(_USUAL_PREFIX)
-        advice = Advice(f"{_UNREAD}; {code} usually means: {meaning}", f"{first}; {step}")
+        advice = Advice(f"{code} usually means: {meaning}", f"{first}; {step}")
     else:
-        advice = Advice(f"{_UNREAD}; {advice.cause}", first)
+        advice = Advice(advice.cause, first)
     found = _Explanation(advice, "inferred", quote, evidence)
     is_rejected = pattern is not None and pattern.kind == "rejections" and _is_unknown(event)
     return _possibly(found, pattern) if pattern is not None and is_rejected else _beside(found, pattern)
@@ -358,7 +357,7 @@ def _named_by_words(event: Event, found: _Explanation, words: _Words | None) -> 
     if words is not None and told is None and words.is_read and words.said.is_refusal and code != GOING_AWAY:
         # The protocol read an error that wsmon does not understand
         usual = found.advice.cause.removeprefix(_USUAL_PREFIX)
-        cause = f"the peer's own message takes precedence; {code} usually means: {usual}"
+        cause = f"{code} usually means: {usual}"
         step = f"{_UNCLEAR_WORDS.next}; if that is not it: {found.advice.next}"
         return replace(found, advice=Advice(cause, step), certainty="inferred")
     if words is None or told is None:
@@ -651,7 +650,7 @@ def _code(event: Event) -> str:
         # "internal error", the meaning of the code, would mislead
         if event.close_by == "heartbeat" and event.close_code == HEARTBEAT_CODE:
             text = "heartbeat timeout"
-        return f"{event.close_code} {text}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
+        return f"{event.close_code} {text}" + (", sent by wsmon" if event.close_by in ("us", "heartbeat") else "")
     if isinstance(event.status, int):
         return f"HTTP {event.status} {status_phrase(event.status)}".rstrip()
     return code_meaning(None) if event.from_status == OPEN else ""

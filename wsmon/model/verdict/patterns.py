@@ -73,8 +73,8 @@ class _Cluster:
 
     @property
     def came(self) -> str:
-        """How many of the ends came after which time: ``the last 3 losses all came 60.0 ± 0.1 s``."""
-        return f"{_share(len(self.ends), self.of)} came {_time(self.median_s, self.deviation_s)}"
+        """How many of the ends came after which time: ``the last 3 sessions all dropped 60.0 ± 0.1 s``."""
+        return f"{_share(len(self.ends), self.of)} dropped {_time(self.median_s, self.deviation_s)}"
 
 
 def find_pattern(event: Event, history: History) -> Pattern | None:
@@ -185,7 +185,7 @@ def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
     limited = [end for end in ends if end.names_limit]
     if not _is_enough(len(limited), len(ends)):
         return None
-    kind = "losses" if now.open_s is not None else "attempts"
+    kind = "sessions" if now.open_s is not None else "attempts"
     return Pattern(
         f"{_share(len(limited), len(ends), kind)} reported a limit",
         "likely more messages or connections than the service allows",
@@ -202,7 +202,7 @@ def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern
     if now not in short or not _is_enough(len(short), len(ends)):
         return None
     return Pattern(
-        f"{_share(len(short), len(ends))} came within {AT_ONCE_S:g} s of opening",
+        f"{_share(len(short), len(ends))} dropped within {AT_ONCE_S:g} s of opening",
         "possibly the server accepts the connection and then rejects it",
         "check credentials, subscriptions and what is sent first; the last message before each disconnect may "
         "explain the cause",
@@ -252,7 +252,7 @@ def _idle(cluster: _Cluster, protocol: str, *, is_lifetime_too: bool) -> Pattern
 def _unheard(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
-        f"{cluster.came} after the last frame that we sent",
+        f"{cluster.came} after the last frame that wsmon sent",
         "possibly the server expects a message from us, such as its own heartbeat",
         "look up the documented heartbeat and its interval, and send it with heartbeat.send",
     )
@@ -261,7 +261,7 @@ def _unheard(cluster: _Cluster) -> Pattern:
 def _unsaid(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
-        f"{cluster.came} after the last frame from the server, while we continued sending",
+        f"{cluster.came} after the last frame from the server, while wsmon continued sending",
         "possibly a timeout for server inactivity: of a proxy in front of it, such as nginx, or its own",
         "lower ping.interval, so that the server sends pongs, which count as activity; ask its operator for the limit",
     )
@@ -294,7 +294,7 @@ def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | N
         return None
     minute = now.ts_ns // SECOND_NS % HOUR_S // 60
     return Pattern(
-        f"{_share(len(alike), len(ends))} came about {minute} min past the hour, in {len(hours)} different hours",
+        f"{_share(len(alike), len(ends))} dropped about {minute} min past the hour, in {len(hours)} different hours",
         "possibly an hourly job",
         "ask the server and network operators what runs at that minute",
         _ids(alike),
@@ -354,7 +354,7 @@ def _is_enough(number: int, total: int) -> bool:
     return number >= MIN_ENDS and number >= MIN_SHARE * total
 
 
-def _share(number: int, total: int, kind: str = "losses") -> str:
+def _share(number: int, total: int, kind: str = "sessions") -> str:
     return f"the last {total} {kind} all" if number == total else f"{number} of the last {total} {kind}"
 
 

@@ -179,7 +179,7 @@ def explain_refusal(event: Event) -> Refusal:
     elif said and status >= 400:
         advice = Advice(
             f"HTTP {status} usually means: {usual.cause}",
-            f"{usual.next}; the response text takes precedence",
+            f"{usual.next}; read the response text first",
         )
     else:
         advice = usual

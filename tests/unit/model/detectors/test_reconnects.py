@@ -11,7 +11,7 @@ from wsmon.model.detectors.reconnects import AuthDetector, RetriesDetector, Stor
 from wsmon.model.events import Event, EventName
 
 # What ended each dial
-LAST = "last: “rate limit: 5 connections”, 1008 by peer"
+LAST = "last: “rate limit: 5 connections”, 1008, closed by peer"
 
 
 def refused_dials(harness: DetectorHarness, *times_s: float) -> None:
@@ -35,7 +35,7 @@ def test_accepted_and_rejected_again_is_a_storm_that_says_so() -> None:
     for after_s in (0, 2, 4, 6, 8):
         harness.see(dialled(after_s, NAME), usable(after_s + 0.1, NAME), loss(after_s + 0.5, NAME))
     (opened,) = harness.check(8.6)
-    assert opened.reason == f"5 attempts in 8 s, 4 connected and dropped; {LAST}"
+    assert opened.reason == f"5 attempts in 8 s, 4 of them connected and then dropped; {LAST}"
 
 
 def test_dials_that_are_far_between_are_none() -> None:
@@ -100,7 +100,9 @@ def test_sessions_that_end_at_the_pace_of_the_storm_are_the_same_storm() -> None
         harness.see(dialled(after_s, NAME), usable(after_s + 0.1, NAME))
         harness.check_until(after_s + 0.25, after_s + 11)
         harness.see(loss(after_s + 11.5, NAME))
-    assert incident_reasons(harness.found) == [("opened", f"5 attempts in 48 s, 4 connected and dropped; {LAST}")]
+    assert incident_reasons(harness.found) == [
+        ("opened", f"5 attempts in 48 s, 4 of them connected and then dropped; {LAST}")
+    ]
     harness.see(dialled(180, NAME), usable(180.1, NAME))
     assert harness.check_until(180.1, 300) == [("closed", "open for 24 s")]
 

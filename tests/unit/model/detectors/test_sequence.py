@@ -30,7 +30,7 @@ def test_a_gap_is_told_after_a_second_with_what_is_missing() -> None:
     harness.numbers(0, 1, 2, 6, 7, 9, key="BTC")
     assert harness.check(0.9) == ()
     (opened,) = harness.check(1.0)
-    assert (opened.type, opened.reason) == ("gap", "4 messages missing: BTC 3-5, 8")
+    assert (opened.type, opened.reason) == ("gap", "4 missing messages: BTC 3-5, 8")
     assert opened.meta == {
         "evidence": [3, 5],
         "silence": 'sequence.path = "" or silence = ["gap"]',
@@ -46,7 +46,7 @@ def test_a_gap_ends_after_a_minute_without_another_and_says_all_that_was_missing
     harness.numbers(30, 4, 7)
     assert harness.check_until(30, 91) == []
     (closed,) = harness.check(91.5)
-    assert closed.reason == "3 messages missing: 2, 5-6; none for 60 s"
+    assert closed.reason == "3 missing messages: 2, 5-6; none for 60 s"
     assert fact(closed, "missing") == 3
     assert fact(closed, "ranges") == {"": [[2, 2], [5, 6]]}
 
@@ -55,7 +55,7 @@ def test_what_comes_within_a_second_is_out_of_order_and_no_gap() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 1, 4, 2, 3, 5)
     harness.check_until(0, 2)
-    assert [(found.type, found.reason) for found in harness.found] == [("reorder", "2 messages out of order: 2-3")]
+    assert [(found.type, found.reason) for found in harness.found] == [("reorder", "2 out-of-order messages: 2-3")]
 
 
 def test_what_comes_after_it_was_told_as_missing_is_said_at_the_end() -> None:
@@ -65,7 +65,7 @@ def test_what_comes_after_it_was_told_as_missing_is_said_at_the_end() -> None:
     harness.numbers(3, 2)
     harness.check_until(3, 70)
     closed = next(each for each in harness.found if (each.name, each.type) == ("incident.closed", "gap"))
-    assert closed.reason == "2 messages missing: 2-3; 1 came late; none for 60 s"
+    assert closed.reason == "2 missing messages: 2-3; 1 came late; none for 60 s"
     assert fact(closed, "arrived") == 1
 
 
@@ -73,7 +73,7 @@ def test_a_number_that_came_before_is_a_duplicate() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 5, 6, 6, 7, 5)
     harness.check(1)
-    assert [(found.type, found.reason) for found in harness.found] == [("duplicate", "2 messages more than once: 6, 5")]
+    assert [(found.type, found.reason) for found in harness.found] == [("duplicate", "2 duplicate messages: 6, 5")]
 
 
 def test_p3_a_heartbeat_may_repeat_the_newest_number_and_shows_what_is_missing() -> None:
@@ -82,7 +82,7 @@ def test_p3_a_heartbeat_may_repeat_the_newest_number_and_shows_what_is_missing()
     harness.messages(0, SequenceNumber("A", 5), beat(5), beat(5), SequenceNumber("A", 6), beat(5), beat(6))
     assert harness.check_until(0, 2) == []
     harness.messages(2, beat(9))
-    assert harness.check_until(2, 4) == [("opened", "2 messages missing: A 7-8")]
+    assert harness.check_until(2, 4) == [("opened", "2 missing messages: A 7-8")]
 
 
 def test_p3_after_a_message_that_restarts_the_count_any_number_is_the_next() -> None:
@@ -103,7 +103,7 @@ def test_a_restart_without_a_key_is_one_of_all_keys() -> None:
 def test_p3_numbers_that_jump_are_not_called_missing() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 1, 4_118_596_219, 4_118_596_220, key="A")
-    assert harness.check_until(0, 2) == [("opened", "sequence numbers of A jumped from 1 to 4,118,596,219")]
+    assert harness.check_until(0, 2) == [("opened", "sequence numbers for A jumped from 1 to 4,118,596,219")]
     assert "missing" not in (harness.found[0].meta or {})
 
 
@@ -119,16 +119,16 @@ def test_p3_a_missing_range_is_counted_in_numbers() -> None:
     ranges = [(1, 10), (31, 40), (11, 20), (31, 40)]
     harness.messages(0, *(SequenceNumber("", last, first) for first, last in ranges))
     assert sorted(harness.check_until(0, 2)) == [
-        ("opened", "10 numbers missing: 21-30"),
-        ("opened", "10 numbers more than once: 31-40"),
-        ("opened", "10 numbers out of order: 11-20"),
+        ("opened", "10 duplicate numbers: 31-40"),
+        ("opened", "10 missing numbers: 21-30"),
+        ("opened", "10 out-of-order numbers: 11-20"),
     ]
 
 
 def test_p3_numbers_may_be_larger_than_64_bits() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 2**64 + 1, 2**64 + 2, 2**64 + 4)
-    assert harness.check_until(0, 2) == [("opened", f"1 message missing: {2**64 + 3}")]
+    assert harness.check_until(0, 2) == [("opened", f"1 missing message: {2**64 + 3}")]
 
 
 def test_p2_a_message_that_could_not_be_read_is_no_gap() -> None:
@@ -144,7 +144,7 @@ def test_p2_a_gap_around_a_message_that_could_not_be_read_says_so() -> None:
     unread = SequenceNumber("", 1, mark="unread")
     harness.messages(0, SequenceNumber("", 1), unread, SequenceNumber("", 5), SequenceNumber("", 7))
     assert harness.check_until(0, 2) == [
-        ("opened", "4 messages missing: 2-4, 6; 1 message could not be read and may be among them")
+        ("opened", "4 missing messages: 2-4, 6; 1 message could not be read and may be among them")
     ]
 
 
@@ -156,9 +156,9 @@ def test_p3_an_open_incident_has_the_running_count() -> None:
     assert detector.running() == ()
     harness.numbers(2, 7)
     harness.check(4)
-    assert detector.running() == ((incident_id, "4 messages missing: 2, 4-6"),)
+    assert detector.running() == ((incident_id, "4 missing messages: 2, 4-6"),)
     assert detector.running() == ()
-    assert opened.reason == "1 message missing: 2"
+    assert opened.reason == "1 missing message: 2"
 
 
 def test_keys_count_by_themselves() -> None:
@@ -190,7 +190,7 @@ def test_a_gap_in_a_new_session_is_one() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 1, 2)
     harness.numbers(1, 1, 2, 4, session="s2")
-    assert harness.check_until(1, 3) == [("opened", "1 message missing: 3")]
+    assert harness.check_until(1, 3) == [("opened", "1 missing message: 3")]
 
 
 def test_numbers_that_begin_anew_within_a_session_are_told() -> None:
@@ -211,8 +211,8 @@ def test_the_end_of_the_recorder_tells_what_is_still_missing() -> None:
     harness = DetectorHarness(SequenceDetector())
     harness.numbers(0, 1, 3)
     assert harness.end(0.1) == [
-        ("opened", "1 message missing: 2"),
-        ("closed", "1 message missing: 2; the recorder stopped"),
+        ("opened", "1 missing message: 2"),
+        ("closed", "1 missing message: 2; the recorder stopped"),
     ]
 
 
@@ -221,7 +221,7 @@ def test_a_connection_that_left_the_configuration_ends_its_incidents() -> None:
     harness.numbers(0, 1, 3)
     harness.check(1)
     harness.expect()
-    assert harness.check_until(2, 3) == [("closed", "1 message missing: 2; detector disabled")]
+    assert harness.check_until(2, 3) == [("closed", "1 missing message: 2; detector disabled")]
 
 
 def test_memory_is_bounded_whatever_the_keys() -> None:
@@ -230,7 +230,7 @@ def test_memory_is_bounded_whatever_the_keys() -> None:
         harness.numbers(0, 1, key=str(number))
     harness.numbers(0, 9, key="0")  # forgotten, so it begins anew
     harness.numbers(0, 9, key=str(MAX_KEYS))
-    assert harness.check_until(0, 2) == [("occurred", ""), ("opened", f"7 messages missing: {MAX_KEYS} 2-8")]
+    assert harness.check_until(0, 2) == [("occurred", ""), ("opened", f"7 missing messages: {MAX_KEYS} 2-8")]
 
 
 def test_that_keys_are_forgotten_is_told_once() -> None:
@@ -254,7 +254,7 @@ def test_a_key_that_is_heard_of_is_not_forgotten_for_keys_that_come_once() -> No
         if number == MAX_KEYS // 2:
             harness.numbers(0, 2, key="busy")
     harness.numbers(0, 4, key="busy")
-    assert harness.check_until(0, 2) == [("occurred", ""), ("opened", "1 message missing: busy 3")]
+    assert harness.check_until(0, 2) == [("occurred", ""), ("opened", "1 missing message: busy 3")]
 
 
 def test_numbers_at_random_are_told_as_missing_and_out_of_order() -> None:
@@ -270,7 +270,7 @@ def test_ranges_past_the_most_are_counted() -> None:
     harness.numbers(0, *range(1, 2_403, 2))
     (opened,) = harness.check(1)
     assert (fact(opened, "missing"), fact(opened, "unlisted")) == (1_200, 200)
-    assert opened.reason == "1,200 messages missing: 2, 4, 6 and 997 more"
+    assert opened.reason == "1,200 missing messages: 2, 4, 6 and 997 more"
 
 
 def test_a_numbering_fills_the_middle_of_a_range() -> None:
@@ -343,11 +343,11 @@ def test_the_thresholds_of_gaps_duplicates_and_reorders_are_configurable() -> No
     harness.numbers(20, 4, 6, 6, 9, 5)
     assert harness.check_until(20, 24) == []
     harness.numbers(24, 9, 11, 13)
-    assert harness.check_until(24, 24) == [("opened", "2 messages more than once: 6, 9")]
+    assert harness.check_until(24, 24) == [("opened", "2 duplicate messages: 6, 9")]
     assert harness.check_until(25, 40) == [
-        ("opened", "4 messages missing: 7-8, 10, 12"),
-        ("closed", "2 messages more than once: 6, 9; none for 10 s"),
-        ("closed", "4 messages missing: 7-8, 10, 12; none for 10 s"),
+        ("opened", "4 missing messages: 7-8, 10, 12"),
+        ("closed", "2 duplicate messages: 6, 9; none for 10 s"),
+        ("closed", "4 missing messages: 7-8, 10, 12; none for 10 s"),
     ]
 
 
@@ -366,8 +366,8 @@ def test_messages_that_wsmon_dropped_are_no_gap_and_no_duplicates() -> None:
     harness.numbers(1.5, 5, 6, key="B")
     # What was missing for longer than the grace before is missing; what was not may have been dropped
     assert harness.check_until(1.5, 5) == [
-        ("opened", "1 message missing: A 3"),
-        ("opened", "1 message out of order: A 29"),
+        ("opened", "1 missing message: A 3"),
+        ("opened", "1 out-of-order message: A 29"),
     ]
     harness.see(event("self.shed", 6, NAME, meta={"name": "message.sent", "events": 40}))
     harness.numbers(7, 33, key="A")

@@ -85,7 +85,7 @@ def test_each_known_code_has_a_cause_of_its_own() -> None:
     ("reason", "cause"),
     [
         ("rate limit: 5 connections", "a rate or volume limit of the server was reached"),
-        ("keepalive ping timeout", "the server's heartbeat was not answered by us in time"),
+        ("keepalive ping timeout", "wsmon did not answer the server's heartbeat in time"),
         ("Idle timeout", "the server closes connections on which nothing is sent for a while"),
         ("slow consumer", "the server stopped sending because we, or the path to us, received the data too slowly"),
         ("JWT expired", "a credential has expired or was revoked"),
@@ -94,12 +94,12 @@ def test_each_known_code_has_a_cause_of_its_own() -> None:
         ("logged in elsewhere", "a newer connection with the same identity replaced this one"),
         (
             "so long",
-            ("the reason takes precedence; 1008 usually means: a server policy was violated"),
+            ("1008 usually means: a server policy was violated"),
         ),
     ],
 )
 def test_the_words_of_the_peer_tell_more_than_its_code(reason: str, cause: str) -> None:
-    assert alone(loss(code=1008, reason=reason)).cause == f"“{reason}”, 1008 by peer; {cause}"
+    assert alone(loss(code=1008, reason=reason)).cause == f"“{reason}”, 1008, closed by peer; {cause}"
 
 
 def test_a_code_is_called_what_its_protocol_calls_it() -> None:
@@ -148,14 +148,16 @@ def test_a_word_alone_is_no_clue(reason: str, wrong: str) -> None:
     ],
 )
 def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_mentions(code: int, reason: str) -> None:
-    assert alone(loss(code=code, reason=reason)).cause == f"“{reason}”, {code} by peer; {CODE_ADVICE[code].cause}"
+    assert (
+        alone(loss(code=code, reason=reason)).cause == f"“{reason}”, {code}, closed by peer; {CODE_ADVICE[code].cause}"
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "reason", "cause"),
     [
-        (1011, "keepalive ping timeout", "the server's heartbeat was not answered by us in time"),
-        (1011, "no pong received", "the server's heartbeat was not answered by us in time"),
+        (1011, "keepalive ping timeout", "wsmon did not answer the server's heartbeat in time"),
+        (1011, "no pong received", "wsmon did not answer the server's heartbeat in time"),
         (1011, "Too many open files", "the server reported an internal error"),
         (1011, "Internal server error", "the server reported an internal error"),
         (1012, "maintenance window", "the server is restarting or under maintenance"),
@@ -183,7 +185,7 @@ def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_me
     ],
 )
 def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str, cause: str) -> None:
-    assert alone(loss(code=code, reason=reason)).cause.startswith(f"“{reason}”, {code} by peer; {cause}")
+    assert alone(loss(code=code, reason=reason)).cause.startswith(f"“{reason}”, {code}, closed by peer; {cause}")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_w3_a_reason_of_another_kind_than_internal_error_is_possibly_the_cause(
     assert alone(loss(code=1011, reason=reason)) == Verdict(
         "peer",
         "1011 internal error",
-        f"“{reason}”, 1011 by peer; possibly {cause}; 1011 itself means a server error",
+        f"“{reason}”, 1011, closed by peer; possibly {cause}; 1011 itself means a server error",
         f"{step}; if that is not it: report it to the server operator: the time, the reason, the last messages sent",
         certainty="inferred",
     )

@@ -75,7 +75,7 @@ def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
 def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | None, words: str) -> None:
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), missed(), silent(last_in_ms))
     assert (verdict.by, verdict.evidence) == ("heartbeat", (3,))
-    assert verdict.cause == f"our heartbeat gave up: no pong for 20 s; {words}"
+    assert verdict.cause == f"closed by wsmon: no pong for 20 s; {words}"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_heartbeat_of_the_protocol_whose_wait_is_unknown(last_in_ms: float, wo
     late = event(
         "heartbeat.timeout", 21, FEED, size=0, error_type="timeout", error="no ping from the server within 45 s"
     )
-    said = "our heartbeat gave up: the peer did not answer the protocol's own"
+    said = "closed by wsmon: no answer to the protocol's heartbeat"
     ended = msgspec.structs.replace(silent(last_in_ms), error=said)
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), late, ended)
     assert verdict.cause == f"{said}; {words}"
@@ -106,8 +106,8 @@ def test_a_server_that_answered_pings_before_likely_fell_silent() -> None:
     verdict = VerdictHarness().verdict(*opened, pong, missed(), silent(41_000.0))
     assert verdict == Verdict(
         "heartbeat",
-        "1011 heartbeat timeout, sent by us",
-        "our heartbeat gave up: no pong for 20 s; nothing at all arrived for 41 s: likely the network path is dead, "
+        "1011 heartbeat timeout, sent by wsmon",
+        "closed by wsmon: no pong for 20 s; nothing at all arrived for 41 s: likely the network path is dead, "
         "or the server hangs",
         "check the network path, and whether the server still serves others",
         (4,),

@@ -36,11 +36,17 @@ def test_a_close_frame_of_the_peer_names_the_peer_and_the_code(code: int) -> Non
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_that_our_heartbeat_sent_is_not_the_peers_word(code: int) -> None:
-    ended = loss(code=code, by="heartbeat", reason="", error="our heartbeat gave up", error_type="heartbeat_timeout")
+    ended = loss(
+        code=code,
+        by="heartbeat",
+        reason="",
+        error="closed by wsmon: no heartbeat reply",
+        error_type="heartbeat_timeout",
+    )
     verdict = alone(ended)
     meaning = "heartbeat timeout" if code == 1011 else code_meaning(code)
-    assert (verdict.by, verdict.code) == ("heartbeat", f"{code} {meaning}, sent by us")
-    assert verdict.cause.startswith("our heartbeat gave up; ")
+    assert (verdict.by, verdict.code) == ("heartbeat", f"{code} {meaning}, sent by wsmon")
+    assert verdict.cause.startswith("closed by wsmon: no heartbeat reply; ")
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -48,8 +54,8 @@ def test_a_code_that_we_sent_for_a_fault_of_the_peer_is_ours(code: int) -> None:
     verdict = alone(loss(code=code, by="us", reason="", error_type="protocol", error="the peer broke the protocol: x"))
     assert verdict.by == "us"
     assert verdict.cause == (
-        f"we closed with {code}: the peer broke the protocol: x; the server, or something on the network path, sent "
-        "data that violates the WebSocket protocol"
+        f"closed by wsmon with {code}: the peer broke the protocol: x; the server, or something on the network path, "
+        "sent data that violates the WebSocket protocol"
     )
 
 
@@ -357,8 +363,7 @@ def test_an_error_of_the_protocol_that_is_not_understood_comes_before_a_code_wit
     read = event("error.occurred", 90, FEED, direction="in", type="ERROR", error_type="peer_error", error=text)
     verdict = opened(message(frame, 90, FEED), read).verdict(loss(90.05, code=1002, reason=""))
     assert verdict.cause.endswith(
-        "; the peer's own message takes precedence; 1002 usually means: the server received something from us that "
-        "the protocol does not allow"
+        "; 1002 usually means: the server received something from us that the protocol does not allow"
     )
     assert verdict.next == (
         "look up this message in the service documentation, and check what was sent before it; if that is not "
@@ -494,7 +499,7 @@ def test_a_reason_that_is_not_understood_comes_first_and_is_to_be_looked_up(
     assert alone(loss(code=code, reason=reason)) == Verdict(
         "peer",
         f"{code} {code_meaning(code)}",
-        f"“{reason}”, {code} by peer; the reason takes precedence; {meaning}",
+        f"“{reason}”, {code}, closed by peer; {meaning}",
         f"{wait}look up this reason and the code in the service documentation{step}",
         certainty="inferred",
     )
@@ -503,8 +508,8 @@ def test_a_reason_that_is_not_understood_comes_first_and_is_to_be_looked_up(
 def test_words_that_are_understood_tell_more_than_a_reason_that_is_not() -> None:
     verdict = opened(message(CHAT, 89.9, FEED)).verdict(loss(90, code=4000, reason="Lobby closed"))
     assert verdict.cause == (
-        f"“Lobby closed”, 4000 by peer; last message from the peer: “{CHAT}”, 0.1 s before; the reason takes "
-        "precedence; possibly a credential has expired or was revoked"
+        f"“Lobby closed”, 4000, closed by peer; last message from the peer: “{CHAT}”, 0.1 s before; "
+        "possibly a credential has expired or was revoked"
     )
     assert verdict.next.startswith("look up this reason and the code in the service documentation; renew the")
 
@@ -573,7 +578,7 @@ def test_v5_the_reason_of_the_peer_is_the_cause_however_many_end_together(reason
         harness.judge(dialled(0, name), usable(1, name))
     harness.judge(loss(100, "a", code=1000, reason=reason), loss(100, "b", code=1000, reason=reason))
     verdict = harness.verdict(loss(100.1, FEED, code=1000, reason=reason))
-    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; ")
+    assert verdict.cause.startswith(f"“{reason}”, 1000, closed by peer; ")
     assert verdict.cause.endswith("; 2 other connections to this host disconnected in the same way within 2 s")
     assert verdict.certainty == alone(loss(code=1000, reason=reason)).certainty
 
@@ -583,7 +588,9 @@ def test_a_timeout_of_the_peer_after_a_silence_is_possibly_an_idle_timeout(reaso
     ages = {"last_in_ms": 60_000.0, "last_out_ms": 61_000.0}
     quiet = loss(90, code=1000, reason=reason, open_s=90, meta=ages)
     verdict = opened(message("Error: password wrong", 89.7, FEED)).verdict(quiet)
-    assert verdict.cause.startswith(f"“{reason}”, 1000 by peer; last message from the peer: “Error: password wrong”, ")
+    assert verdict.cause.startswith(
+        f"“{reason}”, 1000, closed by peer; last message from the peer: “Error: password wrong”, "
+    )
     assert verdict.cause.endswith("; no traffic in either direction for 60 s before: possibly an idle timeout")
     busy = alone(loss(90, code=1000, reason=reason, open_s=90))
     assert "idle" not in busy.cause.partition("; ")[2].rpartition("; ")[2]
@@ -646,8 +653,8 @@ def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_lef
     beat = event("heartbeat.received", 70, FEED, direction="in", size=0)
     verdict = opened(beat).verdict(loss(90, code=1000, reason="ping timeout"))
     assert verdict.cause == (
-        "“ping timeout”, 1000 by peer; the server's heartbeat was not answered by us in time; possibly a heartbeat "
-        "of the server that wsmon did not answer: the last one came 20.0 s before"
+        "“ping timeout”, 1000, closed by peer; wsmon did not answer the server's heartbeat in time; possibly a "
+        "heartbeat of the server that wsmon did not answer: the last one came 20.0 s before"
     )
     assert "; if it is a heartbeat of its protocol: set answer = true" in verdict.next
     assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
@@ -762,7 +769,7 @@ def test_no_verdict_overclaims(
         if in_s < 1:
             assert "idle" not in f"{cause}; {step}"
         if reason:
-            assert verdict.cause.startswith(f"“{reason}”, {code} by peer; ")
+            assert verdict.cause.startswith(f"“{reason}”, {code}, closed by peer; ")
 
 
 def test_two_connections_that_fell_silent_know_of_each_other_however_they_ended() -> None:

@@ -14,7 +14,7 @@ FEED = "deribit"
 EARLY = "unauthorized: subscribed before the connection was acknowledged"
 KNOWN = "the server accepted our identity but does not allow this"
 NOT_ACCEPTED = "the server rejected our credentials, or does not allow this"
-BEHIND = "according to the reason, a backend behind the server or gateway failed"
+BEHIND = "a backend behind the server or gateway failed"
 BEHIND_STEP = "report it to the server operator, with the reason and the time"
 STOOD_STILL = "just before, wsmon itself was stalled for 40 s and could not respond"
 FIND_OUT = "find out why this process or machine was stalled: suspended, stopped, a paused container, no CPU time"
@@ -59,7 +59,7 @@ def test_a_refusal_soon_after_an_accepted_login_is_possibly_about_rights() -> No
     harness = opened(event("auth.completed", 0.5, FEED, direction="in"))
     verdict = harness.verdict(loss(1.5, FEED, code=3003, reason="Forbidden"))
     assert verdict.cause == (
-        f"“Forbidden”, 3003 by peer; {KNOWN}; 1.0 s earlier, the server accepted the login: possibly these "
+        f"“Forbidden”, 3003, closed by peer; {KNOWN}; 1.0 s earlier, the server accepted the login: possibly these "
         "credentials lack permission for a later request"
     )
     assert verdict.next.startswith("check what these credentials are allowed to do; ")
@@ -69,8 +69,8 @@ def test_a_refusal_without_a_login_has_the_meaning_of_the_protocol_beside_it() -
     verdict = opened().verdict(with_meta(loss(0.6, FEED, code=4401, reason="Unauthorized"), code_meaning=EARLY))
     assert verdict.code == f"4401 {EARLY}"
     assert verdict.cause == (
-        f"“Unauthorized”, 4401 by peer; {NOT_ACCEPTED}; in this protocol 4401 means: subscribed before the connection "
-        "was acknowledged"
+        f"“Unauthorized”, 4401, closed by peer; {NOT_ACCEPTED}; in this protocol 4401 means: subscribed before the "
+        "connection was acknowledged"
     )
     assert verdict.next.endswith("; check what was sent before the server acknowledged the connection")
 
@@ -83,13 +83,13 @@ def test_a_refusal_without_a_login_has_the_meaning_of_the_protocol_beside_it() -
 )  # fmt: skip
 def test_a_reason_that_names_what_is_behind_the_server_is_that(code: int, reason: str) -> None:
     verdict = alone(loss(code=code, reason=reason))
-    assert verdict.cause == f"“{reason}”, {code} by peer; {BEHIND}"
+    assert verdict.cause == f"“{reason}”, {code}, closed by peer; {BEHIND}"
     assert (verdict.next, verdict.certainty) == (BEHIND_STEP, "stated")
 
 
 def test_a_reason_that_only_mentions_what_is_behind_is_possibly_that() -> None:
     verdict = alone(loss(code=1011, reason="E17 upstream flummoxed"))
-    cause = f"“E17 upstream flummoxed”, 1011 by peer; the reason takes precedence; possibly {BEHIND}"
+    cause = f"“E17 upstream flummoxed”, 1011, closed by peer; possibly {BEHIND}"
     assert (verdict.cause, verdict.certainty) == (cause, "inferred")
 
 
@@ -119,7 +119,7 @@ def test_a_missed_pong_with_its_time_leads_to_a_standstill_of_ours(reason: str) 
     ended = with_meta(loss(code=4000, reason=reason), suspended_ms=40_000.0, resumed_ms=300.0, last_in_ms=200.0)
     verdict = alone(ended)
     assert verdict.cause == (
-        f"“{reason}”, 4000 by peer; the server's heartbeat was not answered by us in time; {STOOD_STILL}"
+        f"“{reason}”, 4000, closed by peer; wsmon did not answer the server's heartbeat in time; {STOOD_STILL}"
     )
     assert (verdict.next, verdict.certainty) == (FIND_OUT, "stated")
     assert alone(loss(code=4000, reason=reason)).next == ANSWERS_STEP
@@ -131,7 +131,7 @@ def test_a_reason_about_a_ping_leads_to_the_heartbeat_that_was_not_answered(code
     harness = opened(event("heartbeat.received", 25, FEED, direction="in"))
     verdict = harness.verdict(loss(30.1, FEED, code=code, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, {code} by peer; the reason takes precedence; possibly a heartbeat of the server that wsmon did "
+        f"“{reason}”, {code}, closed by peer; possibly a heartbeat of the server that wsmon did "
         "not answer: the last one came 5.1 s before"
     )
     assert verdict.next.startswith("set answer = true, so that wsmon answers it; ")
@@ -199,7 +199,7 @@ def test_a_broker_that_shuts_down_is_possibly_a_restart() -> None:
 def test_words_of_a_shutdown_in_a_reason_that_is_not_understood_come_first(reason: str) -> None:
     verdict = alone(loss(code=4000, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, 4000 by peer; the reason takes precedence; possibly the server is restarting or under maintenance"
+        f"“{reason}”, 4000, closed by peer; possibly the server is restarting or under maintenance"
     )
     assert verdict.certainty == "inferred"
 
@@ -245,7 +245,7 @@ LIMITED = "a rate or volume limit of the server was reached"
 )
 def test_a_plain_reason_is_stated_and_has_the_step_that_fits_it(code: int, reason: str, cause: str, step: str) -> None:
     verdict = alone(loss(code=code, reason=reason))
-    assert verdict.cause == f"“{reason}”, {code} by peer; {cause}"
+    assert verdict.cause == f"“{reason}”, {code}, closed by peer; {cause}"
     assert (verdict.next, verdict.certainty) == (step, "stated")
 
 
@@ -256,7 +256,7 @@ def test_a_reason_that_asks_for_another_address_is_not_nothing_to_do() -> None:
     reason = "Shard 7 draining: reconnect to wss://eu2.example.net within 30 seconds"
     verdict = alone(loss(code=1013, reason=reason))
     assert verdict.cause == (
-        f"“{reason}”, 1013 by peer; the reason takes precedence; possibly the server is restarting or under maintenance"
+        f"“{reason}”, 1013, closed by peer; possibly the server is restarting or under maintenance"
     )
     assert verdict.next == (
         f"as the reason asks, connect to wss://eu2.example.net if you trust it; {LOOK_UP}; if it happens "

@@ -55,7 +55,7 @@ def test_an_idle_timeout_is_read_from_the_silence_in_both_directions() -> None:
     assert verdict == Verdict(
         "network",
         "no close frame",
-        f"{LOST}; 8 of the last 9 losses came 60.0 ± 0.2 s after the last frame in either direction: {IDLE}",
+        f"{LOST}; 8 of the last 9 sessions dropped 60.0 ± 0.2 s after the last frame in either direction: {IDLE}",
         "set ping.interval below 30 s",
         (3, 6, 9, 12, 18, 21, 24),
         certainty="inferred",
@@ -71,8 +71,8 @@ def test_v6_a_silence_in_one_direction_is_no_idle_timeout(out_s: float, in_s: fl
 def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame that we sent: possibly the server "
-        "expects a message from us, such as its own heartbeat"
+        f"{LOST}; the last 4 sessions all dropped 60.0 ± 0.0 s after the last frame that wsmon sent: possibly the "
+        "server expects a message from us, such as its own heartbeat"
     )
     assert "heartbeat.send" in verdict.next
 
@@ -80,8 +80,9 @@ def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
 def test_a_peer_that_was_silent_while_we_went_on_sending_may_have_a_limit_on_that() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=0.3, in_s=60.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after the last frame from the server, while we continued "
-        "sending: possibly a timeout for server inactivity: of a proxy in front of it, such as nginx, or its own"
+        f"{LOST}; the last 4 sessions all dropped 60.0 ± 0.0 s after the last frame from the server, while wsmon "
+        "continued sending: possibly a timeout for server inactivity: of a proxy in front of it, such as nginx, or "
+        "its own"
     )
     assert verdict.next.startswith(
         "lower ping.interval, so that the server sends pongs, which count as activity; ask its operator for the limit"
@@ -110,7 +111,8 @@ def test_v6_a_feed_that_is_closed_for_maintenance_again_and_again() -> None:
     says: dict[str, Any] = {"code": 1012, "by": "peer", "reason": "maintenance window", "error_type": ""}
     verdict = last(*(session(n * 10, 8.3, in_s=0.1, **says) for n in range(5)))
     assert verdict.cause == (
-        "“maintenance window”, 1012 by peer; the server is restarting or under maintenance; the last 5 losses all came "
+        "“maintenance window”, 1012, closed by peer; the server is restarting or under maintenance; the last "
+        "5 sessions all dropped "
         "8.3 ± 0.0 s after opening"
     )
     # What comes again and again is not rare: the step of the pattern leads
@@ -132,7 +134,8 @@ def test_a_silence_as_long_as_the_session_may_be_a_limit_on_its_life() -> None:
 def test_a_lifetime_with_traffic_until_the_end_is_a_limit() -> None:
     verdict = last(*(session(n * 100_000, 86_400 + n, out_s=19.0 if n % 2 else 3.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 1d00h ± 1 s after opening: possibly a limit on connection lifetime, at "
+        f"{LOST}; the last 4 sessions all dropped 1d00h ± 1 s after opening: possibly a limit on connection "
+        "lifetime, at "
         "the server or something in front of it"
     )
     assert verdict.evidence == (3, 6, 9)
@@ -146,7 +149,8 @@ def test_pings_that_fit_into_a_lifetime_do_not_make_it_an_idle_timer() -> None:
 def test_a_token_that_runs_out_is_counted_from_the_login() -> None:
     verdict = last(*(session(n * 2000, 305 + n * 40, login_s=5 + n * 40, out_s=n * 3.0) for n in range(3)))
     assert verdict.cause == (
-        f"{LOST}; the last 3 losses all came 300.0 ± 0.0 s after the login: possibly the login expires after that time"
+        f"{LOST}; the last 3 sessions all dropped 300.0 ± 0.0 s after the login: possibly the login expires "
+        "after that time"
     )
     assert verdict.next == "renew the login or the token earlier than 300.0 s after it was issued"
 
@@ -155,7 +159,8 @@ def test_the_same_minute_of_different_hours_is_a_job() -> None:
     starts = [0.0, 3_600.0 + 20, 3 * 3_600.0 - 15]
     verdict = last(*(session(at_s + 100 - n * 40, 900 + n * 40, out_s=2.0 * n) for n, at_s in enumerate(starts)))
     assert verdict.cause == (
-        f"{LOST}; the last 3 losses all came about 18 min past the hour, in 3 different hours: possibly an hourly job"
+        f"{LOST}; the last 3 sessions all dropped about 18 min past the hour, in 3 different hours: possibly "
+        "an hourly job"
     )
 
 
@@ -167,7 +172,8 @@ def test_losses_of_one_minute_are_no_hourly_job() -> None:
 def test_sessions_that_are_accepted_and_rejected() -> None:
     verdict = last(*(session(n * 10, 0.2 + n) for n in range(3)))
     assert verdict.cause == (
-        f"{LOST}; the last 3 losses all came within 5 s of opening: possibly the server accepts the connection and "
+        f"{LOST}; the last 3 sessions all dropped within 5 s of opening: possibly the server accepts the "
+        "connection and "
         "then rejects it"
     )
     assert verdict.next.startswith("check credentials, subscriptions and what is sent first")
@@ -209,7 +215,7 @@ def test_the_code_of_a_peer_that_rejects_is_said_and_tells_what_to_do(code: int,
     says: dict[str, Any] = {"code": code, "by": "peer", "error_type": "", "error": ""}
     verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
     assert verdict.cause.startswith(f"closed by peer: {said}; ")
-    assert "; the last 3 losses all came within 5 s of opening" in f"; {verdict.cause}"
+    assert "; the last 3 sessions all dropped within 5 s of opening" in f"; {verdict.cause}"
     assert verdict.next.startswith(step)
 
 
@@ -217,8 +223,8 @@ def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> 
     says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "token expired", "error_type": ""}
     verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
     assert verdict.cause == (
-        "“token expired”, 1008 by peer; a credential has expired or was revoked; the "
-        "last 3 losses all came within 5 s of opening"
+        "“token expired”, 1008, closed by peer; a credential has expired or was revoked; the "
+        "last 3 sessions all dropped within 5 s of opening"
     )
     assert verdict.next == "renew the token, and check its lifetime"
 
@@ -228,8 +234,8 @@ def test_a_limit_that_is_named_again_and_again() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, **(says if n else {})) for n in range(4)))
     assert (verdict.by, verdict.code, verdict.evidence) == ("peer", "1008 policy violation", (6, 9))
     assert verdict.cause == (
-        "“too many subscriptions”, 1008 by peer; a rate or volume limit of the server was reached; "
-        "3 of the last 4 losses reported a limit"
+        "“too many subscriptions”, 1008, closed by peer; a rate or volume limit of the server was reached; "
+        "3 of the last 4 sessions reported a limit"
     )
 
 
@@ -277,7 +283,9 @@ def test_v5_two_connections_that_end_differently_have_no_common_cause() -> None:
     harness = neighbours("a", FEED)
     harness.judge(loss(100, "a", code=4400, reason="Invalid message received"))
     verdict = harness.verdict(loss(101, FEED, code=4403, reason="Forbidden"))
-    assert verdict.cause == ("“Forbidden”, 4403 by peer; the server rejected our credentials, or does not allow this")
+    assert verdict.cause == (
+        "“Forbidden”, 4403, closed by peer; the server rejected our credentials, or does not allow this"
+    )
     assert verdict.evidence == ()
 
 
@@ -289,7 +297,7 @@ def test_v4_a_neighbour_that_flaps_is_no_cause() -> None:
         )
     verdict = harness.verdict(loss(100.5, FEED, code=1008, reason="account suspended by admin", open_s=99.0))
     assert verdict.cause == (
-        "“account suspended by admin”, 1008 by peer; the service operator, or an automatic rule, closed this "
+        "“account suspended by admin”, 1008, closed by peer; the service operator, or an automatic rule, closed this "
         "connection or account deliberately"
     )
     assert verdict.next.startswith("ask the service operator why")
@@ -325,7 +333,8 @@ def test_a_shared_end_beside_a_reason_of_the_peer_is_no_more_than_a_fact() -> No
     harness.judge(loss(100, "a", code=1012, reason="restart"), loss(100, "b", code=1012, reason="restart"))
     verdict = harness.verdict(loss(101, FEED, code=1012, reason="restart"))
     assert verdict.cause == (
-        "“restart”, 1012 by peer; the server is restarting or under maintenance; 2 other connections to this host "
+        "“restart”, 1012, closed by peer; the server is restarting or under maintenance; 2 other connections "
+        "to this host "
         "disconnected in the same way within 2 s"
     )
     assert verdict.certainty == "stated"
@@ -372,10 +381,10 @@ def test_our_own_heartbeat_is_not_taken_for_an_idle_timer() -> None:
 
 def test_a_server_that_answers_no_ping_has_neither_a_limit_on_lifetimes_nor_rejects_clients() -> None:
     ours: dict[str, Any] = {"by": "heartbeat", "code": 1011, "reason": "keepalive ping timeout"}
-    ours |= {"error_type": "heartbeat_timeout", "error": "our heartbeat gave up: no pong for 20 s"}
+    ours |= {"error_type": "heartbeat_timeout", "error": "closed by wsmon: no pong for 20 s"}
     for open_s in (4.0, 40.0):
         verdict = last(*(session(n * 1000, open_s, out_s=20.0, login_s=0.1, **ours) for n in range(6)))
-        assert verdict.cause.startswith("our heartbeat gave up: no pong for 20 s; ")
+        assert verdict.cause.startswith("closed by wsmon: no pong for 20 s; ")
         assert verdict.next == "check whether the server answers pings at all; ping.interval = 0 turns ours off"
 
 
@@ -383,7 +392,7 @@ def test_a_peer_that_cuts_who_never_sends_may_have_an_idle_timer() -> None:
     mute: dict[str, Any] = {"meta": {"attempt": 1, "open": True}}
     verdict = last(*(session(n * 1000, 60.0, **mute) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 losses all came 60.0 ± 0.0 s after opening, without a frame since: {IDLE}"
+        f"{LOST}; the last 4 sessions all dropped 60.0 ± 0.0 s after opening, without a frame since: {IDLE}"
     )
     assert verdict.next == (
         "set ping.interval below 30 s; if that changes nothing, it is possibly a limit on connection lifetime"
@@ -393,13 +402,13 @@ def test_a_peer_that_cuts_who_never_sends_may_have_an_idle_timer() -> None:
 def test_what_we_ended_is_no_part_of_a_pattern() -> None:
     ours: dict[str, Any] = {"by": "us", "code": 1009, "error_type": "message_too_big", "error": "message too big"}
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0, **ours) for n in range(4)))
-    assert verdict.cause.startswith("we closed with 1009: message too big; ")
+    assert verdict.cause.startswith("closed by wsmon with 1009: message too big; ")
 
 
 def test_twenty_losses_are_remembered() -> None:
     early = (session(n * 1000, 100 + n * 37, out_s=3.0 * n, in_s=3.0 * n) for n in range(30))
     late = (session((30 + n) * 1000, 100 + n * 37, out_s=60.0, in_s=60.0) for n in range(21))
-    assert last(*early, *late).cause.startswith(f"{LOST}; the last 21 losses all came 60.0 ± 0.0 s")
+    assert last(*early, *late).cause.startswith(f"{LOST}; the last 21 sessions all dropped 60.0 ± 0.0 s")
 
 
 FAULTS: list[dict[str, Any]] = [
@@ -408,7 +417,7 @@ FAULTS: list[dict[str, Any]] = [
     {"error_type": "tls", "error": "TLS failed: bad record mac"},
     {"error_type": "tls", "error": "TLS failed: alert internal error", "by": "peer"},
     {"meta": {"attempt": 1, "open": True, "last_in_ms": 60_000.0, "last_out_ms": 60_000.0, "suspended_ms": 6_000.0}},
-    {"by": "heartbeat", "code": 1011, "error_type": "heartbeat_timeout", "error": "our heartbeat gave up: no pong"},
+    {"by": "heartbeat", "code": 1011, "error_type": "heartbeat_timeout", "error": "closed by wsmon: no pong"},
 ]
 
 
@@ -479,7 +488,7 @@ def test_v5_others_that_ended_after_our_standstill_name_the_recorder() -> None:
 @pytest.mark.parametrize("code", [1001, 1012])
 def test_a_restart_that_comes_as_soon_as_a_session_is_open_is_not_rare(code: int) -> None:
     verdict = last(*(session(n * 10, 0.4, code=code, by="peer", error_type="") for n in range(4)))
-    assert verdict.cause.endswith("; the last 4 losses all came within 5 s of opening")
+    assert verdict.cause.endswith("; the last 4 sessions all dropped within 5 s of opening")
     assert verdict.next.startswith("check credentials, subscriptions and what is sent first; ")
     assert "rare" not in verdict.next
     assert "; if it happens often, ask the server operator about " in verdict.next
@@ -489,16 +498,16 @@ def test_a_restart_that_comes_as_soon_as_a_session_is_open_is_not_rare(code: int
 def test_a_code_with_a_meaning_and_a_pattern_of_rejections_have_one_next_step(code: int) -> None:
     says: dict[str, Any] = {"code": code, "by": "peer", "error_type": ""}
     verdict = last(*(session(n * 10, 0.4, **says) for n in range(3)))
-    assert verdict.cause.endswith("; the last 3 losses all came within 5 s of opening")
+    assert verdict.cause.endswith("; the last 3 sessions all dropped within 5 s of opening")
     assert "credentials" not in verdict.next
 
 
 def test_v6_a_timeout_of_the_peer_after_equal_silences_is_possibly_an_idle_timeout() -> None:
     says: dict[str, Any] = {"code": 1000, "by": "peer", "reason": "timeout", "error_type": ""}
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0, in_s=60.0, **says) for n in range(4)))
-    assert verdict.cause.startswith("“timeout”, 1000 by peer; ")
+    assert verdict.cause.startswith("“timeout”, 1000, closed by peer; ")
     assert verdict.cause.endswith(
-        f"; the last 4 losses all came 60.0 ± 0.0 s after the last frame in either direction: {IDLE}"
+        f"; the last 4 sessions all dropped 60.0 ± 0.0 s after the last frame in either direction: {IDLE}"
     )
     assert verdict.next.endswith("; if the pattern continues: set ping.interval below 30 s")
     assert "lifetime" not in verdict.cause.rpartition("; ")[2]

@@ -205,8 +205,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "means: the server requires credentials that are missing or not accepted"
             ),
             (
-                "check the credentials in the headers or URL: missing, wrong or expired; the response text takes "
-                "precedence (subprotocols sets Sec-WebSocket-Protocol)"
+                "check the credentials in the headers or URL: missing, wrong or expired; read the response "
+                "text first (subprotocols sets Sec-WebSocket-Protocol)"
             ),
         ),
         (
@@ -346,7 +346,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             ),
             (
                 "check what the credentials are allowed to do, the Origin header, host and path of the URL, "
-                "and whether this address may connect; the response text takes precedence"
+                "and whether this address may connect; read the response text first"
             ),
         ),
         (
@@ -488,7 +488,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "the page says “The requested URL was not found on this server.”; this is an error "
                 "page of Apache; HTTP 404 usually means: nothing found at this path"
             ),
-            "check the path of the URL, and the host that serves it; the response text takes precedence",
+            "check the path of the URL, and the host that serves it; read the response text first",
         ),
         (
             503,
@@ -561,7 +561,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 'the body says “FATAL: too many connections for role "app"”; HTTP 500 usually means: '
                 "internal server error"
             ),
-            "report it to the server operator, with the time; the response text takes precedence",
+            "report it to the server operator, with the time; read the response text first",
         ),
         (
             503,
@@ -574,7 +574,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             ),
             (
                 "no action needed if this is rare; if it lasts, ask the server operator whether it "
-                "is up; the response text takes precedence"
+                "is up; read the response text first"
             ),
         ),
         (
@@ -596,8 +596,8 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "possibly it requires a subprotocol: none was offered"
             ),
             (
-                "compare the URL, Host, Origin and subprotocol with the service documentation; the response text "
-                "takes precedence; if the service documents a subprotocol, put it into subprotocols"
+                "compare the URL, Host, Origin and subprotocol with the service documentation; read the response "
+                "text first; if the service documents a subprotocol, put it into subprotocols"
             ),
         ),
         (
@@ -633,7 +633,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             "the page says “Cannot GET /ws”; HTTP 404 usually means: nothing found at this path",
-            "check the path of the URL, and the host that serves it; the response text takes precedence",
+            "check the path of the URL, and the host that serves it; read the response text first",
         ),
         (
             500,
@@ -641,7 +641,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             "the page says “Application error”; HTTP 500 usually means: internal server error",
-            "report it to the server operator, with the time; the response text takes precedence",
+            "report it to the server operator, with the time; read the response text first",
         ),
         (
             401,
@@ -652,10 +652,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 "the body says “login from another device”; HTTP 401 usually means: the server requires credentials "
                 "that are missing or not accepted"
             ),
-            (
-                "check the credentials in the headers or URL: missing, wrong or expired; the response text takes "
-                "precedence"
-            ),
+            ("check the credentials in the headers or URL: missing, wrong or expired; read the response text first"),
         ),
         (
             429,

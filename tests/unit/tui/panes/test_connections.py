@@ -25,8 +25,8 @@ TOKEN = loss(-3, reason="policy violation: token expired")
         (
             row("bouncer", "reconnecting", failing_since_ns=at_ns(-49), problem=TOKEN),
             (
-                "bouncer: down 49 s · “policy violation: token expired”, 1008 by peer",
-                "bouncer: “policy violation: token expired”, 1008 by peer",
+                "bouncer: down 49 s · “policy violation: token expired”, 1008, closed by peer",
+                "bouncer: “policy violation: token expired”, 1008, closed by peer",
             ),
         ),
         (
@@ -38,8 +38,11 @@ TOKEN = loss(-3, reason="policy violation: token expired")
                 problem=TOKEN,
             ),
             (
-                "flapping: down 12 s · failing since 14:00:24 · “policy violation: token expired”, 1008 by peer",
-                "flapping: “policy violation: token expired”, 1008 by peer",
+                (
+                    "flapping: down 12 s · failing since 14:00:24 · “policy violation: token expired”, 1008, "
+                    "closed by peer"
+                ),
+                "flapping: “policy violation: token expired”, 1008, closed by peer",
             ),
         ),
         (
@@ -72,7 +75,7 @@ def test_one_that_is_well_again_says_what_its_last_trouble_was() -> None:
     (whole, cause) = title_sentences(row("coinbase", since_s=-60, problem=TOKEN, failing_since_ns=at_ns(-99)), T0_NS)
 
     assert whole.startswith("coinbase: open 1m · last disconnect ")
-    assert whole.endswith(": “policy violation: token expired”, 1008 by peer")
+    assert whole.endswith(": “policy violation: token expired”, 1008, closed by peer")
     assert cause.startswith("coinbase: last disconnect ")
 
 
@@ -241,7 +244,7 @@ async def test_groups_fold_into_a_row_and_enter_unfolds_it() -> None:
 
 async def test_causes_are_wrapped_where_the_pane_has_room_the_first_ones_first() -> None:
     connections = Connections()
-    rows = [row(name, "reconnecting", problem=loss(reason=f"{name} " + "very long reason " * 4)) for name in "abcd"]
+    rows = [row(name, "reconnecting", problem=loss(reason=f"{name} " + "very long reason " * 3)) for name in "abcd"]
     async with connections.app.run_test(size=(82, 14), message_hook=connections.app.hear) as pilot:
         await connections.leave(pilot)
         await connections.show(pilot, *rows)

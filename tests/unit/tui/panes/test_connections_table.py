@@ -53,10 +53,14 @@ EXPIRED = loss(-60, code=4401, reason="token expired", id=7)
 @pytest.mark.parametrize(
     ("problem", "began", "expected"),
     [
-        (refused(id=9, status=401), EXPIRED, "“token expired”, 4401 by peer; then the server answered HTTP 401"),
+        (
+            refused(id=9, status=401),
+            EXPIRED,
+            "“token expired”, 4401, closed by peer; then the server answered HTTP 401",
+        ),
         (refused(id=9, status=401), refused(-60, status=401, id=7), "the server answered HTTP 401"),
-        (EXPIRED, EXPIRED, "“token expired”, 4401 by peer"),
-        (EXPIRED, None, "“token expired”, 4401 by peer"),
+        (EXPIRED, EXPIRED, "“token expired”, 4401, closed by peer"),
+        (EXPIRED, None, "“token expired”, 4401, closed by peer"),
     ],
 )
 def test_what_an_outage_began_with_is_said_where_it_now_fails_for_another_reason(
@@ -139,7 +143,7 @@ def test_a_folded_group_has_the_sums_of_its_connections_and_the_worst_of_their_c
             row("c", messages_per_s=5.0, last_message_ns=at_ns(-1)),
         ),
     )
-    assert said(group) == "◌ plant (3) 2 of 3 open 15 1.0 s 3 b: “gone”, 1008 by peer"
+    assert said(group) == "◌ plant (3) 2 of 3 open 15 1.0 s 3 b: “gone”, 1008, closed by peer"
 
 
 @pytest.mark.parametrize("width", range(30, 201, 7))
@@ -176,7 +180,7 @@ def test_a_line_says_the_state_in_glyph_word_and_numbers(each: ConnectionRow, li
     assert said(each) == line
 
 
-GAP = OpenIncident(41, "gap", "3 messages missing: BTC 5-7")
+GAP = OpenIncident(41, "gap", "3 missing messages: BTC 5-7")
 SLOW = OpenIncident(44, "slow", "round trip 300 ms, usually 20 ms")
 
 
@@ -185,7 +189,7 @@ def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_w
     dialling, well = row("a-dialling", "connecting"), row("a-well")
     assert table.sort_rows([well, dialling, both, gapped]) == (gapped, both, dialling, well)
     assert "open: gap " in said(gapped)
-    assert said(gapped).endswith("3 messages missing: BTC 5-7")
+    assert said(gapped).endswith("3 missing messages: BTC 5-7")
     assert said(gapped)[0] == "⚠"
     assert said(row("well"))[0] == "●"
     assert "open: 2 incidents " in said(both)
@@ -214,7 +218,9 @@ def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:
 
 
 def test_a_verdict_explains_what_is_down_and_only_the_fact_what_is_over() -> None:
-    verdict = Verdict("peer", "1001 going away", "the last 3 losses all came 60.0 ± 0.1 s after …", "set ping.interval")
+    verdict = Verdict(
+        "peer", "1001 going away", "the last 3 sessions all dropped 60.0 ± 0.1 s after …", "set ping.interval"
+    )
     judged = msgspec.structs.replace(loss(-30, code=1001, reason=""), verdict=verdict)
     down, role = table.reason(row("deribit", "reconnecting", problem=judged), T0_NS)
     over, _ = table.reason(row("deribit", problem=judged), T0_NS)

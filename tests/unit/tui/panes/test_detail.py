@@ -392,7 +392,7 @@ def test_more_rows_than_anyone_reads_end_with_a_remark() -> None:
 
 
 async def test_p3_an_open_incident_says_what_it_has_found_by_now_and_the_cursor_stays() -> None:
-    opened = event("incident.opened", type="gap", reason="2 messages missing: BTC 3-4", id=9)
+    opened = event("incident.opened", type="gap", reason="2 missing messages: BTC 3-4", id=9)
     detail = Detail()
 
     def found(sentence: str) -> None:
@@ -404,14 +404,14 @@ async def test_p3_an_open_incident_says_what_it_has_found_by_now_and_the_cursor_
         await pilot.press("j", "j")
         seen = []
         for number in (40, 1_204):
-            found(f"{number:,} messages missing: BTC 3-4, 9 and 7 more")
+            found(f"{number:,} missing messages: BTC 3-4, 9 and 7 more")
             await pilot.pause()
             seen.append([line.rstrip() for line in detail.app.lines() if line.startswith(("Reason", "So far"))])
         assert not any(line.startswith("So far") for line in first)
         assert seen == [
             [
-                "Reason       2 messages missing: BTC 3-4",
-                f"So far       {number} messages missing: BTC 3-4, 9 and 7 more",
+                "Reason       2 missing messages: BTC 3-4",
+                f"So far       {number} missing messages: BTC 3-4, 9 and 7 more",
             ]
             for number in ("40", "1,204")
         ]

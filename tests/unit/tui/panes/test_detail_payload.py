@@ -32,7 +32,7 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
     assert shown(each) == [
         "✕ Disconnected: deribit                  10 Jan 14:02:24.118",
         "",
-        "“rate limit: 5 connections”, 1008 by peer",
+        "“rate limit: 5 connections”, 1008, closed by peer",
         "",
         "Closed by    the peer",
         "Code         1008 policy violation",

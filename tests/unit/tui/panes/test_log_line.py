@@ -27,8 +27,14 @@ def shown(each: Event, width: int, style: LineStyle = STYLE, previous: Event | N
     [
         (30, "14:02:24 deribit  ✕ disconnec…"),
         (40, "14:02:24 deribit  ✕ disconnected “rate…"),
-        (80, "14:02:24.118 deribit      ✕ disconnected  “rate limit: 5 connections” 1008 by p…"),
-        (120, "14:02:24.118 deribit        ✕ disconnected   “rate limit: 5 connections” 1008 by peer, open 400 ms"),
+        (80, "14:02:24.118 deribit      ✕ disconnected  “rate limit: 5 connections”, 1008, cl…"),
+        (
+            120,
+            (
+                "14:02:24.118 deribit        ✕ disconnected   “rate limit: 5 connections”, 1008, closed by peer "
+                "after 400 ms"
+            ),
+        ),
     ],
 )
 def test_a_loss_says_the_peers_reason_before_code_and_duration(width: int, expected: str) -> None:
@@ -87,7 +93,7 @@ def test_ascii_terminals_get_ascii() -> None:
     text = shown(loss(reason="Größe 红茶"), 120, LineStyle(zone=UTC, glyphs=ASCII))
 
     assert text.isascii()
-    assert 'x disconnected   "Gr\\xf6\\xdfe \\u7ea2\\u8336" 1008 by peer, open 400 ms' in text
+    assert 'x disconnected   "Gr\\xf6\\xdfe \\u7ea2\\u8336", 1008, closed by peer after 400 ms' in text
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,9 @@ async def test_the_cursor_reads_out_the_transition_under_it() -> None:
         await pilot.press("left", "left", "left")
 
         assert asked[-1] == 102
-        assert timeline.readout == ("deribit · 14:01:39.000 disconnected: “rate limit: 5 connections”, 1008 by peer")
+        assert timeline.readout == (
+            "deribit · 14:01:39.000 disconnected: “rate limit: 5 connections”, 1008, closed by peer"
+        )
 
 
 async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:

@@ -18,8 +18,10 @@ from wsmon.tui.panes.timeline_state import TimeBounds
 
 TELLER = ReadoutWriter(UTC, UNICODE)
 ROW = LaneRow("a", ("a",))
-GAP = Incident(at_ns(2), at_ns(8), 301, "sequence_gap", "3 messages missing: BTC 5-7", count=4)
-VERDICT = Verdict("peer", "1008 policy violation", "“slow down”, 1008 by peer: too many sessions", "dial once in 30 s")
+GAP = Incident(at_ns(2), at_ns(8), 301, "sequence_gap", "3 missing messages: BTC 5-7", count=4)
+VERDICT = Verdict(
+    "peer", "1008 policy violation", "“slow down”, 1008, closed by peer: too many sessions", "dial once in 30 s"
+)
 LOSS = msgspec.structs.replace(loss(3.1, "a"), verdict=VERDICT)
 
 
@@ -33,7 +35,7 @@ def test_a_loss_says_who_ended_it_why_and_what_to_try() -> None:
     shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.1, 3.8])
 
     assert told(shown, 3, LOSS) == (
-        "a · 14:02:27.100 disconnected: “slow down”, 1008 by peer: too many sessions"
+        "a · 14:02:27.100 disconnected: “slow down”, 1008, closed by peer: too many sessions"
         " · first of 2 disconnects or failed attempts in this cell · Suggested action: dial once in 30 s"
     )
     assert told(shown, 3) == (
@@ -46,14 +48,14 @@ def test_who_ended_it_is_said_where_the_cause_does_not() -> None:
     shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.1])
     cut = loss(3.1, "a", code=None, by="heartbeat", reason="", error="no pong for 10 s")
 
-    assert told(shown, 3, cut) == "a · 14:02:27.100 disconnected by our heartbeat: no pong for 10 s"
+    assert told(shown, 3, cut) == "a · 14:02:27.100 disconnected by wsmon: no pong for 10 s"
 
 
 def test_a_loss_with_an_incident_beside_it_says_both() -> None:
     shown = replace(lane("a", [(0, "websocket_connected")], 10, losses=[3.1]), incidents=(GAP,))
 
     assert told(shown, 3, LOSS).endswith(
-        " · Suggested action: dial once in 30 s · also sequence gap: 3 messages missing: BTC 5-7"
+        " · Suggested action: dial once in 30 s · also sequence gap: 3 missing messages: BTC 5-7"
     )
 
 
@@ -64,7 +66,7 @@ def test_an_incident_says_its_name_since_when_the_sentence_and_how_many() -> Non
         told(shown, 2)
         == told(shown, 5)
         == (
-            "a · sequence gap since 14:02:26.000, 6.0 s, ended · 3 messages missing: BTC 5-7"
+            "a · sequence gap since 14:02:26.000, 6.0 s, ended · 3 missing messages: BTC 5-7"
             " · 4 such incidents start in this cell"
             " · press w for evidence"
         )
@@ -124,7 +126,7 @@ def test_signs_of_our_own_sentences_have_an_ascii_form() -> None:
 
     said = ReadoutWriter(UTC, ASCII).sentences(ROW, reading, LOSS, at_ns(10))
     assert said == (
-        'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions'
+        'a - 14:02:27.100 disconnected: "slow down", 1008, closed by peer: too many sessions'
         " - Suggested action: dial once in 30 s"
     )
 
