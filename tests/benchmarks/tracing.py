@@ -1,25 +1,34 @@
-"""What an application pays for tracing: CPU an event, beside ``logging`` to a file, and the import."""
+"""What an application pays for tracing: CPU an event, beside ``logging`` to a file, a connection, and the import."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from websockets.asyncio.client import connect as library_connect
+from websockets.asyncio.server import Server, ServerConnection, serve
 
 from tests.benchmarks.table import Options, Row, paired
 from tests.support.applications import ListeningRecorder
 from wsmon.control.lock import holder
-from wsmon.trace import Bus, Sink, TraceEvent
+from wsmon.trace import Bus, Sink, TraceEvent, sink_of
+from wsmon.trace import connect as trace_connect
 
 EVENTS = 50_000
 QUICK_EVENTS = 500
 SPOOLED, SENT, IMPORT = "emit, no recorder", "emit, to a recorder", "import wsmon.trace"
+CONNECTED = "receive, wsmon.trace.connect"
 PUBLISHED = "publish, recorder process"
 LOGGING = "logging to a file"
 FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
@@ -33,6 +42,10 @@ enabled = false
 """
 START_S = 30.0
 POLL_S = 0.05
+# A message that is received is three events: itself, and the start and the end of its handling
+MESSAGES = 5_000
+# What a traced connection may cost, in those of a plain one
+MOST_TIMES = 6.0
 # More than all events of a round
 BUFFER_BYTES = 256 * 1024 * 1024
 
@@ -56,9 +69,63 @@ def rows(options: Options) -> Iterator[Row]:
             with _recorder(folder / "published") as store:
                 published = _publishing(store, count)
                 yield Row(PUBLISHED, "µs an event", *_sides(rounds, published, logged), goal=1.0)
+        if options.wants(CONNECTED):
+            sent = QUICK_EVENTS if options.is_quick else MESSAGES
+            with _Flood(sent) as url:
+                costs, peers = paired(
+                    rounds,
+                    lambda: _receiving(partial(trace_connect, sink=_bounded(folder)), url, sent),
+                    lambda: _receiving(library_connect, url, sent),
+                )
+            yield Row(CONNECTED, "µs a message, thread", costs, "websockets.connect", peers, goal=MOST_TIMES)
     if options.wants(IMPORT):
         costs, peers = paired(rounds * 3, lambda: _import_ms("wsmon.trace"), lambda: _import_ms("msgspec"))
         yield Row(IMPORT, "ms", costs, "import msgspec", peers, goal=1.5)
+
+
+class _Flood:
+    """A server in a thread of its own that sends so many trades to each client."""
+
+    def __init__(self, count: int) -> None:
+        self._texts = [json.dumps({"type": "trade", "symbol": "BTC", "price": n, "seq": n}) for n in range(count)]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._started(), self._loop).result()
+        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+        asyncio.run_coroutine_threadsafe(self._server.wait_closed(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    async def _started(self) -> Server:
+        async def send(connection: ServerConnection) -> None:
+            for text in self._texts:
+                await connection.send(text)
+
+        return await serve(send, "127.0.0.1", 0, compression=None)
+
+
+def _receiving(connect: Callable[..., library_connect], url: str, count: int) -> float:
+    """CPU of the thread that receives; what brings the events away is another one."""
+
+    async def receive() -> float:
+        async with connect(url, compression=None) as connection:
+            began_s = time.thread_time()
+            received = [message async for message in connection]
+            used_s = time.thread_time() - began_s
+        assert len(received) == count
+        return used_s / count * 1e6
+
+    return asyncio.run(receive())
+
+
+def _bounded(folder: Path) -> Sink:
+    return sink_of(folder / "connected" / "store.db")
 
 
 def _sides(
