@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -96,10 +96,6 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
                 with suppress(Exception):
                     self._session.fail(error, self._progress(self._session))
             raise
-
-    def __await__(self) -> Generator[Any, None, client.ClientConnection]:
-        """Connect once."""
-        return self.connect().__await__()
 
     async def open_tcp_connection(self) -> client.ClientConnection:
         """Connect to the peer or its proxy, as the library does; the phases of that are timed."""

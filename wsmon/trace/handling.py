@@ -38,6 +38,8 @@ class Handling:
         self._early: deque[str] = deque()
         # Of the message that is handled; None between two
         self._span: SpanContext | None = None
+        # Of the message that was received last: the task that received it may still be in it
+        self._entered: SpanContext | None = None
         self._outer: tuple[SpanContext | None, SpanReporter | None] = (None, None)
         self._began_ns = 0
 
@@ -51,7 +53,7 @@ class Handling:
 
     def attach(self, connection: Connection) -> None:
         """Bracket the handling of what the application receives from a connection."""
-        recv, recv_streaming = connection.recv, connection.recv_streaming
+        recv, recv_streaming, close = connection.recv, connection.recv_streaming, connection.close
 
         async def traced_recv(decode: bool | None = None) -> Any:
             self.end()
@@ -72,6 +74,11 @@ class Handling:
             finally:
                 await pieces.aclose()
 
+        async def traced_close(*arguments: Any, **options: Any) -> None:
+            await close(*arguments, **options)
+            self.end()
+
+        connection.close = traced_close  # type: ignore[method-assign]  # of this connection alone
         connection.recv = traced_recv  # type: ignore[method-assign]  # of this connection alone
         connection.recv_streaming = traced_recv_streaming  # type: ignore[method-assign]  # the same
 
@@ -88,7 +95,7 @@ class Handling:
             span_id = os.urandom(8).hex()
             self._early.append(span_id)
         self._outer = CURRENT_SPAN.get(), CURRENT_REPORTER.get()
-        self._span = SpanContext(self._source.trace_id, span_id)
+        self._span = self._entered = SpanContext(self._source.trace_id, span_id)
         CURRENT_SPAN.set(self._span)
         CURRENT_REPORTER.set(self._reporter)
         ts_ns, self._began_ns = self._reporter.now()
@@ -96,6 +103,10 @@ class Handling:
 
     def end(self, error: BaseException | None = None) -> None:
         """End the handling of the message, if one is handled; ``error`` is what it raised."""
+        # The end of the connection may have ended it, or another task; and code may have entered a span of its own
+        if self._entered is not None and CURRENT_SPAN.get() is self._entered:
+            CURRENT_SPAN.set(self._outer[0])
+            CURRENT_REPORTER.set(self._outer[1])
         if self._span is None:
             return
         now = self._reporter.now()
@@ -113,10 +124,6 @@ class Handling:
                 # Cancellation and exits ask the application to end
                 meta={"kind": "error" if isinstance(error, Exception) else "exit"},
             )
-        # Another task may end it, or code that has entered a span of its own
-        if CURRENT_SPAN.get() is self._span:
-            CURRENT_SPAN.set(self._outer[0])
-            CURRENT_REPORTER.set(self._outer[1])
         self._span = None
 
     def _emit(self, name: str, ts_ns: int, mono_ns: int, **fields: Any) -> None:

@@ -234,7 +234,7 @@ class TracedSession:
             self._report_lost(connection, error)
         elif self._refusal is not None:
             status = self._refusal.status_code
-            sentence = f"the application refused the upgrade with HTTP {status}"
+            sentence = f"this server refused the upgrade with HTTP {status}"
             self._report_unopened(Failure("upgrade_refused", sentence, "us", status=status), "disconnected")
         elif not self._url:
             self._report_unopened(classify_loss(error), "disconnected")

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 
 from tests.support.tracing import KeptSink
-from wsmon.trace import connect, span
+from wsmon.trace import connect, current_span, span
 
 
 @pytest.fixture
@@ -69,3 +69,13 @@ async def test_record_and_span_in_a_handler_are_children_of_the_message(told: Ke
     with span("later"):
         pass
     assert told.events[-1].name == "connection.disconnected"
+
+
+async def test_what_follows_the_end_of_a_connection_is_no_part_of_its_last_message(told: KeptSink, url: str) -> None:
+    connection = await connect(url, sink=told)
+    await connection.send("order")
+    await connection.recv()
+    assert current_span() is not None
+    await connection.close()
+    assert current_span() is None
+    assert [event.outcome for event in told.events if event.name == "trace.span.end"] == ["ok"]
