@@ -50,7 +50,7 @@ def fact(event: Event) -> str:
         case "peer" if not event.error_type:
             return _closed_by_peer(event)
         case "heartbeat":
-            return event.error or "closed by wsmon: no heartbeat reply"
+            return event.error or "closed by wsmon: no pong"
         case "us" if not event.error_type:
             return f"closed by wsmon: {shortened(event.reason)}" if event.reason else "closed by wsmon"
         case "us" if event.close_code is not None:

@@ -40,13 +40,13 @@ def test_a_code_that_our_heartbeat_sent_is_not_the_peers_word(code: int) -> None
         code=code,
         by="heartbeat",
         reason="",
-        error="closed by wsmon: no heartbeat reply",
+        error="closed by wsmon: no pong",
         error_type="heartbeat_timeout",
     )
     verdict = alone(ended)
     meaning = "heartbeat timeout" if code == 1011 else code_meaning(code)
     assert (verdict.by, verdict.code) == ("heartbeat", f"{code} {meaning}, sent by wsmon")
-    assert verdict.cause.startswith("closed by wsmon: no heartbeat reply; ")
+    assert verdict.cause.startswith("closed by wsmon: no pong; ")
 
 
 @pytest.mark.parametrize("code", CODES)
