@@ -28,6 +28,7 @@ from wsmon.engine.retry import DialProgress
 from wsmon.export.import_session import connection_name
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.redactor import Redactor
+from wsmon.trace.context import CURRENT_SPAN
 from wsmon.trace.dial_times import time_dials
 from wsmon.trace.observer import Observer
 from wsmon.trace.rows import rows_of
@@ -63,12 +64,14 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
     ) -> None:
         """``options`` are those of websockets. ``connection`` is the row of the screen, by default the host.
 
-        ``trace_id`` is random by default; ``protocol`` is what messages are read as, see docs/protocols.md; ``sink``
-        is by default that of ``sink_of``.
+        ``trace_id`` is by default that of the current span, else random; ``protocol`` is what messages are read as, see
+        docs/protocols.md; ``sink`` is by default that of ``sink_of``.
         """
         super().__init__(uri, **options)
         self._sink = sink_of() if sink is None else sink
         self._name = connection_name(connection or _host(self.ws_uri), "app")
+        current = CURRENT_SPAN.get()
+        trace_id = trace_id or ("" if current is None else current.trace_id)
         self._spec = _spec(self._name, uri, group, trace_id, protocol, options.get("additional_headers"))
         self._redactor = Redactor()
         self._carried = CarriedState()

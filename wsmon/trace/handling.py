@@ -41,6 +41,7 @@ class Handling:
         # Of the message that was received last: the task that received it may still be in it
         self._entered: SpanContext | None = None
         self._outer: tuple[SpanContext | None, SpanReporter | None] = (None, None)
+        self._parent_id = ""
         self._began_ns = 0
 
     def arrived(self, span_id: str = "") -> str:
@@ -95,7 +96,10 @@ class Handling:
             span_id = os.urandom(8).hex()
             self._early.append(span_id)
         self._outer = CURRENT_SPAN.get(), CURRENT_REPORTER.get()
-        self._span = self._entered = SpanContext(self._source.trace_id, span_id)
+        # What the receiving code is part of: a request or span of the application, else the connection
+        current = CURRENT_SPAN.get() or SpanContext(self._source.trace_id, self._source.connection_id)
+        self._parent_id = current.span_id
+        self._span = self._entered = SpanContext(current.trace_id, span_id)
         CURRENT_SPAN.set(self._span)
         CURRENT_REPORTER.set(self._reporter)
         ts_ns, self._began_ns = self._reporter.now()
@@ -138,9 +142,9 @@ class Handling:
                 connection=source.connection,
                 group=source.group,
                 connection_id=source.connection_id,
-                trace_id=source.trace_id,
+                trace_id=self._span.trace_id,
                 span_id=self._span.span_id,
-                parent_id=source.connection_id,
+                parent_id=self._parent_id,
                 **fields,
             )
         )

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 
 from tests.support.tracing import KeptSink
-from wsmon.trace import connect, current_span, span
+from wsmon.trace import RequestTracer, connect, current_span, span
 
 
 @pytest.fixture
@@ -79,3 +79,16 @@ async def test_what_follows_the_end_of_a_connection_is_no_part_of_its_last_messa
     await connection.close()
     assert current_span() is None
     assert [event.outcome for event in told.events if event.name == "trace.span.end"] == ["ok"]
+
+
+async def test_a_conversation_of_the_application_is_one_trace(told: KeptSink, url: str) -> None:
+    tracer = RequestTracer("client", sink=told)
+    async with tracer.span("conversation") as conversation, connect(url, sink=told) as connection:
+        await connection.send("order")
+        await connection.recv()
+        with span("store"):
+            pass
+    assert {event.trace_id for event in told.events} == {conversation.trace_id}
+    begun = {event.type: event for event in told.events if event.name == "trace.span.start"}
+    assert begun["handle"].parent_id == begun["conversation"].span_id
+    assert begun["store"].parent_id == begun["handle"].span_id
