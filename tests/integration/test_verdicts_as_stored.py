@@ -255,8 +255,8 @@ async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, pee
     verdict = losses[3].verdict
     assert verdict is not None
     assert verdict.cause == (
-        "“not now”, 4000, closed by peer; the code is specific to the service; the last 4 losses "
-        "all came within 5 s of opening: possibly the server accepts the connection and then rejects it"
+        "“not now”, 4000, closed by peer; the code is specific to the service; the last 4 sessions "
+        "all dropped within 5 s of opening: possibly the server accepts the connection and then rejects it"
     )
     assert verdict.evidence == tuple(loss.id for loss in losses[:3])
 
