@@ -83,6 +83,8 @@ class Task:
     In the detail, ``/`` finds in the detail; in the timeline, ``e`` may go to the event that was marked; an incident is
     silenced from a pane whose cursor is on it, or on its connection.
     """
+    begins: str = ""
+    """A regular expression over the screen, which is waited for before the keys."""
     look: tuple[str, ...] = ()
     """Keys that show whether it is done; not counted."""
 
@@ -121,6 +123,8 @@ LOST_TASKS = (
 # On a connection that is open and silent
 SILENT_TASKS = (
     Task("m", "the handshake of this session", 1, ("K",), r"━ 5 Detail ━(.*\n)+.*Open: orders"),
+    Task("n", "send a text by hand", 2, ("a", TEXT, "Enter"), r"↑ .*hello there(.*\n)*.*↓ .*hello there", "hello there",
+         look=("4", "F")),
     Task(
         "h", "an alert on such events", 4, ("4", "A", "Enter"), r"alert added \(wsmon\.toml:\d+\); reloaded"
     ),
@@ -131,10 +135,9 @@ SILENT_TASKS = (
         ("S", "Enter"),
         r"stall silenced for orders \(wsmon\.toml:\d+\); reloaded",
         panes="13",
+        begins=r"silent since",
     ),
     Task("p", "edit the configuration", 2, ("C-e",), r"wsmon\.toml unchanged"),
-    Task("n", "send a text by hand", 2, ("a", TEXT, "Enter"), r"↑ .*hello there(.*\n)*.*↓ .*hello there", "hello there",
-         look=("4", "F")),
     Task("o", "reconnect now", 2, ("R", "y"), r"reconnecting orders…"),
 )  # fmt: skip
 TASKS = (*DEMO_TASKS, *LOST_TASKS, *SILENT_TASKS)
@@ -173,6 +176,7 @@ def go_to(terminal: TmuxTerminal, pane: str) -> None:
 
 def do(terminal: TmuxTerminal, task: Task) -> None:
     """Press the keys of a task, and see that it is done."""
+    terminal.until(task.begins)
     for key in (*task.keys, *task.look):
         if key == TEXT:
             terminal.type(task.text)
