@@ -97,7 +97,7 @@ DEMO_TASKS = (
     Task("d", "since when a connection is silent", 2, (), r"silent since \d\d:\d\d:\d\d"),
     Task("e", "compare two events", 3, ("m", "e", "C"), r" apart\b", panes="1345"),
     Task("f", "export an incident with what was around it", 4, ("e", "4", "x", "Enter"), r"wrote [\d,]+ "),
-    Task("g", "messages a minute like this one", 3, ("4", "i", "Enter"), r"Rate of (.*\n)+.*/min"),
+    Task("g", "messages a minute like this one", 3, ("4", "i", "Enter"), r"total [\d,]+ events? · mean .*/min"),
     Task("i", "the slowest request", 3, ("4", "s", "d"), r"4 Log.* slowest of"),
     Task(
         "j",
