@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 
 from tests.support.tracing import KeptSink
-from wsmon.trace import connect
+from wsmon.trace import TraceEvent, connect
 
 
 @pytest.fixture
@@ -48,3 +48,27 @@ async def test_fragments_compression_and_large_messages_have_their_sizes(told: K
     assert received[1].truncated
     begun = [event.span_id for event in told.events if event.name == "trace.span.start"]
     assert begun == [event.span_id for event in received]
+
+
+class FailingOnce(KeptSink):
+    """Takes all but messages that came in."""
+
+    def emit(self, event: TraceEvent) -> None:
+        if event.name == "message.received":
+            raise ValueError("cannot be kept")
+        super().emit(event)
+
+
+async def test_a_mistake_stops_the_recording_of_frames_and_says_so(url: str) -> None:
+    sink = FailingOnce()
+    async with connect(url, sink=sink) as connection:
+        for text in ("one", "two"):
+            await connection.send(text)
+            assert await connection.recv() == text
+    lifecycle = [event for event in sink.events if event.name.startswith(("message", "connection", "error"))]
+    assert [event.name for event in lifecycle] == [
+        "connection.started", "connection.open", "connection.completed", "message.sent", "error.occurred",
+        "connection.disconnected",
+    ]  # fmt: skip
+    assert (lifecycle[4].error_type, lifecycle[5].close_code) == ("internal", 1000)
+    assert lifecycle[4].error.endswith("ValueError: cannot be kept")
