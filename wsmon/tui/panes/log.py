@@ -183,6 +183,8 @@ class LogPane(RowList):
         was_following = self._ranked.began_following if self._ranked.ranking is not None else self.is_following
         if ranking == self._ranked.ranking is None:
             return
+        # What was said about the rows before is not about these
+        self.state.note = ""
         self._ranked.begin(ranking, was_following=was_following, now_ns=self._clock.wall_ns())
         # A query in context does not narrow: what is highlighted is ranked
         query = self.state.filter.scope.effective.also(self.state.filter.scope.highlighted)
