@@ -843,7 +843,7 @@ async def test_the_slowest_of_what_matches_are_shown_until_their_place_in_time_i
             " 18 ms",
         ]
         assert log.pane.status == (
-            "3 slowest of 103 events · snapshot of 14:02:24 · Enter: show in time · Esc: by time"
+            "3 slowest of 103 events · snapshot of 14:02:24 · Enter: show in time order · Esc: by time"
         )
         assert log.pane.current_id == 52
         await log.commit(pilot, pong(9, rtt_ms=900))
