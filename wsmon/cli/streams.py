@@ -35,17 +35,34 @@ class OutputError(WsmonError):
     """Standard output took nothing of what was written to it: a full disk, a closed descriptor."""
 
 
-class _OutputFile(io.FileIO):
-    """The descriptor of standard output; its errors are told from those of all other files."""
+class _Output(io.BufferedWriter):
+    """The buffer before standard output; its errors are told from those of all other files.
+
+    Not the file below it: were that one ours, a signal could come between its write and the buffer's knowledge of it,
+    and the same octets would be written again at the end.
+    """
 
     def write(self, octets: ReadableBuffer) -> int:
-        """Write some octets; raises ``BrokenPipeError`` where the reader is gone, else ``OutputError``."""
+        """Take some octets; raises ``BrokenPipeError`` where the reader is gone, else ``OutputError``."""
         try:
             return super().write(octets)
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+            raise _lost(error) from error
+
+    def flush(self) -> None:
+        """Pass on what was written; raises the same."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _lost(error) from error
+
+
+def _lost(error: OSError) -> OutputError:
+    return OutputError(f"cannot write to standard output: {error.strerror}")
 
 
 class Diagnostics(io.TextIOWrapper):
@@ -83,7 +100,7 @@ def open_streams() -> None:
         _to_null(_STDOUT, os.O_RDONLY)
     if sys.stderr is None:
         _to_null(_STDERR, os.O_WRONLY)
-    output = io.BufferedWriter(_OutputFile(_STDOUT, "w", closefd=False))
+    output = _Output(io.FileIO(_STDOUT, "w", closefd=False))
     is_terminal = output.isatty()
     sys.stdout = io.TextIOWrapper(
         output, encoding=_encoding(sys.stdout, is_terminal=is_terminal), errors=LIKENESS, line_buffering=is_terminal

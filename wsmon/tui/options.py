@@ -56,6 +56,5 @@ class AppOptions:
     is_ascii: bool = False
     """Whether the terminal shows ASCII only."""
     is_theme_asked: bool = False
-    """Whether the theme is from the command line: one that was chosen on the screen before does not count then."""
     is_ascii_asked: bool = False
-    """Whether ASCII is from the command line, likewise."""
+    """Whether it is from the command line: what was chosen on the screen before does not count then."""

@@ -69,7 +69,7 @@ def completed_by_bash(line: str, environ: Mapping[str, str], folder: Path) -> tu
         ("wsmon export --fo", ["--format", "--force"], False),
         ("wsmon export --output a", [], True),
         ("wsmon completions ", ["bash", "zsh", "fish"], False),
-        ("wsmon search --order ", ["asc", "desc"], False),
+        ("wsmon search --order ", ["asc", "desc", "duration", "size"], False),
         ("wsmon search --limit ", [], False),
         ("wsmon search -heartbeat --lmit --or", ["--order"], False),
         ("wsmon search --since -15m --js", ["--json"], False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -110,3 +111,33 @@ def test_a_terminal_without_utf_8_gets_ascii_and_no_escapes(
     assert b"\\x" not in output
     if command == ["search"]:
         assert b"36 us ... ?" in output
+
+
+# Prints numbers, and is interrupted all the time
+INTERRUPTED = """
+import signal
+from wsmon.cli.streams import open_streams
+
+open_streams()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+number = 0
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+while True:
+    try:
+        while number < 20_000:
+            try:
+                number += 1
+                print(number, flush=True)
+            except KeyboardInterrupt:
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        break
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+def test_an_interrupt_prints_nothing_twice() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True)
+    numbers = [int(line) for line in done.stdout.split()]
+    assert len(numbers) == len(set(numbers))
