@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -35,17 +37,25 @@ def test_a_configuration_stands_for_its_store(tmp_path: Path) -> None:
     assert locate_store("", environ(tmp_path), tmp_path) == tmp_path / "mine.db"
 
 
-def test_without_any_the_only_recorder_that_runs_is_taken(tmp_path: Path) -> None:
-    here = environ(tmp_path)
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket, as those of pytest's processes may not."""
+    with tempfile.TemporaryDirectory(prefix="w") as name:
+        yield Path(name)
+
+
+def test_without_any_the_only_recorder_that_runs_is_taken(short_path: Path) -> None:
+    # Not the folder that all recorders of this machine share
+    here = environ(short_path, TMPDIR=str(short_path))
     with pytest.raises(
         UsageError, match="no store is named, there is no configuration here, and no recorder is running"
     ):
-        locate_store("", here, tmp_path)
-    store = tmp_path / "recording" / "store.db"
+        locate_store("", here, short_path)
+    store = short_path / "recording" / "store.db"
     with ListeningRecorder(store):
         info = holder(store)
         assert info is not None
-        entry = tmp_path / "run" / "wsmon"
+        entry = short_path / "run" / "wsmon"
         entry.mkdir(mode=0o700)
         register(msgspec.structs.replace(info, socket=str(entry / "one.sock")))
-        assert locate_store("", here, tmp_path) == store
+        assert locate_store("", here, short_path) == store
