@@ -32,7 +32,7 @@ from wsmon.model.events import EVENT_NAMES
 from wsmon.model.incident_kinds import INCIDENT_KINDS, IncidentKind
 from wsmon.model.profiles import ProfileName
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, kpis
-from wsmon.model.statuses import LABELS, STATUSES
+from wsmon.model.statuses import LABELS, MEANINGS, STATUSES
 from wsmon.model.units import format_duration, format_size
 from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES
 
@@ -86,9 +86,9 @@ def event_names() -> str:
 
 
 def statuses() -> str:
-    """All statuses, as queries and as the screen name them."""
-    rows = ((code(status), LABELS[status]) for status in STATUSES)
-    return table("status", "on the screen", rows=rows)
+    """All statuses, as queries and as the screen name them, and what they mean."""
+    rows = ((code(status), LABELS[status], MEANINGS[status]) for status in STATUSES)
+    return table("status", "on the screen", "meaning", rows=rows)
 
 
 def incidents() -> str:

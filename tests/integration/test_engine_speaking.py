@@ -280,7 +280,7 @@ async def test_sending_by_hand_is_refused_where_it_is_not_allowed_or_cannot_be()
                 engine.supervisor.send("feed", text)
             refused.append(str(caught.value))
     assert refused == [
-        "sending by hand is not allowed on feed. set allow_send = true on the connection",
+        "manual sending is disabled for feed. set allow_send = true on the connection",
         "no connection named 'other'. connections: feed",
         "no text to send",
         "not sent to feed: it is not open",

@@ -37,7 +37,7 @@ def doctor(store: str | None, *, as_json: bool) -> int:
     """Check the configuration, recording, system and terminal.
 
     Prints one line per check, with a suggested action for each problem. STORE is a store file, its directory or
-    its configuration (default: the one used in the current directory). Nothing is changed. Exits with 1 if a check
+    a configuration file (default: the one for the current directory). Nothing is changed. Exits with 1 if a check
     fails; warnings do not count.
     """
     # Imported now: a shell that completes the options waits for this module.

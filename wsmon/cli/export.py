@@ -32,7 +32,8 @@ Oldest events first; without QUERY, all events. {_FORMATS_HELP}
 
 The file is written atomically; recording continues during the export.
 
-Use `session:ID` for a session, `trace:ID` for a trace, or --incident for the connection and time of an incident.
+Use `session:ID` for a session, `trace:ID` for a trace, or --incident to export an incident's connection and
+time range.
 """
 
 
@@ -53,7 +54,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 @period_options
 @click.option("-n", "--limit", type=Limit(), metavar="N", help="Export only the newest N events.")
 @click.option(
-    "--incident", type=click.IntRange(min=1), metavar="ID", help="ID of the incident (the event that opened it)."
+    "--incident", type=click.IntRange(min=1), metavar="ID", help="Incident ID (the ID of the event that opened it)."
 )
 @click.option(
     "--around", type=Duration(), metavar="DURATION", help="Time before and after the incident (default: 30s)."

@@ -20,10 +20,10 @@ def ingest(source: str, store: Path | None, connection: str, group: str) -> int:
     """Store events from standard input.
 
     One JSON object per line, with the keys of `search --json`: `name` is required, `ts` defaults to now, `id` is
-    refused. Events go to the recorder running on the store; if there is none, they are written directly to the store,
-    which is created if needed. If --store is omitted: the recording for the configuration in the current directory,
-    otherwise the only running one. Invalid lines are reported by line number, and the exit code is 1; all other lines
-    are stored.
+    not allowed. If a recorder is writing to the store, events are sent to it; otherwise they are written directly to
+    the store, which is created if needed. Default store: that of the recorder for the configuration in the current
+    directory, or else of the only one running. Invalid lines are reported by line number, and the exit code is 1; all
+    other lines are stored.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.ingest_input import ingest_stdin

@@ -16,7 +16,7 @@ _FILES = (
     ("./wsmon.toml", "Default configuration, unless given as an argument or in WSMON_CONFIG."),
     ("$XDG_CONFIG_HOME/wsmon/", "User configuration (wsmon.toml) and themes."),
     ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "Recording (SQLite database), one per configuration."),
-    ("recorder.log", "Log of the recorder, next to the store; rotated to recorder.log.1 to recorder.log.3."),
+    ("recorder.log", "Log of the recorder, next to the store; rotated as recorder.log.1 through recorder.log.3."),
     ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of running recorders."),
 )
 _ENVIRONMENT = (
@@ -114,7 +114,9 @@ def _option_outline(option: click.Option) -> OptionOutline:
     value = "" if option.is_flag else (option.metavar or option.type.name.upper())
     # Before click 8.5 the order of `-h, --help` changes from run to run.
     names = sorted((*option.opts, *option.secondary_opts), key=lambda name: name.startswith("--"))
-    return OptionOutline(tuple(names), "NAME" if choices else value, choices, option.help or "")
+    # Click's own text of --help calls the page a message
+    text = "Show help and exit." if "--help" in names else option.help or ""
+    return OptionOutline(tuple(names), "NAME" if choices else value, choices, text)
 
 
 def _paragraphs(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from wsmon.cli.roff import DATE, argument, escaped
 from wsmon.model.events import EVENT_NAMES
-from wsmon.model.statuses import LABELS, STATUSES
+from wsmon.model.statuses import MEANINGS, STATUSES
 from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES, Field
 
 _DESCRIPTION = (
@@ -55,7 +55,7 @@ def _lines(version: str) -> Iterator[str]:
     yield ".SH FLAGS"
     yield from _terms((f"is:{flag}", meaning) for flag, meaning in FLAG_MEANINGS.items())
     yield ".SH CONNECTION STATES"
-    yield from _terms((status, LABELS[status]) for status in STATUSES)
+    yield from _terms((status, f"{MEANINGS[status]}.") for status in STATUSES)
     yield ".SH EVENT NAMES"
     yield escaped(f"{', '.join(EVENT_NAMES)}.")
     yield ".SH EXAMPLES"

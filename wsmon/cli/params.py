@@ -205,9 +205,9 @@ def period_options(command: F) -> F:
 def store_option(command: F) -> F:
     """Add the option ``--store`` of the commands that read a store."""
     text = (
-        "Recording to read: a name shown by `wsmon ps`, a configuration, a store file or its directory. If omitted: "
-        "the recording for the configuration in the current directory, otherwise the only running one, otherwise the "
-        "most recent."
+        "Recording to read: a name shown by `wsmon ps`, a configuration, a store file or its directory. "
+        "Default: the recorder for the configuration in the current directory, or else the only one running, or else "
+        "the most recent recording."
     )
     return click.option("--store", type=RecordingName(), metavar="PATH", help=text)(command)
 
@@ -262,7 +262,7 @@ def screen_options(command: Callable[..., R]) -> Callable[..., R]:
 
     @click.option("--theme", default="", metavar="NAME", help="Colour theme, e.g. wsmon-light.")
     @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters only.")
-    @click.option("--no-mouse", is_flag=True, help="Disable mouse support, so that the terminal can select text.")
+    @click.option("--no-mouse", is_flag=True, help="Disable mouse support so you can select text in the terminal.")
     @wraps(command)
     def with_wishes(*args: object, theme: str, is_ascii: bool, no_mouse: bool, **kwargs: object) -> R:
         return command(*args, wishes=ScreenWishes(theme, is_ascii, not no_mouse), **kwargs)

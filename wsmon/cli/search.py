@@ -18,7 +18,10 @@ Order = Literal["asc", "desc", "duration", "size"]
 @store_option
 @period_options
 @click.option(
-    "--since-id", type=int, metavar="N", help="Resume after event N, oldest first; says what is no longer kept."
+    "--since-id",
+    type=int,
+    metavar="N",
+    help="Print events after event N, oldest first; report events that have since been deleted.",
 )
 @click.option(
     "-n", "--limit", type=Limit(), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
@@ -26,7 +29,8 @@ Order = Literal["asc", "desc", "duration", "size"]
 @click.option(
     "--order",
     type=click.Choice(["asc", "desc", "duration", "size"]),
-    help="Oldest first, newest first (default), slowest first, or largest first (the last two: 100 unless --limit).",
+    help="Oldest first, newest first (default), slowest first, or largest first; duration and size return at most 100 "
+    "results unless --limit is given.",
 )
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--count", "is_count", is_flag=True, help="Print only the number of matches.")
@@ -46,7 +50,7 @@ def search(
 ) -> int:
     """Print events that match QUERY.
 
-    All words must match, in the payload, reason, error, type, topic or a name. Use "a b" for a phrase, /a.b/i for a
+    Every word must occur in the payload, reason, error, type, topic or a name. Use "a b" for a phrase, /a.b/i for a
     regular expression, a leading minus to exclude, and OR and parentheses to combine. Example fields: conn:NAME
     name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10.
     Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the viewer.

@@ -32,9 +32,8 @@ def stats(
 ) -> int:
     """Print uptime, traffic, latency and errors per connection.
 
-    Statistics per connection (connection:NAME) and period come from pre-computed rollups; the period is rounded
-    out to whole buckets; the actual period is printed. For any other QUERY, event figures are computed by scanning
-    the matching events.
+    With no QUERY, or only connection:NAME, statistics come from precomputed rollups. The period is extended to whole
+    buckets and printed. Any other QUERY scans the matching events.
     """
     if by is not None and is_check:
         raise UsageError("--by and --check cannot be used together")

@@ -44,7 +44,7 @@ def watch(
 ) -> int:
     """Record connections in the background and open the viewer.
 
-    Press `d` to detach and leave the recorder running; `wsmon attach` returns to it.
+    Press `d` to detach and leave the recorder running; run `wsmon attach` to return.
     """
     from wsmon.cli.spawn import ensure_recorder
     from wsmon.cli.targets import resolve

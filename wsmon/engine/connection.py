@@ -89,7 +89,7 @@ class Connection:
         """Send a text of the user; raises ``WsmonError`` where that is not allowed, or the connection is not open."""
         name = self.spec.name
         if not self.spec.allow_send:
-            raise WsmonError(f"sending by hand is not allowed on {name}", "set allow_send = true on the connection")
+            raise WsmonError(f"manual sending is disabled for {name}", "set allow_send = true on the connection")
         if not text:
             raise WsmonError("no text to send")
         refusal = "it is not open" if self._session is None else self._session.send_by_hand(text)

@@ -169,6 +169,6 @@ _ROWS = (
         result="a report on {events} events",
         variants=MappingProxyType({".md": _markdown_report}),
     ),
-    ExportFormat("sqlite", ".db", "a new store for `wsmon open`, or SQL through its views (docs/sql.md)", None),
+    ExportFormat("sqlite", ".db", "a store to open with `wsmon open` or query with SQL (it includes views)", None),
 )
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _ROWS})

@@ -46,6 +46,19 @@ OPEN: Status = "websocket_connected"
 STOPPED: frozenset[Status] = frozenset({"error", "closed"})
 SESSION_ENDS: frozenset[Status] = STOPPED | {"disconnected"}
 
+# What each means, for users
+MEANINGS: Mapping[Status, str] = MappingProxyType(
+    {
+        "initialized": "not started yet",
+        "connecting": "an attempt is under way",
+        "connected": "TCP (and TLS) is up; the upgrade is pending",
+        "websocket_connected": "the WebSocket is open",
+        "disconnected": "lost or refused",
+        "reconnecting": "waiting for the next attempt",
+        "error": "gave up",
+        "closed": "closed by wsmon, or disabled",
+    }
+)
 # As the screen shows them
 LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
 

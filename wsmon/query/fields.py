@@ -128,12 +128,12 @@ FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "problem": "errors, disconnects and incidents",
         "redacted": "credentials were masked",
-        "truncated": "the payload was cut before storing",
+        "truncated": "payload truncated before it was stored",
         "illegal": "invalid connection state change",
-        "unanswered": "request or ping without an answer in time",
+        "unanswered": "request or ping not answered in time",
         "gap": "incident: missing sequence numbers",
         "dup": "incident: duplicate messages",
-        "stall": "incident: connection open, but no data in time",
+        "stall": "incident: open connection with no data within the expected interval",
         "storm": "incident: too many connection attempts",
         "slow": "incident: slow replies or pongs",
     }
@@ -151,7 +151,9 @@ _ROWS = (
         "session:9f0c2d1e8b7a6543",
     ),
     Field("run", (), "number", lambda e: e.source.run, "recorder run", "run:3"),
-    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace ID (yours or generated)", "trace:4bf9*"),
+    Field(
+        "trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace ID (supplied or generated)", "trace:4bf9*"
+    ),
     Field("span", ("span_id",), "text", lambda e: e.span_id, "span ID, 16 hex digits", "span:00f067aa0ba902b7"),
     Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "parent span ID", "parent:00f067aa0ba902b7"),
     Field("id", (), "id", lambda e: e.id, "event ID", "id:10..20"),
@@ -167,14 +169,14 @@ _ROWS = (
     ),
     Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status or outcome (ok, error)", "status>=400"),
     Field(
-        "from", ("from_status",), "choice", lambda e: e.from_status, "connection state before", "from:open", STATUSES
+        "from", ("from_status",), "choice", lambda e: e.from_status, "previous connection state", "from:open", STATUSES
     ),
     Field(
         "to",
         ("to_status", "state"),
         "choice",
         lambda e: e.to_status,
-        "connection state after",
+        "new connection state",
         "state:open->disconnected",
         STATUSES,
     ),
@@ -214,7 +216,7 @@ _ROWS = (
         ("lat",),
         "duration",
         lambda e: e.duration_ns,
-        "how long it took (reply, pong, handshake)",
+        "duration (of a reply, pong or handshake)",
         "lat>250ms",
     ),
     Field(
@@ -237,11 +239,19 @@ _ROWS = (
         (),
         "flag",
         lambda _e: None,
-        "flag; see FLAGS",
+        "see Search flags",
         "is:problem",
         (*FLAGS, *INCIDENT_FLAGS),
     ),
-    Field("mark", ("marked",), "time", _of_notes("mark"), "bookmarked (and when)", "mark:*", is_of_notes=True),
+    Field(
+        "mark",
+        ("marked",),
+        "time",
+        _of_notes("mark"),
+        "marked; compares the time of marking",
+        "mark:*",
+        is_of_notes=True,
+    ),
     Field("note", (), "prose", _of_notes("note"), "note text", "note:asked", is_of_notes=True),
     Field("tag", (), "text", _of_notes("tag"), "#tag in the note", "tag:vendor", is_of_notes=True),
     Field(
@@ -249,7 +259,7 @@ _ROWS = (
         ("time",),
         "time",
         lambda e: e.ts_ns,
-        "time; also since: until:",
+        "event time; see also since: and until:",
         "ts:13:00..13:05",
     ),
 )

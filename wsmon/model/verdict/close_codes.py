@@ -298,7 +298,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
     ),
     ReasonKind.SESSION_OVER: Advice(
-        "the login or session at the server is no longer valid",
+        "the login or server-side session is no longer valid",
         "log in again: renew the token or the session, and connect with the new one",
     ),
     ReasonKind.CREDENTIALS: Advice(

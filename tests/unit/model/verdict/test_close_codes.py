@@ -179,7 +179,7 @@ def test_a_code_with_a_narrow_meaning_of_its_own_keeps_it_whatever_the_reason_me
             "a server timeout that the reason does not specify: inactivity, connection lifetime, or login",
         ),
         (4001, "login from another device", "a newer connection with the same identity replaced this one"),
-        (4403, "Password changed", "the login or session at the server is no longer valid"),
+        (4403, "Password changed", "the login or server-side session is no longer valid"),
         (1008, "Too many open files", "the server reported an internal error"),
         (1000, "stopping the stream: end of data", "the server has sent all data for this connection"),
     ],

@@ -380,7 +380,7 @@ def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_i
     said = [message(frame, 90, FEED), *([read] if is_read else [])]
     verdict = opened(*said).verdict(loss(90.02, code=1002, reason=""))
     assert verdict.cause.endswith(
-        "; possibly the login or session at the server is no longer valid; 1002 usually means: the server received "
+        "; possibly the login or server-side session is no longer valid; 1002 usually means: the server received "
         "something from us that the protocol does not allow"
     )
     assert verdict.next == (
