@@ -94,7 +94,7 @@ TEXT = "TEXT"
 DEMO_TASKS = (
     Task("a", "which connection is broken, and why", 0, (), r"✕|◌.*(403|policy violation|not logged in)"),
     Task("c", "find an id and copy it", 2, ("/", TEXT, "C-y"), r"copied|clipboard", "type:order", panes="1234"),
-    Task("d", "since when a connection is silent", 2, (), r"silent since \d\d:\d\d:\d\d"),
+    Task("d", "since when a connection is silent", 2, (), r"no data since \d\d:\d\d:\d\d"),
     Task("e", "compare two events", 3, ("m", "e", "C"), r" apart\b", panes="1345"),
     Task("f", "export an incident with what was around it", 4, ("e", "4", "x", "Enter"), r"wrote [\d,]+ "),
     Task("g", "messages a minute like this one", 3, ("4", "i", "Enter"), r"total [\d,]+ events? · mean .*/min"),
@@ -135,7 +135,7 @@ SILENT_TASKS = (
         ("S", "Enter"),
         r"stall silenced for orders \(wsmon\.toml:\d+\); reloaded",
         panes="13",
-        begins=r"silent since",
+        begins=r"no data since",
     ),
     Task("p", "edit the configuration", 2, ("C-e",), r"wsmon\.toml unchanged"),
     Task("o", "reconnect now", 2, ("R", "y"), r"reconnecting orders…"),
@@ -205,7 +205,7 @@ def test_no_task_takes_more_keys_than_it_may() -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("pane", PANES)
 def test_every_task_is_done_from_a_pane_of_the_demonstration(pane: str, tmp_path: Path) -> None:
-    with screen(tmp_path, "demo", shows=r"silent since") as terminal:
+    with screen(tmp_path, "demo", shows=r"no data since") as terminal:
         do_all(terminal, DEMO_TASKS, pane)
 
 
@@ -221,5 +221,5 @@ def test_what_was_said_before_a_loss_is_found_from_a_pane(pane: str, tmp_path: P
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("pane", PANES)
 def test_every_task_about_an_open_connection_is_done_from_a_pane(pane: str, tmp_path: Path) -> None:
-    with recording(tmp_path, SILENT, shows=r"silent since") as terminal:
+    with recording(tmp_path, SILENT, shows=r"no data since") as terminal:
         do_all(terminal, SILENT_TASKS, pane)

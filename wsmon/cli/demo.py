@@ -56,7 +56,7 @@ def demo(
         from wsmon.cli.view import view
         from wsmon.demo.scenario import demo_scenarios, introduction
 
-    return view(store, os.environ, wishes, introduction=introduction(demo_scenarios()))
+    return view(store, os.environ, wishes, introduction=introduction(demo_scenarios()), idle_limit_s=IDLE_LIMIT_S)
 
 
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:

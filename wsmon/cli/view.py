@@ -38,10 +38,12 @@ def view(
     target: Target | None = None,
     *,
     introduction: tuple[str, ...] = (),
+    idle_limit_s: float | None = None,
 ) -> int:
     """Show a store until the screen is left; return the exit code.
 
-    The longest text of ``introduction`` that fits is shown for a while at the start.
+    The longest text of ``introduction`` that fits is shown for a while at the start. The recorder goes on for
+    ``idle_limit_s`` without a viewer; None = until it is stopped.
 
     Theme and keys come from ``target``, or, where no configuration was named, from the one that the recorder runs.
     """
@@ -59,6 +61,7 @@ def view(
             config=ConfigFile(path, environ) if path else None,
             store_id=store_id,
             introduction=introduction,
+            idle_limit_s=idle_limit_s,
             memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
         ),
         clock=SystemClock(),

@@ -67,8 +67,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.problem_next", ("e",), "next problem", "Next problem, or the newest.", "Search & navigate"),
     Action("log.problem_previous", ("E",), "previous problem", "Previous problem.", "Search & navigate"),
     Action("log.evidence", ("w",), "evidence", "Jump to the evidence or last message.", "Search & navigate"),
-    Action("log.next", ("n",), "next match", "Next match of the search.", "Search & navigate"),
-    Action("log.previous", ("N",), "previous match", "Previous match of the search.", "Search & navigate"),
+    Action("log.next", ("n",), "next match", "Next search match.", "Search & navigate"),
+    Action("log.previous", ("N",), "previous match", "Previous search match.", "Search & navigate"),
     Action(
         "log.context", ("ctrl+f",), "filter/highlight", "Show only matches, or highlight them.", "Search & navigate"
     ),
@@ -94,7 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("session.spans", ("W",), "spans", "Timing waterfall of this session.", "Search & navigate"),
     Action("log.go_to", ("t",), "go to", "Go to a time or event: 14:02, #1234.", "Search & navigate"),
     Action("log.views", ("v",), "views", "Open or save a filter view.", "Search & navigate"),
-    Action("log.rate", ("i",), "rate", "Event rate over time: matches, or similar.", "Search & navigate"),
+    Action("log.rate", ("i",), "rate", "Event rate of matches or similar events.", "Search & navigate"),
     Action("log.mark", ("m",), "mark", "Mark or unmark the event.", "Log"),
     Action("log.note", ("M",), "note", "Add a note to the event (marks it).", "Log"),
     Action("log.mark_next", ("u",), "next mark", "Next marked event.", "Log"),
@@ -103,7 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.follow", ("F",), "follow", "Follow new events.", "Log"),
     Action("log.pause", ("p",), "pause", "Pause or resume the log.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs.", "Log"),
-    Action("log.times", ("T",), "time mode", "Times: of day, since open, since previous.", "Log"),
+    Action("log.times", ("T",), "time mode", "Time of day, since start, or previous row.", "Log"),
     Action("log.sort", ("s",), "sort", "Sort by time, duration or size.", "Log", "log"),
     Action("log.columns", ("c",), "columns", "Choose log columns.", "Log"),
     Action("move.down", ("j", "down"), "down", "Line down.", "Move", "move"),
@@ -114,8 +114,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("move.half_up", ("ctrl+u",), "half page up", "Half a page up.", "Move", "move"),
     Action("move.top", ("g", "home"), "top", "First line.", "Move", "move"),
     Action("move.bottom", ("G", "end"), "bottom", "Last line; in the log: follow.", "Move", "move"),
-    Action("detail.only", ("equals_sign",), "filter in", "Filter in this value.", "Detail", "detail"),
-    Action("detail.without", ("exclamation_mark",), "filter out", "Filter out this value.", "Detail", "detail"),
+    Action("detail.only", ("equals_sign",), "filter for", "Show only this value.", "Detail", "detail"),
+    Action("detail.without", ("exclamation_mark",), "filter out", "Exclude this value.", "Detail", "detail"),
     Action("detail.form", ("f",), "payload view", "Payload view: JSON / text / hex.", "Detail", "detail"),
     Action("detail.fold", ("minus",), "collapse all", "Collapse all; Enter toggles one.", "Detail", "detail"),
     Action("detail.unfold", ("plus",), "expand all", "Expand all.", "Detail", "detail"),
@@ -127,14 +127,12 @@ ACTIONS: tuple[Action, ...] = (
         "timeline.zoom_in", ("plus", "equals_sign"), "zoom in", "Zoom in: a shorter period.", "Timeline", "timeline"
     ),
     Action("timeline.zoom_out", ("minus",), "zoom out", "Zoom out: a longer period.", "Timeline", "timeline"),
-    Action(
-        "timeline.pan_left", ("less_than_sign",), "pan left", "Pan left: the period before.", "Timeline", "timeline"
-    ),
+    Action("timeline.pan_left", ("less_than_sign",), "pan left", "Pan left (earlier).", "Timeline", "timeline"),
     Action(
         "timeline.pan_right",
         ("greater_than_sign",),
         "pan right",
-        "Pan right: the period after.",
+        "Pan right (later).",
         "Timeline",
         "timeline",
     ),
@@ -153,14 +151,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.next", ("tab",), "next pane", "Next pane.", "Panes"),
     Action("pane.previous", ("shift+tab",), "previous pane", "Previous pane.", "Panes"),
     Action("pane.zoom", ("z",), "maximize", "Maximize / restore this pane.", "Panes"),
-    Action("pane.back", ("escape",), "back", "Back: unzoom, close detail, clear filter.", "Panes"),
+    Action("pane.back", ("escape",), "back", "Restore pane, close detail, clear filter.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Reconnect now.", "Connections"),
     Action("connection.disable", ("D",), "disable", "Disable or re-enable the connection.", "Connections"),
     Action("connection.detail", (), "connection info", "URL, headers, login, topics, KPIs.", "Connections"),
     Action("connection.subscriptions", (), "subscriptions", "Active, pending and lost topics.", "Connections"),
     Action("connection.send", ("a",), "send", "Send a message (needs allow_send).", "Connections"),
     Action(
-        "connections.sort", ("s",), "sort", "Sort: trouble, name, rate, last message, …", "Connections", "connections"
+        "connections.sort", ("s",), "sort", "Sort: severity, name, rate, last message, …", "Connections", "connections"
     ),
     Action("connections.filter", ("f",), "filter names", "Filter the list by name.", "Connections", "connections"),
     Action(
@@ -173,13 +171,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("connections.unfold", ("plus",), "expand group", "Expand this group, or all.", "Connections", "connections"),
     Action("alert.add", ("A",), "alert", "Alert on this search or similar events.", "Connections"),
-    Action("incident.silence", ("S",), "silence", "Silence this incident kind here.", "Connections"),
+    Action("incident.silence", ("S",), "silence", "Silence this kind on this connection.", "Connections"),
     Action("copy.value", ("y",), "copy", "Copy payload, value or URL.", "Copy & export"),
     Action("copy.event", ("Y",), "copy event", "Copy the event as JSON, or the path.", "Copy & export"),
     Action("copy.file", (), "copy to file", "Save to a file instead of the clipboard.", "Copy & export"),
     Action("log.pipe", ("vertical_line",), "pipe", "Pipe events as JSON Lines to a command.", "Copy & export"),
     Action("app.cli", (), "cli", "Show the equivalent wsmon command.", "Copy & export"),
-    Action("app.text", (), "text", "Show rows as plain text, to select.", "Copy & export"),
+    Action("app.text", (), "text", "Show rows as plain text you can select.", "Copy & export"),
     Action("export.open", ("x",), "export", "Export events to a file.", "Copy & export"),
     Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Copy & export"),
     Action("app.detach", ("d",), "detach", "Quit the viewer; keep recording.", "Quit"),
@@ -191,7 +189,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.theme", ("ctrl+t",), "theme", "Choose the colour theme.", "General"),
     Action("app.ascii", (), "ASCII", "Toggle ASCII / Unicode.", "General"),
     Action("app.utc", (), "UTC", "Toggle UTC / local time.", "General"),
-    Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell (`fg` returns).", "Quit"),
+    Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell (`fg` to resume).", "Quit"),
     Action("app.quit", ("q", "ctrl+c"), "quit", "Quit: detach, or stop the recorder.", "Quit"),
 )
 

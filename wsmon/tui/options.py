@@ -46,6 +46,8 @@ class AppOptions:
     """The file that the recorder reads; None = there is none: URLs, standard input, the demo, an import."""
     warnings: tuple[str, ...] = ()
     """Shown for a while at the start: configuration without effect and the like."""
+    idle_limit_s: float | None = None
+    """How long the recorder goes on without a viewer; None = until it is stopped."""
     introduction: tuple[str, ...] = ()
     """What the recording is about, the longest text first; shown for a while at the start."""
     banner: str = ""

@@ -110,7 +110,7 @@ async def test_the_title_of_the_list_says_why_and_since_when() -> None:
         assert "deribit: down 2m · “rate limit: 5 connections”, 1008, closed by peer" in text(title)
         await pilot.press("1", "j")
         await until(
-            pilot, lambda: "kraken-book: stalled 41 s · silent since 14:01:43, expected every 5 s" in text(title)
+            pilot, lambda: "kraken-book: stalled 41 s · no data since 14:01:43 (expected every 5 s)" in text(title)
         )
 
 

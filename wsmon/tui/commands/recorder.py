@@ -63,7 +63,8 @@ def send(screen: MonitorScreen) -> None:
     if (state := _connection(screen)) is None:
         return
     if not state.spec.allow_send:
-        screen.say(f"sending by hand is off for {state.name}: set allow_send = true (^e edits)", "caution")
+        how = "set allow_send = true in the configuration (^e to edit)"
+        screen.say(f"manual sending is disabled for {state.name}; {how}", "caution")
         return
     if state.status != OPEN:
         screen.say(f"{state.name} is not open: can't send", "caution")
@@ -132,7 +133,7 @@ def detach(screen: MonitorScreen) -> None:
             screen.app.exit("detached")
 
     if _is_recorded(screen):
-        screen.app.push_screen(detach_dialog(), close)
+        screen.app.push_screen(detach_dialog(screen.services.options.idle_limit_s), close)
     else:
         screen.app.exit("detached")
 

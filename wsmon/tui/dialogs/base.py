@@ -155,15 +155,23 @@ def quit_dialog() -> ConfirmDialog:
 
     A second ^C detaches.
     """
-    detach = ConfirmOption("d", "detach", "detach", "keep recording; `wsmon attach` returns", more_keys=("ctrl+c",))
+    detach = ConfirmOption(
+        "d", "detach", "detach", "keep recording; run `wsmon attach` to return", more_keys=("ctrl+c",)
+    )
     stop = ConfirmOption("s", "stop", "stop recording", "everything received is saved first")
     return ConfirmDialog("Quit wsmon", RUNS_ON, (detach, stop))
 
 
-def detach_dialog() -> ConfirmDialog:
-    """Return the question whether to detach, which names the recorder's fate; the result is ``detach``."""
-    detach = ConfirmOption("d", "detach", "detach", "`wsmon attach` returns", is_default=True, more_keys=("ctrl+c",))
-    return ConfirmDialog("Detach", f"{RUNS_ON} It keeps recording.", (detach,))
+def detach_dialog(idle_limit_s: float | None) -> ConfirmDialog:
+    """Return the question whether to detach, which names the recorder's fate; the result is ``detach``.
+
+    ``idle_limit_s``: how long the recorder goes on without a viewer; None = until it is stopped.
+    """
+    detach = ConfirmOption(
+        "d", "detach", "detach", "run `wsmon attach` to return", is_default=True, more_keys=("ctrl+c",)
+    )
+    limit = f" for {idle_limit_s / 60:.0f} minutes" if idle_limit_s is not None else ""
+    return ConfirmDialog("Detach", f"{RUNS_ON} It keeps recording{limit}.", (detach,))
 
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:

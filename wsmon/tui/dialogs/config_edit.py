@@ -150,7 +150,7 @@ class ConfigEditDialog(Dialog[ConfigWritten]):
             return None
 
     def _preview(self, edit: Edit) -> tuple[Line, ...]:
-        where = f"Written into {self._file.name}, line {edit.line}:" if self._file is not None else "To add:"
+        where = f"Written into {self._file.name}, line {edit.line}:" if self._file is not None else "Add to wsmon.toml:"
         lines = (line for line in edit.lines if line.strip())
         return (((where, "dim"),), *((("  ", "text"), (cell_text(line, LINE_LIMIT), "strong")) for line in lines))
 

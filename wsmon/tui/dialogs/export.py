@@ -74,7 +74,7 @@ class ExportDialog(Dialog[FinishedExport]):
         self._may_overwrite = ""
         """The target that exists already: a second Enter overwrites it."""
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
-        self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
+        self._what = Chooser("Events", tuple(subject.label for subject in subjects), id="export-what")
         self._format = Chooser("Format", _NAMES, id="export-format")
         self._about = WrappedText(id="export-about")
         self._amount = WrappedText(id="export-amount")

@@ -142,7 +142,7 @@ class HelpDialog(Dialog[None]):
 
     def _mark_end(self) -> None:
         below = len(self._list.lines) - round(self._list.scroll_y) - self._list.size.height
-        self.hint(*self.HINT, *(((f"   ↓ {below} more lines", "caution"),) if below > 0 else ()))
+        self.hint(*self.HINT, *(((f"   ↓ {below} more line{'s' * (below > 1)}", "caution"),) if below > 0 else ()))
 
 
 def help_sections(keys: Mapping[str, Sequence[str]]) -> tuple[HelpSection, ...]:

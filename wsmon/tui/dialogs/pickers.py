@@ -52,7 +52,7 @@ class ColumnChoice:
 class ColumnsDialog(Dialog[ColumnChoice]):
     """A line for each column of the log; the space bar shows or hides it."""
 
-    TITLE = "Columns of the log"
+    TITLE = "Log columns"
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("down,j", "move(1)", "down"),
         Binding("up,k", "move(-1)", "up"),

@@ -309,7 +309,7 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
         return "", "dim"
     if state.is_stalled:
         since = f" since {fmt.moment(state.stalled_since_ns, now_ns)}" if state.stalled_since_ns is not None else ""
-        return f"silent{since}, expected every {state.spec.expect_every_s:g} s", "status-stalled"
+        return f"no data{since} (expected every {state.spec.expect_every_s:g} s)", "status-stalled"
     if row_severity(row) == INCIDENT_SEVERITY:
         return row.incidents[-1].sentence, "caution"
     if row.problem is None:
@@ -351,7 +351,7 @@ def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Ro
     is_open = state.status == "websocket_connected"
     match column.title:
         case "status":
-            return _status(row, now_ns), row_role(row)
+            return _status(row, now_ns, column.width), row_role(row)
         case "up":
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "failing since":
@@ -402,13 +402,20 @@ def flapping_since_ns(state: ConnectionState) -> int | None:
     return failing_ns
 
 
-def _status(row: ConnectionRow, now_ns: int) -> str:
+# Kind of incident -> clearer words for it, where they fit
+_KIND_WORDS = {"storm": "reconnect storm", "auth": "login failed"}
+
+
+def _status(row: ConnectionRow, now_ns: int, width: int) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
-        kinds = [cell_text(each.kind, CAUSE_LIMIT).replace("_", " ") for each in row.incidents]
-        return (
-            f"{status_word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{status_word(state)}: {len(kinds)} incidents"
-        )
+        if len(row.incidents) > 1:
+            return f"{status_word(state)}: {len(row.incidents)} incidents"
+        kind = row.incidents[0].kind
+        clear = f"{status_word(state)}: {_KIND_WORDS.get(kind, '')}"
+        if kind in _KIND_WORDS and cell_len(clear) <= width:
+            return clear
+        return f"{status_word(state)}: {cell_text(kind, CAUSE_LIMIT).replace('_', ' ')}"
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{status_word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
     if state.spec.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:

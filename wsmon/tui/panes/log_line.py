@@ -124,22 +124,22 @@ def _size_text(content: LineContent, size_bytes: int | None) -> str:
 
 # From left to right. The dialog of the columns and the state of a session know columns by this table alone.
 COLUMNS = (
-    Column("id", "number of the event", "left", 11, _id, drop_rank=4, automatic_from=180),
+    Column("id", "event ID", "left", 11, _id, drop_rank=4, automatic_from=180),
     Column(
         "connection", "connection", "left", 8, _connection, drop_rank=7, fit=keep_ends, role=_connection_role,
         wider=((60, 12), (100, 14), (160, 20)), automatic_from=30,
     ),
     Column(
-        "session", "session, its first 8 digits", "left", 8, _session, drop_rank=5, fit=left, automatic_from=150
+        "session", "first 8 digits of the session ID", "left", 8, _session, drop_rank=5, fit=left, automatic_from=150
     ),
     Column(
-        "what", "type of the message, or what happened", "middle", 13, _what, drop_rank=8, fit=left,
+        "what", "message type or event", "middle", 13, _what, drop_rank=8, fit=left,
         role=_what_role, wider=((100, 14), (160, 18)), automatic_from=60,
     ),
-    Column("ref", "id that pairs request and reply", "right", 10, _ref, drop_rank=3),
-    Column("took", "how long it took", "right", 8, _took, drop_rank=2),
-    Column("wire", "bytes on the wire", "right", 9, _wire, drop_rank=1),
-    Column("size", "bytes of the message", "right", 9, _size, drop_rank=6, automatic_from=60),
+    Column("ref", "correlation ID", "right", 10, _ref, drop_rank=3),
+    Column("took", "duration", "right", 8, _took, drop_rank=2),
+    Column("wire", "size on the wire in bytes", "right", 9, _wire, drop_rank=1),
+    Column("size", "message size in bytes", "right", 9, _size, drop_rank=6, automatic_from=60),
 )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from itertools import chain, zip_longest
 from math import floor
 from typing import TypeAlias
 
+from rich.cells import cell_len
+
 from wsmon.model import units as fmt
 from wsmon.model.ends import CODE_MEANINGS
-from wsmon.model.statistics import ConnectionStatistics, Extreme, Flow, Kpi, Statistics, Summary, Trend
+from wsmon.model.statistics import TOO_FEW, ConnectionStatistics, Extreme, Flow, Kpi, Statistics, Summary, Trend
 from wsmon.model.statuses import LABELS
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.panes.statistics_plots import (
@@ -55,17 +57,19 @@ DISTRIBUTIONS: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None]
     ("message size", lambda each: each.message_size, fmt.size),
 )
 KPI_LABELS = {
-    "connection_success_rate": "connect success rate",
+    "connection_success_rate": "connection success rate",
     "connection_time_ms": "connect time",
-    "reconnection_success_rate": "recovered outages",
+    "reconnection_success_rate": "outage recovery rate",
     "reconnection_time_ms": "reconnect time",
     "processing_time_ms": "response time",
     "message_error_rate": "message error rate",
     "availability": "uptime",
-    "stalled_share": "stalled",
+    "stalled_share": "time stalled",
 }
 # Cells of the columns of the KPIs; the last ones are left out where there is no room
 KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 21, 9, 2, 10, 8
+# Cells of the names where all columns have room beside them
+KPI_LONG_NAME = 24
 # Titles of the error budget with the cells of the column; the longest that fits is shown
 KPI_BUDGETS = (("error budget left", 19), ("budget left", 13), ("budget", 8))
 OK, BREACHED, UNKNOWN = "✓", "✗", " "
@@ -233,7 +237,7 @@ def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
     if any(maxima(each)):
-        yield _fact_line("", "Enter: go to the event with the maximum")
+        yield _fact_line("", "Enter: go to the event with the highest value")
 
 
 def maxima(each: ConnectionStatistics) -> Iterator[tuple[Extreme, str, str]]:
@@ -385,31 +389,37 @@ def _ms(value_ms: float) -> str:
 
 def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
     """Yield a heading and a line for each KPI; a breach stands out."""
-    cells = [KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT]
+    figures = [KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT]
+    is_wide = width >= KPI_LONG_NAME + sum(figures) + KPI_BUDGETS[-1][1]
+    name = KPI_LONG_NAME if is_wide else KPI_NAME
+    cells = [name, *figures]
     budget, room = next((each for each in KPI_BUDGETS if width >= sum(cells) + each[1]), KPI_BUDGETS[-1])
     cells.append(room)
     heading = (
-        left("KPI", KPI_NAME), right("actual", KPI_VALUE), " " * KPI_MARK, right("target", KPI_THRESHOLD),
+        left("KPI", name), right("actual", KPI_VALUE), " " * KPI_MARK, right("target", KPI_THRESHOLD),
         right("samples", KPI_COUNT), right(budget, cells[-1]),
     )  # fmt: skip
     shown = next((n for n in (6, 5, 4) if width >= sum(cells[:n])), 3)
     yield (("".join(heading[:shown]), "dim"),)
     for kpi in kpis:
-        yield _kpi_line(kpi, cells[-1])[:shown]
+        yield _kpi_line(kpi, name, cells[-1])[:shown]
 
 
-def _kpi_line(kpi: Kpi, budget: int) -> Line:
+def _kpi_line(kpi: Kpi, name: int, budget: int) -> Line:
+    label = KPI_LABELS.get(kpi.name, kpi.name)
+    if cell_len(label) >= name:
+        label = label.removesuffix(" rate")
     role: Role = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
     value = fmt.NOT_MEASURED if kpi.value is None else _amount(kpi.value, kpi)
     mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
     threshold = f"{'>' if kpi.is_floor else '<'} {_amount(kpi.threshold, kpi)}"
     return (
-        (left(KPI_LABELS.get(kpi.name, kpi.name), KPI_NAME), "text"),
+        (left(label, name), "text"),
         (right(value, KPI_VALUE), role),
         (f" {mark}", role),
         (right(threshold, KPI_THRESHOLD), "dim"),
         (right(_samples(kpi), KPI_COUNT), "dim"),
-        (right(_budget(kpi), budget), "problem" if kpi.ok is False else "dim"),
+        (right(_budget(kpi, budget), budget), "problem" if kpi.ok is False else "dim"),
     )
 
 
@@ -429,9 +439,9 @@ def _share(value: float) -> str:
     return "< 0.001 %" if value > 0 and text == "0" else f"{text} %"
 
 
-def _budget(kpi: Kpi) -> str:
+def _budget(kpi: Kpi, width: int) -> str:
     if kpi.value is not None and kpi.ok is None:
-        return "too few"
+        return TOO_FEW if len(TOO_FEW) < width else "too few"
     if kpi.budget_left is None:
         return "missed" if kpi.ok is False else ""
     return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"

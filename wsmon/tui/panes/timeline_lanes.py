@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
@@ -202,10 +202,13 @@ def scroll_bar_cell(line: int, thumb: range, glyphs: Glyphs) -> StyledText:
     return (glyphs.scroll_thumb, "key-name") if line in thumb else (glyphs.scroll_track, "rule")
 
 
-def legend_line(width: int, glyphs: Glyphs) -> Line:
-    """Return as many glyphs with their meaning as fit, the most important first; a blank cell is no data."""
+def legend_line(width: int, glyphs: Glyphs, on_screen: Set[CellKind] = frozenset()) -> Line:
+    """Return as many glyphs with their meaning as fit; a blank cell is no data.
+
+    Those that are on the screen come first, then the most important.
+    """
     texts: list[StyledText] = []
-    for kind, word in LEGEND:
+    for kind, word in sorted(LEGEND, key=lambda each: each[0] not in on_screen):
         if width_of(texts) + 4 + len(word) > width:
             break
         texts += [("  " if texts else "", "text"), (cell_glyph(kind, glyphs), ROLE_OF_CELL[kind]), (f" {word}", "dim")]

@@ -13,7 +13,7 @@ from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.charts import axis_line, cell_duration, period_range
-from wsmon.tui.event_text import CLOSED_BY, describe
+from wsmon.tui.event_text import CLOSED_BY, describe, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.timeline_lanes import (
     UNREAD,
@@ -59,9 +59,9 @@ class TimelineRenderer:
         """Return the lines of the pane: axis, lanes in sight, density, and readout, or legend without a cursor."""
         period, label, viewport = state.period, state.label, state.viewport
         lines: list[Line] = [((" " * label + axis_line(period, self._zone), "dim"),)]
-        for number, row in enumerate(viewport.shown):
+        for position, row in enumerate(viewport.shown):
             line = lane_line(row, state.known.cells(row, period), label, self._glyphs)
-            bar = (scroll_bar_cell(number, viewport.scroll_thumb, self._glyphs),) if viewport.is_scrolled else ()
+            bar = (scroll_bar_cell(position, viewport.scroll_thumb, self._glyphs),) if viewport.is_scrolled else ()
             lines.append((*line, *bar))
             height = state.lane_height
             if height > 1:
@@ -71,14 +71,16 @@ class TimelineRenderer:
         if state.density_room and state.known.density is not None:
             lines += list(density_lines(state.known.density, period, label, self._glyphs))[: state.density_room]
         count = state.readout_room
+        kinds = {kind for row in viewport.shown for kind in state.known.cells(row, period) if kind is not None}
+        legend = legend_line(state.width, self._glyphs, kinds)
         if not has_cursor:
-            below = [legend_line(state.width, self._glyphs)] if count else []
+            below = [legend] if count else []
         else:
             below = [((text, "text"),) for text in self._writer.lines(readout, max(1, state.width), count)]
         free = state.height - len(lines) - count
         lines += [*[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
         if has_cursor and free > MIN_FOR_LEGEND:
-            lines[-1] = legend_line(state.width, self._glyphs)
+            lines[-1] = legend
         return lines
 
     def titles(self, state: TimelineState) -> tuple[str, ...]:
@@ -187,7 +189,7 @@ class ReadoutWriter:
         before = " or before" if not reading.event_id else ""
         parts = [f"{STATUS_WORDS.get(reading.kind, reading.kind)} {since}{before}"]
         if event is not None and event.name == "connection.reconnect.attempt":
-            parts = [f"waiting to reconnect {since}{before}", event_text.text if event_text is not None else ""]
+            parts = [f"waiting {since}{before}", _next_attempt(event), self._foreign(event.reason)]
         elif event_text is not None and reading.kind != "open":
             parts.append(f"{event_text.what} {event_text.text}".rstrip())
         incident = reading.incident
@@ -208,6 +210,14 @@ class ReadoutWriter:
 
     def _joined(self, parts: list[str]) -> str:
         return f" {self.glyphs.between} ".join(part for part in parts if part)
+
+
+def _next_attempt(event: Event) -> str:
+    """Return which attempt follows the wait that an event began, and how long it waits."""
+    attempt, delay_ms = number(event, "attempt"), number(event, "delay_ms")
+    which = f" ({attempt:.0f})" if attempt is not None else ""
+    when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
+    return f"next attempt{which}{when}" if which or when else ""
 
 
 def _many(count: int, noun: str) -> str:

@@ -62,7 +62,8 @@ class IncidentNotices:
 def incident_sentence(news: tuple[OpenIncident, ...]) -> str:
     """Return a sentence about the newest one, and how many others there are."""
     newest = news[-1]
-    parts = (newest.connection, newest.kind.replace("_", " "), newest.sentence)
+    kind = newest.kind.replace("_", " ").capitalize()
+    parts = (f"{kind} on {newest.connection}" if newest.connection else kind, newest.sentence)
     others = f" (and {len(news) - 1} more)" if len(news) > 1 else ""
     return sanitize(": ".join(part for part in parts if part), TEXT_LIMIT) + others
 

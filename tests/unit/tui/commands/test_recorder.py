@@ -147,5 +147,5 @@ async def test_n_a_text_is_sent_by_hand_as_it_is_and_comes_back_with_the_arrow()
         await pilot.press("up", "enter")
         await until(pilot, lambda: len(on.control.commands) == 2)
         await pilot.press("k", "a")
-        refusal = "sending by hand is off for deribit: set allow_send = true (^e edits)"
+        refusal = "manual sending is disabled for deribit; set allow_send = true in the configuration (^e to edit)"
         assert text(on.screen.footer) == refusal

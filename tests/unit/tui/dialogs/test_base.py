@@ -94,7 +94,7 @@ async def test_a_question_is_answered_by_the_key_of_an_option_alone(key: str, re
 def test_the_questions_of_the_screen_name_what_they_do() -> None:
     asked = [
         (dialog.title, [(each.key, each.value) for each in dialog._options])
-        for dialog in (quit_dialog(), detach_dialog())
+        for dialog in (quit_dialog(), detach_dialog(None))
     ]
     assert asked == [("Quit wsmon", [("d", "detach"), ("s", "stop")]), ("Detach", [("d", "detach")])]
     assert "orders is open" in reconnect_dialog("orders")._text

@@ -52,8 +52,8 @@ TOKEN = loss(-3, reason="policy violation: token expired")
         (
             row("silent", stalled_since_ns=at_ns(-41), expect_every_s=5.0),
             (
-                "silent: stalled 41 s · silent since 14:01:43, expected every 5 s",
-                "silent: silent since 14:01:43, expected every 5 s",
+                "silent: stalled 41 s · no data since 14:01:43 (expected every 5 s)",
+                "silent: no data since 14:01:43 (expected every 5 s)",
             ),
         ),
         (row("ticker", since_s=-9.8), ("ticker: open 9.8 s",)),

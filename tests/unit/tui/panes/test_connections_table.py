@@ -170,7 +170,7 @@ def test_no_line_is_wider_than_the_list(width: int) -> None:
         (row("deribit", "error", problem=refused()), "✕ deribit gave up – – – – 0 the server answered HTTP 403"),
         (
             row("deribit", since_s=-60, stalled_since_ns=at_ns(-41), expect_every_s=2.5, last_message_ns=at_ns(-41)),
-            "◐ deribit stalled 41 s 1m 0 41.0 s – silent since 14:01:43, expected every 2.5 s",
+            "◐ deribit stalled 41 s 1m 0 41.0 s – no data since 14:01:43 (expected every 2.5 s)",
         ),
         (row("deribit", "closed"), "○ deribit closed – – – – 0"),
         (row("deribit", "initialized", enabled=False), "○ deribit off"),

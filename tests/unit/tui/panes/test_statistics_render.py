@@ -88,7 +88,7 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     judged = kpis(connection_statistics("a", sessions=40, connection_count=30, connect_ms=took))
     assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
         "KPI                     actual      target samples  budget",
-        "connect success rate      75 % ✗    > 99 %      40 used up",
+        "connection success        75 % ✗    > 99 %      40 used up",
         "connect time            212 ms ✓   < 1.0 s       3    78 %",
     ]
     breached = [role for line in kpi_lines(judged, 58) for text, role in line if "75 %" in text]
@@ -97,13 +97,13 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
 
 def test_the_longest_value_of_a_key_figure_stands_apart_from_its_name() -> None:
     odd = kpis(connection_statistics("a", sessions=30, connection_count=20))
-    assert texts(tuple(kpi_lines(odd, 58)))[1] == "connect success rate  66.667 % ✗    > 99 %      30 used up"
+    assert texts(tuple(kpi_lines(odd, 58)))[1] == "connection success    66.667 % ✗    > 99 %      30 used up"
 
 
 def test_a_key_figure_of_few_samples_is_not_judged() -> None:
     few = kpis(connection_statistics("a", sessions=3, connection_count=2))
     line = tuple(kpi_lines(few, 58))[1]
-    assert texts((line,)) == ["connect success rate  66.667 %      > 99 %       3 too few"]
+    assert texts((line,)) == ["connection success    66.667 %      > 99 %       3 too few"]
     assert [meaning for text, meaning in line if "66.667 %" in text] == ["dim"]
 
 
@@ -114,7 +114,7 @@ def test_a_share_of_time_says_of_how_much_time() -> None:
 
 def test_a_key_figure_without_samples_has_no_value() -> None:
     never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
-    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connect", "success", "rate", "n/a", ">", "99", "%", "–"]
+    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connection", "success", "n/a", ">", "99", "%", "–"]
 
 
 def shown(each: ConnectionStatistics) -> list[str]:

@@ -85,9 +85,9 @@ def test_news_come_at_most_once_a_second_and_none_is_lost() -> None:
 
 
 def test_the_sentence_is_the_newest_and_counts_the_others() -> None:
-    assert incident_sentence((STALL,)) == "feed: stall: no data for 30 s"
-    assert incident_sentence((STALL, GAVE_UP)) == "orders: retries exhausted: gave up after 3 attempts (and 1 more)"
-    assert incident_sentence((OpenIncident(3, "backpressure", "slow"),)) == "backpressure: slow"
+    assert incident_sentence((STALL,)) == "Stall on feed: no data for 30 s"
+    assert incident_sentence((STALL, GAVE_UP)) == "Retries exhausted on orders: gave up after 3 attempts (and 1 more)"
+    assert incident_sentence((OpenIncident(3, "backpressure", "slow"),)) == "Backpressure: slow"
 
 
 def test_foreign_text_ends_no_sequence() -> None:
