@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "detectors": "List incident kinds with their thresholds, and how to silence them.",
         "doctor": "Check the configuration, recording, system and terminal.",
         "demo": "Run a demo against local scripted servers.",
-        "unit": "Print a hardened systemd unit that records CONFIG.",
+        "unit": "Print a hardened systemd unit that records the connections in CONFIG.",
         "completions": "Print the completion script for SHELL.",
         "man": "Print the manual page.",
     }

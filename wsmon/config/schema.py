@@ -354,7 +354,7 @@ CONNECTION = (
         False,
         "let wsmon authenticate, answer heartbeats, refresh tokens and resubscribe automatically",
     ),
-    ConfigKey("allow_send", FlagKind(), False, "true: texts may be sent by hand from the screen"),
+    ConfigKey("allow_send", FlagKind(), False, "true: messages may be sent manually from the screen"),
     ConfigKey(
         "sequence.path",
         TextKind(checks.sequence_path),
