@@ -51,8 +51,8 @@ BETWEEN_KEYS_S = 0.3
 STEP = (
     '[[step]]\ndo = "send"\nsize = "200B"\ntext = \'{{"type":"load","seq":$seq,"pad":"$pad"}}\'\nrate = {rate}\n{end}\n'
 )
-HELP, COMMANDS, SEARCH = (b"?", r"│ Keys  "), (b":", "Enter run"), (b"/", r"(?m)^ / (?!search)")
-BACK = (b"\x1b", r"(?m)\A(?![\s\S]*(│ Keys|Enter run|^ / (?!search)))[\s\S]*q quit")
+HELP, COMMANDS, SEARCH = (b"?", r"│ Help  "), (b":", "Enter run"), (b"/", r"(?m)^ / (?!search)")
+BACK = (b"\x1b", r"(?m)\A(?![\s\S]*(│ Help|Enter run|^ / (?!search)))[\s\S]*q quit")
 ROUND = (
     (b"1", "━ 1 Connections"),
     (b"2", "━ 2 Timeline"),

@@ -62,7 +62,7 @@ def test_a_storm_of_resizes_leaves_the_screen_whole(store: Path) -> None:
                 screen.read_for(0.01)
         fcntl.ioctl(screen.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         screen.press(b"?")
-        screen.until("│ Keys")
+        screen.until("│ Help")
         screen.press(b"\x1b")
         whole = screen.until("4 Log .*100 events")
         assert "Traceback" not in whole

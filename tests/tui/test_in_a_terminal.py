@@ -103,11 +103,11 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
         terminal.type("/\r\r")
         terminal.until(r"5 Detail")
         terminal.type("4:help\r")
-        terminal.until("type to filter")
+        terminal.until("type a key or word to filter")
         terminal.press("C-End")
         terminal.until(r"△ over 64 KiB")
         terminal.press("Escape")
-        terminal.until("type to filter", gone=True)
+        terminal.until("type a key or word to filter", gone=True)
         terminal.type("qd")
         terminal.until(r"(?i)recorder (goes on|still running)")
 

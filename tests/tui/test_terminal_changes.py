@@ -85,9 +85,9 @@ def test_a_screen_that_was_stopped_by_somebody_else_goes_on_and_leaves_the_termi
         terminal.run("fg")
         terminal.until(r"Stopped", gone=True)
         terminal.press("?")
-        terminal.until(r"type to filter: a key")
+        terminal.until(r"type a key or word to filter")
         terminal.press("Escape")
-        terminal.until(r"type to filter: a key", gone=True)
+        terminal.until(r"type a key or word to filter", gone=True)
         leave(terminal)
         terminal.type("stty -g > after\n")
         terminal.until(r"after\n\$ ?")
@@ -157,7 +157,7 @@ def test_a_slow_terminal_gets_answers_before_everything_is_painted(store: Path) 
             (b"1", "━ 1 Connections"),
             (b"4", "━ 4 Log"),
             (b"k", "paused"),
-            (b"?", "type to filter: a key"),
+            (b"?", "type a key or word to filter"),
             (b"\x1b", "━ 4 Log"),
         ):
             begun_s = time.monotonic()

@@ -50,8 +50,8 @@ def test_a_line_becomes_a_whole_event() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('{"name": "x", "payload_base64": "?"}', "payload_base64: "),
-        ('{"name": "x", "duration_ms": -1}', "duration_ms -1 is no duration"),
+        ('{"name": "x", "payload_base64": "?"}', "`payload_base64` must be base64"),
+        ('{"name": "x", "duration_ms": -1}', "`duration_ms` must be between 0 and 9223372036854 \\(got -1\\)"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named(text: str, problem: str) -> None:

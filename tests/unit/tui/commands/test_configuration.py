@@ -86,7 +86,7 @@ async def test_l_the_kind_of_an_incident_is_silenced_with_two_keys(file: ConfigF
         (message("x"), "no incident under the cursor: e goes to the newest problem"),
         (
             event("incident.opened", type="rule:big"),
-            "rule:big is a rule of yours: remove alerts.rules.big (^e edits the configuration)",
+            "rule:big is one of your rules: remove alerts.rules.big (^e edits the configuration)",
         ),
     ],
 )

@@ -50,7 +50,7 @@ async def test_keys_go_along_a_trace_and_from_session_to_session() -> None:
             await pilot.press(key)
             seen.append(on.screen.panes.log.current_id)
         assert seen == [225, 225, 223, 221, 226, 226]
-        assert on.screen.panes.log.status == "no newer session of binance-spot · paused at 14:02:24"
+        assert on.screen.panes.log.status == "no newer session on binance-spot · paused at 14:02:24"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
         lines = on.app.screen.query_one("#waterfall", ScrollPane)
         await until(pilot, lambda: len(lines.lines) == 1)
-        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16} of binance-spot: 1 span"
+        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16} on binance-spot: 1 span"
         await pilot.press("escape")
     assert on.store.calls.count(f"spans {'a' * 16}") == 2
 
@@ -169,11 +169,11 @@ async def test_the_waterfall_shows_the_whole_trace_on_demand() -> None:
         on.store.spans_answer = (one, two)
         await pilot.press("t")
         await until(pilot, lambda: len(lines.lines) == 2)
-        assert said(title) == f"Trace of session {SESSION} of binance-spot: 2 spans"
+        assert said(title) == f"Trace of session {SESSION} on binance-spot: 2 spans"
         on.store.spans_answer = (one,)
         await pilot.press("t")
         await until(pilot, lambda: len(lines.lines) == 1)
-        assert said(title) == f"Session {SESSION} of binance-spot: 1 span"
+        assert said(title) == f"Session {SESSION} on binance-spot: 1 span"
     assert on.store.calls.count(f"spans of the trace of {SESSION}") == 1
 
 

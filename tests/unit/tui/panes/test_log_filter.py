@@ -334,4 +334,4 @@ def test_sessions_are_those_of_the_connection_or_of_all() -> None:
     ]
 
     assert found == [[8], [1, 8], [1, 8]]
-    assert [session_starts(at).noun for at in (EVENTS[6], None)] == ["session of deribit", "session"]
+    assert [session_starts(at).noun for at in (EVENTS[6], None)] == ["session on deribit", "session"]

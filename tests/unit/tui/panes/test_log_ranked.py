@@ -16,7 +16,7 @@ def test_the_title_says_how_many_were_looked_at_and_that_it_is_a_snapshot() -> N
     assert ranked.sentence(clock, UTC)[0] == "looking for the slowest"
     assert ranked.take(ranked.serial, TopMatches((7, 3), 5_000, is_complete=False))
     assert ranked.sentence(clock, UTC) == (
-        "2 slowest of 5,000 events so far", "snapshot of 14:02:24", "Enter: show in time", "Esc: by time",
+        "2 slowest of 5,000 events so far", "snapshot of 14:02:24", "Enter: show in time order", "Esc: by time",
     )  # fmt: skip
     assert not ranked.take(ranked.serial - 1, TopMatches((9,), 1, is_complete=True))
     assert [ranked.rows.id_at(row) for row in range(len(ranked.rows))] == [7, 3]
