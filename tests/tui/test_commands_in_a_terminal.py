@@ -95,7 +95,7 @@ def test_without_a_file_texts_are_sent_where_the_command_line_allows_it_and_toml
         ((name, sent),) = sent_by_hand(tmp_path)
         assert (re.fullmatch(r"127\.0\.0\.1-\d+", name) is not None, sent) == (True, b"hello")
         terminal.press("A")
-        terminal.until(r"has no configuration file")
+        terminal.until(r"started without a configuration file")
 
 
 def test_each_new_key_twice_in_one_write_breaks_nothing(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ SIZES = ((20, 5), (200, 60), (1, 1), (40, 12), (20, 5))
 TINY = {
     ("1",): "deribit",
     ("2",): "de…it",
-    ("3", "z"): "available",
+    ("3", "z"): "uptime",
     ("4", "z"): "text",
-    ("5", "z"): "Following",
+    ("5", "z"): "Live",
     ("question_mark",): "Search",
     ("q",): "d  detach",
     ("x",): "Format   ‹ jsonl ›",

@@ -109,7 +109,9 @@ def statistics_lines(
     chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
     shown: list[Line] = []
     if not chosen:
-        shown += ((("no connection selected: choose one in the connections (1)", "dim"),), ())
+        is_chosen = bool(answer.trends)
+        text = "no statistics yet" if is_chosen else "no connection selected: choose one in the connections (1)"
+        shown += (((text, "dim"),), ())
     elif len(chosen) > 1 and width >= WIDE_FROM:
         half = (width - COLUMN_GAP) // 2
         first, second = ([[_name(one)], *_one(one, trend, (period_ns, now_ns), half, zone)] for one, trend in chosen)

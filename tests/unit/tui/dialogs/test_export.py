@@ -136,7 +136,7 @@ async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> No
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("x", "enter")
-        await until(pilot, lambda: "already exists: press Enter again" in text(on.app.screen.query_one("#export-note", TextLine)))
+        await until(pilot, lambda: "press Enter again to" in text(on.app.screen.query_one("#export-note", TextLine)))
         assert isinstance(on.app.screen, ExportDialog)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
