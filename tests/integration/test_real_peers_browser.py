@@ -33,8 +33,8 @@ pytestmark = pytest.mark.timeout(120)
 NODE_VERSION = 20
 # The developer tools know no time of a connection that was refused before the upgrade was sent
 TIMELESS = (
-    "startedDateTime: '1969-12-31T23:59:59.000Z' is outside the times that can be stored, 1970 to 2255; "
-    "placed at the time of the entry before"
+    "`startedDateTime` must be between 1970 and 2255 (got '1969-12-31T23:59:59.000Z'); "
+    "placed at the time of the previous entry"
 )
 # The browser's clock is the machine's, read at another moment
 SLACK_NS = 1_000_000_000

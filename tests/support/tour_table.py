@@ -106,7 +106,7 @@ WRITING = Chapter(
         press("h", "log.heartbeats", hides=r"hidden \(h\)|hiding"),
         press("T", "log.times", r"\+\d+\.\d{3} s.↓ order"),
         press("T T", "log.times log.times", r"\d\d [A-Z][a-z]{2} \d\d:\d\d:\d\d\.\d{3}.↓ order"),
-        press("i", "log.rate", r"Rate over time", says="of which events"),
+        press("i", "log.rate", r"Event rate over time", says="of which events"),
         press("Enter", "", r"Rate of (.*\n)+.*/min", says="how many there are over time"),
         press("Escape", "", hides=r"Rate of "),
         press("s", "log.sort", r"Sort the log", says="the log may be sorted otherwise"),
@@ -145,7 +145,7 @@ TIMELINE = Chapter(
     "timeline",
     (
         press("2", "pane.timeline", r"━ 2 Timeline ━", says="the timeline"),
-        press("e", "log.problem_next", hides=r"\norders · connecting since"),
+        press("e", "log.problem_next", hides=r"\norders · waiting since"),
         replace(press("E", "log.problem_previous", r"\norders · .*disconnected: “token expired”"), at_most=3),
         press("Left", "timeline.left", r"\norders · (?!.*disconnected)"),
         press("Right", "timeline.right", r"\norders · .*disconnected: “token expired”"),

@@ -216,7 +216,7 @@ async def test_what_cannot_be_kept_is_known_at_the_end(tmp_path: Path) -> None:
 # What the terminal is sent when an incident opens.
 
 OPENED = OpenIncident(10_000, "gap", "3 messages missing", "deribit")
-SAID = "deribit: gap: 3 messages missing"
+SAID = "Gap on deribit: 3 messages missing"
 DESKTOP = f"\x1b]9;wsmon: {SAID}\a\x1b]777;notify;wsmon;{SAID}\a"
 
 
