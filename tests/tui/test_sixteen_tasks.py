@@ -19,6 +19,7 @@ from wsmon.demo.scenario import parse_scenario
 
 PANES = {"1": "Connections", "2": "Timeline", "3": "Statistics", "4": "Log", "5": "Detail"}
 # Seconds within which a pane has the focus; a key behind Escape may arrive with it, and be Alt and that key
+NEVER, APART_S = r"(?!)", 0.15
 AGAIN_S, TRIES = 2.0, 5
 
 
@@ -167,6 +168,8 @@ def go_to(terminal: TmuxTerminal, pane: str) -> None:
     """Leave what is open, and go to a pane."""
     for _ in range(3):
         terminal.press("Escape")
+        # A key that arrives with Escape is another one: Alt and the key
+        terminal.comes_to(NEVER, APART_S)
     for _ in range(TRIES):
         terminal.press(pane)
         if terminal.comes_to(rf"━ {pane} {PANES[pane]} ━", AGAIN_S):
