@@ -17,6 +17,7 @@ from wsmon.model.events import BY_HAND, Direction, Event, EventName, Json, Opcod
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
+from wsmon.model.units import MS_NS
 from wsmon.ports import Clock, EventSink
 
 # Fewer messages of one read are emitted one by one
@@ -114,6 +115,11 @@ class FramePath:
         """Read the clock; return its time, which the events that follow have, too."""
         self._read_clock()
         return Instant(self._ts_ns, self._mono_ns)
+
+    def ages_ms(self, now_ns: int) -> dict[str, Json]:
+        """Return how long before this monotonic time the last frame came in and the last one went out, for ``meta``."""
+        moments = {"last_in_ms": self.last_in_ns, "last_out_ms": self.last_out_ns}
+        return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
 
     def stop_interpreting(self) -> None:
         """Record incoming messages without reading them: we close the session, and a flood must not delay that."""

@@ -409,7 +409,12 @@ class Session:
         )
         ending = CloseSummary.of(facts)
         open_ns = self._open_ns()
-        meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
+        meta: dict[str, Json] = {
+            "attempt": self._attempt,
+            "open": True,
+            **close_meta(facts),
+            **self._frames.ages_ms(self._clock.mono_ns()),
+        }
         meta |= self._own_standstill()
         if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
@@ -431,12 +436,6 @@ class Session:
 
     def _redact(self, frame: CloseFrame | None) -> CloseFrame | None:
         return None if frame is None else (frame[0], self._reporter.redactor.text(frame[1]))
-
-    def _ages(self) -> dict[str, Json]:
-        """Return how long ago the last frame came in and the last one went out, for ``meta``."""
-        now_ns = self._clock.mono_ns()
-        moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
-        return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
 
     def _own_standstill(self) -> dict[str, Json]:
         """Return for how long the recorder stood still before the end, sleep included, and how long ago that ended.

@@ -41,7 +41,7 @@ from wsmon.engine.upgrade import UpgradeRefusedError
 from wsmon.model.events import Json, Opcode, Source
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status
-from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.trace.handling import Handling
 from wsmon.trace.rows import Row
@@ -314,7 +314,12 @@ class TracedSession:
         if self._messages is not None:
             self._messages.end(self._frames.now(), is_ours=is_ours)
         ending = CloseSummary.of(facts)
-        meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
+        meta: dict[str, Json] = {
+            "attempt": self._attempt,
+            "open": True,
+            **close_meta(facts),
+            **self._frames.ages_ms(self._clock.mono_ns()),
+        }
         if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
         self._reporter.emit(
@@ -336,12 +341,6 @@ class TracedSession:
 
     def _redact(self, frame: CloseFrame | None) -> CloseFrame | None:
         return None if frame is None else (frame[0], self._reporter.redactor.text(frame[1]))
-
-    def _ages(self) -> dict[str, Json]:
-        """Return how long ago the last frame came in and the last one went out."""
-        now_ns = self._clock.mono_ns()
-        moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
-        return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
 
     def _age_ns(self) -> int:
         return self._clock.mono_ns() - self._started_ns
