@@ -295,9 +295,7 @@ class Reader:
         with self._question(is_consistent=True):
             periods = self._periods
             runs = periods.runs()
-            first_ns, last_ns = periods.period(runs)
-            since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
-            until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
+            since_s, until_s, last_ns = _whole_seconds(periods.period(runs), since_ns, until_ns)
             cover = covering_buckets(since_s, until_s, periods.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, cover, runs, connection, is_open_end=is_open_end, has_types=has_types)
@@ -313,9 +311,7 @@ class Reader:
         with self._question(is_consistent=True):
             periods = self._periods
             runs = periods.runs()
-            first_ns, last_ns = periods.period(runs)
-            since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
-            until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
+            since_s, until_s, _ = _whole_seconds(periods.period(runs), since_ns, until_ns)
             return activity(self._connection, since_s, until_s, step_s, offset_s, periods.coverage(), runs)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
@@ -425,3 +421,11 @@ class Reader:
             kept = max(first_id, oldest_id), min(last_id, newest_id)
             progress = SearchCollector(self._clock, first_id, last_id, newest_first=newest_first, is_glance=is_glance)
             yield from self._pages.search(query, *kept, progress)
+
+
+def _whole_seconds(recorded: tuple[int, int], since_ns: int | None, until_ns: int | None) -> tuple[int, int, int]:
+    """Return a period (``None`` = open end) rounded outward to seconds, and the end of everything recorded in ns."""
+    first_ns, last_ns = recorded
+    since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
+    until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
+    return since_s, until_s, last_ns
