@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from websockets.asyncio.server import ServerConnection
+
 from tests.support.fake_ports import FakeClock
 from tests.support.stores import stored_events
 from wsmon.control.spool import spool_folder
@@ -55,3 +57,9 @@ def service(name: str = "shop") -> tuple[RequestTracer, KeptSink, FakeClock]:
     """The requests of a service, what they report, and its time."""
     sink, clock = KeptSink(), FakeClock()
     return RequestTracer(name, sink=sink, clock=clock), sink, clock
+
+
+async def echo(connection: ServerConnection) -> None:
+    """Send back what comes."""
+    async for message in connection:
+        await connection.send(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.client import connect as library_connect
@@ -12,25 +11,8 @@ from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from tests.support.peers import Peers
-from tests.support.tracing import KeptSink
+from tests.support.tracing import KeptSink, echo
 from wsmon.trace import connect, serve
-
-
-@pytest.fixture
-def told() -> KeptSink:
-    return KeptSink()
-
-
-async def echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
-
-
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
-    """A server that wsmon does not trace."""
-    async with library_serve(echo, "127.0.0.1", 0) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def until_ended(told: KeptSink, count: int) -> None:

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-from websockets.asyncio.server import ServerConnection
-from websockets.asyncio.server import serve as library_serve
 
 from tests.support.tracing import KeptSink
 from wsmon.trace import RequestTracer, connect, current_span, span
-
-
-@pytest.fixture
-def told() -> KeptSink:
-    return KeptSink()
-
-
-async def echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
-
-
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
-    """A server that wsmon does not trace."""
-    async with library_serve(echo, "127.0.0.1", 0) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.mark.parametrize("raised", [KeyError("no such order"), asyncio.CancelledError()])

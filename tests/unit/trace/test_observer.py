@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-
-import pytest
-from websockets.asyncio.server import ServerConnection
-from websockets.asyncio.server import serve as library_serve
 
 from tests.support.tracing import KeptSink
 from wsmon.trace import TraceEvent, connect
-
-
-@pytest.fixture
-def told() -> KeptSink:
-    return KeptSink()
-
-
-async def echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
-
-
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
-    """A server that wsmon does not trace."""
-    async with library_serve(echo, "127.0.0.1", 0) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def test_fragments_compression_and_large_messages_have_their_sizes(told: KeptSink, url: str) -> None:
