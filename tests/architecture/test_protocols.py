@@ -14,7 +14,7 @@ import wsmon.protocols
 from tests.support.builders import message
 from tests.support.fake_ports import FakeClock
 from tests.support.schedulers import Scheduler
-from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec, ProtocolName
+from wsmon.config.specs import LISTEN_ONLY, BuiltInProtocol, ConnectionSpec, ProtocolName
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Opcode
@@ -36,7 +36,7 @@ from wsmon.protocols.registry import PROTOCOLS, dissect
 
 
 def test_every_name_of_the_configuration_is_a_row_of_the_registry_and_no_other() -> None:
-    assert {*PROTOCOLS, "auto"} == set(get_args(ProtocolName))
+    assert {*PROTOCOLS, "auto"} == set(get_args(BuiltInProtocol))
     assert all(name == protocol.name for name, protocol in PROTOCOLS.items())
 
 
@@ -97,8 +97,7 @@ def opening(options: ClientOptions, _state: MorseState) -> Outbox:
     return tuple(f"CQ {topic}" for topic in options.reveal_topics())
 
 
-# The configuration's list of names is closed: a name of its own would be a type error, as it should be
-NAME: ProtocolName = "raw"
+NAME: ProtocolName = "morse"
 MORSE = Protocol(
     NAME,
     MorseState,
@@ -153,3 +152,28 @@ def test_a_message_of_a_new_protocol_is_dissected() -> None:
     stored = message("CQ hello", type="signal", topic="CQ")
     assert dissect(stored, WITH_MORSE) == Anatomy("Morse", (("Sign", "CQ"),), b"hello")
     assert dissect(stored) is None
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells behind the name of each row of the table of protocols."""
+    lines = (line.strip("| ").split(" | ") for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `"))
+    return {cells[0].strip("`"): cells[1:] for cells in lines}
+
+
+def test_the_table_of_the_documentation_has_a_row_for_every_protocol() -> None:
+    assert rows().keys() == PROTOCOLS.keys()
+    assert {name: len(cells) for name, cells in rows().items()} == dict.fromkeys(PROTOCOLS, 5)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_documentation_says_of_a_protocol_what_its_value_does(name: ProtocolName) -> None:
+    protocol = PROTOCOLS[name]
+    detected, understood, *client = rows()[name]
+    assert [each for each in protocol.subprotocols if f"`{each}`" not in detected] == []
+    assert detected not in ("", "–")
+    assert understood not in ("", "–")
+    # What wsmon only listens to has nothing to say about subscriptions, credentials and answers
+    assert (client == ["–", "–", "–"]) == (protocol.client is None)

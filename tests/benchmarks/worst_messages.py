@@ -25,7 +25,7 @@ from websockets.protocol import State
 
 from tests.benchmarks.table import Options, Row, paired
 from wsmon.clock import SystemClock
-from wsmon.config.specs import ConnectionSpec, ProtocolName
+from wsmon.config.specs import BuiltInProtocol, ConnectionSpec, ProtocolName
 from wsmon.engine.frames import FramePath
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.messages import capture_of, message_path
@@ -50,7 +50,7 @@ ROUNDS = 3
 LOOP_S = 0.0028
 LOOPS = 100_000
 SECRET = "correct-horse-battery"
-PROTOCOLS: tuple[ProtocolName, ...] = tuple(name for name in get_args(ProtocolName) if name != "auto")
+PROTOCOLS: tuple[ProtocolName, ...] = tuple(name for name in get_args(BuiltInProtocol) if name != "auto")
 
 NONE = "none"
 # Up to its end

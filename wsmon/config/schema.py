@@ -30,7 +30,7 @@ from wsmon.config.kinds import (
     TablesOf,
     TextKind,
 )
-from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
+from wsmon.config.specs import SIGNAL_NAMES, BuiltInProtocol, Characters, LatencyUnit, RedirectPolicy
 from wsmon.model.incident_kinds import INCIDENT_KINDS, ThresholdUnit
 from wsmon.model.profiles import ProfileName
 
@@ -225,7 +225,7 @@ CONNECTION = (
     ConfigKey("profile", _PROFILES, "detailed", "overrides [wsmon] profile"),
     ConfigKey(
         "protocol",
-        OneOf(get_args(ProtocolName)),
+        OneOf(get_args(BuiltInProtocol)),
         "auto",
         "message protocol; stomp and nexus: receive only",
     ),

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 
-ProtocolName = Literal[
+BuiltInProtocol = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
 ]
+# One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
+ProtocolName: TypeAlias = str
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
 LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus"})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -51,7 +51,7 @@ class CarriedState:
     """State of a connection that is carried over from one session to the next."""
 
     ledger: SubscriptionLedger = field(default_factory=SubscriptionLedger)
-    protocol: ProtocolName | Literal[""] = ""
+    protocol: ProtocolName = ""
     """The protocol of the newest session; empty before the first."""
     state: Any = None
     """The state of that protocol, which decides itself what of it survives a new session."""

@@ -7,7 +7,7 @@ or a message but the words that were looked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Container
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
@@ -19,7 +19,7 @@ SETTLE_FRAMES = 8
 
 
 # Empty while undecided
-DetectedName: TypeAlias = ProtocolName | Literal[""]
+DetectedName: TypeAlias = ProtocolName
 
 
 class ProtocolGuess(NamedTuple):

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from wsmon.config.load import Loaded
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import BuiltInProtocol
 from wsmon.errors import ConfigError
 
 Load = Callable[..., Loaded]
@@ -64,7 +64,7 @@ def test_p1_what_is_no_duration_is_no_life_of_a_grant(loaded: Load, life: str) -
         loaded(ONE + f"answer = true\nauth = {{ send = 'x', expires_in = {life} }}")
 
 
-@pytest.mark.parametrize("protocol", get_args(ProtocolName))
+@pytest.mark.parametrize("protocol", get_args(BuiltInProtocol))
 def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
     assert loaded(f"{ONE}protocol = '{protocol}'").warnings == ()
 

@@ -14,7 +14,7 @@ from tests.support.fake_ports import FakeClock
 from tests.support.json_corpus import HOLDS_SECRET, corpus
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
-from wsmon.config.specs import CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
+from wsmon.config.specs import BuiltInProtocol, CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
@@ -28,7 +28,7 @@ from wsmon.model.spans import Instant
 from wsmon.store.reader import Reader
 
 MIB = 2**20
-PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(BuiltInProtocol)
 PAYLOADS = tuple((entry.id, entry.payload) for entry in corpus())
 
 
