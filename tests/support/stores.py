@@ -101,7 +101,10 @@ def tallied(rows: Iterable[tuple[SqlValue, ...]]) -> dict[tuple[SqlValue, ...], 
 
 
 def as_schema_6(store: sqlite3.Connection) -> None:
-    """Give a store the shape of schema 6: no journal, no ingest, and a column for each stored key of a connection."""
+    """Give a store the shape of schema 6: no journal, no ingest, a column for each stored key, and one index of ids."""
+    store.execute("DROP INDEX source_by_trace")
+    store.execute("DROP INDEX source_by_session")
+    store.execute("CREATE INDEX source_by_connection_id ON source (connection_id)")
     store.execute("DROP TABLE journal")
     store.execute("DROP TABLE ingest")
     columns = {

@@ -28,6 +28,7 @@ from wsmon.store.schema import (
     NO_INDEX,
     ROLLUP_METRIC,
     SEARCH_INDEX,
+    SOURCE_INDEXES,
     SPANS,
     SUBSCRIPTIONS,
     TABLES,
@@ -131,6 +132,14 @@ def m010_ingest(tables: Tables) -> None:
     """The lines of applications that are committed."""
     tables.conn.execute(INGEST)
     tables.conn.execute("PRAGMA user_version = 10")
+
+
+@MIGRATIONS()
+def m011_source_indexes(tables: Tables) -> None:
+    """Indexes of the ids of traces and sessions."""
+    for statement in SOURCE_INDEXES:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 11")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 
 # PRAGMA user_version of the stores that are written: the number of migrations
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 # Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
 # First schema with connection.spec
@@ -405,6 +405,14 @@ CREATE TABLE ingest (
 ) WITHOUT ROWID
 """
 
+# Of migration 11. Each request of an application may be a trace of its own, and so a source: ids are looked up, in the
+# collation of searches, for which ASCII case does not count
+SOURCE_INDEXES = (
+    "CREATE INDEX source_by_trace ON source (trace_id COLLATE NOCASE)",
+    "CREATE INDEX source_by_session ON source (connection_id COLLATE NOCASE)",
+    "DROP INDEX source_by_connection_id",
+)
+
 # What each version adds, with what its migration removes: for the comparison of a store with its version
 CREATED_BY: dict[int, tuple[str, ...]] = {
     1: TABLES,
@@ -417,4 +425,5 @@ CREATED_BY: dict[int, tuple[str, ...]] = {
     8: NO_INDEX,
     9: (JOURNAL,),
     10: (INGEST,),
+    11: SOURCE_INDEXES,
 }

@@ -425,21 +425,27 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
     _SPAN.write(connection, rows)
 
 
+# Ids are compared in two collations: the indexes of sources have that of searches, and case counts here. In a store of
+# a schema before 11, which a viewer reads as it is, sessions have an index in the other one
 _COLUMNS = """
 SELECT span.span_id, span.parent_id, span.operation, coalesce(span.key, ''), span.name, span.start_ns,
        span.start_mono_ns, span.duration_ns, span.status, coalesce(span.error_type, ''), coalesce(span.error, '')
 """
 _OF_SESSION = f"""{_COLUMNS}
 FROM source JOIN span ON span.source = source.id
-WHERE source.connection_id = ? ORDER BY span.event_id, span.n LIMIT ?
+WHERE source.connection_id = ?1 COLLATE NOCASE AND source.connection_id = ?1 ORDER BY span.event_id, span.n LIMIT ?2
 """
-_TRACE_OF_SESSION = "SELECT trace_id, run FROM source WHERE connection_id = ? LIMIT 1"
-_NEWEST_RUN = "SELECT trace_id, run FROM source WHERE trace_id = ? ORDER BY id DESC LIMIT 1"
+_TRACE_OF_SESSION = """
+SELECT trace_id, run FROM source WHERE connection_id = ?1 COLLATE NOCASE AND connection_id = ?1 LIMIT 1
+"""
+_NEWEST_RUN = """
+SELECT trace_id, run FROM source WHERE trace_id = ?1 COLLATE NOCASE AND trace_id = ?1 ORDER BY id DESC LIMIT 1
+"""
 # Of all connections: an application's trace goes through several. Of one boot alone: a configured trace id outlives
 # boots, and monotonic times of two boots do not compare. Sources come first: there are fewer of them than spans
 _OF_TRACE = f"""{_COLUMNS}
 FROM source CROSS JOIN run ON run.id = source.run CROSS JOIN span ON span.source = source.id
-WHERE source.trace_id = ?1
+WHERE source.trace_id = ?1 COLLATE NOCASE AND source.trace_id = ?1
   AND (source.run = ?2 OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = ?2)))
 ORDER BY span.event_id DESC, span.n DESC LIMIT ?3
 """

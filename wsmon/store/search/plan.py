@@ -178,7 +178,7 @@ def _json_number(text: str) -> BlockFilter:
     return any_of((has_marks(EXPONENT_MARK), *(needle_filter(spelling.encode()) for spelling in spellings)))
 
 
-_TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}
+_IDS: Mapping[FieldName, str] = {"session": "connection_id", "trace": "trace_id"}
 _CONNECTIONS: Mapping[FieldName, str] = {
     "connection": "SELECT id, name FROM connection",
     "group": f"SELECT id, coalesce({CONNECTION_GROUP}, '') FROM connection",
@@ -216,8 +216,13 @@ class SourceSearch:
     def _where(self, field: FieldName, item: Item) -> Sql:
         if field == "run":
             return number_fits("run", item, self._number)
-        if field in _TEXTS:
-            return text_fits(_TEXTS[field], item, self._number)
+        if column := _IDS.get(field):
+            fits = text_fits(f"nullif({column}, '')", item, self._number)
+            if not isinstance(item, Exact):
+                return fits
+            # A sieve that an index answers: it takes texts for equal up to a NUL
+            sieve = f"{column} = CAST(? AS TEXT) COLLATE NOCASE"
+            return Sql(f"({sieve} AND {fits.text})", (casefold_utf8(item.text), *fits.parameters))
         known = [(RECORDER_ID, ""), *self._connection.execute(_CONNECTIONS[field])]
         wanted = ", ".join(str(id_) for id_, text in known if item_fits(item, text))
         return Sql(f"coalesce(connection, {RECORDER_ID}) IN ({wanted})")

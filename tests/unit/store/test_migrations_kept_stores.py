@@ -1,0 +1,183 @@
+"""Stores of schemas 8, 9 and 10, as viewers read them and as recorders migrate them.
+
+``stores/schema-N.sql`` is a dump of a store that the last code of schema N wrote: two runs, the second cut off. Its
+traces and sessions have ids in either case; that of one connection is spelled otherwise in the second run. From schema
+9 on, the journal holds messages of 66 connections that no rollup has; schema 10 has an application's event and the
+number of its line. ``stores/schema-N.json`` is what that code answered about it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.builders import at_ns
+from tests.support.queries import found_ids
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock
+from tests.support.stores import run_start, stored
+from wsmon.clock import SystemClock
+from wsmon.query.ast import Exact
+from wsmon.store.database import open_for_writing
+from wsmon.store.integrity import check_integrity
+from wsmon.store.reader import Reader
+from wsmon.store.schema import SCHEMA_VERSION
+from wsmon.store.search.plan import SourceSearch
+from wsmon.store.sessions import session_spans, trace_spans
+
+STORES = Path(__file__).parent / "stores"
+VERSIONS = (8, 9, 10)
+WHOLE = (at_ns(0), at_ns(4_000))
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def store(tmp_path: Path, version: int) -> Path:
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((STORES / f"schema-{version}.sql").read_text())
+    return path
+
+
+@pytest.fixture
+def expected(version: int) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((STORES / f"schema-{version}.json").read_text())
+    return read
+
+
+def migrated(store: Path) -> None:
+    open_for_writing(store).close()
+
+
+def left_as_it_is(_store: Path) -> None:
+    """A viewer reads it without a migration."""
+
+
+def answers(reader: Reader, expected: dict[str, Any]) -> dict[str, Any]:
+    states = [row.state for row in reader.snapshot(at_ns(4_000)).connections]
+    return {
+        "searches": {text: found_ids(reader, parse(text), 1, 10_000) for text in expected["searches"]},
+        "statistics": [
+            reader.statistics(None, None, "binance-spot", has_types=True),
+            reader.statistics(at_ns(0), at_ns(60), "deribit"),
+            reader.statistics(None, None, "feed-00"),
+        ],
+        "connections": [
+            (
+                state.name,
+                state.spec.group,
+                state.spec.url,
+                state.spec.enabled,
+                state.spec.profile,
+                state.spec.expect_every_s,
+                state.status,
+                state.last_problem_id,
+            )
+            for state in states
+        ],
+        "lanes": [each for each in reader.lanes(*WHOLE) if not each.connection.startswith("feed")],
+        "sources": sorted(
+            {(each.source.connection, each.source.group, each.source.run) for each in reader.events_after(0, 1_000)}
+        ),
+        "spans": {
+            session: [
+                (span.span_id, span.operation, span.name, span.status, span.duration_ns)
+                for span in reader.spans(session, 100, of_trace=True)
+            ]
+            for session in expected["spans"]
+        },
+    }
+
+
+def known(found: Any, expected: Any) -> Any:
+    """The answers without keys that later code added."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {key: known(value, expected[key]) for key, value in found.items() if key in expected}
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [known(*pair) for pair in zip(found, expected, strict=True)]
+    return found
+
+
+@pytest.mark.parametrize("prepare", [left_as_it_is, migrated])
+def test_it_answers_the_same(store: Path, expected: dict[str, Any], prepare: Callable[[Path], None]) -> None:
+    prepare(store)
+    with closing(Reader(store, FixedClock(4_000.0))) as reader:
+        # as JSON: tuples are lists, keys are texts
+        found = json.loads(msgspec.json.encode(answers(reader, expected)))
+    assert known(found, expected) == expected
+
+
+def test_the_migration_keeps_a_copy(store: Path, version: int) -> None:
+    before = stored(store, "SELECT name, position, spec FROM connection ORDER BY id")
+    migrated(store)
+    assert stored(store, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    backup = store.with_name(f"store.db.schema-{version}.backup")
+    assert stored(backup, "PRAGMA user_version") == [(version,)]
+    assert stored(backup, "SELECT name, position, spec FROM connection ORDER BY id") == before
+
+
+def test_reading_it_changes_nothing_in_the_file(store: Path) -> None:
+    before = store.read_bytes()
+    with closing(Reader(store, FixedClock())) as reader:
+        reader.snapshot(at_ns(0))
+    found = check_integrity(store, SystemClock())
+    assert (found.damage, found.missing_ids, store.read_bytes()) == ((), 0, before)
+
+
+def test_a_migrated_store_is_sound(store: Path) -> None:
+    migrated(store)
+    found = check_integrity(store, SystemClock())
+    assert (found.damage, found.missing_ids) == ((), 0)
+
+
+def test_a_recorder_goes_on_in_it_and_counts_what_is_in_the_journal(store: Path, version: int) -> None:
+    with closing(open_for_writing(store)) as database:
+        assert database.begin_run(run_start(5_000.0)) == 3
+    of_feeds = "FROM rollup JOIN connection ON id = connection WHERE level = 1 AND name LIKE 'feed%'"
+    assert stored(store, f"SELECT sum(messages_in) {of_feeds}") == [(66 if version >= 9 else None,)]
+    assert stored(store, "SELECT count(*) FROM journal") == [(0,)]
+
+
+def test_the_number_of_the_last_line_of_an_application_is_kept(store: Path, version: int) -> None:
+    migrated(store)
+    assert stored(store, "SELECT client, seq FROM ingest") == ([("c11e47", 7)] if version == 10 else [])
+
+
+def plans(connection: sqlite3.Connection, read: Callable[[], object]) -> list[str]:
+    """How SQLite finds the sources that a function reads."""
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    read()
+    connection.set_trace_callback(None)
+    rows = [row for text in statements for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
+    return [text for *_, text in rows if " source " in text and "COVERING INDEX source_by_connection" not in text]
+
+
+def test_ids_of_traces_and_sessions_are_looked_up_in_an_index_of_a_migrated_store(store: Path) -> None:
+    migrated(store)
+    with closing(sqlite3.connect(store)) as connection:
+        search = SourceSearch(connection, lambda _leaf: 0)
+        of_trace, of_session = "source_by_trace (trace_id=?)", "source_by_session (connection_id=?)"
+        assert plans(connection, lambda: search.ids("trace", Exact(TRACE)))[-1:] == [
+            f"SEARCH source USING COVERING INDEX {of_trace}"
+        ]
+        assert plans(connection, lambda: search.ids("session", Exact("00C0FFEE00c0ffee")))[-1:] == [
+            f"SEARCH source USING COVERING INDEX {of_session}"
+        ]
+        found = plans(connection, lambda: trace_spans(connection, TRACE, 10))
+        assert found == [f"SEARCH source USING INDEX {of_trace}"] * 2
+        found = plans(connection, lambda: session_spans(connection, "00c0ffee00c0ffee", 10))
+        assert found == [f"SEARCH source USING COVERING INDEX {of_session}"]
