@@ -10,18 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, get_args
 from urllib.parse import urlsplit
 
 import tomli
 
+from wsmon import plugins
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.rules import RULES, address_faults
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
-from wsmon.config.specs import DEFAULT_PORTS, Configuration, ConnectionSpec
+from wsmon.config.specs import DEFAULT_PORTS, BuiltInDecoder, BuiltInProtocol, Configuration, ConnectionSpec
 from wsmon.config.table_reader import SHORT_SECRET_CHARS, TableEntries, TableReader, TableValues, unknown_table
 from wsmon.errors import ConfigError, Problem
 from wsmon.model.redact.masking import Sensitive, mask_secrets
@@ -34,6 +35,10 @@ _NEEDED = tuple(key.path for key in CONNECTION if key.needed)
 STDIN = "-"
 STDIN_NAME = "standard input"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# Names that no plugin may have
+_BUILT_IN: Final[Mapping[plugins.Group, tuple[str, ...]]] = MappingProxyType(
+    {"wsmon.protocols": get_args(BuiltInProtocol), "wsmon.decoders": (*get_args(BuiltInDecoder), "auto", "none")}
+)
 # In problems of a configuration made of URLs, instead of the name of a file
 SOURCE = "command line"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -184,6 +189,9 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
         fault = FaultError("not allowed in [defaults]", "each [[connection]] needs its own name")
         reader.fault(defaults.places["name"], fault)
         defaults.values.pop("name", None)
+    for group, built_in in _BUILT_IN.items():
+        for clash in plugins.clashes(group, built_in):
+            reader.fault((), FaultError(clash, "uninstall one of the two"))
     configuration = Configuration(
         path=path,
         digest=digest,

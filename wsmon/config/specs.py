@@ -21,6 +21,7 @@ BuiltInProtocol = Literal[
 ]
 # One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
 ProtocolName: TypeAlias = str
+BuiltInDecoder = Literal["gzip", "zlib", "deflate", "zlib-stream", "base64", "msgpack", "zstd"]
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
 LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus"})

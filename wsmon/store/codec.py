@@ -74,6 +74,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "self.lost": 99,
     "self.store.tampered": 100,
     "self.sink.failed": 101,
+    "self.plugin.failed": 102,
     "trace.request.start": 110,
     "trace.request.end": 111,
     "trace.downstream": 112,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.config.load import MAX_FILE_BYTES, Loaded, load
+from wsmon.config.load import MAX_FILE_BYTES, Loaded, load, load_content
 from wsmon.config.specs import (
     CaptureSpec,
     Configuration,
@@ -317,3 +317,19 @@ def test_thresholds_that_cannot_be_used_are_named(problems: Problems) -> None:
         ),
         "wsmon.toml:7: wsmon.detectors.certificate.before: must be at least 1ms (0s)",
     ]
+
+
+def test_a_plugin_with_the_name_of_a_built_in_decoder_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "clash-2.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: clash\nVersion: 2.1\n")
+    (info / "entry_points.txt").write_text("[wsmon.decoders]\ngzip = clash:DECODER\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError) as caught:
+        load_content(b'[[connection]]\nname = "a"\nurl = "ws://h/"\n', tmp_path / "wsmon.toml", {})
+    assert str(caught.value) == (
+        f"{tmp_path}/wsmon.toml:1: the package clash 2.1 has a decoder gzip, which is the name of a built-in one. "
+        "uninstall one of the two"
+    )
