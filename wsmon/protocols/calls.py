@@ -6,11 +6,12 @@ Every call that began ends exactly once: answered, overdue, or given up because 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import takewhile
 from types import MappingProxyType
 
 import msgspec
 
-from wsmon.model.events import EventName, Meta
+from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening, Operation, Phase
 
@@ -20,6 +21,10 @@ WAIT_S = 30.0
 MAX_IN_FLIGHT = 4096
 # Topics of one message that are followed: as many as Deribit takes in one request; a longer list is an error
 MAX_TOPICS = 500
+# Servers check a subscription before they run it, in far less; where a protocol confirms none, and no message comes,
+# there is no other sign of success
+ACCEPTED_NS = 10 * SECOND_NS
+NO_ERROR = f"no error within {ACCEPTED_NS // SECOND_NS} s"
 # error_type of a call that is no longer awaited
 GIVEN_UP = "given_up"
 
@@ -117,6 +122,13 @@ class Calls:
         """Return the oldest call that matches, which stays in flight; None where none does."""
         return next(filter(matches, self._calls.values()), None)
 
+    def accepted(self, now_ns: int) -> tuple[Call, ...]:
+        """Take the calls out of flight that met no error for ``ACCEPTED_NS``: of subscribes that nothing confirms."""
+        found = tuple(takewhile(lambda call: now_ns - call.at_ns >= ACCEPTED_NS, self))
+        for call in found:
+            self._take(call.key)
+        return found
+
     def keep_topics(self, call: Call, topics: tuple[str, ...]) -> None:
         """Keep only ``topics`` of a call in flight; without any, the call is over."""
         if not topics:
@@ -154,10 +166,12 @@ def begun(call: Call) -> tuple[Happening, ...]:
     return tuple(_happening(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
 
 
-def completed(call: Call, meta: Meta | None = None) -> tuple[Happening, ...]:
-    """Return the success of a call, one happening per topic."""
+def completed(call: Call, meta: Meta | None = None, reason: str = "") -> tuple[Happening, ...]:
+    """Return the success of a call, one happening per topic; ``reason``: what shows it, where no answer does."""
     name = _COMPLETED[call.operation]
-    return tuple(_happening(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
+    return tuple(
+        _happening(call, name, "end", topic, meta, status="ok", reason=reason) for topic in call.topics or ("",)
+    )
 
 
 def failed(
@@ -226,6 +240,22 @@ def too_many_topics(count: int) -> Happening:
         "error.occurred", "subscribe", error_type="too_many_topics",
         error=f"{count} topics in one message; only the first {MAX_TOPICS} are tracked",
     )  # fmt: skip
+
+
+def ping(calls: Calls, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
+    """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout, not with the next."""
+    by_peer = direction == "in"
+    if direction in calls:
+        return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
+    return calls.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
+
+
+def pong(calls: Calls, direction: Direction) -> tuple[Happening, ...]:
+    """End the heartbeat that the other side began; without one, a pong is a heartbeat by itself."""
+    begun_by_other = calls.end("out" if direction == "in" else "in")
+    if begun_by_other:
+        return completed(begun_by_other)
+    return (Happening("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
 
 
 def _happening(

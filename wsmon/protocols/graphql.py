@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import takewhile
 from types import MappingProxyType
 
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.model.json_texts import repairing
-from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import (
     UNDECODABLE,
     UNREAD,
@@ -31,7 +29,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import Call, Calls, completed, failed
+from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, ping, pong
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Enumeration CloseCode of the library graphql-ws, src/common.ts
@@ -54,8 +52,6 @@ CLOSE_CODES: Mapping[int, str] = MappingProxyType(
 # Subprotocol of subscriptions-transport-ws; that of the newer protocol is graphql-transport-ws
 OLDER_SUBPROTOCOL = "graphql-ws"
 
-# Servers validate a subscription before they run it, in far less; there is no other sign of success
-ACCEPTED_NS = 10_000_000_000
 # Subscriptions of a session that are remembered
 MAX_ACTIVE = 1_000
 
@@ -89,11 +85,9 @@ class GraphqlState:
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return the ends of subscriptions that met no error, and answers that did not come in time."""
-        accepted = tuple(takewhile(lambda call: now_ns - call.at_ns >= ACCEPTED_NS, self.subscribing))
         happenings: tuple[Happening, ...] = ()
-        for call in accepted:
-            self.subscribing.end(call.key)
-            happenings += self.confirm(call, f"no error within {ACCEPTED_NS // SECOND_NS} s")
+        for call in self.subscribing.accepted(now_ns):
+            happenings += self.confirm(call, NO_ERROR)
         return happenings + self.requests.overdue(now_ns) + self.control.overdue(now_ns)
 
     def confirm(self, call: Call, reason: str = "") -> tuple[Happening, ...]:
@@ -102,7 +96,7 @@ class GraphqlState:
         if len(self.active) >= MAX_ACTIVE:
             del self.active[next(iter(self.active))]
         self.active[call.ref] = _topic(call)
-        return tuple(msgspec.structs.replace(happening, reason=reason) for happening in completed(call))
+        return completed(call, reason=reason)
 
     def topic(self, ref: str) -> str:
         """Return the name of the operation with this id; empty where it is unknown."""
@@ -144,9 +138,9 @@ def _sent(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[Happ
         case "complete":
             return _complete(message.ref, state, "completed by wsmon")
         case "ping":
-            return _ping("out", state)
+            return ping(state.control, "out", state.now_ns)
         case "pong":
-            return _pong("out", state)
+            return pong(state.control, "out")
     return ()
 
 
@@ -169,9 +163,9 @@ def _received(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[
         case "ka":
             return (Happening("heartbeat.received", "heartbeat"),)
         case "ping":
-            return _ping("in", state)
+            return ping(state.control, "in", state.now_ns)
         case "pong":
-            return _pong("in", state)
+            return pong(state.control, "in")
     return ()
 
 
@@ -215,22 +209,6 @@ def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ..
         happenings = state.confirm(subscribing, reason)
     topic = state.active.pop(ref, None)
     return happenings if topic is None else (*happenings, _unsubscribed(ref, topic, reason))
-
-
-def _ping(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
-    """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout, not with the next."""
-    by_peer = direction == "in"
-    if direction in state.control:
-        return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
-    return state.control.begin(Call("heartbeat", direction, state.now_ns, by_peer=by_peer))
-
-
-def _pong(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
-    """End the heartbeat that the other side began; without one, a pong is a heartbeat by itself."""
-    ping = state.control.end("out" if direction == "in" else "in")
-    if ping:
-        return completed(ping)
-    return (Happening("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
 
 
 def _topic(call: Call) -> str:

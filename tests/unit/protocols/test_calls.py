@@ -7,6 +7,7 @@ import pytest
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening, Operation
 from wsmon.protocols.calls import (
+    ACCEPTED_NS,
     GIVEN_UP,
     MAX_TOPICS,
     Call,
@@ -16,6 +17,8 @@ from wsmon.protocols.calls import (
     duplicate,
     failed,
     happening_key,
+    ping,
+    pong,
     settled,
     too_many_topics,
     unmatched,
@@ -146,3 +149,23 @@ def test_an_end_without_a_call_and_a_second_call_are_errors() -> None:
     assert (unmatched("request", "9").error_type, unmatched("request", "9").phase) == ("unmatched", "end")
     assert duplicate("request", "get", "").error == "id null is already in flight"
     assert too_many_topics(501).error == f"501 topics in one message; only the first {MAX_TOPICS} are tracked"
+
+
+def test_of_heartbeats_one_a_direction_is_in_flight_and_a_pong_without_a_ping_is_one_by_itself() -> None:
+    calls = Calls()
+    assert [happening.name for happening in ping(calls, "out", 1) + ping(calls, "in", 2)] == [
+        "heartbeat.sent",
+        "heartbeat.received",
+    ]
+    assert ping(calls, "out", 3) == (Happening("heartbeat.sent", "heartbeat"),)
+    assert [happening.name for happening in pong(calls, "in") + pong(calls, "out")] == ["heartbeat.responded"] * 2
+    assert pong(calls, "in") == (Happening("heartbeat.received", "heartbeat"),)
+    assert pong(calls, "out") == (Happening("heartbeat.sent", "heartbeat"),)
+
+
+def test_calls_that_met_no_error_are_taken_as_accepted_once() -> None:
+    calls = Calls()
+    calls.begin(SUBSCRIBE)
+    calls.begin(Call("subscribe", "3", SUBSCRIBE.at_ns + 1))
+    assert calls.accepted(SUBSCRIBE.at_ns + ACCEPTED_NS) == (SUBSCRIBE,)
+    assert [call.key for call in calls] == ["3"]

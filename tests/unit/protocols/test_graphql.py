@@ -9,8 +9,8 @@ import pytest
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
-from wsmon.protocols.calls import WAIT_S
-from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, GraphqlState, answer, decode, opening
+from wsmon.protocols.calls import ACCEPTED_NS, WAIT_S
+from wsmon.protocols.graphql import CLOSE_CODES, MAX_ACTIVE, GraphqlState, answer, decode, opening
 
 SECOND_NS = 1_000_000_000
 WAIT_NS = int(WAIT_S) * SECOND_NS
