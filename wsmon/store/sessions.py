@@ -19,6 +19,7 @@ from wsmon.model.verdict.last_words import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.journal import MessageTraffic
+from wsmon.store.open_spans import SOURCES_OF_SESSION, SOURCES_OF_TRACE, open_spans
 from wsmon.store.validation import Id, Ns, checked
 
 # Streams in memory; beyond, those of ended sessions are dropped, and those without a session but for the newest
@@ -441,13 +442,15 @@ SELECT trace_id, run FROM source WHERE connection_id = ?1 COLLATE NOCASE AND con
 _NEWEST_RUN = """
 SELECT trace_id, run FROM source WHERE trace_id = ?1 COLLATE NOCASE AND trace_id = ?1 ORDER BY id DESC LIMIT 1
 """
-# Of all connections: an application's trace goes through several. Of one boot alone: a configured trace id outlives
-# boots, and monotonic times of two boots do not compare. Sources come first: there are fewer of them than spans
+# Sources come first: there are fewer of them than spans
 _OF_TRACE = f"""{_COLUMNS}
-FROM source CROSS JOIN run ON run.id = source.run CROSS JOIN span ON span.source = source.id
-WHERE source.trace_id = ?1 COLLATE NOCASE AND source.trace_id = ?1
-  AND (source.run = ?2 OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = ?2)))
+FROM ({SOURCES_OF_TRACE}) AS source CROSS JOIN span ON span.source = source.id
 ORDER BY span.event_id DESC, span.n DESC LIMIT ?3
+"""
+# Newest first, by the index of a connection's sources
+_TRACES_OF_CONNECTION = """
+SELECT trace_id FROM source WHERE connection = (SELECT id FROM connection WHERE name = ?) AND trace_id <> ''
+ORDER BY run DESC, id DESC LIMIT ?
 """
 
 
@@ -455,26 +458,41 @@ _SPAN_ROW = tuple[str, str, str, str, str, Ns, Ns, Ns | None, str, str, str]
 
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """Read at most ``limit`` spans of a session, in the order in which they ended."""
-    return _read(connection, _OF_SESSION, (connection_id, limit))
+    """Read at most ``limit`` spans of a session, in the order in which they ended, then those that are under way."""
+    ended = _read(connection, _OF_SESSION, (connection_id, limit))
+    return ended + open_spans(connection, SOURCES_OF_SESSION, (connection_id, 0), limit - len(ended))
 
 
 def session_trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """Read the newest ``limit`` spans of the trace that a session belongs to, in the order in which they ended.
+    """Read the newest ``limit`` spans of the trace that a session belongs to; see ``trace_spans``.
 
     A session without a trace has its own spans.
     """
     for trace_id, run in checked(connection.execute(_TRACE_OF_SESSION, (connection_id,)), tuple[str, Id]):
         if trace_id:
-            return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+            return _of_trace(connection, trace_id, run, limit)
     return session_spans(connection, connection_id, limit)
 
 
 def trace_spans(connection: sqlite3.Connection, trace_id: str, limit: int) -> tuple[Span, ...]:
-    """Read the newest ``limit`` spans of a trace, in the order in which they ended; of its newest boot."""
+    """Read the newest ``limit`` spans of a trace, in the order in which they ended, then those that are under way; of
+    its newest boot.
+    """
     for _, run in checked(connection.execute(_NEWEST_RUN, (trace_id,)), tuple[str, Id]):
-        return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+        return _of_trace(connection, trace_id, run, limit)
     return ()
+
+
+def newest_traces(connection: sqlite3.Connection, name: str, limit: int) -> tuple[str, ...]:
+    """Read the newest ``limit`` traces of a connection, newest first."""
+    rows = checked(connection.execute(_TRACES_OF_CONNECTION, (name, limit)), tuple[str])
+    return tuple(dict.fromkeys(trace_id for (trace_id,) in rows))
+
+
+def _of_trace(connection: sqlite3.Connection, trace_id: str, run: int, limit: int) -> tuple[Span, ...]:
+    """What is under way comes before what has ended, where there is no room for both."""
+    under_way = open_spans(connection, SOURCES_OF_TRACE, (trace_id, run), limit)
+    return _read(connection, _OF_TRACE, (trace_id, run, limit - len(under_way)))[::-1] + under_way
 
 
 def _read(connection: sqlite3.Connection, sql: str, parameters: tuple[str | int, ...]) -> tuple[Span, ...]:
