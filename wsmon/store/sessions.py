@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from wsmon.model.block import Block
 from wsmon.model.detectors.base import NumberedMessage
@@ -18,7 +18,7 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict.last_words import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
-from wsmon.store.journal import MessageTraffic
+from wsmon.store.journal import UNTIMED, MessageTraffic
 from wsmon.store.open_spans import SOURCES_OF_SESSION, SOURCES_OF_TRACE, open_spans
 from wsmon.store.validation import Id, Ns, checked
 
@@ -26,6 +26,7 @@ from wsmon.store.validation import Id, Ns, checked
 HELD_STREAMS = 4_096
 # An application may report each request with a trace of its own. A source that comes again gets another row
 HELD_WITHOUT_SESSION = 1_024
+_Value = TypeVar("_Value", int, str)
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class SourceStream:
     """One source in the fold: its ids, and what the current batch brought from it."""
 
     __slots__ = (
+        "_columns",
         "_lists",
         "connection",
         "decoded",
@@ -105,10 +107,11 @@ class SourceStream:
         # Bytes of messages as transferred
         self.received_wire = 0
         self.sent_wire = 0
-        # Types of messages, where the protocol knows one, as rows have them
+        # Types of messages, as rows have them, beside their sizes: empty where the protocol knows none. All are shorter
+        # where the last messages have none
         self.types_in: list[str] = []
         self.types_out: list[str] = []
-        # Nanoseconds that the protocol took to decode received and sent messages
+        # Likewise, nanoseconds that the protocol took to decode received and sent messages, or UNTIMED
         self.decoded: list[int] = []
         self.encoded: list[int] = []
         # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
@@ -116,6 +119,12 @@ class SourceStream:
         self._lists: tuple[list[Any], ...] = (
             *(self.received, self.sent, self.types_in, self.types_out),
             *(self.decoded, self.encoded, self.latencies),
+        )
+        self._columns: tuple[tuple[list[Any], list[int], str | int], ...] = (
+            (self.types_in, self.received, ""),
+            (self.types_out, self.sent, ""),
+            (self.decoded, self.received, UNTIMED),
+            (self.encoded, self.sent, UNTIMED),
         )
 
     def use_profile(self, profile: Profile) -> None:
@@ -145,13 +154,18 @@ class SourceStream:
 
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""
+        is_received = event.direction == "in"
+        sizes = self.received if is_received else self.sent
         if event.type:
-            (self.types_in if event.direction == "in" else self.types_out).append(storable(event.type))
+            add_beside(self.types_in if is_received else self.types_out, (storable(event.type),), "", sizes)
         if event.duration_ns is not None:
-            (self.decoded if event.direction == "in" else self.encoded).append(event.duration_ns)
+            add_beside(self.decoded if is_received else self.encoded, (event.duration_ns,), UNTIMED, sizes)
 
     def take(self, second: int, connection_id: int) -> MessageTraffic:
         """Hand over what was collected of the messages of a second."""
+        for column, sizes, nothing in self._columns:
+            if column and len(column) < len(sizes):
+                add_beside(column, (), nothing, sizes)
         traffic = MessageTraffic(
             second,
             connection_id,
@@ -171,6 +185,14 @@ class SourceStream:
         for collected in self._lists:
             collected.clear()
         return traffic
+
+
+def add_beside(column: list[_Value], values: Sequence[_Value], nothing: _Value, sizes: Sequence[int]) -> None:
+    """Add what is known of the last messages, whose sizes are known; earlier ones without a value have ``nothing``."""
+    missing = len(sizes) - len(values) - len(column)
+    if missing > 0:
+        column += [nothing] * missing
+    column += values
 
 
 def _newest(received: Event | Block | None) -> Iterable[Event]:
