@@ -27,6 +27,12 @@ LOGINS = {
     "graphql-ws": json.dumps({"type": "connection_init", "payload": {"authToken": CANARY}}),
     "socketio": "40" + json.dumps({"token": CANARY}),
     "stomp": f"CONNECT\naccept-version:1.2\nlogin:guest\npasscode:{CANARY}\n\n\0",
+    "actioncable": json.dumps(
+        {"command": "subscribe", "identifier": json.dumps({"channel": "A", "token": CANARY}), "type": "disconnect"}
+    ),
+    "pusher": json.dumps(
+        {"event": "pusher:subscribe", "data": {"auth": f"key:{CANARY}", "channel": "private-a"}, "channel": "a"}
+    ),
     "nexus": json.dumps({"kind": "log", "id": 1, "traceId": "t", "password": CANARY}),
 }
 ECHO = script('[[step]]\ndo = "echo"\n[[step]]\ndo = "receive"\n[[step]]\ndo = "silence"\nfor = "60s"\n')

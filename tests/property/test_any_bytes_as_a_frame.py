@@ -18,7 +18,7 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, ProtocolClient
 from wsmon.protocols.registry import PROTOCOLS
 
-# Of each of the ten protocols
+# Of each protocol
 FRAMES = 10_000
 PAUSES_NS = (0, 0, 0, 10**6, 10**9, 31 * 10**9)
 DIRECTIONS: tuple[Direction, ...] = ("in", "out")
@@ -66,6 +66,21 @@ SAID: tuple[bytes, ...] = (
     b"\x10\x1a\x00\x04MQTT\x04\xc2\x00\x3c\x00\x02id\x00\x04user\x00\x04pass", b"\x20\x02\x00\x00",
     b"\x82\x08\x00\x01\x00\x03a/b\x01", b"\x90\x03\x00\x01\x01", b"\x32\x09\x00\x03a/b\x00\x07hi", b"\x40\x02\x00\x07",
     b"\xc0\x00\xd0\x00\xe0\x00",
+    b'{"command":"subscribe","identifier":"{\\"channel\\":\\"A\\"}"}', b'{"type":"welcome"}',
+    b'{"type":"confirm_subscription","identifier":"{\\"channel\\":\\"A\\"}"}',
+    b'{"type":"disconnect","reason":"unauthorized","reconnect":false}', b'{"type":"ping","message":1795959404}',
+    b'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.1\\",\\"activity_timeout\\":9}"}',
+    b'{"event":"pusher:subscribe","data":{"channel":"a","auth":"key:hex"}}', b'{"event":"pusher:ping","data":{}}',
+    b'{"event":"pusher_internal:subscription_succeeded","channel":"a","data":"{}"}',
+    b'{"event":"pusher:error","data":{"code":4001,"message":"no"}}',
+    b'[2,"1","BootNotification",{"idTag":"tag"}]', b'[3,"1",{"status":"Rejected","interval":5}]',
+    b'[4,"1","NotSupported","no",{}]', b'[2,"2","Heartbeat",{}]', b'[5,"1","FormatViolation","no",{}]',
+    b'[2,"3","SetVariables",{"setVariableData":[{"variable":{"name":"Password"},"attributeValue":"p"}]}]',
+    b'[1,"realm1",{"roles":{},"authmethods":["ticket"]}]', b'[2,7,{"roles":{}}]', b'[4,"ticket",{}]', b'[5,"t",{}]',
+    b'[3,{"message":"no"},"wamp.error.no_such_realm"]', b'[6,{},"wamp.close.normal"]', b'[32,1,{},"com.t"]',
+    b"[33,1,9]", b"[36,9,8,{},[1]]", b'[48,2,{},"com.p",[1]]', b'[50,2,{"progress":true},[1]]', b"[50,2,{},[1]]",
+    b'[8,48,2,{},"wamp.error.x",["no"]]', b"[35,0,{}]", bytes.fromhex("9305a17480"),
+    bytes.fromhex("94200180a5636f6d2e74"),
     json.dumps({"id": 1, "kind": "request.start", "timestamp": "2026-04-22T10:00:00Z", **TRACE}).encode(),
     json.dumps({"id": 2, "kind": "request.end", "status": 200, "durationMs": 12, **TRACE}).encode(),
 )  # fmt: skip
@@ -141,9 +156,9 @@ def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
             client.due(now_ns, OPTIONS, state)
 
 
-@pytest.mark.parametrize("name", [name for name, of in PROTOCOLS.items() if of.new_masks(of.new_state())])
+@pytest.mark.parametrize("name", [name for name, of in PROTOCOLS.items() if of.new_masks()])
 def test_no_frame_raises_out_of_a_mask(name: ProtocolName) -> None:
-    mask = PROTOCOLS[name].new_masks(PROTOCOLS[name].new_state())["out"]
+    mask = PROTOCOLS[name].new_masks()["out"]
     rolls = Random(name)
     for _ in range(FRAMES):
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))

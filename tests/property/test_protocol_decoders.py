@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,15 +14,29 @@ from hypothesis import strategies as st
 from tests.support.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import mqtt, mqtt_packets, mqtt_session, stomp
+from wsmon.protocols import mqtt, mqtt_packets, mqtt_session, ocpp, pusher, stomp, wamp
 from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, Mask, ProtocolClient
 from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
 many = settings(max_examples=times(400))
 
-NAMES: tuple[ProtocolName, ...] = ("graphql-ws", "socketio", "stomp", "mqtt")
+NAMES: tuple[ProtocolName, ...] = ("graphql-ws", "socketio", "stomp", "mqtt", "actioncable", "pusher", "ocpp", "wamp")
 CANARY = "canary-a8f1"
+
+
+def json_text(items: list[Any]) -> bytes:
+    """As JSON."""
+    return json.dumps(items).encode()
+
+
+def packed(items: list[Any]) -> bytes:
+    """As MessagePack; what has no place in it, such as a large number, is JSON."""
+    try:
+        return msgspec.msgpack.encode(items)
+    except (OverflowError, UnicodeEncodeError):
+        return json_text(items)
+
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
 documents = st.recursive(
@@ -66,7 +81,29 @@ packet_streams = st.lists(
     ),
     max_size=3,
 ).map(b"".join)
-payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, packet_streams)
+channel_words = st.sampled_from(
+    [
+        *("welcome", "ping", "confirm_subscription", "reject_subscription", "disconnect", "subscribe", "unsubscribe"),
+        *("pusher:connection_established", "pusher:ping", "pusher:pong", "pusher:subscribe", "pusher:error"),
+        *("pusher_internal:subscription_succeeded", "pusher:subscription_error", "pusher:signin", "other"),
+    ]
+)
+channel_data = documents | st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("channel", "auth", "code", "message", "socket_id", "activity_timeout"), scalars)
+)
+channels = st.builds(
+    lambda message, data: json_text([{**message, "data": data}])[1:-1],
+    st.dictionaries(
+        st.sampled_from(["type", "command", "event", "identifier", "channel", "reason"]), channel_words | scalars
+    ),
+    channel_data | channel_data.map(json.dumps),
+)
+calls = st.lists(
+    st.integers(0, 70) | st.sampled_from(["1", 1, "com.t", "Heartbeat", "ticket", {}, {"progress": True}]) | documents,
+    max_size=6,
+)
+arrays = st.one_of(calls.map(json_text), calls.map(packed))
+payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, packet_streams, channels, arrays)
 opcodes: st.SearchStrategy[Opcode] = st.sampled_from(["text", "text", "binary", "binary", "ping", "close"])
 directions: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])
 frames = st.lists(st.tuples(directions, opcodes, payloads, st.integers(0, 2**40)), max_size=20)
@@ -156,7 +193,7 @@ def mask_mqtt(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     return mqtt_packets.new_mask()(opcode, payload)
 
 
-@pytest.mark.parametrize("mask", [stomp.mask, mask_mqtt])
+@pytest.mark.parametrize("mask", [stomp.mask, mask_mqtt, pusher.mask, ocpp.mask, wamp.mask])
 @many
 @given(payload=payloads)
 def test_masking_says_whether_it_changed_anything(mask: Mask, payload: bytes) -> None:

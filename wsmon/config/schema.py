@@ -227,7 +227,7 @@ CONNECTION = (
         "protocol",
         OneOf(get_args(BuiltInProtocol)),
         "auto",
-        "message protocol; stomp and nexus: receive only",
+        "message protocol; stomp, nexus and ocpp: receive only",
     ),
     ConfigKey(
         "headers",

@@ -179,7 +179,7 @@ def reason(error: Exception) -> str:
 MIN_LITERAL_CHARS = 8
 
 # Entries of ``auth`` that are not secret
-_PLAIN_AUTH = frozenset({"success", "failure", "scope", "version", "expires_in"})
+_PLAIN_AUTH = frozenset({"success", "failure", "scope", "version", "expires_in", "realm"})
 # The values in `sid=…; theme=…`: each is a secret of its own
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 

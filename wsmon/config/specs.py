@@ -17,14 +17,15 @@ from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 
 BuiltInProtocol = Literal[
-    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
-]
+    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus",
+    "actioncable", "pusher", "ocpp", "wamp",
+]  # fmt: skip
 # One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
 ProtocolName: TypeAlias = str
 BuiltInDecoder = Literal["gzip", "zlib", "deflate", "zlib-stream", "base64", "msgpack", "zstd"]
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
-LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus"})
+LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus", "ocpp"})
 RedirectPolicy = Literal["none", "same-origin", "any"]
 Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]

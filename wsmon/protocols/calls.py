@@ -14,6 +14,7 @@ import msgspec
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening, Operation, Phase
+from wsmon.protocols.credentials import Credentials
 
 # How long an answer may take before the call counts as unanswered, as in the source systems
 WAIT_S = 30.0
@@ -137,6 +138,11 @@ class Calls:
         self._weight -= len(call.topics) - len(topics)
         self._calls[call.key] = msgspec.structs.replace(call, topics=topics)
 
+    def renew(self, key: str, now_ns: int) -> None:
+        """Await the answer to the call under ``key``, if there is one, anew from ``now_ns`` on: a part of it came."""
+        if call := self._calls.pop(key, None):
+            self._calls[key] = msgspec.structs.replace(call, at_ns=now_ns)
+
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return the ends of the calls that were not answered in time; they are no longer in flight."""
         # Every session asks once a second
@@ -154,6 +160,62 @@ class Calls:
         call = self._calls.pop(key)
         self._weight -= _weight(call)
         return call
+
+
+class PeerSilence:
+    """How long the peer may be silent before its heartbeat is late, which is said once for each silence."""
+
+    __slots__ = ("_due_ns", "_limit_ns")
+
+    def __init__(self) -> None:
+        # 0 where the peer promised no heartbeats
+        self._limit_ns = 0
+        # When the next heartbeat is late; 0 where none is awaited
+        self._due_ns = 0
+
+    def limit(self, limit_ns: int, now_ns: int) -> None:
+        """Expect the next sign of the peer within ``limit_ns``, and so on; 0: expect none."""
+        self._limit_ns = limit_ns
+        self.heard(now_ns)
+
+    def heard(self, now_ns: int) -> None:
+        """Note a sign of the peer."""
+        self._due_ns = now_ns + self._limit_ns if self._limit_ns else 0
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """Return the heartbeat that did not come in time, once."""
+        if not 0 < self._due_ns <= now_ns:
+            return ()
+        self._due_ns = 0
+        error = f"no heartbeat of the peer within {self._limit_ns / SECOND_NS:g} s"
+        return (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
+
+
+class CallState:
+    """State of a session whose messages are calls with their answers, heartbeats and notices."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.calls = Calls()
+        self.silence = PeerSilence()
+        # Not to be repeated where the peer repeats them
+        self.credentials = Credentials()
+
+    def at(self, now_ns: int) -> None:
+        """Set the monotonic time of the messages that follow."""
+        self.now_ns = now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """Return the answers and heartbeats that did not come in time, each once."""
+        return self.calls.overdue(now_ns) + self.silence.overdue(now_ns)
+
+
+def keep_newest(names: dict[str, str], key: str, name: str, limit: int) -> None:
+    """Keep what a peer's id stands for; of more than ``limit`` the oldest is forgotten."""
+    names.pop(key, None)
+    while len(names) >= limit:
+        del names[next(iter(names))]
+    names[key] = name
 
 
 def _weight(call: Call) -> int:

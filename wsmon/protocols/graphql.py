@@ -29,7 +29,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, ping, pong
+from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, keep_newest, ping, pong
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Enumeration CloseCode of the library graphql-ws, src/common.ts
@@ -92,10 +92,7 @@ class GraphqlState:
 
     def confirm(self, call: Call, reason: str = "") -> tuple[Happening, ...]:
         """Return the end of a subscribe, and remember the subscription."""
-        self.active.pop(call.ref, None)
-        if len(self.active) >= MAX_ACTIVE:
-            del self.active[next(iter(self.active))]
-        self.active[call.ref] = _topic(call)
+        keep_newest(self.active, call.ref, _topic(call), MAX_ACTIVE)
         return completed(call, reason=reason)
 
     def topic(self, ref: str) -> str:

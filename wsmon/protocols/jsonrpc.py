@@ -28,7 +28,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, duplicate, failed, keep_newest, unmatched
 from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 from wsmon.protocols.json_messages import mask_sent
@@ -127,7 +127,7 @@ class JsonRpcState:
         """Return the end of a call by an answer without an error."""
         match call.operation:
             case "subscribe" if subscription := id_ref(result):
-                self._name_subscription(subscription, call.topics[0])
+                keep_newest(self._subscriptions, subscription, call.topics[0], _MAX_SUBSCRIPTIONS)
                 return completed(call, {**(meta or {}), "subscription": subscription})
             case "unsubscribe" if bytes(result) == b"false":
                 return failed(call, "not_confirmed", "the peer does not know this subscription", meta)
@@ -164,12 +164,6 @@ class JsonRpcState:
         if call.operation == "subscribe" and bytes(result)[:1] not in (b"", b"[", b"{"):
             return id_ref(result)
         return call.topics[0] if len(call.topics) == 1 else ""
-
-    def _name_subscription(self, subscription: str, name: str) -> None:
-        self._subscriptions.pop(subscription, None)
-        if len(self._subscriptions) >= _MAX_SUBSCRIPTIONS:
-            del self._subscriptions[next(iter(self._subscriptions))]
-        self._subscriptions[subscription] = name
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonRpcState) -> Decoded:
@@ -392,6 +386,6 @@ PROTOCOL = Protocol(
     decode,
     recognise_url=_recognise_url,
     recognise=_recognise,
-    new_masks=lambda _state: {"out": mask_sent},
+    new_masks=lambda: {"out": mask_sent},
     client=ProtocolClient(opening, answer),
 )

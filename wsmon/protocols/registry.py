@@ -11,7 +11,22 @@ from typing import Any
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Event
-from wsmon.protocols import deribit, graphql, json, jsonrpc, mqtt, nexus, phoenix, raw, socketio, stomp
+from wsmon.protocols import (
+    actioncable,
+    deribit,
+    graphql,
+    json,
+    jsonrpc,
+    mqtt,
+    nexus,
+    ocpp,
+    phoenix,
+    pusher,
+    raw,
+    socketio,
+    stomp,
+    wamp,
+)
 from wsmon.protocols.base import UNDECODABLE, Anatomy, Protocol
 
 # Of one message; a STOMP frame may have any number of headers
@@ -31,6 +46,10 @@ PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
             nexus.PROTOCOL,
             socketio.PROTOCOL,
             phoenix.PROTOCOL,
+            actioncable.PROTOCOL,
+            pusher.PROTOCOL,
+            ocpp.PROTOCOL,
+            wamp.PROTOCOL,
             json.PROTOCOL,
             raw.PROTOCOL,
         )

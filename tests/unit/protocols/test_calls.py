@@ -12,11 +12,14 @@ from wsmon.protocols.calls import (
     MAX_TOPICS,
     Call,
     Calls,
+    CallState,
+    PeerSilence,
     begun,
     completed,
     duplicate,
     failed,
     happening_key,
+    keep_newest,
     ping,
     pong,
     settled,
@@ -169,3 +172,40 @@ def test_calls_that_met_no_error_are_taken_as_accepted_once() -> None:
     calls.begin(Call("subscribe", "3", SUBSCRIBE.at_ns + 1))
     assert calls.accepted(SUBSCRIBE.at_ns + ACCEPTED_NS) == (SUBSCRIBE,)
     assert [call.key for call in calls] == ["3"]
+
+
+def test_a_call_of_which_a_part_was_answered_is_awaited_anew() -> None:
+    calls = Calls(1)
+    calls.begin(Call("request", "1", 0))
+    calls.begin(Call("request", "2", SECOND_NS // 2))
+    calls.renew("1", SECOND_NS)
+    calls.renew("9", SECOND_NS)
+    assert [happening.key for happening in calls.overdue(2 * SECOND_NS - 1)] == ["2", ""]
+    assert [call.key for call in calls] == ["1"]
+
+
+def test_a_silent_peer_is_late_once_for_each_silence() -> None:
+    silence = PeerSilence()
+    silence.heard(1)
+    assert silence.overdue(2**62) == ()
+    silence.limit(3 * SECOND_NS, SECOND_NS)
+    assert silence.overdue(4 * SECOND_NS - 1) == ()
+    assert [happening.error for happening in silence.overdue(4 * SECOND_NS)] == ["no heartbeat of the peer within 3 s"]
+    assert silence.overdue(2**62) == ()
+    silence.heard(5 * SECOND_NS)
+    assert len(silence.overdue(8 * SECOND_NS)) == 1
+
+
+def test_a_state_reports_its_calls_and_its_silence() -> None:
+    state = CallState()
+    state.at(SECOND_NS)
+    state.silence.limit(SECOND_NS, state.now_ns)
+    state.calls.begin(Call("auth", "1", state.now_ns))
+    assert [happening.name for happening in state.overdue(2**62)] == ["auth.failed", "heartbeat.timeout"]
+
+
+def test_of_too_many_names_the_oldest_is_forgotten() -> None:
+    names: dict[str, str] = {}
+    for key in ("1", "2", "1", "3"):
+        keep_newest(names, key, f"topic {key}", 2)
+    assert names == {"1": "topic 1", "3": "topic 3"}

@@ -1,0 +1,191 @@
+"""OCPP-J 1.6 to 2.1: calls of a charging station and of its management system, each with its result or error.
+
+Ids count for each direction by themselves. Identification tokens (``idTag``, ``idToken``) authorise whoever shows them,
+so that they are masked like passwords.
+Sources: OCPP 1.6-J section 4, OCPP 2.1 part 4 section 4; the messages of their part 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from wsmon.model.events import Direction, Opcode
+from wsmon.model.json_texts import repairing
+from wsmon.model.redact.masking import ByteRange, mask_ranges
+from wsmon.model.redact.names import is_credential_key
+from wsmon.model.redact.redactor import Redactor
+from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Protocol, cut, unreadable
+from wsmon.protocols.calls import Call, CallState, completed, duplicate, failed, unmatched
+from wsmon.protocols.jsonrpc_messages import id_key, id_ref
+
+_CALL, _RESULT, _ERROR, _RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
+# Message type: its name, and the number of its items
+_SHAPES: Mapping[int, tuple[str, int]] = MappingProxyType(
+    {
+        _CALL: ("CALL", 4),
+        _RESULT: ("CALLRESULT", 3),
+        # Some stations leave out the details
+        _ERROR: ("CALLERROR", 4),
+        _RESULT_ERROR: ("CALLRESULTERROR", 4),
+        _SEND: ("SEND", 4),
+    }
+)
+_HEARTBEAT, _BOOT = "Heartbeat", "BootNotification"
+
+
+class _Answer(msgspec.Struct, gc=False):
+    status: Any = None
+    interval: Any = None
+
+
+_decode_items = repairing(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: CallState) -> Decoded:
+    """Decode one whole message."""
+    if opcode not in ("text", "binary") or not direction:
+        return UNREAD
+    try:
+        kind, items = _read_items(payload)
+        ref = id_ref(items[1])
+        if kind in (_CALL, _SEND):
+            return _read_call(direction, payload, items, ref, state)
+        return _read_answer(kind, direction, items, ref, state)
+    except UNDECODABLE as error:
+        return unreadable(error, "ocpp")
+
+
+def _read_items(payload: bytes) -> tuple[int, list[msgspec.Raw]]:
+    items = _decode_items(payload)
+    number = bytes(items[0]) if items else b""
+    kind = int(number) if number.isdigit() and len(number) == 1 else 0
+    name, count = _SHAPES.get(kind, ("", 0))
+    if not name or len(items) < count:
+        raise msgspec.ValidationError(f"{name or 'an array'} of {len(items)} items is no message of OCPP-J")
+    return kind, items
+
+
+def _read_call(direction: Direction, payload: bytes, items: list[msgspec.Raw], ref: str, state: CallState) -> Decoded:
+    action = id_ref(items[2])
+    # Nothing answers a SEND
+    if bytes(items[0]) == b"6":
+        return Decoded(action, "", ref)
+    # Each direction has ids of its own
+    key = f"{direction} {id_key(items[1])}"
+    if key in state.calls:
+        return Decoded(action, "", ref, happenings=(duplicate("request", action, ref),))
+    if mask("text", payload)[1]:
+        state.credentials.remember(msgspec.json.decode(items[3]), is_auth=True)
+    call = Call(
+        "heartbeat" if action == _HEARTBEAT else "request",
+        key, state.now_ns, action, ref, by_peer=direction == "in",
+    )  # fmt: skip
+    return Decoded(action, "", ref, happenings=state.calls.begin(call))
+
+
+def _read_answer(kind: int, direction: Direction, items: list[msgspec.Raw], ref: str, state: CallState) -> Decoded:
+    name = _SHAPES[kind][0]
+    # The caller itself answers a result that it cannot read, with an error that has the id of its call
+    if kind == _RESULT_ERROR:
+        error_type, error = _fault(items, state)
+        return Decoded(name, "", ref, happenings=(_occurred(name, ref, error_type, error),))
+    key = f"{'in' if direction == 'out' else 'out'} {id_key(items[1])}"
+    call = state.calls.end(key)
+    if kind == _ERROR:
+        error_type, error = _fault(items, state)
+        if call is not None:
+            return Decoded(call.type, "", ref, happenings=failed(call, error_type, error))
+        happenings = (unmatched("request", key, name, ref=ref), _occurred(name, ref, error_type, error))
+        return Decoded(name, "", ref, happenings=happenings)
+    if call is None:
+        return Decoded(name, "", ref, happenings=(unmatched("request", key, name, ref=ref),))
+    answer = _decode_answer(items[2])
+    status = cut(answer.status) if isinstance(answer.status, str) else ""
+    meta = {"status": status} if status else None
+    if call.type == _BOOT and status == "Rejected":
+        again = f"; next try in {answer.interval} s" if isinstance(answer.interval, int) else ""
+        rejection = failed(call, "rejected", f"the management system rejected the charging station{again}", meta)
+        return Decoded(call.type, "", ref, happenings=rejection)
+    return Decoded(call.type, "", ref, happenings=completed(call, meta))
+
+
+def _fault(items: list[msgspec.Raw], state: CallState) -> tuple[str, str]:
+    """Return code and text of an error."""
+    code = state.credentials.mask(id_ref(items[2])) or "error"
+    text = msgspec.json.decode(items[3])
+    return cut(code), state.credentials.mask(text if isinstance(text, str) and text else code)
+
+
+def _occurred(type_: str, ref: str, error_type: str, error: str) -> Happening:
+    return Happening("error.occurred", type=type_, ref=ref, error_type=error_type, error=error)
+
+
+# Identification tokens, and what is a credential in any protocol; what is known about a token is none
+_REDACTOR = Redactor(keys=("idTag", "parentIdTag"), allow=("idTagInfo",))
+# Names of lists of variables, whose names stand in an object of their own
+_VARIABLES = ("setVariableData", "getVariableResult")
+
+
+class _Variable(msgspec.Struct, gc=False):
+    name: Any = None
+
+
+class _VariableData(msgspec.Struct, gc=False):
+    variable: _Variable = msgspec.field(default_factory=_Variable)
+    attributeValue: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the name in the message
+
+
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_variable = msgspec.json.Decoder(_VariableData).decode
+
+
+def _secret_variables(payload: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the settings of 2.x in a message that set a credential, such as BasicAuthPassword, and their values."""
+    found: list[tuple[bytes, bytes]] = []
+    try:
+        for item in _decode_items(payload)[2:]:
+            if bytes(item)[:1] != b"{":
+                continue
+            members = _decode_members(item)
+            for data in (data for name in _VARIABLES if name in members for data in _decode_list(members[name])):
+                setting = _decode_variable(data)
+                name, value = setting.variable.name, bytes(setting.attributeValue)
+                if isinstance(name, str) and is_credential_key(name) and value[:1] == b'"' and len(value) > 2:
+                    found.append((bytes(data), value))
+    except UNDECODABLE:
+        # What comes before is masked; the rest is no message that a station reads
+        pass
+    return found
+
+
+def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+    """Return the message with identification tokens and passwords masked, and whether there were any."""
+    if opcode not in ("text", "binary"):
+        return payload, False
+    ranges: list[ByteRange] = []
+    place = 0
+    for data, value in _secret_variables(payload) if b"ariable" in payload else ():
+        place = max(payload.find(data, place), 0)
+        # Without the quotes
+        spans = (match.span() for match in re.finditer(re.escape(value), data))
+        ranges += (ByteRange(place + start + 1, place + end - 1) for start, end in spans)
+    masked = mask_ranges(payload, ranges) if ranges else payload
+    masked, _ = _REDACTOR.payload(masked)
+    return masked, masked != payload
+
+
+PROTOCOL = Protocol(
+    "ocpp",
+    CallState,
+    decode,
+    subprotocols=("ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"),
+    offered_subprotocols=("ocpp2.1", "ocpp2.0.1", "ocpp1.6"),
+    new_masks=lambda: {"in": mask, "out": mask},
+)
