@@ -24,7 +24,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock
 from tests.support.stores import run_start, stored
 from wsmon.clock import SystemClock
-from wsmon.query.ast import Exact
+from wsmon.query.ast import Exact, FieldName
 from wsmon.store.database import open_for_writing
 from wsmon.store.integrity import check_integrity
 from wsmon.store.reader import Reader
@@ -156,28 +156,34 @@ def test_the_number_of_the_last_line_of_an_application_is_kept(store: Path, vers
     assert stored(store, "SELECT client, seq FROM ingest") == ([("c11e47", 7)] if version == 10 else [])
 
 
-def plans(connection: sqlite3.Connection, read: Callable[[], object]) -> list[str]:
-    """How SQLite finds the sources that a function reads."""
+def plans(connection: sqlite3.Connection, read: Callable[[], object]) -> set[str]:
+    """How SQLite finds the sources that a function reads, but for the newest, and those of which it knows the row."""
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     read()
     connection.set_trace_callback(None)
     rows = [row for text in statements for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
-    return [text for *_, text in rows if " source " in text and "COVERING INDEX source_by_connection" not in text]
+    steps = {text.replace("COVERING ", "") for *_, text in rows if " source " in f"{text} "}
+    return steps - {"SEARCH source", "SEARCH source USING INTEGER PRIMARY KEY (rowid=?)"}
 
 
-def test_ids_of_traces_and_sessions_are_looked_up_in_an_index_of_a_migrated_store(store: Path) -> None:
+@pytest.mark.parametrize(
+    ("read", "column", "index"),
+    [
+        (lambda connection: _sources(connection, "trace", TRACE), "trace_id", "source_by_trace"),
+        (lambda connection: _sources(connection, "session", "00C0FFEE00c0ffee"), "connection_id", "source_by_session"),
+        (lambda connection: trace_spans(connection, TRACE, 10), "trace_id", "source_by_trace"),
+        (lambda connection: session_spans(connection, "00c0ffee00c0ffee", 10), "connection_id", "source_by_session"),
+    ],
+    ids=["trace:", "session:", "spans of a trace", "spans of a session"],
+)
+def test_ids_are_looked_up_in_an_index_of_a_migrated_store(
+    store: Path, read: Callable[[sqlite3.Connection], object], column: str, index: str
+) -> None:
     migrated(store)
     with closing(sqlite3.connect(store)) as connection:
-        search = SourceSearch(connection, lambda _leaf: 0)
-        of_trace, of_session = "source_by_trace (trace_id=?)", "source_by_session (connection_id=?)"
-        assert plans(connection, lambda: search.ids("trace", Exact(TRACE)))[-1:] == [
-            f"SEARCH source USING COVERING INDEX {of_trace}"
-        ]
-        assert plans(connection, lambda: search.ids("session", Exact("00C0FFEE00c0ffee")))[-1:] == [
-            f"SEARCH source USING COVERING INDEX {of_session}"
-        ]
-        found = plans(connection, lambda: trace_spans(connection, TRACE, 10))
-        assert found == [f"SEARCH source USING INDEX {of_trace}"] * 2
-        found = plans(connection, lambda: session_spans(connection, "00c0ffee00c0ffee", 10))
-        assert found == [f"SEARCH source USING COVERING INDEX {of_session}"]
+        assert plans(connection, lambda: read(connection)) == {f"SEARCH source USING INDEX {index} ({column}=?)"}
+
+
+def _sources(connection: sqlite3.Connection, field: FieldName, text: str) -> None:
+    assert SourceSearch(connection, lambda _leaf: 0).ids(field, Exact(text))
