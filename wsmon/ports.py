@@ -228,11 +228,19 @@ class StoreView(Protocol):
         ...
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """Return at most ``limit`` spans of a session, in the order of their ends; ``of_trace``: of its trace."""
+        """Return at most ``limit`` spans of a session, in the order of their ends, then those that are under way;
+        ``of_trace``: of its trace.
+        """
         ...
 
     def trace_spans(self, trace_id: str, limit: int) -> tuple[Span, ...]:
-        """Return the newest ``limit`` spans of a trace, whichever connections it went through, by their ends."""
+        """Return the newest ``limit`` spans of a trace, whichever connections it went through, by their ends, then
+        those that are under way.
+        """
+        ...
+
+    def newest_traces(self, connection: str, limit: int) -> tuple[str, ...]:
+        """Return the ids of the newest traces of a connection, newest first; at most ``limit``."""
         ...
 
     def id_at(self, ts_ns: int) -> int:

@@ -106,7 +106,7 @@ MORSE = Protocol(
     recognise_url=recognise_url,
     recognise=recognise,
     dissect=take_apart,
-    new_masks=lambda: {"out": mask},
+    new_masks=lambda _state: {"out": mask},
     client=ProtocolClient(opening),
     close_codes={4000: "silent key"},
 )

@@ -164,7 +164,12 @@ async def test_metrics_are_points_of_the_protocol(recording: Recording) -> None:
     (point,) = took.histogram.data_points
     assert (took.unit, point.count, list(point.bucket_counts)) == ("s", 4, [2, 1, 0, 0, 0, 1])
     assert list(point.explicit_bounds) == [0.01, 0.1, 0.5, 1.0, 5.0]
-    assert metrics["wsmon.message.received.size"].summary.data_points[0].sum == 2_000
+    sizes = metrics["wsmon.message.received.size"].summary.data_points
+    assert {plain(p.attributes).get("websocket.type", ""): (p.count, p.sum) for p in sizes} == {
+        "trade": (6, 1_200),
+        "book": (3, 790),
+        "": (1, 10),
+    }
 
 
 @pytest.mark.parametrize("trouble", [answer("503 Busy"), answer("429 Slow down"), answer("500 Oops"), RESET])

@@ -69,7 +69,7 @@ async def test_promtool_finds_nothing_wrong_and_the_numbers_are_the_stores(home:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
     received = [event for event in stored(recorder.store) if event.name == "message.received"]
     size_bytes = sum(event.size or 0 for event in received)
-    assert f'wsmon_message_received_size_bytes_sum{{client_id="feed"}} {size_bytes}' in text.splitlines()
+    assert f'wsmon_message_received_size_bytes_sum{{client_id="feed",type="trade"}} {size_bytes}' in text.splitlines()
     assert SECRET not in text
     assert 'token=[FILTERED]"' in text
 

@@ -156,9 +156,9 @@ def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
             client.due(now_ns, OPTIONS, state)
 
 
-@pytest.mark.parametrize("name", [name for name, of in PROTOCOLS.items() if of.new_masks()])
+@pytest.mark.parametrize("name", [name for name, of in PROTOCOLS.items() if of.new_masks(of.new_state())])
 def test_no_frame_raises_out_of_a_mask(name: ProtocolName) -> None:
-    mask = PROTOCOLS[name].new_masks()["out"]
+    mask = PROTOCOLS[name].new_masks(PROTOCOLS[name].new_state())["out"]
     rolls = Random(name)
     for _ in range(FRAMES):
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))

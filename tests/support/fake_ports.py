@@ -272,6 +272,11 @@ class FakeView:
         self.calls.append(f"spans of trace {trace_id}")
         return self.spans_answer[:limit]
 
+    def newest_traces(self, connection: str, limit: int) -> tuple[str, ...]:
+        self.calls.append(f"traces of {connection}")
+        own = (each.source.trace_id for each in reversed(self._events) if each.source.connection == connection)
+        return tuple(dict.fromkeys(filter(None, own)))[:limit]
+
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]
         return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)

@@ -6,7 +6,15 @@ from collections import Counter
 
 from tests.support.builders import T0_NS
 from wsmon.model.histogram import bucket_index
-from wsmon.model.metrics import ConnectionTotals, Distribution, RecorderFacts, SignalTotals, SinkState, bound_within
+from wsmon.model.metrics import (
+    ConnectionTotals,
+    Distribution,
+    RecorderFacts,
+    SignalTotals,
+    SinkState,
+    TypedValues,
+    bound_within,
+)
 from wsmon.model.snapshot import Health
 
 MS_NS = 1_000_000
@@ -31,12 +39,20 @@ FEED = ConnectionTotals(
     last_message_ns=T0_NS + 500 * MS_NS,
     counters={"attempts": 4, "opens": 3, "messages_in": 10, "bytes_in": 2_000, "messages_out": 2, "bytes_out": 50},
     keyed={
-        "received_type": {"trade": 6, "book": 3},
-        "sent_type": {"subscribe": 2},
         "error_type": {"tcp_refused": 1, "protocol": 2},
         "subscription.subscribe.completed": {"book.BTC": 2},
     },
-    distributions={"connect": distribution("connect", 5 * MS_NS, 10 * MS_NS, 11 * MS_NS, 6_000 * MS_NS)},
+    distributions={
+        "connect": distribution("connect", 5 * MS_NS, 10 * MS_NS, 11 * MS_NS, 6_000 * MS_NS),
+        "decode": distribution("decode", *[500_000] * 8),
+        "process": distribution("process", 2 * MS_NS, 5 * MS_NS + 1, 400 * MS_NS),
+    },
+    typed={
+        "received": {"trade": TypedValues(6, 1_200), "book": TypedValues(3, 790)},
+        "sent": {"subscribe": TypedValues(2, 50)},
+        "decode": {"trade": TypedValues(6, 3_000_000)},
+        "process": {"order": TypedValues(2, 7 * MS_NS, (0, 1, 1, 0, 0, 0, 0, 0, 0))},
+    },
     folded={"received_type": 7},
 )
 IDLE = ConnectionTotals(

@@ -13,8 +13,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
-from wsmon.config.specs import CaptureSpec, ConnectionSpec
+from wsmon.config.specs import CaptureSpec, ConnectionSpec, ProtocolName
 from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
@@ -24,12 +25,13 @@ from wsmon.model.block import PlainReading
 from wsmon.model.events import BY_HAND, EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
-from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.redact.masking import MASK_BYTES, MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink
-from wsmon.protocols.base import Decoded, Happening, Operation, is_heartbeat
+from wsmon.protocols.base import Decoded, Happening, Operation, Part, Protocol, is_heartbeat
+from wsmon.protocols.registry import PROTOCOLS
 
 SWITCHING_PROTOCOLS = 101
 
@@ -62,6 +64,7 @@ def message_path(
     ticker: Ticker,
     carried: CarriedState,
     random_bytes: Callable[[int], bytes],
+    protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
 ) -> MessagePath | None:
     """Make the message path of a new session; None for ``raw`` where nothing is measured nor sent by itself."""
     sequence, latency = spec.sequence, spec.latency
@@ -73,7 +76,7 @@ def message_path(
     source = reporter.source
     cleaner = TextCleaner(reporter.redactor)
     events = MessageEvents(source, sink, cleaner, carried.ledger, random_bytes)
-    protocol = ProtocolSession(spec, ticker, clock, carried, events.emit_overdue)
+    protocol = ProtocolSession(spec, ticker, clock, carried, events.emit_overdue, protocols)
     sender = ProtocolSender(spec.heartbeat, protocol, asyncio.get_running_loop())
     return MessagePath(
         source,
@@ -137,6 +140,8 @@ class MessagePath:
         self._has_started = False
         # Monotonic time until which what comes in may have waited in our socket
         self._late_until_ns = 0
+        # Directions whose message that goes on has shown a credential
+        self._hides_rest: set[Direction] = set()
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
@@ -226,11 +231,21 @@ class MessagePath:
         mono_ns: int,
         *,
         is_by_hand: bool = False,
+        part: Part | None = None,
+        about: Meta | None = None,
     ) -> None:
         """Emit a message that came in or went out at this time, then what it means, then send the replies.
 
-        ``is_by_hand``: the user sent it.
+        ``is_by_hand``: the user sent it. Where it holds several messages of the protocol, each is emitted by itself:
+        as its ``part``, which ``about`` counts.
         """
+        if part is None and self._protocol.splits:
+            parts = self._protocol.split(direction, opcode, payload)
+            if parts is not None:
+                self._emit_parts(
+                    name, direction, parts, wire_size, fragments, Instant(ts_ns, mono_ns), is_by_hand=is_by_hand
+                )
+                return
         began_ns = self._clock.mono_ns()
         decoded = self._protocol.read(direction, opcode, payload, mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
@@ -260,7 +275,7 @@ class MessagePath:
                 mono_ns,
                 direction,
                 opcode,
-                len(payload),
+                len(payload) if part is None else len(payload) - part.earlier_bytes,
                 wire_size,
                 kept,
                 is_cut,
@@ -279,8 +294,9 @@ class MessagePath:
                     is_measured=is_measured,
                     is_over_budget=is_over_budget,
                     is_by_hand=is_by_hand,
+                    about=about,
                 )
-                if fragments > 1 or decoded.meta or is_measured or is_over_budget or is_by_hand
+                if fragments > 1 or decoded.meta or is_measured or is_over_budget or is_by_hand or about
                 else None,
             )
         )
@@ -305,6 +321,7 @@ class MessagePath:
         is_measured: bool,
         is_over_budget: bool,
         is_by_hand: bool,
+        about: Meta | None,
     ) -> Meta | None:
         meta: dict[str, Json] = self._cleaner.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
@@ -325,7 +342,100 @@ class MessagePath:
             meta |= MASKED_UNREAD
         if is_by_hand:
             meta |= BY_HAND
+        if about:
+            meta |= about
         return meta or None
+
+    def _emit_parts(
+        self,
+        name: EventName,
+        direction: Direction,
+        parts: Sequence[Part],
+        wire_size: int,
+        fragments: int,
+        at: Instant,
+        *,
+        is_by_hand: bool,
+    ) -> None:
+        """Emit the messages in one of the WebSocket; its size on the wire and its fragments are those of the first."""
+        for number, part in enumerate(parts, 1):
+            about: dict[str, Json] = {"part": number, "parts": len(parts)} if len(parts) > 1 else {}
+            opcode: DataOpcode = "text" if part.opcode == "text" and is_utf8(part.payload) else "binary"
+            if part.earlier_bytes:
+                about["joined_size"] = len(part.payload)
+            if part.is_partial:
+                about["partial"] = True
+            if part.is_partial or part.error:
+                if fragments > 1:
+                    about["fragments"] = fragments
+                if is_by_hand:
+                    about |= BY_HAND
+                self._emit_unread(name, direction, opcode, part, wire_size, at, about)
+            else:
+                self._hides_rest.discard(direction)
+                self.emit(
+                    name, direction, opcode, part.payload, wire_size, fragments, *at, is_by_hand=is_by_hand, part=part,
+                    about=about,
+                )  # fmt: skip
+            wire_size, fragments = 0, 1
+
+    def _emit_unread(
+        self,
+        name: EventName,
+        direction: Direction,
+        opcode: DataOpcode,
+        part: Part,
+        wire_size: int,
+        at: Instant,
+        about: Meta,
+    ) -> None:
+        """Emit a part that is not decoded.
+
+        A partial one is masked whole where the message has shown a credential until now: it may go on in this piece.
+        """
+        decoded = self._protocol.read_partial(part)
+        kept: bytes | None = None
+        is_cut = is_redacted = False
+        if self._limit_bytes >= 0:
+            masked, has_secrets = self._protocol.mask(direction, opcode, part.before + part.payload)
+            masked, is_redacted = self._cleaner.redactor.payload(masked)
+            is_redacted = is_redacted or has_secrets
+            if part.is_partial:
+                if is_redacted:
+                    self._hides_rest.add(direction)
+                is_redacted = direction in self._hides_rest
+                masked = MASK_BYTES if is_redacted else part.payload
+            is_cut = len(masked) > self._limit_bytes
+            kept = cut(masked, self._limit_bytes, opcode) if is_cut else masked
+        self._emit(
+            Event(
+                self._source,
+                name,
+                *at,
+                direction,
+                opcode,
+                len(part.payload),
+                wire_size,
+                kept,
+                is_cut,
+                is_redacted,
+                error_type=decoded.error_type,
+                error=decoded.error,
+                meta=about or None,
+            )
+        )
+        if decoded.happenings:
+            self._cleaner.of_nothing()
+            self._events.emit(decoded.happenings, direction, at)
+
+
+def is_utf8(payload: bytes) -> bool:
+    """Whether bytes are a text: a message may end within a character of the text that it is cut out of."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _has_texts(decoded: Decoded) -> bool:

@@ -26,7 +26,7 @@ from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, HandshakeUrl, Happening, Mask, Outbox, Protocol
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, HandshakeUrl, Happening, Mask, Outbox, Part, Protocol
 from wsmon.protocols.configured import (
     COUNTER,
     AuthTexts,
@@ -107,6 +107,10 @@ class ProtocolSession:
         self._speaks = spec.answer or bool(spec.subscribe)
         self._is_paused = False
         self._has_failed = False
+        # What the newest message showed of the protocol itself; its event follows that of the message
+        self._settled: tuple[Happening, ...] = ()
+        self.splits = True
+        """Whether WebSocket messages go through ``split``: they may hold several messages, or show the protocol."""
         self._masks: Mapping[Direction, Mask] = {}
         self._use("json" if spec.protocol == "auto" else spec.protocol)
 
@@ -145,11 +149,31 @@ class ProtocolSession:
         """Search no more: the session is over."""
         self._ticker.remove(self._tick)
 
-    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
-        """Decode a whole message, not yet masked, that came in or went out at this monotonic time."""
-        settled: tuple[Happening, ...] = ()
+    def split(self, direction: Direction, opcode: Opcode, payload: bytes) -> Sequence[Part] | None:
+        """Take a WebSocket message, whole as it came, apart; None where it is one message of the protocol itself."""
         if self._detector is not None:
-            settled = self._detect(self._detector, direction, opcode, payload)
+            self._settled = self._detect(self._detector, direction, opcode, payload)
+        if self._protocol.split is None:
+            return None
+        try:
+            return self._protocol.split(direction, opcode, payload, self._state) or None
+        except Exception as error:  # noqa: BLE001 - the border: an exception of a protocol is an event, the frame stays
+            self._settled += self._failed(error).happenings
+            return None
+
+    def read_partial(self, part: Part) -> Decoded:
+        """Return what is known of a part that is not decoded."""
+        settled, self._settled = self._settled, ()
+        return Decoded(error_type="too_large" if part.error else "", error=part.error, happenings=settled)
+
+    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
+        """Decode a whole message, not yet masked, that came in or went out at this monotonic time.
+
+        Where ``splits``, ``split`` comes first.
+        """
+        settled: tuple[Happening, ...] = ()
+        if self._settled:
+            settled, self._settled = self._settled, ()
         try:
             self._state.at(mono_ns)
             decoded = self._decode(direction, opcode, payload, self._state)
@@ -271,10 +295,15 @@ class ProtocolSession:
 
         It may never be sent, so the masks of the session, which follow the stream of what is, do not see it.
         """
-        mask = self._protocol.new_masks().get("out")
-        if mask is not None and mask(opcode, message)[1]:
-            return True
-        return any(secret in message for secret in self._secrets)
+        protocol = self._protocol
+        parts = None if protocol.split is None else protocol.split("out", opcode, message, protocol.new_state())
+        mask = protocol.new_masks(self._state).get("out")
+        for one in (Part(opcode, message), *(parts or ())):
+            if mask is not None and mask(one.opcode, one.payload)[1]:
+                return True
+            if any(secret in one.payload for secret in self._secrets):
+                return True
+        return False
 
     def _detect(
         self, detector: ProtocolDetector, direction: Direction, opcode: Opcode, payload: bytes
@@ -288,7 +317,9 @@ class ProtocolSession:
         self._opens_late = self._speaks and (bool(self._held_topics) or is_new)
         self._release_topics()
         # Messages were decoded as JSON until now
-        if name != "json":
+        if name == "json":
+            self.splits = self._protocol.split is not None
+        else:
             self._use(name)
         self._review = DetectionReview(name) if name != "raw" else None
         return (
@@ -329,7 +360,8 @@ class ProtocolSession:
         carried.protocol, carried.state = name, self._state
         protocol.prepare(self._state, self._options, self._url)
         self._decode = protocol.decode
-        self._masks = protocol.new_masks()
+        self.splits = self._detector is not None or protocol.split is not None
+        self._masks = protocol.new_masks(self._state)
         self._client = protocol.client if self._speaks else None
 
     def _tick(self) -> None:

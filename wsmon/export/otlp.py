@@ -44,7 +44,17 @@ _FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
 )
 
 # SpanKind
-INTERNAL, CLIENT = 1, 3
+INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
+# As applications and other instrumentations say it in ``meta.kind``
+_KINDS: Final[Mapping[Json, int]] = MappingProxyType(
+    {"internal": INTERNAL, "server": SERVER, "client": CLIENT, "producer": PRODUCER, "consumer": CONSUMER}
+)
+# What an application's request says of itself, by the semantic conventions
+_REQUEST: Final[Mapping[str, str]] = MappingProxyType(
+    {"transport": "network.protocol.name", "method": "http.request.method", "path": "url.path"}
+)
+# Metadata of spans that is in the span itself, or is expanded
+_EXPANDED: Final = frozenset({"attributes", "kind", "remote", "resource"})
 # StatusCode; a span without an error has 0, unset
 STATUS_ERROR = 2
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
@@ -106,8 +116,12 @@ def _operations(fold: SpanFold, event: Event) -> Iterator[Span]:
 
 
 def _operation(event: Event, span: Span) -> bytes:
-    kind = CLIENT if span.operation in _CLIENT_OPERATIONS else INTERNAL
+    if span.operation == "trace":
+        kind, about = _kind_reported(event), _reported(event)
+    else:
+        kind, about = CLIENT if span.operation in _CLIENT_OPERATIONS else INTERNAL, NOTHING
     fields: dict[str, Json] = {
+        **about,
         **_of_source(event.source),
         "websocket.operation": span.operation,
         "websocket.ref": span.key,
@@ -115,6 +129,31 @@ def _operation(event: Event, span: Span) -> bytes:
         "websocket.event.id": event.id,
     }
     return _record(event.source, span, kind, fields)
+
+
+def _kind_reported(event: Event) -> int:
+    """The kind of a span of an application: what it says, else that of its event."""
+    said = (event.meta or {}).get("kind")
+    kind = _KINDS.get(said) if isinstance(said, str) else None
+    if kind is not None:
+        return kind
+    return {"trace.request.end": SERVER, "trace.downstream": CLIENT}.get(event.name, INTERNAL)
+
+
+def _reported(event: Event) -> Fields:
+    """The attributes that an application gave a span, under its own names, and those of its request."""
+    meta = event.meta or {}
+    found: dict[str, Json] = {}
+    for key in ("resource", "attributes"):
+        if isinstance(given := meta.get(key), Mapping):
+            found |= given
+    is_request = event.name == "trace.request.end"
+    for key, value in meta.items():
+        if key not in _EXPANDED:
+            found[_REQUEST.get(key, key) if is_request else key] = value
+    if isinstance(event.http_status, int):
+        found["http.response.status_code"] = event.http_status
+    return found
 
 
 def _whole(session: ExportedSession, first: Event, last: Event) -> Span:

@@ -110,6 +110,21 @@ class Distribution:
     """By bucket that a bound of ``BOUNDS_NS`` cuts: how many values lie above the bound."""
 
 
+# What is measured of messages by their type: sizes by way, and the time of each step
+TypedMeasure: TypeAlias = Literal["received", "sent", "decode", "encode", "process"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedValues:
+    """Measurements of messages of one type."""
+
+    count: int
+    sum: int
+    """Bytes, or nanoseconds."""
+    counts: tuple[int, ...] = ()
+    """Values up to each bound of the measure and above the one before, and above all; empty where it has no bounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionTotals:
     """What happened on one connection since the recorder started, up to the last whole second, and its state now."""
@@ -131,6 +146,8 @@ class ConnectionTotals:
     """By dimension and key."""
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     """By metric."""
+    typed: Mapping[TypedMeasure, Mapping[str, TypedValues]] = field(default_factory=dict)
+    """By measure and type; messages without a type are in the whole alone."""
     folded: Mapping[str, int] = field(default_factory=dict)
     """Counted under ``other`` because there were too many keys, by dimension."""
 
@@ -217,39 +234,83 @@ def _dialling(totals: _Totals) -> Iterable[MetricFamily]:
 
 def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
     """Yield messages received and sent."""
-    for way, messages, size_bytes, wire_bytes in (
-        ("received", "messages_in", "bytes_in", "wire_in"),
-        ("sent", "messages_out", "bytes_out", "wire_out"),
-    ):
-        yield _messages(totals, way, messages)
-        sizes = tuple(
-            DistributionPoint(_client(connection), _count(connection, messages), _count(connection, size_bytes))
+    ways: tuple[tuple[str, TypedMeasure, str, str, str], ...] = (
+        ("received", "received", "messages_in", "bytes_in", "wire_in"),
+        ("sent", "sent", "messages_out", "bytes_out", "wire_out"),
+    )
+    for way, measure, messages, size_bytes, wire_bytes in ways:
+        sizes = [
+            (connection, _by_type(connection, measure, (_count(connection, messages), _count(connection, size_bytes))))
             for connection in totals
+        ]
+        counts = tuple(
+            NumberPoint((*_client(connection), ("type", kind)), values.count)
+            for connection, kinds in sizes
+            for kind, values in kinds.items()
         )
-        yield MetricFamily(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
+        text = f"Messages {way}, by protocol message type"
+        yield MetricFamily(f"wsmon.message.{way}", "counter", text, counts)
+        spreads = tuple(
+            DistributionPoint((*_client(connection), ("type", kind)), values.count, values.sum)
+            for connection, kinds in sizes
+            for kind, values in kinds.items()
+        )
+        text = f"Sizes of messages {way}, by protocol message type"
+        yield MetricFamily(f"wsmon.message.{way}.size", "summary", text, spreads, "bytes")
         yield _counter(f"wire.{way}", f"Bytes of frames {way}, as on the wire", totals, wire_bytes, unit="bytes")
-    text = "Response time, where the protocol matches requests and replies"
-    yield _histogram("message.process.completed.duration", text, totals, "process")
+    yield _processing(totals)
     for step, what in (("decode", "Parsing of messages"), ("encode", "Encoding of messages"), ("process", "Requests")):
         for side in ("started", "completed"):
             yield _by_key(f"message.{step}.{side}", f"{what} {side}, by type", totals, f"message.{step}.{side}", "type")
-    for step, what in (("decode", "parse received"), ("encode", "encode sent")):
-        yield _summary(f"wsmon.message.{step}.completed.duration", f"Time to {what} messages", totals, step)
+    yield _step_times("decode", "Time to parse received messages, by type", totals)
+    yield _step_times("encode", "Time to encode sent messages, by type", totals)
     text = "Messages that could not be parsed, and requests that failed"
     yield _by_key("message.failed", text, totals, "failed_message", "error_type")
 
 
-def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
-    """Return messages by type; those without one have an empty label."""
-    points: list[NumberPoint] = []
+def _by_type(
+    connection: ConnectionTotals, measure: TypedMeasure, whole: tuple[int, int], spread: tuple[int, ...] = ()
+) -> Mapping[str, TypedValues]:
+    """Return what was measured by type, of the ``whole`` (number, sum, ``spread`` over the bounds).
+
+    What has no type has an empty one, also where nothing was measured.
+    """
+    typed = connection.typed.get(measure, {})
+    count = max(0, whole[0] - sum(values.count for values in typed.values()))
+    if typed and not count:
+        return typed
+    rest_sum = max(0, whole[1] - sum(values.sum for values in typed.values()))
+    of_types = zip(*(values.counts for values in typed.values()), strict=True) if typed and spread else ()
+    taken = [sum(counts) for counts in of_types] or [0] * len(spread)
+    rest = tuple(max(0, counted - less) for counted, less in zip(spread, taken, strict=True))
+    return {**typed, "": TypedValues(count, rest_sum, rest)}
+
+
+def _step_times(step: Literal["decode", "encode"], text: str, totals: _Totals) -> MetricFamily:
+    """Return number and sum of the durations of a step, of the connections that have any."""
+    points = tuple(
+        DistributionPoint((*_client(connection), ("type", kind)), values.count, values.sum / SECOND_NS)
+        for connection in totals
+        if (spread := connection.distributions.get(step)) is not None
+        for kind, values in _by_type(connection, step, (spread.count, spread.sum)).items()
+    )
+    return MetricFamily(f"wsmon.message.{step}.completed.duration", "summary", text, points, "seconds")
+
+
+def _processing(totals: _Totals) -> MetricFamily:
+    bounds = tuple(bound / SECOND_NS for bound in BOUNDS_NS["process"])
+    points: list[DistributionPoint] = []
     for connection in totals:
-        typed = connection.keyed.get(f"{way}_type", {})
-        untyped = max(0, _count(connection, counter) - sum(typed.values()))
-        points += (NumberPoint((*_client(connection), ("type", kind)), n) for kind, n in typed.items())
-        if untyped or not typed:
-            points.append(NumberPoint((*_client(connection), ("type", "")), untyped))
-    text = f"Messages {way}, by protocol message type"
-    return MetricFamily(f"wsmon.message.{way}", "counter", text, tuple(points))
+        measured = connection.distributions.get("process", _NOTHING)
+        counts = cut("process", measured.counts, measured.above)
+        points += (
+            DistributionPoint(
+                (*_client(connection), ("type", kind)), values.count, values.sum / SECOND_NS, bounds, values.counts
+            )
+            for kind, values in _by_type(connection, "process", (measured.count, measured.sum), counts).items()
+        )
+    text = "Response time, where the protocol matches requests and replies, and of applications, by type"
+    return MetricFamily("wsmon.message.process.completed.duration", "histogram", text, tuple(points), "seconds")
 
 
 def _keyed(totals: _Totals) -> Iterable[MetricFamily]:

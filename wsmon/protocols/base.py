@@ -219,6 +219,22 @@ class Anatomy(NamedTuple):
     """Its content; None where that is the payload as it stands."""
 
 
+class Part(NamedTuple):
+    """A message of a protocol within a WebSocket message, or a piece of one that goes on in the next."""
+
+    opcode: Opcode
+    payload: bytes
+    """The whole message, whatever of it earlier WebSocket messages brought; of one that goes on, what came now."""
+    is_partial: bool = False
+    """Whether it goes on, or is the rest of one that was too long to be joined: it is recorded and not decoded."""
+    before: bytes = b""
+    """Of a partial one: the end of what came of it before, in which a name may stand whose value is in this piece."""
+    earlier_bytes: int = 0
+    """How many bytes of ``payload`` came in earlier WebSocket messages, and were recorded with those."""
+    error: str = ""
+    """Why it is not decoded; empty where it is."""
+
+
 # Returns the payload with credentials masked, and whether there were any
 Mask: TypeAlias = Callable[[Opcode, bytes], tuple[bytes, bool]]
 
@@ -258,8 +274,15 @@ class Protocol(Generic[StateT]):
     """What an upgrade with or without credentials in its URL, and its HTTP status, say happened."""
     dissect: Callable[[Event, bytes], Anatomy | None] | None = None
     """Takes a stored message and its payload apart; None where it is of another protocol. May raise ``UNDECODABLE``."""
-    new_masks: Callable[[], Mapping[Direction, Mask]] = dict
-    """Makes, for a session, the masks of credentials that only the protocol finds; they run before all redaction."""
+    split: Callable[[Direction, Opcode, bytes, StateT], Sequence[Part] | None] | None = None
+    """Takes a WebSocket message apart into the protocol's messages, each of which is decoded, masked and recorded by
+    itself; at most ``parts.MAX_PARTS``. None where it is one message itself. What it holds back of a message that goes
+    on is bounded, and was recorded as a partial part. ``parts.MessageStream`` does this for messages that follow one
+    another. The attribute is None where every WebSocket message is one of the protocol."""
+    new_masks: Callable[[StateT], Mapping[Direction, Mask]] = lambda _state: {}
+    """Makes, for a session, the masks of credentials that only the protocol finds; they run before all redaction.
+    A mask gets WebSocket messages in their order; where there is ``split``, each whole part instead, and a partial one
+    with what came ``before``, possibly more than once, so that such a mask must not remember what it saw."""
     client: ProtocolClient[StateT] | None = None
     """None where wsmon only listens."""
     close_codes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -575,6 +575,6 @@ PROTOCOL = Protocol(
     decode,
     read_plain,
     prepare=_prepare,
-    new_masks=lambda: {"out": mask_sent},
+    new_masks=lambda _state: {"out": mask_sent},
     client=ProtocolClient(opening, answer, due),
 )

@@ -386,6 +386,6 @@ PROTOCOL = Protocol(
     decode,
     recognise_url=_recognise_url,
     recognise=_recognise,
-    new_masks=lambda: {"out": mask_sent},
+    new_masks=lambda _state: {"out": mask_sent},
     client=ProtocolClient(opening, answer),
 )

@@ -261,6 +261,6 @@ PROTOCOL = Protocol(
     recognise=_recognise,
     may_begin=_may_begin,
     dissect=_dissect,
-    new_masks=lambda: {"in": new_mask(), "out": new_mask()},
+    new_masks=lambda _state: {"in": new_mask(), "out": new_mask()},
     client=ProtocolClient(opening, answer, due),
 )

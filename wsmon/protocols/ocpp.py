@@ -187,5 +187,5 @@ PROTOCOL = Protocol(
     decode,
     subprotocols=("ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"),
     offered_subprotocols=("ocpp2.1", "ocpp2.0.1", "ocpp1.6"),
-    new_masks=lambda: {"in": mask, "out": mask},
+    new_masks=lambda _state: {"in": mask, "out": mask},
 )

@@ -304,7 +304,7 @@ PROTOCOL = Protocol(
     prepare=prepare,
     recognise_url=_recognise_url,
     recognise=_recognise,
-    new_masks=lambda: {"in": mask, "out": mask},
+    new_masks=lambda _state: {"in": mask, "out": mask},
     client=ProtocolClient(answer=answer, due=due, is_silent=is_silent),
     close_codes=CLOSE_CODES,
 )

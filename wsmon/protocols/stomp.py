@@ -110,5 +110,5 @@ PROTOCOL = Protocol(
     offered_subprotocols=("v12.stomp", "v11.stomp", "v10.stomp"),
     recognise=_recognise,
     dissect=_dissect,
-    new_masks=lambda: {"in": mask, "out": mask},
+    new_masks=lambda _state: {"in": mask, "out": mask},
 )

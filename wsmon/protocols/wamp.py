@@ -381,6 +381,6 @@ PROTOCOL = Protocol(
     decode,
     subprotocols=("wamp.2.json", MSGPACK),
     offered_subprotocols=("wamp.2.json", MSGPACK),
-    new_masks=lambda: {"in": mask, "out": mask},
+    new_masks=lambda _state: {"in": mask, "out": mask},
     client=ProtocolClient(opening, answer),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import add
 
 from wsmon.model.histogram import merge
+from wsmon.model.metrics import TypedMeasure
 from wsmon.store.codec import storable
 from wsmon.store.schema import COUNTERS, DIMENSIONS, MOST_KEYS, OTHER
 
@@ -17,7 +18,7 @@ assert COUNTERS[MISSED] == "missed"
 
 # Of a key
 KEY_CHARS = 120
-# Keys for monitoring systems alone, in one second of a connection
+# Keys for monitoring systems alone, in one second of a connection; as many again of types that are measured
 MOST_MONITORED = 400
 
 TYPE = DIMENSIONS["type"]
@@ -28,7 +29,7 @@ class Bucket:
 
     __slots__ = (
         "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "keys", "least", "monitored",
-        "removed_dims", "sums",
+        "removed_dims", "sums", "typed",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,6 +49,8 @@ class Bucket:
         self.changed_metrics: set[int] = set()
         # For monitoring systems alone, and in no row: counts by dimension and key
         self.monitored: dict[tuple[str, str], int] = {}
+        # Number, sum, and values by the bounds of the measure where it has any, by measure and type of message
+        self.typed: dict[tuple[TypedMeasure, str], list[int]] = {}
         # And how many values lie above the bound within a bucket of the histogram, by metric and bucket
         self.above: dict[tuple[int, int], int] = {}
 
@@ -90,12 +93,11 @@ class Bucket:
         self.removed_dims.add(rarest)
         return True
 
-    def count_types(self, kinds: Mapping[str, int], way: str) -> None:
-        """Count messages by type; their direction is a dimension for monitoring systems alone."""
-        count, count_monitored = self.count, self.count_monitored
+    def count_types(self, kinds: Mapping[str, int]) -> None:
+        """Count messages by type."""
+        count = self.count
         for kind, n in kinds.items():
             count(TYPE, kind, n)
-            count_monitored(way, kind, n)
 
     def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
         """Add values of a metric: their histogram, number, sum and greatest."""
@@ -116,10 +118,22 @@ class Bucket:
             place = (dimension, OTHER)
         monitored[place] = monitored.get(place, 0) + n
 
+    def measure_typed(self, measure: TypedMeasure, kind: str, values: Sequence[int]) -> None:
+        """Add values of a type of message for monitoring systems alone: number, sum, and how many by each bound."""
+        place = (measure, storable(kind))
+        typed = self.typed
+        before = typed.get(place)
+        if before is None and len(typed) >= MOST_MONITORED:
+            place = (measure, OTHER)
+            before = typed.get(place)
+        typed[place] = list(values) if before is None else list(map(add, before, values))
+
     def add_monitored(self, other: Bucket) -> None:
         """Add what another bucket of one second has for monitoring systems alone; longer buckets have nothing of it."""
         for (dimension, key), n in other.monitored.items():
             self.count_monitored(dimension, key, n)
+        for (measure, kind), values in other.typed.items():
+            self.measure_typed(measure, kind, values)
         for place, n in other.above.items():
             self.above[place] = self.above.get(place, 0) + n
 

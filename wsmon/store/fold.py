@@ -43,11 +43,11 @@ from wsmon.store.connections import Connections
 from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecond
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
 from wsmon.store.ingest import IngestedLines
-from wsmon.store.journal import MessageTraffic
+from wsmon.store.journal import UNTIMED, MessageTraffic
 from wsmon.store.lifecycle import Lifecycle
 from wsmon.store.rollup import Rollups
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID
-from wsmon.store.sessions import SourceRows, SourceStream
+from wsmon.store.sessions import SourceRows, SourceStream, add_beside
 
 # Columns that every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
@@ -283,12 +283,15 @@ class Fold:
         except UnicodeDecodeError:
             text = payload
         duration_ns = event.duration_ns
-        if duration_ns is not None:
-            (stream.decoded if name == _RECEIVED else stream.encoded).append(duration_ns)
         kind = ""
-        if event.type:
-            kind = storable(event.type)
-            (stream.types_in if name == _RECEIVED else stream.types_out).append(kind)
+        if duration_ns is not None or event.type:
+            is_received = name == _RECEIVED
+            sizes = stream.received if is_received else stream.sent
+            if duration_ns is not None:
+                add_beside(stream.decoded if is_received else stream.encoded, (duration_ns,), UNTIMED, sizes)
+            if event.type:
+                kind = storable(event.type)
+                add_beside(stream.types_in if is_received else stream.types_out, (kind,), "", sizes)
         rows = self._rows
         rows.added.append((event_id, event, stream.id))
         meta = event.meta
@@ -307,18 +310,19 @@ class Fold:
         count = block.count
         stream.older_received = stream.newest_received
         stream.newest_received = block
-        stream.received += block.sizes
         stream.received_wire += sum(block.wire_sizes)
         if stream.keeps_messages and not block.texts:
             for event_id, event in enumerate(block.events(), assigned_id + 1):
+                stream.received.append(event.size or 0)
                 self._fold_long_message(event_id, event, stream)
             stream.last_id = assigned_id + count
             return stream.last_id
+        stream.received += block.sizes
         columns = block.columns
         if columns is not None:
-            stream.types_in += filter(None, columns.types)
+            add_beside(stream.types_in, columns.types, "", stream.received)
         if block.duration_ns is not None:
-            stream.decoded += [block.duration_ns] * count
+            add_beside(stream.decoded, [block.duration_ns] * count, UNTIMED, stream.received)
         if not stream.keeps_messages:
             return assigned_id
         stream.last_id = assigned_id + count

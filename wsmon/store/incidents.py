@@ -138,7 +138,7 @@ def _add_messages(traffic: Traffic, each: MessageTraffic) -> None:
     traffic.messages += len(each.received) + len(each.sent)
     kinds = each.types_in + each.types_out if each.types_out else each.types_in
     if kinds:
-        distinct = [kind[:KEY_CHARS] for kind in (kinds if len(kinds) == 1 else dict.fromkeys(kinds))]
+        distinct = [kind[:KEY_CHARS] for kind in (kinds if len(kinds) == 1 else dict.fromkeys(kinds)) if kind]
         traffic.types = dict.fromkeys((*traffic.types, *distinct)) if traffic.types else distinct
 
 

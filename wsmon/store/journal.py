@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from wsmon.model.histogram import bucket_index
+from wsmon.model.metrics import TypedMeasure
 from wsmon.store.bucket import BYTES_IN, BYTES_OUT, EVENTS, MESSAGES_IN, MESSAGES_OUT, WIRE_IN, WIRE_OUT, Bucket
 from wsmon.store.schema import METRICS
 from wsmon.store.validation import Count, Id, Ns, Second, checked
@@ -26,6 +27,9 @@ _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 # From so many values on, a Counter takes less time than a loop
 _MANY = 16
 _Value = TypeVar("_Value", int, str)
+# In place of a time that was not measured
+UNTIMED: Final = -1
+_Duration = Annotated[int, msgspec.Meta(ge=UNTIMED)]
 
 
 class MessageTraffic(msgspec.Struct, array_like=True, gc=False):
@@ -45,11 +49,11 @@ class MessageTraffic(msgspec.Struct, array_like=True, gc=False):
     """Bytes as transferred."""
     sent_wire: Count
     types_in: tuple[str, ...]
-    """Where the protocol knows one."""
+    """Of each message received, empty where the protocol knows none; none at all where it knows none of any."""
     types_out: tuple[str, ...]
-    decoded: tuple[Count, ...]
-    """Nanoseconds that the protocol took."""
-    encoded: tuple[Count, ...]
+    decoded: tuple[_Duration, ...]
+    """Nanoseconds that the protocol took for each, or ``UNTIMED``; none at all where none was timed."""
+    encoded: tuple[_Duration, ...]
     latencies: tuple[Count, ...]
     """Nanoseconds beyond the fastest message, where messages carry the time at which they were sent."""
     heard_ns: Ns = 0
@@ -72,11 +76,66 @@ def bucket_of(parts: Sequence[MessageTraffic]) -> Bucket:
         _measure(bucket, _SIZE, received + sent)
     for metric, column in ((_DECODE, decoded), (_ENCODE, encoded), (_LATENCY, latencies)):
         if any(column):
-            _measure(bucket, metric, _joined(column))
-    for way, kinds in (("received_type", types_in), ("sent_type", types_out)):
-        if any(kinds):
-            bucket.count_types(tallied(_joined(kinds)), way)
+            values = _joined(column)
+            if UNTIMED in values:
+                values = tuple(value for value in values if value != UNTIMED)
+            _measure(bucket, metric, values)
+    if any(types_in):
+        _count_types(bucket, "received", "decode", types_in, all_received, decoded)
+    if any(types_out):
+        _count_types(bucket, "sent", "encode", types_out, all_sent, encoded)
     return bucket
+
+
+def _count_types(
+    bucket: Bucket,
+    way: TypedMeasure,
+    step: TypedMeasure,
+    types: tuple[tuple[str, ...], ...],
+    sizes: tuple[tuple[int, ...], ...],
+    durations: tuple[tuple[int, ...], ...],
+) -> None:
+    """Count messages of one direction by their types, and add up their sizes and the times of a step."""
+    if not all(types):
+        types = _filled(types, sizes, "")
+    kinds = _joined(types)
+    counts = tallied(kinds)
+    sums = _sums(kinds, counts, _joined(sizes))
+    timed: Mapping[str, int] = {}
+    took: Mapping[str, int] = {}
+    if any(durations):
+        timed = counts
+        if not all(durations):
+            durations = _filled(durations, sizes, UNTIMED)
+        times = _joined(durations)
+        if UNTIMED in times:
+            timed = tallied([kind for kind, time_ns in zip(kinds, times, strict=False) if time_ns != UNTIMED])
+            times = tuple(0 if time_ns == UNTIMED else time_ns for time_ns in times)
+        took = _sums(kinds, counts, times)
+    counts.pop("", None)
+    bucket.count_types(counts)
+    for kind, count in counts.items():
+        bucket.measure_typed(way, kind, (count, sums[kind]))
+        if kind in timed:
+            bucket.measure_typed(step, kind, (timed[kind], took[kind]))
+
+
+def _sums(kinds: Sequence[str], counts: Mapping[str, int], values: Sequence[int]) -> Mapping[str, int]:
+    """Add values up by their types; ``counts`` has each type."""
+    # Many connections have one type of message
+    if len(counts) == 1:
+        return {kinds[0]: sum(values)}
+    sums = dict.fromkeys(counts, 0)
+    for kind, value in zip(kinds, values, strict=False):
+        sums[kind] += value
+    return sums
+
+
+def _filled(
+    columns: tuple[tuple[_Value, ...], ...], sizes: tuple[tuple[int, ...], ...], nothing: _Value
+) -> tuple[tuple[_Value, ...], ...]:
+    """Give columns that have no values one for each message."""
+    return tuple(column or (nothing,) * len(of) for column, of in zip(columns, sizes, strict=True))
 
 
 def tallied(values: Sequence[_Value]) -> dict[_Value, int]:

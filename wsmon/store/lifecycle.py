@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
 from wsmon.model.events import READ_LATE, Event, EventName, Json
 from wsmon.model.histogram import bucket_index
-from wsmon.model.metrics import bound_within
+from wsmon.model.metrics import BOUNDS_NS, bound_within
 from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
@@ -58,15 +59,17 @@ _MONITORED: Final = frozenset(
         "subscription.unsubscribe.completed",
     }
 )
-# Steps of a message, counted by type for monitoring systems alone; those with a metric are measured
-_STEPS: Final[Mapping[EventName, int | None]] = {
+# Steps of a message, counted by type for monitoring systems alone; those with a measure are measured
+_Step: TypeAlias = Literal["decode", "encode", "process"]
+_STEPS: Final[Mapping[EventName, _Step | None]] = {
     "message.decode.started": None,
-    "message.decode.completed": METRICS["decode"],
+    "message.decode.completed": "decode",
     "message.encode.started": None,
-    "message.encode.completed": METRICS["encode"],
+    "message.encode.completed": "encode",
     "message.process.started": None,
-    "message.process.completed": METRICS["process"],
+    "message.process.completed": "process",
 }
+_PROCESS_BOUNDS: Final = BOUNDS_NS["process"]
 # Error types that end an open session, and that an event before its end has already
 _ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
 
@@ -180,9 +183,9 @@ class Lifecycle:
                 self._connections.change(record)
         elif event.name in _STEPS:
             bucket.count_monitored(event.name, event.type)
-            metric = _STEPS[event.name]
-            if metric is not None and event.duration_ns is not None and not _is_read_late(event):
-                _measure(bucket, metric, event.duration_ns)
+            step = _STEPS[event.name]
+            if step is not None and event.duration_ns is not None and not _is_read_late(event):
+                _measure_step(bucket, step, event.type, event.duration_ns)
         elif event.name == BATCH_PROCESSED:
             _count_messages(event, bucket)
 
@@ -344,6 +347,17 @@ def _measure(bucket: Bucket, metric: int, value: int) -> None:
     bucket.measure(metric, {place: 1}, 1, value, value)
     if value > _BOUNDS.get((metric, place), value):
         bucket.above[metric, place] = bucket.above.get((metric, place), 0) + 1
+
+
+def _measure_step(bucket: Bucket, step: _Step, kind: str, value: int) -> None:
+    _measure(bucket, METRICS[step], value)
+    if not kind:
+        return
+    spread: list[int] = []
+    if step == "process":
+        spread = [0] * (len(_PROCESS_BOUNDS) + 1)
+        spread[bisect_left(_PROCESS_BOUNDS, value)] = 1
+    bucket.measure_typed(step, kind, (1, value, *spread))
 
 
 def _number(event: Event, key: str) -> int | None:

@@ -353,18 +353,27 @@ class Reader:
             return session_lives(self._connection, connection_ids)
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace, by their ends."""
+        """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace: by their ends, then
+        those that are under way.
+        """
         from wsmon.store.sessions import session_spans, session_trace_spans
 
         with self._question():
             return (session_trace_spans if of_trace else session_spans)(self._connection, connection_id, limit)
 
     def trace_spans(self, trace_id: str, limit: int) -> tuple[Span, ...]:
-        """Read the newest ``limit`` spans of a trace, in the order of their ends."""
+        """Read the newest ``limit`` spans of a trace, in the order of their ends, then those that are under way."""
         from wsmon.store.sessions import trace_spans
 
         with self._question():
             return trace_spans(self._connection, trace_id, limit)
+
+    def newest_traces(self, connection: str, limit: int) -> tuple[str, ...]:
+        """Read the ids of the newest traces of a connection, newest first; ``limit`` is of the sessions looked at."""
+        from wsmon.store.sessions import newest_traces
+
+        with self._question():
+            return newest_traces(self._connection, connection, limit)
 
     def id_at(self, ts_ns: int) -> int:
         """Find the id of the first event at or after a wall time; ``last_id + 1`` where there is none.

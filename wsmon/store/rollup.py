@@ -12,13 +12,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from operator import add, attrgetter
 from types import GenericAlias
 from typing import Any
 
 from wsmon.model.histogram import merge
-from wsmon.model.metrics import ConnectionTotals, Distribution
+from wsmon.model.metrics import ConnectionTotals, Distribution, TypedMeasure, TypedValues
 from wsmon.model.snapshot import StoredSpec
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, unpack
@@ -27,7 +27,7 @@ from wsmon.store.journal import Journal, MessageTraffic, bucket_of, is_empty
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
 from wsmon.store.validation import Count, Id, Second, checked, meta_value
 
-# Keys of all dimensions of all connections: each is a series that a monitoring system keeps for weeks
+# Keys of all dimensions of all connections: a monitoring system keeps series of each for weeks
 MOST_SERIES = 5_000
 _DIMENSION_OF = {number: name for name, number in DIMENSIONS.items()}
 _METRIC_OF = {number: name for name, number in METRICS.items()}
@@ -36,7 +36,7 @@ _METRIC_OF = {number: name for name, number in METRICS.items()}
 class _Total:
     """The total of one connection."""
 
-    __slots__ = ("above", "counters", "folded", "hists", "keyed", "sums")
+    __slots__ = ("above", "counters", "folded", "hists", "keyed", "sums", "typed")
 
     def __init__(self) -> None:
         self.counters = [0] * len(COUNTERS)
@@ -45,6 +45,8 @@ class _Total:
         # Count and sum
         self.sums: dict[int, tuple[int, int]] = {}
         self.above: dict[int, dict[int, int]] = {}
+        # Number, sum, and values by bound, by measure and type
+        self.typed: dict[TypedMeasure, dict[str, list[int]]] = {}
         self.folded: Counter[str] = Counter()
 
     def distributions(self) -> dict[str, Distribution]:
@@ -81,6 +83,8 @@ class Totals:
                 self._count(total, _DIMENSION_OF[number], key, n)
             for (dimension, key), n in second.monitored.items():
                 self._count(total, dimension, key, n)
+            for (measure, kind), values in second.typed.items():
+                self._measure(total, measure, kind, values)
             for metric, counts in second.hists.items():
                 count, value, _ = second.sums[metric]
                 before = total.sums.get(metric)
@@ -116,11 +120,25 @@ class Totals:
         if key in keys:
             keys[key] += n
             return
-        if len(keys) >= MOST_KEYS or self._series >= MOST_SERIES:
+        if self._is_full(keys):
             total.folded[dimension] += n
             key = OTHER
         self._series += key not in keys
         keys[key] = keys.get(key, 0) + n
+
+    def _measure(self, total: _Total, measure: TypedMeasure, kind: str, values: list[int]) -> None:
+        kinds = total.typed.setdefault(measure, {})
+        kind = kind[:KEY_CHARS]
+        if kind not in kinds:
+            if self._is_full(kinds):
+                total.folded[f"{measure}_type"] += values[0]
+                kind = OTHER
+            self._series += kind not in kinds
+        before = kinds.get(kind)
+        kinds[kind] = values if before is None else list(map(add, before, values))
+
+    def _is_full(self, keys: Sized) -> bool:
+        return len(keys) >= MOST_KEYS or self._series >= MOST_SERIES
 
 
 # Copied for every connection once a second, and made totals of when these are asked for
@@ -139,6 +157,10 @@ def _totals_of(state: _State, total: _Total) -> ConnectionTotals:
         dict(zip(COUNTERS, total.counters, strict=True)),
         {dimension: dict(keys) for dimension, keys in total.keyed.items()},
         total.distributions(),
+        {
+            measure: {kind: TypedValues(count, value, tuple(spread)) for kind, (count, value, *spread) in kinds.items()}
+            for measure, kinds in total.typed.items()
+        },
         dict(total.folded),
     )  # fmt: skip
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from wsmon.model.block import Block
 from wsmon.model.detectors.base import NumberedMessage
@@ -18,13 +18,15 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.model.verdict.last_words import LastMessages
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
-from wsmon.store.journal import MessageTraffic
+from wsmon.store.journal import UNTIMED, MessageTraffic
+from wsmon.store.open_spans import SOURCES_OF_SESSION, SOURCES_OF_TRACE, open_spans
 from wsmon.store.validation import Id, Ns, checked
 
 # Streams in memory; beyond, those of ended sessions are dropped, and those without a session but for the newest
 HELD_STREAMS = 4_096
 # An application may report each request with a trace of its own. A source that comes again gets another row
 HELD_WITHOUT_SESSION = 1_024
+_Value = TypeVar("_Value", int, str)
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class SourceStream:
     """One source in the fold: its ids, and what the current batch brought from it."""
 
     __slots__ = (
+        "_columns",
         "_lists",
         "connection",
         "decoded",
@@ -104,10 +107,11 @@ class SourceStream:
         # Bytes of messages as transferred
         self.received_wire = 0
         self.sent_wire = 0
-        # Types of messages, where the protocol knows one, as rows have them
+        # Types of messages, as rows have them, beside their sizes: empty where the protocol knows none. All are shorter
+        # where the last messages have none
         self.types_in: list[str] = []
         self.types_out: list[str] = []
-        # Nanoseconds that the protocol took to decode received and sent messages
+        # Likewise, nanoseconds that the protocol took to decode received and sent messages, or UNTIMED
         self.decoded: list[int] = []
         self.encoded: list[int] = []
         # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
@@ -115,6 +119,12 @@ class SourceStream:
         self._lists: tuple[list[Any], ...] = (
             *(self.received, self.sent, self.types_in, self.types_out),
             *(self.decoded, self.encoded, self.latencies),
+        )
+        self._columns: tuple[tuple[list[Any], list[int], str | int], ...] = (
+            (self.types_in, self.received, ""),
+            (self.types_out, self.sent, ""),
+            (self.decoded, self.received, UNTIMED),
+            (self.encoded, self.sent, UNTIMED),
         )
 
     def use_profile(self, profile: Profile) -> None:
@@ -144,13 +154,18 @@ class SourceStream:
 
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""
+        is_received = event.direction == "in"
+        sizes = self.received if is_received else self.sent
         if event.type:
-            (self.types_in if event.direction == "in" else self.types_out).append(storable(event.type))
+            add_beside(self.types_in if is_received else self.types_out, (storable(event.type),), "", sizes)
         if event.duration_ns is not None:
-            (self.decoded if event.direction == "in" else self.encoded).append(event.duration_ns)
+            add_beside(self.decoded if is_received else self.encoded, (event.duration_ns,), UNTIMED, sizes)
 
     def take(self, second: int, connection_id: int) -> MessageTraffic:
         """Hand over what was collected of the messages of a second."""
+        for column, sizes, nothing in self._columns:
+            if column and len(column) < len(sizes):
+                add_beside(column, (), nothing, sizes)
         traffic = MessageTraffic(
             second,
             connection_id,
@@ -170,6 +185,14 @@ class SourceStream:
         for collected in self._lists:
             collected.clear()
         return traffic
+
+
+def add_beside(column: list[_Value], values: Sequence[_Value], nothing: _Value, sizes: Sequence[int]) -> None:
+    """Add what is known of the last messages, whose sizes are known; earlier ones without a value have ``nothing``."""
+    missing = len(sizes) - len(values) - len(column)
+    if missing > 0:
+        column += [nothing] * missing
+    column += values
 
 
 def _newest(received: Event | Block | None) -> Iterable[Event]:
@@ -441,13 +464,15 @@ SELECT trace_id, run FROM source WHERE connection_id = ?1 COLLATE NOCASE AND con
 _NEWEST_RUN = """
 SELECT trace_id, run FROM source WHERE trace_id = ?1 COLLATE NOCASE AND trace_id = ?1 ORDER BY id DESC LIMIT 1
 """
-# Of all connections: an application's trace goes through several. Of one boot alone: a configured trace id outlives
-# boots, and monotonic times of two boots do not compare. Sources come first: there are fewer of them than spans
+# Sources come first: there are fewer of them than spans
 _OF_TRACE = f"""{_COLUMNS}
-FROM source CROSS JOIN run ON run.id = source.run CROSS JOIN span ON span.source = source.id
-WHERE source.trace_id = ?1 COLLATE NOCASE AND source.trace_id = ?1
-  AND (source.run = ?2 OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = ?2)))
+FROM ({SOURCES_OF_TRACE}) AS source CROSS JOIN span ON span.source = source.id
 ORDER BY span.event_id DESC, span.n DESC LIMIT ?3
+"""
+# Newest first, by the index of a connection's sources
+_TRACES_OF_CONNECTION = """
+SELECT trace_id FROM source WHERE connection = (SELECT id FROM connection WHERE name = ?) AND trace_id <> ''
+ORDER BY run DESC, id DESC LIMIT ?
 """
 
 
@@ -455,26 +480,41 @@ _SPAN_ROW = tuple[str, str, str, str, str, Ns, Ns, Ns | None, str, str, str]
 
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """Read at most ``limit`` spans of a session, in the order in which they ended."""
-    return _read(connection, _OF_SESSION, (connection_id, limit))
+    """Read at most ``limit`` spans of a session, in the order in which they ended, then those that are under way."""
+    ended = _read(connection, _OF_SESSION, (connection_id, limit))
+    return ended + open_spans(connection, SOURCES_OF_SESSION, (connection_id, 0), limit - len(ended))
 
 
 def session_trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """Read the newest ``limit`` spans of the trace that a session belongs to, in the order in which they ended.
+    """Read the newest ``limit`` spans of the trace that a session belongs to; see ``trace_spans``.
 
     A session without a trace has its own spans.
     """
     for trace_id, run in checked(connection.execute(_TRACE_OF_SESSION, (connection_id,)), tuple[str, Id]):
         if trace_id:
-            return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+            return _of_trace(connection, trace_id, run, limit)
     return session_spans(connection, connection_id, limit)
 
 
 def trace_spans(connection: sqlite3.Connection, trace_id: str, limit: int) -> tuple[Span, ...]:
-    """Read the newest ``limit`` spans of a trace, in the order in which they ended; of its newest boot."""
+    """Read the newest ``limit`` spans of a trace, in the order in which they ended, then those that are under way; of
+    its newest boot.
+    """
     for _, run in checked(connection.execute(_NEWEST_RUN, (trace_id,)), tuple[str, Id]):
-        return _read(connection, _OF_TRACE, (trace_id, run, limit))[::-1]
+        return _of_trace(connection, trace_id, run, limit)
     return ()
+
+
+def newest_traces(connection: sqlite3.Connection, name: str, limit: int) -> tuple[str, ...]:
+    """Read the newest ``limit`` traces of a connection, newest first."""
+    rows = checked(connection.execute(_TRACES_OF_CONNECTION, (name, limit)), tuple[str])
+    return tuple(dict.fromkeys(trace_id for (trace_id,) in rows))
+
+
+def _of_trace(connection: sqlite3.Connection, trace_id: str, run: int, limit: int) -> tuple[Span, ...]:
+    """What is under way comes before what has ended, where there is no room for both."""
+    under_way = open_spans(connection, SOURCES_OF_TRACE, (trace_id, run), limit)
+    return _read(connection, _OF_TRACE, (trace_id, run, limit - len(under_way)))[::-1] + under_way
 
 
 def _read(connection: sqlite3.Connection, sql: str, parameters: tuple[str | int, ...]) -> tuple[Span, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, NamedTuple, ParamSpec, Self, TypeVar, overload
 
 from wsmon.trace.context import CURRENT_REPORTER, CURRENT_SPAN, SpanContext, SpanReporter
@@ -20,6 +20,8 @@ _MS_NS: Final = 1_000_000
 # Name of the header of W3C Trace Context
 TRACEPARENT: Final = "traceparent"
 _HEX: Final = frozenset("0123456789abcdef")
+# Metadata of a call of another program, which exports tell apart from work of one's own
+CALL: Final[Mapping[str, object]] = MappingProxyType({"kind": "client"})
 
 
 class TraceParent(NamedTuple):
@@ -247,16 +249,17 @@ class SpanScope:
 def span(name: str, attributes: Mapping[str, object] | None = None) -> SpanScope:
     """Return a span within the current one, in its trace; a context manager and a decorator.
 
-    Where no span is current, nothing is emitted: begin with a request, or with ``RequestTracer.span``.
+    Where no span is current, nothing is emitted, since it would be unknown who reports: begin with a request, or with
+    the ``span`` of a ``RequestTracer`` or a ``Telemetry``.
     """
     return SpanScope(name, attributes, None)
 
 
 def record(name: str, start: float, error: BaseException | str | None = None) -> None:
-    """Report a call that is over as a child of the current span: a query, an HTTP request, a publish.
+    """Report a call of another program that is over as a child of the current span: a query, an HTTP request.
 
-    ``start`` is ``time.monotonic()`` of its beginning, in seconds; its end is now. Where no span is current, nothing is
-    emitted.
+    ``start`` is ``time.monotonic()`` of its beginning, in seconds; its end is now. Exports have it as a span of kind
+    CLIENT. Where no span is current, nothing is emitted.
     """
     parent, reporter = CURRENT_SPAN.get(), CURRENT_REPORTER.get()
     if parent is None or reporter is None:
@@ -264,7 +267,7 @@ def record(name: str, start: float, error: BaseException | str | None = None) ->
     wall_ns, mono_ns = reporter.now()
     took_ns = max(0, mono_ns - round(start * 1_000 * _MS_NS))
     began = (wall_ns - took_ns, mono_ns - took_ns)
-    call = ActiveSpan(reporter, name, parent.trace_id, parent.span_id, began=began)
+    call = ActiveSpan(reporter, name, parent.trace_id, parent.span_id, facts=CALL, began=began)
     call.end(error, duration_ns=took_ns)
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVa
 from wsmon.errors import WsmonError
 from wsmon.model.events import EVENT_NAMES, FREQUENT_NAMES
 from wsmon.model.statuses import Status, is_allowed
-from wsmon.trace.context import CURRENT_SPAN, SpanContext, child_context
+from wsmon.trace.context import CURRENT_REPORTER, CURRENT_SPAN, SpanContext, SpanReporter, child_context
 from wsmon.trace.events import TraceEvent
 from wsmon.trace.sink import Sink, sink_of
 
@@ -151,6 +151,13 @@ class Telemetry:
         it was begun in, or of a new one.
         """
         return TelemetrySpan(self, prefix, metadata or {})
+
+    def reporter(self, connection: str) -> SpanReporter:
+        """Return where ``wsmon.trace.span`` and ``record`` report to within a span, outside of requests."""
+        # Imported now: events and handlers do without
+        from wsmon.clock import SystemClock
+
+        return SpanReporter(connection, "", self._sink, SystemClock())
 
     def emit_span(self, event: TraceEvent, name: str, measurements: Values, metadata: Values) -> None:
         """Record one end of a span, and call the handlers of its name."""
@@ -300,8 +307,11 @@ class TelemetrySpan:
         if self._context is not None:
             raise RuntimeError("a span begins once")
         self._context, self._parent_id = child_context(str(self._started.get("trace_id") or ""))
-        self._before = CURRENT_SPAN.get()
+        self._before = CURRENT_SPAN.get(), CURRENT_REPORTER.get()
         CURRENT_SPAN.set(self._context)
+        # Within a request, or a span of a service, what it calls is that service's
+        if self._before[1] is None:
+            CURRENT_REPORTER.set(self._telemetry.reporter(text_of(self._started.get("client_id") or "")))
         self._began_ns = time.monotonic_ns()
         measured = {"system_time": time.time_ns(), "monotonic_time": self._began_ns}
         self._tell("start", measured, self._started, {"name": "trace.span.start", "mono_ns": self._began_ns})
@@ -312,7 +322,8 @@ class TelemetrySpan:
     ) -> None:
         """End, with the exception if there is one, which goes on."""
         # Set back by value: the end may come in another context than the start, as in a generator
-        CURRENT_SPAN.set(self._before)
+        CURRENT_SPAN.set(self._before[0])
+        CURRENT_REPORTER.set(self._before[1])
         now_ns = time.monotonic_ns()
         measured = {**self.measurements, "duration": now_ns - self._began_ns, "monotonic_time": now_ns}
         told = {**self._started, **self.metadata}

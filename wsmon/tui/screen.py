@@ -180,7 +180,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Show a snapshot: the log and new statuses at once, the rest with the next tick."""
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
         if self.pane_layout.is_ready and not self.is_covered:
-            self.pane_layout.set_rows(len(snapshot.connections), self.panes.connections.most_cause_lines)
+            self._give_lines()
             self.panes.log.set_connections(len(snapshot.connections))
             self.panes.log.set_bounds(snapshot.bounds)
             if (detail := self.pane_in_sight(DetailPane)) is not None:
@@ -217,7 +217,6 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         )
         if {"connections", "timeline", "statistics"} & set(self.pane_layout.in_sight):
             self.panes.connections.show(self._snapshot, self.shown_ns())
-            self.pane_layout.set_rows(len(self._snapshot.connections), self.panes.connections.most_cause_lines)
         if (timeline := self.panes.find(TimelinePane)) is not None:
             timeline.set_order(self.panes.connections.names)
 
@@ -298,6 +297,11 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             driver.write(self.app, osc.BELL)
         if health is not None and health.notifies:
             driver.write(self.app, osc.desktop_notification(sentence, multiplexer(os.environ)))
+
+    @on(ConnectionsPane.LinesNeeded)
+    def _give_lines(self) -> None:
+        """Size the list of connections for its rows."""
+        self.pane_layout.set_rows(len(self._snapshot.connections), self.panes.connections.most_cause_lines)
 
     @on(ConnectionsPane.ConnectionChosen)
     def _connection_chosen(self) -> None:

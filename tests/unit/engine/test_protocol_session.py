@@ -55,9 +55,16 @@ Decode = Callable[[Direction, Opcode, bytes, State], Decoded]
 
 def every(decode: Decode, **fields: Any) -> dict[ProtocolName, Protocol[Any]]:
     """Protocols that are recognised as ever, and decode in this way."""
-    bare: dict[str, Any] = {"next_state": None, "new_masks": dict, "client": None}
+    bare: dict[str, Any] = {"next_state": None, "new_masks": lambda _state: {}, "split": None, "client": None}
     fields = {**bare, "new_state": State, "decode": decode, **fields}
     return {name: replace(protocol, **fields) for name, protocol in PROTOCOLS.items()}
+
+
+def take(session: ProtocolSession, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
+    """The way of a whole message through a session."""
+    if session.splits:
+        assert session.split(direction, opcode, payload) is None
+    return session.read(direction, opcode, payload, mono_ns)
 
 
 class Rig:
@@ -80,7 +87,7 @@ class Rig:
         )
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
-        return self.session.read("in", opcode, payload, 5)
+        return take(self.session, "in", opcode, payload, 5)
 
     def _tell_overdue(self, happenings: tuple[Happening, ...], at: Instant) -> None:
         self.overdue.append(happenings)
@@ -171,11 +178,11 @@ def test_p1_a_renewal_that_looks_like_a_login_and_is_not_answered_is_a_renewal()
     rig = Rig("json", auth=auth, answer=True)
     rig.session.begin("ws://a/", "")
     rig.session.start(rig.ticks.append)
-    rig.session.read("out", "text", login.encode(), 5)
+    take(rig.session, "out", "text", login.encode(), 5)
     rig.read(b'{"type":"auth_ok"}')
     assert rig.session.due(7 * 10**9) == ()
     assert rig.session.due(9 * 10**9) == (renewal,)
-    (started,) = rig.session.read("out", "text", renewal.encode(), 9 * 10**9).happenings
+    (started,) = take(rig.session, "out", "text", renewal.encode(), 9 * 10**9).happenings
     assert started.name == "auth.refresh.started"
 
 
@@ -234,7 +241,7 @@ def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
 
         return mask
 
-    rig = Rig("mqtt", every(count, new_masks=lambda: {"in": new_mask(), "out": new_mask()}))
+    rig = Rig("mqtt", every(count, new_masks=lambda _state: {"in": new_mask(), "out": new_mask()}))
     assert rig.session.mask(direction, "binary", b"secret") == (b"masked", True)
     assert masks == ([[b"secret"], []] if direction == "in" else [[], [b"secret"]])
 
@@ -247,7 +254,7 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
     recorded, names = b"", list[str]()
     for at in range(0, len(message), size):
         piece = message[at : at + size]
-        names += [happening.name for happening in rig.session.read("out", "binary", piece, 5).happenings]
+        names += [happening.name for happening in take(rig.session, "out", "binary", piece, 5).happenings]
         recorded += rig.session.mask("out", "binary", piece)[0]
     assert names == ["connection.protocol", "auth.started"]
     assert recorded.startswith(message[:8])
@@ -257,10 +264,10 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
 def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
     rig = Rig("auto", {**PROTOCOLS, "mqtt": every(break_down)["mqtt"]})
     message = connect(0x02)
-    rig.session.read("out", "binary", message[:5], 5)
+    take(rig.session, "out", "binary", message[:5], 5)
     assert [
         happening.error_type or happening.name
-        for happening in rig.session.read("out", "binary", message[5:], 5).happenings
+        for happening in take(rig.session, "out", "binary", message[5:], 5).happenings
     ] == [
         "connection.protocol",
         "classifier",
@@ -344,7 +351,7 @@ def undecided(**fields: Any) -> tuple[ProtocolSession, FakeClock]:
 
 
 def heard(session: ProtocolSession, payload: bytes) -> Outbox:
-    return session.replies(session.read("in", "text", payload, 0), payload)
+    return session.replies(take(session, "in", "text", payload, 0), payload)
 
 
 def test_h6_topics_wait_until_the_protocol_is_known() -> None:
@@ -376,7 +383,7 @@ def test_h6_a_login_is_not_sent_twice() -> None:
     auth = {"send": Sensitive('{"login":1}'), "success": Sensitive("welcome")}
     session, _ = undecided(answer=True, auth=auth)
     assert session.opening() == ('{"login":1}',)
-    session.read("out", "text", b'{"login":1}', 0)
+    take(session, "out", "text", b'{"login":1}', 0)
     assert heard(session, RPC) == ()
     (asked,) = heard(session, b'{"jsonrpc":"2.0","method":"welcome"}')
     assert "lobby" in str(asked)

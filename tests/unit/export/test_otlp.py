@@ -20,7 +20,7 @@ from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.otlp import any_value, metric_records, span_id, trace_id
 from wsmon.export.run import ExportRequest, run_export
-from wsmon.model.events import Event, Source
+from wsmon.model.events import Event, EventName, Json, Meta, Source
 from wsmon.model.metrics import DistributionPoint, MetricFamily
 from wsmon.model.spans import derived_id
 from wsmon.store.reader import Reader
@@ -54,7 +54,7 @@ def spans(store: Path, **fields: Any) -> dict[tuple[str, str], Any]:
     assert plain(resource.resource.attributes)["service.name"] == "wsmon"
     (scope,) = resource.scope_spans
     assert scope.scope.name == "wsmon"
-    found = {(span.name, plain(span.attributes)["websocket.connection_id"]): span for span in scope.spans}
+    found = {(span.name, plain(span.attributes).get("websocket.connection_id", "")): span for span in scope.spans}
     assert len(found) == len(scope.spans)
     return found
 
@@ -190,6 +190,80 @@ def test_an_operation_has_its_own_id_and_parent(tmp_path: Path) -> None:
     assert (span.span_id.hex(), span.parent_span_id.hex(), span.kind) == ("00000000000000c1", FIRST, 3)
     assert (span.status.message, plain(span.attributes)["websocket.ref"]) == ("no such channel", "7")
     assert span.end_time_unix_nano - span.start_time_unix_nano == 10**8
+
+
+APPLICATION = Source("shop", trace_id="4bf92f3577b34da6a3ce929d0e0e4736")
+CALLER, ROOT, CALL = "00f067aa0ba902b7", "1" * 16, "2" * 16
+
+
+def reported(name: EventName, label: str, span_id: str, parent_id: str, **fields: Any) -> Event:
+    told = event(name, 4, "shop", size=0, type=label, span_id=span_id, parent_id=parent_id, duration_ns=7, **fields)
+    return msgspec.structs.replace(told, source=APPLICATION)
+
+
+def exported_span(tmp_path: Path, told: Event) -> Any:
+    (found,) = spans(recorded(tmp_path / "store.db", [told], "shop")).values()
+    return found
+
+
+def test_a_request_that_was_served_is_a_span_of_a_server_with_its_attributes(tmp_path: Path) -> None:
+    meta: dict[str, Json] = {
+        "transport": "http",
+        "method": "GET",
+        "path": "/orders",
+        "remote": True,
+        "attributes": {"cart": 7, "user.tier": "gold", "ok": True, "websocket.connection": "forged"},
+    }
+    span = exported_span(
+        tmp_path, reported("trace.request.end", "GET /orders", ROOT, CALLER, status=503, error="busy", meta=meta)
+    )
+    assert (span.kind, span.name, span.trace_id.hex()) == (2, "GET /orders", APPLICATION.trace_id)
+    assert (span.span_id.hex(), span.parent_span_id.hex()) == (ROOT, CALLER)
+    assert (span.status.code, span.status.message) == (2, "busy")
+    told = plain(span.attributes)
+    assert {key: told[key] for key in ("cart", "user.tier", "ok")} == {
+        "cart": 7,
+        "user.tier": "gold",
+        "ok": True,
+    }
+    assert {key: value for key, value in told.items() if key.startswith(("http", "url", "network"))} == {
+        "http.request.method": "GET",
+        "http.response.status_code": 503,
+        "network.protocol.name": "http",
+        "url.path": "/orders",
+    }
+    assert told["websocket.connection"] == "shop"
+    assert not {"remote", "attributes", "kind"} & told.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "meta", "kind"),
+    [
+        ("trace.span.end", None, 1),
+        ("trace.span.end", {"kind": "client"}, 3),
+        ("trace.span.end", {"kind": "producer"}, 4),
+        ("trace.span.end", {"kind": "consumer"}, 5),
+        ("trace.span.end", {"kind": "server"}, 2),
+        ("trace.span.end", {"kind": "error"}, 1),
+        ("trace.span.end", {"kind": ["client"]}, 1),
+        ("trace.downstream", None, 3),
+        ("trace.request.end", {"kind": "internal"}, 1),
+    ],
+)
+def test_the_kind_of_a_span_is_what_its_application_says(
+    tmp_path: Path, name: EventName, meta: Meta | None, kind: int
+) -> None:
+    assert exported_span(tmp_path, reported(name, "work", CALL, ROOT, meta=meta)).kind == kind
+
+
+def test_metadata_of_a_telemetry_span_are_its_attributes(tmp_path: Path) -> None:
+    meta: dict[str, Json] = {"cart": 7, "resource": {"host.name": "web1"}, "path": "/tmp/x"}
+    told = plain(exported_span(tmp_path, reported("trace.span.end", "checkout", CALL, ROOT, meta=meta)).attributes)
+    assert {key: told[key] for key in ("cart", "host.name", "path")} == {
+        "cart": 7,
+        "host.name": "web1",
+        "path": "/tmp/x",
+    }
 
 
 def test_an_id_that_is_none_gives_one_that_is_the_same_each_time() -> None:

@@ -62,8 +62,39 @@ def test_messages_without_a_type_have_an_empty_one() -> None:
     assert values("wsmon.message.sent") == {"feed/subscribe": 2, "idle/": 0}
 
 
-def test_sizes_are_a_summary_of_what_was_counted() -> None:
-    assert family("wsmon.message.received.size").points[0] == DistributionPoint((("client_id", "feed"),), 10, 2_000)
+def typed(client: str, kind: str) -> tuple[tuple[str, str], ...]:
+    return (("client_id", client), ("type", kind))
+
+
+def test_sizes_are_a_summary_by_type_of_what_was_counted() -> None:
+    assert family("wsmon.message.received.size").points == (
+        DistributionPoint(typed("feed", "trade"), 6, 1_200),
+        DistributionPoint(typed("feed", "book"), 3, 790),
+        DistributionPoint(typed("feed", ""), 1, 10),
+        DistributionPoint(typed("idle", ""), 0, 0),
+    )
+    # All have a type: there is no series of those without
+    assert family("wsmon.message.sent.size").points == (
+        DistributionPoint(typed("feed", "subscribe"), 2, 50),
+        DistributionPoint(typed("idle", ""), 0, 0),
+    )
+
+
+def test_times_of_steps_are_a_summary_by_type() -> None:
+    assert family("wsmon.message.decode.completed.duration").points == (
+        DistributionPoint(typed("feed", "trade"), 6, 0.003),
+        DistributionPoint(typed("feed", ""), 2, 0.001),
+    )
+    assert family("wsmon.message.encode.completed.duration").points == ()
+
+
+def test_processing_times_are_a_histogram_by_type() -> None:
+    bounds = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+    assert family("wsmon.message.process.completed.duration").points == (
+        DistributionPoint(typed("feed", "order"), 2, 0.007, bounds, (0, 1, 1, 0, 0, 0, 0, 0, 0)),
+        DistributionPoint(typed("feed", ""), 1, 0.400000001, bounds, (0, 0, 0, 0, 0, 1, 0, 0, 0)),
+        DistributionPoint(typed("idle", ""), 0, 0.0, bounds, (0,) * 9),
+    )
 
 
 def test_tg_13_connection_times_of_5_10_11_and_6000_ms() -> None:

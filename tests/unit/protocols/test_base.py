@@ -60,7 +60,7 @@ def test_a_protocol_needs_no_more_than_a_name_a_state_and_a_decoder() -> None:
     sample, url = MessageSample("in", "text", b"x"), HandshakeUrl("h", "/", {})
     assert (protocol.recognise(sample), protocol.recognise_url(url), protocol.handshake(True, 101)) == ("", "", ())
     assert (protocol.client, protocol.dissect, protocol.next_state, protocol.may_begin) == (None, None, None, None)
-    assert (dict(protocol.new_masks()), dict(protocol.close_codes)) == ({}, {})
+    assert (dict(protocol.new_masks(protocol.new_state())), dict(protocol.close_codes)) == ({}, {})
 
 
 def test_a_client_without_functions_sends_nothing() -> None:

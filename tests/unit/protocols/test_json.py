@@ -329,7 +329,7 @@ def test_p2_a_text_that_cannot_be_read_leaves_the_others_readable() -> None:
 
 def test_p2_credentials_in_a_frame_of_several_texts_are_masked() -> None:
     frame = b'{"op":"tick"}\n{"op":"auth","args":["key-1",1,"signature-1"]}'
-    masked, has_any = PROTOCOL.new_masks()["out"]("text", frame)
+    masked, has_any = PROTOCOL.new_masks(PROTOCOL.new_state())["out"]("text", frame)
     assert has_any
     assert masked == b'{"op":"tick"}\n{"op":"auth","args":["[FILTERED]",1,"[FILTERED]"]}'
 

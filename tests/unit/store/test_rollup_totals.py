@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.builders import dialled, event, loss, message, pong, refused, usable
+from tests.support.builders import MONO_0_NS, at_ns, dialled, event, loss, message, pong, refused, source, usable
 from tests.support.stores import Recording, spec
-from wsmon.model.events import EventName
-from wsmon.model.metrics import ConnectionTotals, DistributionPoint, NumberPoint, connection_families, cut
+from wsmon.model.block import Block, PlainColumns
+from wsmon.model.events import EventName, Source
+from wsmon.model.metrics import ConnectionTotals, DistributionPoint, NumberPoint, TypedValues, connection_families, cut
+from wsmon.model.profiles import PROFILES
 from wsmon.store.bucket import KEY_CHARS, Bucket
+from wsmon.store.journal import bucket_of
 from wsmon.store.rollup import Totals
-from wsmon.store.schema import LEVELS, MOST_KEYS, OTHER
+from wsmon.store.schema import LEVELS, METRICS, MOST_KEYS, OTHER
+from wsmon.store.sessions import SourceStream
 
 FEED = "binance-spot"
 
@@ -54,13 +61,72 @@ def test_what_an_earlier_recorder_counted_is_not_in_it(tmp_path: Path) -> None:
     second.end()
 
 
-def test_types_are_told_apart_by_way(run: Recording) -> None:
+def test_messages_are_measured_by_type_and_way(run: Recording) -> None:
     run.commit(
-        message(type="trade"), message(type="trade"), message(direction="out", type="trade"),
+        message("12345", type="trade", duration_ns=100), message("123", type="trade"), message("1"),
+        message("1234", type="book", duration_ns=70), message("12", direction="out", type="trade", duration_ns=9),
         now_s=2.0,
     )  # fmt: skip
-    keyed = totals(run).keyed
-    assert (keyed["received_type"], keyed["sent_type"], keyed["type"]) == ({"trade": 2}, {"trade": 1}, {"trade": 3})
+    found = totals(run)
+    assert found.typed == {
+        "received": {"trade": TypedValues(2, 8), "book": TypedValues(1, 4)},
+        "decode": {"trade": TypedValues(1, 100), "book": TypedValues(1, 70)},
+        "sent": {"trade": TypedValues(1, 2)},
+        "encode": {"trade": TypedValues(1, 9)},
+    }
+    assert found.keyed == {"type": {"trade": 3, "book": 1}}
+    assert (found.counters["messages_in"], found.counters["bytes_in"], found.distributions["decode"].count) == (
+        4,
+        13,
+        2,
+    )
+
+
+@pytest.mark.parametrize("texts", [("abc", "abcde"), ()], ids=["kept", "without payloads"])
+def test_messages_of_blocks_are_measured_as_single_ones_are(run: Recording, texts: tuple[str, ...]) -> None:
+    columns = PlainColumns(("trade", ""), ("", ""), ("", ""))
+    plain = Block(source(FEED), at_ns(0.1), MONO_0_NS, (3, 5), (5, 7), texts, columns, 40)
+    unread = Block(source(FEED), at_ns(0.2), MONO_0_NS, (9,), (11,), ("abcdefghi",))
+    run.commit(unread, plain, unread, message("12", 0.3, type="trade", duration_ns=2), now_s=2.0)
+    found = totals(run)
+    assert found.typed == {"received": {"trade": TypedValues(2, 5)}, "decode": {"trade": TypedValues(2, 42)}}
+    assert (found.counters["messages_in"], found.counters["bytes_in"]) == (5, 28)
+    decode = found.distributions["decode"]
+    assert (decode.count, decode.sum) == (3, 82)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "a", "b"]), st.integers(0, 9), st.none() | st.integers(0, 9), st.booleans()),
+        max_size=40,
+    )
+)
+def test_what_is_measured_by_type_adds_up_to_the_whole(told: list[tuple[str, int, int | None, bool]]) -> None:
+    parts = []
+    for batch in (told[::2], told[1::2]):
+        stream = SourceStream(1, Source(FEED), None, PROFILES["detailed"])
+        for kind, size, took_ns, is_received in batch:
+            (stream.received if is_received else stream.sent).append(size)
+            stream.note_reading(message("", type=kind, duration_ns=took_ns, direction="in" if is_received else "out"))
+        parts.append(stream.take(0, 1))
+    expected: dict[tuple[str, str], list[int]] = {}
+    for kind, size, took_ns, is_received in told:
+        for measure, value in (
+            ((("received", "decode"), ("sent", "encode"))[not is_received][0], size),
+            ((("received", "decode"), ("sent", "encode"))[not is_received][1], took_ns),
+        ):
+            if kind and value is not None:
+                sums = expected.setdefault((measure, kind), [0, 0])
+                sums[:] = sums[0] + 1, sums[1] + value
+    bucket = bucket_of(parts)
+    assert bucket.typed == expected
+    counted = Counter(kind for kind, *_ in told if kind)
+    assert {key: n for (_, key), n in bucket.dims.items()} == counted
+    timed = sum(took_ns is not None for *_, took_ns, _ in told)
+    assert (
+        sum(count for count, *_ in (bucket.sums.get(METRICS[name], (0, 0, 0)) for name in ("decode", "encode")))
+        == timed
+    )
 
 
 def test_a_connections_life(run: Recording) -> None:
@@ -95,30 +161,45 @@ def test_keys_past_the_hundredth_are_other_and_that_is_said() -> None:
     recorded = Totals()
     for number in range(MOST_KEYS + 3):
         bucket = Bucket()
-        bucket.count_monitored("received_type", f"type-{number}", 2)
+        bucket.count_monitored("message.decode.started", f"type-{number}", 2)
+        bucket.measure_typed("received", f"type-{number}", (2, 10))
         recorded.add(1, bucket)
     total = recorded._totals[1]
-    assert len(total.keyed["received_type"]) == MOST_KEYS + 1
-    assert (total.keyed["received_type"][OTHER], total.folded) == (6, {"received_type": 6})
+    assert len(total.keyed["message.decode.started"]) == len(total.typed["received"]) == MOST_KEYS + 1
+    assert (total.keyed["message.decode.started"][OTHER], total.typed["received"][OTHER]) == (6, [6, 30])
+    assert total.folded == {"message.decode.started": 6, "received_type": 6}
 
 
 def test_a_long_key_is_cut() -> None:
     recorded, bucket = Totals(), Bucket()
-    bucket.count_monitored("received_type", "x" * 10_000)
+    bucket.count_monitored("message.decode.started", "x" * 10_000)
+    bucket.measure_typed("process", "x" * 10_000, (1, 5, 0, 1))
     recorded.add(1, bucket)
-    assert recorded._totals[1].keyed["received_type"] == {"x" * KEY_CHARS: 1}
+    assert recorded._totals[1].keyed["message.decode.started"] == {"x" * KEY_CHARS: 1}
+    assert recorded._totals[1].typed["process"] == {"x" * KEY_CHARS: [1, 5, 0, 1]}
 
 
 def test_a_second_full_of_new_types_stays_bounded() -> None:
     bucket = Bucket()
     for number in range(10_000):
-        bucket.count_monitored("received_type", f"type-{number}")
+        bucket.count_monitored("message.decode.started", f"type-{number}")
+        bucket.measure_typed("sent", f"type-{number}", (1, 7))
     assert len(bucket.monitored) < 1_000
     assert sum(bucket.monitored.values()) == 10_000
+    assert len(bucket.typed) < 1_000
+    assert (sum(count for count, _ in bucket.typed.values()), sum(size for _, size in bucket.typed.values())) == (
+        10_000,
+        70_000,
+    )
 
 
 def test_steps_of_messages_are_counted_by_type_and_measured(run: Recording) -> None:
-    steps = {"message.decode.started": None, "message.decode.completed": 2_000_000, "message.process.started": None}
+    steps = {
+        "message.decode.started": None,
+        "message.decode.completed": 2_000_000,
+        "message.process.started": None,
+        "message.process.completed": 5_000_000,
+    }
     run.commit(
         *(
             msgspec.structs.replace(
@@ -135,4 +216,10 @@ def test_steps_of_messages_are_counted_by_type_and_measured(run: Recording) -> N
     (point,) = families["wsmon.message.decode.started"].points
     assert point == NumberPoint((("client_id", FEED), ("type", "trade")), 1)
     (spread,) = families["wsmon.message.decode.completed.duration"].points
-    assert spread == DistributionPoint((("client_id", FEED),), 1, 0.002)
+    assert spread == DistributionPoint((("client_id", FEED), ("type", "trade")), 1, 0.002)
+    (times,) = families["wsmon.message.process.completed.duration"].points
+    assert isinstance(times, DistributionPoint)
+    # A value counts below the bound that it equals
+    assert (times.labels, times.count, times.sum, times.counts) == (
+        spread.labels, 1, 0.005, (0, 1, 0, 0, 0, 0, 0, 0, 0),
+    )  # fmt: skip

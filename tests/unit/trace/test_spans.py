@@ -48,6 +48,7 @@ def test_nx_09_a_recorded_call_is_a_child_of_its_request_begun_before_now() -> N
     assert (call.parent_id, called.parent_id) == (start.span_id, start.span_id)
     assert call.span_id == called.span_id != start.span_id == end.span_id
     assert (called.error, called.error_type, called.outcome) == ("nope", "ValueError", "error")
+    assert (called.meta, end.meta) == ({"kind": "client"}, {"transport": "http", "method": "GET", "path": "/orders"})
     assert called.duration_ms == pytest.approx(5, abs=0.001)
     assert T0_NS - call.ts_ns == MONO_0_NS - call.mono_ns == pytest.approx(5_000_000, abs=1_000)
     assert (end.status, end.outcome, end.error) == (200, "", "")

@@ -12,9 +12,10 @@ import pytest
 
 from tests.support.applications import ListeningRecorder
 from tests.support.stores import stored_events
-from tests.support.tracing import KeptSink, until
+from tests.support.tracing import KeptSink, service, until
 from wsmon.model.events import Event
 from wsmon.trace import Sink
+from wsmon.trace.spans import current_span, record, span
 from wsmon.trace.telemetry import FAILURE, Telemetry, TelemetryError, telemetry_of
 
 Call = tuple[str, dict[str, Any], dict[str, Any], Any]
@@ -198,6 +199,29 @@ def test_a_span_has_a_start_and_a_stop_with_one_context(telemetry: Telemetry, si
     assert ended.meta == {"rows": 12, "job": 7, "result": "done"}
     telemetry.execute("after")
     assert sink.events[-1].trace_id == ""
+
+
+def test_what_is_bracketed_within_a_span_belongs_to_it_without_a_request(telemetry: Telemetry, sink: KeptSink) -> None:
+    with telemetry.span("job", {"client_id": "feed"}):
+        with span("step") as step:
+            record("db.get", 0.0)
+        assert current_span() == (sink.events[0].trace_id, sink.events[0].span_id)
+    with span("later"):
+        record("call", 0.0)
+    begun = {event.type: event for event in sink.events if event.name == "trace.span.start"}
+    assert list(begun) == ["job", "step", "db.get"]
+    assert {event.trace_id for event in sink.events} == {step.trace_id}
+    assert (begun["step"].parent_id, begun["db.get"].parent_id) == (begun["job"].span_id, step.span_id)
+    assert {event.connection for event in sink.events} == {"feed"}
+
+
+def test_within_a_request_spans_of_a_telemetry_span_are_those_of_the_service(sink: KeptSink) -> None:
+    tracer, requests, _ = service("shop")
+    with tracer.span("request"), Telemetry(sink).span("job", {"client_id": "feed"}), span("step"):
+        pass
+    assert [event.type for event in requests.events] == ["request", "step", "step", "request"]
+    assert [event.parent_id for event in requests.events[1:2]] == [sink.events[0].span_id]
+    assert current_span() is None
 
 
 def test_spans_nest_and_an_exception_goes_on(telemetry: Telemetry, sink: KeptSink) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from wsmon.errors import UsageError
 from wsmon.model import units as fmt
-from wsmon.model.events import Event, Source
+from wsmon.model.events import Event
 from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
@@ -18,6 +18,7 @@ from wsmon.tui.commands import log
 from wsmon.tui.commands.selection import NO_EVENT, log_event, subject_of
 from wsmon.tui.panes.log_filter import PROBLEMS, related_to, session_starts
 from wsmon.tui.screen import Command, MonitorScreen
+from wsmon.tui.subject import Subject
 from wsmon.tui.text import StyledText
 
 GO_TO_HELP: tuple[StyledText, ...] = (
@@ -26,6 +27,11 @@ GO_TO_HELP: tuple[StyledText, ...] = (
 )  # fmt: skip
 # Of one session; more are of no use on a screen, and these are read within some milliseconds
 MAX_SPANS = 2_000
+# Newest traces of a connection among which one with spans is looked for
+MAX_TRACES = 50
+
+TakeSpans = Callable[[tuple[Span, ...]], None]
+SpanRequest = Callable[[bool, TakeSpans], None]
 
 _ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
@@ -122,51 +128,86 @@ def handshake(screen: MonitorScreen) -> None:
 
 
 def spans(screen: MonitorScreen) -> None:
-    """Show the spans of the session of an event, or of its trace, as a waterfall."""
-    event = subject_of(screen).event
+    """Show the spans of the session of an event, or of its trace, as a waterfall; those of the newest trace where the
+    subject is a connection of an application.
+    """
+    subject = subject_of(screen)
+    event, row = subject.event, subject.row
     if event is not None and event.source.trace_id and not event.source.connection_id:
-        _trace_spans(screen, event.source)
+        _trace_spans(screen, event.source.trace_id, subject.connection)
         return
-    if (connection_id := _session_id(screen)) is None:
-        return
+    # What an application reports has no address that wsmon dials
+    if event is None and row is not None and not row.state.spec.url and subject.pane != "timeline":
+        _newest_trace(screen, subject)
+    elif (connection_id := _session_id(screen)) is not None:
+        _session_spans(screen, connection_id, subject.connection)
 
-    def ask(of_trace: bool, deliver: Callable[[tuple[Span, ...]], None]) -> None:
+
+def _session_spans(screen: MonitorScreen, connection_id: str, connection: str) -> None:
+    """Show the spans of a session."""
+
+    def ask(of_trace: bool, deliver: TakeSpans) -> None:
         def read(view: StoreView) -> tuple[Span, ...]:
             return view.spans(connection_id, MAX_SPANS, of_trace=of_trace)
 
         screen.services.worker.submit("spans", read, deliver)
 
     def show(found: tuple[Span, ...]) -> None:
-        # Dialogs are imported when they are opened: that saves time at the start.
-        from wsmon.tui.dialogs.waterfall import WaterfallDialog
-
         if found:
-            name = cell_text(subject_of(screen).connection)
-            of = f" on {name}" if name else ""
-            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}{of}", found, MAX_SPANS, ask))
+            of = f" on {cell_text(connection)}" if connection else ""
+            _show_spans(screen, f"Session {connection_id}{of}", found, ask, has_session=True)
         else:
-            screen.say("no finished spans for this session", "caution")
+            screen.say("no spans recorded for this session", "caution")
 
     ask(False, show)
 
 
-def _trace_spans(screen: MonitorScreen, source: Source) -> None:
+def _trace_spans(screen: MonitorScreen, trace_id: str, connection: str) -> None:
     """Show the spans of a trace that an application reports outside of sessions."""
 
-    def read(view: StoreView) -> tuple[Span, ...]:
-        return view.trace_spans(source.trace_id, MAX_SPANS)
+    def ask(_of_trace: bool, deliver: TakeSpans) -> None:
+        screen.services.worker.submit("spans", lambda view: view.trace_spans(trace_id, MAX_SPANS), deliver)
 
     def show(found: tuple[Span, ...]) -> None:
-        # Dialogs are imported when they are opened: that saves time at the start.
-        from wsmon.tui.dialogs.waterfall import WaterfallDialog
-
         if found:
-            title = f"Trace {cell_text(source.trace_id)} of {cell_text(source.connection)}"
-            screen.app.push_screen(WaterfallDialog(title, found, MAX_SPANS))
+            title = f"Trace {cell_text(trace_id)} of {cell_text(connection)}"
+            _show_spans(screen, title, found, ask, has_session=False)
         else:
-            screen.say("no finished spans for this trace", "caution")
+            screen.say("no spans recorded for this trace: bracket the work with span() or RequestTracer", "caution")
 
-    screen.services.worker.submit("spans", read, show)
+    ask(True, show)
+
+
+def _newest_trace(screen: MonitorScreen, subject: Subject) -> None:
+    """Show the newest trace of an application's connection that has spans, else its session, or say why not."""
+    connection = subject.connection
+
+    def read(view: StoreView) -> tuple[str, ...]:
+        traces = view.newest_traces(connection, MAX_TRACES)
+        return next(((each,) for each in traces if view.trace_spans(each, 1)), traces[:1])
+
+    def show(found: tuple[str, ...]) -> None:
+        if found:
+            _trace_spans(screen, found[0], connection)
+        elif subject.session:
+            _session_spans(screen, subject.session, connection)
+        else:
+            sentence = "has reported no trace: bracket its work with span() or RequestTracer"
+            screen.say(f"{cell_text(connection)} {sentence}", "caution")
+
+    screen.services.worker.submit("trace", read, show)
+
+
+def _show_spans(
+    screen: MonitorScreen, title: str, found: tuple[Span, ...], ask: SpanRequest, *, has_session: bool
+) -> None:
+    # Dialogs are imported when they are opened: that saves time at the start.
+    from wsmon.tui.dialogs.waterfall import WaterfallDialog
+
+    def present() -> int | None:
+        return screen.now_ns() if screen.recorder.is_on else None
+
+    screen.app.push_screen(WaterfallDialog(title, found, MAX_SPANS, ask, present, has_session=has_session))
 
 
 def _session_id(screen: MonitorScreen) -> str | None:

@@ -56,6 +56,9 @@ class ConnectionsPane(TextPane):
     class NameFilterRequested(Message):
         """The user wants to type a part of the names that are to be listed."""
 
+    class LinesNeeded(Message):
+        """The pane needs another number of lines: see ``most_cause_lines``."""
+
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(heading=1, id=id)
         self._glyphs = glyphs
@@ -132,7 +135,8 @@ class ConnectionsPane(TextPane):
         """Draw the columns that fit into the new width."""
         if self.width != self._drawn_width:
             self._drawn_width = self.width
-            self._causes, self._heights, self.most_cause_lines = {}, {}, 0
+            self._causes, self._heights = {}, {}
+            self._need_lines(0)
         self._redraw()
 
     def on_focus(self) -> None:
@@ -217,6 +221,8 @@ class ConnectionsPane(TextPane):
         else:
             layout = self._layout()
             index, heading = state.index, table.heading_line(layout)
+            lines = self._lines_of(index, layout)
+            self._need_lines(max(self.most_cause_lines, min(MORE_LINES, len(lines) - 1)))
             every = self._every_line(layout)
             if every is not None:
                 before = sum(map(len, every[:index]))
@@ -227,13 +233,16 @@ class ConnectionsPane(TextPane):
                 def line_of(number: int) -> Line:
                     return table.row_line(listing.row(number), layout, now_ns, ascii_only=is_ascii)
 
-                lines = self._lines_of(index, layout)
-                self.most_cause_lines = max(self.most_cause_lines, min(MORE_LINES, len(lines) - 1))
                 self.draw(RowLines(heading, len(state.keys), index, lines, line_of), 1 + index)
         status = self._title()
         if status != self._status:
             self._status = status
             self.post_message(StatusChanged(*status))
+
+    def _need_lines(self, lines: int) -> None:
+        if lines != self.most_cause_lines:
+            self.most_cause_lines = lines
+            self.post_message(self.LinesNeeded())
 
     def _layout(self) -> TableLayout:
         """Return the columns for the causes in sight."""

@@ -36,9 +36,9 @@ WHO = {
 SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
-        "open", "paused_ms", "fragments", "masked", "body", "url", "proxy", "peer", "local", "tls", "dns_ms", "tcp_ms",
-        "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers",
-        "evidence",
+        "open", "paused_ms", "fragments", "part", "parts", "partial", "joined_size", "masked", "body", "url", "proxy",
+        "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects",
+        "request_headers", "response_headers", "evidence",
     }
 )  # fmt: skip
 
@@ -174,6 +174,18 @@ def _ago(event: Event, earlier: Event) -> str:
     return f"{_duration(max(0, passed_ns))} before"
 
 
+def _parts(event: Event) -> Iterator[DetailField]:
+    """Yield which message of its frame it is, and whether it goes on or began in another."""
+    part, parts = number(event, "part"), number(event, "parts")
+    if part is not None and parts is not None:
+        yield DetailField("Part", f"{part:.0f} of {parts:.0f} in one frame")
+    if (event.meta or {}).get("partial") is True:
+        yield DetailField("Partial", "a piece of a message that spans frames")
+    joined = number(event, "joined_size")
+    if joined is not None:
+        yield DetailField("Joined", f"{fmt.size(int(joined))}, begun in an earlier frame")
+
+
 def message_fields(event: Event) -> Iterator[DetailField]:
     """Yield what was sent or received, and whether it was joined, cut or masked."""
     if event.direction:
@@ -185,8 +197,11 @@ def message_fields(event: Event) -> Iterator[DetailField]:
             yield DetailField(label, value, term=_equals(label.lower(), value))
     if event.size is not None:
         exact = f" ({event.size:,} bytes)" if event.size >= fmt.KIB else ""
-        wire = f", {fmt.size(event.wire_size)} on the wire" if event.wire_size is not None else ""
+        # Of a frame with several messages, the first one has its size on the wire
+        is_first = (number(event, "part") or 1) == 1
+        wire = f", {fmt.size(event.wire_size)} on the wire" if event.wire_size is not None and is_first else ""
         yield DetailField("Size", f"{fmt.size(event.size)}{exact}{wire}", term=f"size:{event.size}")
+    yield from _parts(event)
     fragments = number(event, "fragments")
     if fragments is not None:
         yield DetailField("Fragments", f"{fragments:.0f}, joined")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from tests.support.builders import SESSION, at_ns, dialled, event, loss, message, source, span, usable
+from tests.support.builders import SESSION, at_ns, dialled, event, loss, message, row, source, span, usable
 from tests.support.fake_ports import FakeView
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
@@ -145,7 +147,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         await on.ready(pilot)
         on.screen.panes.log.go_to(225)
         await pilot.press("W")
-        await until(pilot, lambda: "no finished spans" in said(on.screen.footer))
+        await until(pilot, lambda: "no spans recorded" in said(on.screen.footer))
         on.store.spans_answer = (Span(SpanId("a"), "", "session", "", "binance", at_ns(0), 0, 1_000_000, "ok"),)
         await pilot.press("W")
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
@@ -185,7 +187,7 @@ async def test_the_trace_of_an_application_that_has_no_sessions_is_a_waterfall()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "G", "W")
-        await until(pilot, lambda: "no finished spans for this trace" in said(on.screen.footer))
+        await until(pilot, lambda: "no spans recorded for this trace" in said(on.screen.footer))
         on.store.spans_answer = (span("a", "", "trace", "GET /orders", 0, 5), span("b", "a", "trace", "db", 1, 2))
         await pilot.press("W")
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
@@ -196,6 +198,71 @@ async def test_the_trace_of_an_application_that_has_no_sessions_is_a_waterfall()
         assert said(title) == "Trace order 4711 of shop: 2 spans"
         assert "session" not in said(on.app.screen.query_one("#dialog-hint", TextLine))
     assert on.store.calls.count("spans of trace order 4711") == 2
+
+
+def of_application(**fields: Any) -> Stage:
+    """A screen whose only connection is that of an application."""
+    on = stage()
+    on.store.connections = (row("shop", "initialized", url="", **fields),)
+    return on
+
+
+async def test_the_row_of_an_application_leads_to_its_newest_trace() -> None:
+    on = of_application()
+    told = event("trace.span.end", 9, size=0)
+    on.store.add(*(msgspec.structs.replace(told, source=Source("shop", trace_id=f"trace {n}")) for n in (1, 2)))
+    on.store.spans_answer = (span("a", "", "trace", "GET /orders", 0, 5),)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == "Trace trace 2 of shop: 1 span"
+
+
+async def test_an_application_without_a_trace_is_told_how_to_have_one() -> None:
+    on = of_application()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "W")
+        sentence = "shop has reported no trace: bracket its work with span() or RequestTracer"
+        await until(pilot, lambda: said(on.screen.footer) == sentence)
+
+
+async def test_an_application_without_a_trace_that_has_spans_shows_its_session() -> None:
+    on = of_application(connection_id=SESSION)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.store.spans_answer = (span("a", "", "session", "shop", 0, 5),)
+        await pilot.press("1", "W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {SESSION} on shop: 1 span"
+
+
+async def test_a_configured_connection_without_a_session_has_no_spans_yet() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "G", "W")
+        await until(pilot, lambda: said(on.screen.footer) == "legacy has no session yet")
+
+
+async def test_a_waterfall_follows_what_is_under_way_until_it_has_ended() -> None:
+    on = stage()
+    with_sessions(on)
+    on.store.spans_answer = (span("a", "", "trace", "checkout", 0, None, "open"),)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.panes.log.go_to(225)
+        await pilot.press("W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        title = on.app.screen.query_one("#dialog-title", TextLine)
+        lines = on.app.screen.query_one("#waterfall", ScrollPane)
+        await until(pilot, lambda: len(lines.lines) == 1)
+        assert said(title).endswith("1 span, 1 running")
+        assert any("running" in text for text, _ in lines.lines[0])
+        on.store.spans_answer = (span("a", "", "trace", "checkout", 0, 5),)
+        await until(pilot, lambda: said(title).endswith("1 span"))
+        assert not any("running" in text for text, _ in lines.lines[0])
 
 
 # From an incident to what proves it, by keys.

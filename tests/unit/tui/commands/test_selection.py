@@ -80,7 +80,7 @@ async def test_the_spans_of_a_connection_are_those_of_its_newest_session() -> No
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "j", "W")
-        await until(pilot, lambda: text(on.screen.footer) == "no finished spans for this session")
+        await until(pilot, lambda: text(on.screen.footer) == "no spans recorded for this session")
         assert subject_of(on.screen).row is not None
         assert f"spans {subject_of(on.screen).session}" in on.store.calls
 

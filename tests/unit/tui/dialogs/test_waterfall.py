@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tests.support.builders import span
+from tests.support.builders import T0_NS, span
 from wsmon.tui.dialogs.waterfall import waterfall_lines
 
 SPANS = (
@@ -47,3 +47,29 @@ def test_what_went_wrong_stands_below_its_span() -> None:
     lines = ["".join(text for text, _ in line).rstrip() for line in waterfall_lines((failed, SPANS[2]), 60)]
     assert lines[1] == "  not authorised"
     assert len(lines) == 3
+
+
+def open_lines(now_ns: int | None) -> list[str]:
+    spans = (
+        span("a", "", "request", "whole", 0, None, "open"),
+        span("b", "a", "request", "half", 0, 500),
+        span("c", "a", "request", "lost", 0, None, "open", error="its end is not recorded"),
+    )
+    return ["".join(text for text, _ in line).rstrip() for line in waterfall_lines(spans, 82, now_ns, ascii_only=True)]
+
+
+def test_what_is_under_way_runs_to_the_present_with_an_open_bar() -> None:
+    assert open_lines(T0_NS + 12_000_000_000) == [
+        "request whole                  +0.0 ms   running 12 s " + "-" * 28,
+        "  request half                 +0.0 ms         500 ms " + "=",
+        "  request lost                 +0.0 ms      not ended -",
+        "    its end is not recorded",
+    ]
+
+
+def test_where_no_recorder_runs_nothing_is_under_way() -> None:
+    assert open_lines(None)[0].split("+0.0 ms")[1].split() == ["not", "ended", "-"]
+
+
+def test_a_clock_that_was_set_back_draws_no_negative_duration() -> None:
+    assert "running 0.0 s" in open_lines(T0_NS - 1)[0]

@@ -44,3 +44,14 @@ def test_a_message_whose_rest_was_masked_says_so() -> None:
     labels = {field.label: field.value for field in message_fields(masked)}
     assert labels["Masked"] == "rest of the message, or all of it: scanning it for credentials took too long"
     assert "Masked" not in {field.label for field in message_fields(message("x", redacted=True))}
+
+
+def test_a_message_that_shares_its_frame_says_so() -> None:
+    second = msgspec.structs.replace(message("abc"), wire_size=0, meta={"part": 2, "parts": 3})
+    joined = msgspec.structs.replace(message("abc"), meta={"joined_size": 2048})
+    piece = msgspec.structs.replace(message("abc"), meta={"partial": True})
+    assert [[(field.label, field.value) for field in message_fields(one)][1:] for one in (second, joined, piece)] == [
+        [("Size", "3 B"), ("Part", "2 of 3 in one frame")],
+        [("Size", "3 B, 7 B on the wire"), ("Joined", "2.0 KiB, begun in an earlier frame")],
+        [("Size", "3 B, 7 B on the wire"), ("Partial", "a piece of a message that spans frames")],
+    ]
