@@ -162,7 +162,8 @@ def _whole(session: ExportedSession, first: Event, last: Event) -> Span:
     own_id = SpanId(span_id(session.source.connection_id))
     took_ns = max(0, last.mono_ns - first.mono_ns)
     ended = session.ended
-    span = Span(own_id, "", "session", "", name, first.ts_ns, first.mono_ns, took_ns, "ok")
+    parent_id = "" if session.started is None else session.started.parent_id
+    span = Span(own_id, parent_id, "session", "", name, first.ts_ns, first.mono_ns, took_ns, "ok")
     if ended is None or (ended.close_by == "us" and not ended.error_type):
         return span
     if ended.close_by == "peer" and ended.close_code in CLEAN_CODES:

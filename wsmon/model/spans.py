@@ -233,22 +233,22 @@ class SpanFold:
     """
 
     def __init__(self) -> None:
-        # By connection_id
-        self._began: dict[str, Instant] = {}
+        # By connection_id, with the parent
+        self._began: dict[str, tuple[Instant, str]] = {}
 
     def ended_by(self, event: Event) -> Iterator[Span]:
         """Yield the spans that end with the event."""
         session = event.source.connection_id
         if event.name == "connection.started":
-            self._began[session] = Instant(event.ts_ns, event.mono_ns)
+            self._began[session] = Instant(event.ts_ns, event.mono_ns), event.parent_id
         elif event.name == "connection.completed":
             yield from _phases_before(event)
         elif event.name == "connection.reconnect.success" and event.duration_ns is not None:
             yield _derived(event, "outage", "", event.duration_ns)
         elif event.to_status in SESSION_ENDS and (began := self._began.pop(session, None)) is not None:
             if not (event.meta or {}).get("open"):
-                yield from _phases_after(event, began)
-            yield _session(event, began)
+                yield from _phases_after(event, began[0])
+            yield _session(event, *began)
         elif event.name in _ENDS:
             yield from _operation(event, _ENDS[event.name])
 
@@ -260,16 +260,17 @@ def derived_id(*parts: str | int) -> SpanId:
 
 
 def session_span(
-    connection_id: str, name: str, began: Instant, duration_ns: int, status: SpanStatus, error_type: str, error: str
-) -> Span:
+    connection_id: str, parent_id: str, name: str, began: Instant, duration_ns: int, status: SpanStatus,
+    error_type: str, error: str,
+) -> Span:  # fmt: skip
     """Build the span of a whole session; its id is the id of the session."""
     return Span(
-        SpanId(connection_id), "", "session", "", name, began.ts_ns, began.mono_ns, max(0, duration_ns), status,
+        SpanId(connection_id), parent_id, "session", "", name, began.ts_ns, began.mono_ns, max(0, duration_ns), status,
         error_type, error,
     )  # fmt: skip
 
 
-def _session(event: Event, began: Instant) -> Span:
+def _session(event: Event, began: Instant, parent_id: str) -> Span:
     is_clean = event.close_by == "us" or (event.close_by == "peer" and event.close_code in CLEAN_CODES)
     error_type, error = event.error_type, event.error or event.reason
     if is_clean and not error_type:
@@ -280,7 +281,7 @@ def _session(event: Event, began: Instant) -> Span:
         error_type = error_type or ("" if event.close_code is None else f"close_{event.close_code}")
     took_ns = event.mono_ns - began.mono_ns
     source = event.source
-    return session_span(source.connection_id, source.connection, began, took_ns, status, error_type, error)
+    return session_span(source.connection_id, parent_id, source.connection, began, took_ns, status, error_type, error)
 
 
 def _phases_before(event: Event) -> Iterator[Span]:

@@ -43,7 +43,8 @@ _BEGUN_ROW = tuple[Id, Id, Ns, Ns, str | None, str | None, str, str | None, int]
 # Monotonic time of the first event; where that is pruned, it follows from the last one
 _SESSIONS: Final = """
 WITH own (id) AS MATERIALIZED ({sources})
-SELECT session.first_id, session.connection_id, connection.name, session.started_ns,
+SELECT session.first_id, session.connection_id,
+       coalesce((SELECT parent_id FROM event WHERE id = session.first_id), ''), connection.name, session.started_ns,
        coalesce((SELECT mono_ns FROM event WHERE id = session.first_id),
                 (SELECT mono_ns - ts_ns + session.started_ns FROM event WHERE id = session.last_id), 0),
        session.run < (SELECT max(id) FROM run)
@@ -51,7 +52,7 @@ FROM session JOIN connection ON connection.id = session.connection
 WHERE session.id IN own AND session.end IS NULL AND 0 <= ?2
 ORDER BY session.id DESC LIMIT ?3
 """
-_SESSION_ROW = tuple[Id, str, str, Ns, Ns, int]
+_SESSION_ROW = tuple[Id, str, str, str, Ns, Ns, int]
 
 
 def open_spans(
@@ -64,8 +65,8 @@ def open_spans(
     found: dict[str, tuple[int, Span]] = {}
     bound = (*parameters, limit)
     sessions = checked(connection.execute(_SESSIONS.format(sources=sources), bound), _SESSION_ROW)
-    for first_id, connection_id, name, ts_ns, mono_ns, is_earlier in sessions:
-        span = Span(SpanId(connection_id), "", "session", "", name, ts_ns, mono_ns, error=_why(is_earlier))
+    for first_id, connection_id, parent_id, name, ts_ns, mono_ns, is_earlier in sessions:
+        span = Span(SpanId(connection_id), parent_id, "session", "", name, ts_ns, mono_ns, error=_why(is_earlier))
         found[connection_id] = (first_id, span)
     for event_id, code, ts_ns, mono_ns, label, ref, span_id, parent_id, is_earlier in checked(
         connection.execute(_BEGUN.format(sources=sources), bound), _BEGUN_ROW

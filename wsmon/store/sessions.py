@@ -357,7 +357,8 @@ _SPAN = MultiRowInsert("INSERT", "span", COLUMNS)
 # Number of the first span that is ended for a cut-off recorder: far above those that an event ends itself
 _FIRST_OF_CUT_OFF = 1_000
 _OPEN_SESSIONS = """
-SELECT session.id, session.connection_id, connection.name, session.started_ns, session.first_id, session.last_id
+SELECT session.id, session.connection_id, coalesce((SELECT parent_id FROM event WHERE id = session.first_id), ''),
+       connection.name, session.started_ns, session.first_id, session.last_id
 FROM session JOIN connection ON connection.id = session.connection
 WHERE session.end IS NULL AND session.run = ?
 """
@@ -422,8 +423,8 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
     They end with the last event of their session, since their real end is unknown.
     """
     rows: list[SqlValue] = []
-    sessions = checked(connection.execute(_OPEN_SESSIONS, (run,)), tuple[Id, str, str, Ns, Id, Id])
-    for source, connection_id, name, started_ns, first_id, last_id in sessions:
+    sessions = checked(connection.execute(_OPEN_SESSIONS, (run,)), tuple[Id, str, str, str, Ns, Id, Id])
+    for source, connection_id, parent_id, name, started_ns, first_id, last_id in sessions:
         last = checked(connection.execute(_MOMENT, (last_id,)), tuple[Ns, Ns])
         if not last:
             # Pruned, and its spans with it
@@ -433,7 +434,7 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
         began = Instant(*first[0]) if first else Instant(started_ns, ended.mono_ns - (ended.ts_ns - started_ns))
         error = "the recorder was cut off"
         took_ns = ended.mono_ns - began.mono_ns
-        spans = [session_span(connection_id, name, began, took_ns, "error", CUT_OFF, error)]
+        spans = [session_span(connection_id, parent_id, name, began, took_ns, "error", CUT_OFF, error)]
         begun = connection.execute(_BEGUN, (first_id, last_id, source, source))
         for code, ts_ns, mono_ns, label, ref, span_id, parent_id in checked(begun, _BEGUN_ROW):
             operation = BEGINS[NAMES[code]]

@@ -72,6 +72,8 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
         self._name = connection_name(connection or _host(self.ws_uri), "app")
         current = CURRENT_SPAN.get()
         trace_id = trace_id or ("" if current is None else current.trace_id)
+        # The span that opens the connection
+        self._parent_id = current.span_id if current is not None and current.trace_id == trace_id else ""
         self._spec = _spec(self._name, uri, group, trace_id, protocol, options.get("additional_headers"))
         self._redactor = Redactor()
         self._carried = CarriedState()
@@ -134,8 +136,9 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
             self._attempt = 2 if before.was_open else self._attempt + 1
         row = rows_of(self._sink).take(self._name)
         session = TracedSession(
-            self._spec, row, self._sink, SystemClock(), self._redactor, self._carried, self._attempt
-        )
+            self._spec, row, self._sink, SystemClock(), self._redactor, self._carried, self._attempt,
+            parent_id=self._parent_id,
+        )  # fmt: skip
         session.begin(self.uri)
         return session
 
@@ -164,7 +167,8 @@ def serve(
 ) -> server.Server:
     """``websockets.serve``, recorded; ``options`` are those of websockets.
 
-    Each client is a session and a trace. ``connection`` is the row of the screen; clients that are there together have
+    Each client is a session, in the trace that a valid ``traceparent`` of its upgrade request names, else in one of its
+    own. ``connection`` is the row of the screen; clients that are there together have
     ``NAME``, ``NAME-2``, ``NAME-3``, … ``protocol`` is ``raw`` or ``json``: the others are read as a client sees them.
     """
     sink = sink_of() if sink is None else sink
@@ -177,7 +181,8 @@ def serve(
         made = make(*arguments, **keywords)
         with suppress(Exception):
             spec = _spec(name, "", group, "", protocol)
-            session = TracedSession(spec, rows_of(sink).take(name), sink, SystemClock(), redactor, CarriedState())
+            row = rows_of(sink).take(name)
+            session = TracedSession(spec, row, sink, SystemClock(), redactor, CarriedState(), is_served=True)
             session.begin()
             _observe(made, session)
             sessions[made] = session

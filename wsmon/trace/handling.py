@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import msgspec
 from websockets.asyncio.connection import Connection
 
 from wsmon.model.events import Source
@@ -43,6 +44,10 @@ class Handling:
         self._outer: tuple[SpanContext | None, SpanReporter | None] = (None, None)
         self._parent_id = ""
         self._began_ns = 0
+
+    def join(self, trace_id: str) -> None:
+        """Belong to another trace from now on; nothing is handled yet."""
+        self._source = msgspec.structs.replace(self._source, trace_id=trace_id)
 
     def arrived(self, span_id: str = "") -> str:
         """Take a message that came in whole; return the id of its span."""

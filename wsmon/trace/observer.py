@@ -36,7 +36,7 @@ class ConnectionWatcher(Protocol):
         """The connection is usable. Once, before its first frame."""
         ...
 
-    def on_refused(self, response: Response) -> None:
+    def on_refused(self, connection: Connection, response: Response) -> None:
         """The application, a server, refused the upgrade."""
         ...
 
@@ -117,7 +117,7 @@ class Observer:
             library_send_response(response)
             self._look_for_upgrade(response)
             if not self._is_upgraded:
-                self._call(self._watcher.on_refused, response)
+                self._call(self._watcher.on_refused, self._connection, response)
 
         protocol.send_response = send_response
 

@@ -13,7 +13,15 @@ from weakref import WeakKeyDictionary
 
 from wsmon.trace.context import SpanReporter
 from wsmon.trace.sink import Sink, sink_of
-from wsmon.trace.spans import TRACEPARENT, ActiveSpan, SpanScope, is_coroutine_function, new_id, parse_traceparent
+from wsmon.trace.spans import (
+    TRACEPARENT,
+    ActiveSpan,
+    SpanScope,
+    is_coroutine_function,
+    new_id,
+    only_value,
+    parse_traceparent,
+)
 
 if TYPE_CHECKING:
     from wsmon.ports import Clock
@@ -205,7 +213,7 @@ class RequestTracer:
             f"WS {path}",
             transport="websocket",
             path=path,
-            traceparent=_only(request.headers.get_all(TRACEPARENT)),
+            traceparent=only_value(request.headers.get_all(TRACEPARENT)),
             began=self._handshakes.pop(connection, None),
         )
 
@@ -232,7 +240,7 @@ class RequestMiddleware:
             transport=kind,
             method=method,
             path=scope["path"],
-            traceparent=_only(_header(scope["headers"])),
+            traceparent=only_value(_header(scope["headers"])),
         )
         with request:
             if kind == "http":
@@ -294,12 +302,6 @@ def _name_by_route(request: TracedRequest, scope: Scope) -> None:
 
 def _header(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
     return (value.decode("latin-1") for name, value in headers if name.lower() == TRACEPARENT.encode())
-
-
-def _only(values: Iterable[str]) -> str:
-    """Return the value of a header; empty where there is none, or more than one, which is no valid one."""
-    found = tuple(values)
-    return found[0].strip() if len(found) == 1 else ""
 
 
 def _is_closed(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ by hand does with ``contextvars.copy_context().run``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, MutableMapping
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, NamedTuple, ParamSpec, Self, TypeVar, overload
 
@@ -46,6 +46,12 @@ def parse_traceparent(text: str) -> TraceParent | None:
     if version != "00" or not trace_id.strip("0") or not span_id.strip("0"):
         return None
     return TraceParent(trace_id, span_id, bool(int(flags, 16) & 1))
+
+
+def only_value(values: Iterable[str]) -> str:
+    """Return the value of a header; empty where there is none, or more than one, which is no valid ``traceparent``."""
+    found = tuple(values)
+    return found[0].strip() if len(found) == 1 else ""
 
 
 def traceparent() -> str:

@@ -13,7 +13,7 @@ import msgspec
 from wsmon.clock import SystemClock
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event, SpanId
-from wsmon.model.spans import Span, SpanFold
+from wsmon.model.spans import Span, SpanFold, WaterfallRow
 from wsmon.model.spans import waterfall as nested
 from wsmon.model.units import MS_NS
 from wsmon.query.ast import Exact, FieldTerm, Query
@@ -73,16 +73,20 @@ def waterfall(trace_id: str, store: str | os.PathLike[str] = "") -> tuple[TraceS
     path = locate_store(os.fspath(store), os.environ, Path.cwd())
     found: dict[str, tuple[Span, Event]] = {}
     fold = SpanFold()
+    # Sessions that a span of another program opened
+    remote: set[str] = set()
     with closing(Reader(path, SystemClock())) as view:
         for event in _events(view, trace_id):
             if event.name in _STARTS and event.span_id:
                 found.setdefault(event.span_id, (_open(event), event))
+            if event.name == "connection.started" and (event.meta or {}).get("remote") is True:
+                remote.add(event.source.connection_id)
             for span in fold.ended_by(event):
                 found[span.span_id] = (span, event)
     if not found:
         raise UnknownTraceError(f"the store has no span of trace {trace_id!r}")
     rows = nested(span for span, _ in found.values())
-    return tuple(_row(row.span, found[row.span.span_id][1], row.offset_ns, row.depth) for row in rows)
+    return tuple(_row(row, found[row.span.span_id][1], is_remote=row.span.span_id in remote) for row in rows)
 
 
 def _events(view: Reader, trace_id: str) -> Iterator[Event]:
@@ -110,8 +114,8 @@ def _open(event: Event) -> Span:
     )
 
 
-def _row(span: Span, event: Event, offset_ns: int, depth: int) -> TraceSpan:
-    meta = event.meta or {}
+def _row(row: WaterfallRow, event: Event, *, is_remote: bool) -> TraceSpan:
+    span, meta = row.span, event.meta or {}
     attributes = meta.get("attributes")
     kind = span.operation
     if kind == "trace":
@@ -122,11 +126,11 @@ def _row(span: Span, event: Event, offset_ns: int, depth: int) -> TraceSpan:
         span.name,
         kind,
         event.source.connection,
-        depth,
-        offset_ns / MS_NS,
+        row.depth,
+        row.offset_ns / MS_NS,
         None if span.duration_ns is None else span.duration_ns / MS_NS,
         span.status if event.http_status is None or span.status == "open" else event.http_status,
         span.error or span.error_type,
-        meta.get("remote") is True,
+        is_remote or meta.get("remote") is True,
         attributes if isinstance(attributes, Mapping) else {},
     )

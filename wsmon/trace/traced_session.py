@@ -46,6 +46,7 @@ from wsmon.ports import Clock
 from wsmon.trace.handling import Handling
 from wsmon.trace.rows import Row
 from wsmon.trace.sink import Sink
+from wsmon.trace.spans import TRACEPARENT, only_value, parse_traceparent
 from wsmon.trace.traced_events import TracedEvents
 
 # Of an event that says why a connection is recorded no further
@@ -93,15 +94,21 @@ class TracedSession:
         redactor: Redactor,
         carried: CarriedState,
         attempt: int = 1,
+        *,
+        parent_id: str = "",
+        is_served: bool = False,
     ) -> None:
-        """``attempt`` counts from 1 in a series of sessions of which each ended by itself."""
+        """``attempt`` counts from 1 in a series of sessions of which each ended by itself.
+
+        ``parent_id`` is the span that opens the connection; the upgrade request of one that ``is_served`` may name it.
+        """
         self._spec = spec
         self._row = row
         self._clock = clock
         self._attempt = attempt
         source = Source(row.name, spec.group, spec.trace_id, os.urandom(8).hex())
         self.handling = Handling(sink, source, clock)
-        events = TracedEvents(sink, self.handling)
+        events = self._events = TracedEvents(sink, self.handling, parent_id, is_held=is_served)
         self._reporter = Reporter(source, redactor, events, clock, row.status)
         self._messages = message_path(
             spec, self._reporter, events, clock, Ticker(asyncio.get_running_loop()), carried, os.urandom
@@ -173,6 +180,7 @@ class TracedSession:
 
     def on_upgraded(self, connection: Connection, response: Response) -> None:
         """Emit ``connection.completed``: the connection is usable."""
+        self._join(connection)
         self.phases.upgraded()
         self._opened_ns = self._clock.mono_ns()
         reporter, protocol, request = self._reporter, connection.protocol, connection.request
@@ -199,8 +207,9 @@ class TracedSession:
         if self._messages is not None:
             self._messages.start(self._frames.now())
 
-    def on_refused(self, response: Response) -> None:
+    def on_refused(self, connection: Connection, response: Response) -> None:
         """Keep the answer, for the end."""
+        self._join(connection)
         self._refusal = response
 
     def on_received(self, opcode: Opcode, payload: bytes, wire_size: int, fragments: int) -> None:
@@ -230,6 +239,7 @@ class TracedSession:
 
     def on_lost(self, connection: Connection, error: Exception | None) -> None:
         """Emit the end. That of a dial is emitted by ``fail``, which knows the reason."""
+        self._events.join(None)
         if self._opened_ns is not None:
             self._report_lost(connection, error)
         elif self._refusal is not None:
@@ -241,8 +251,15 @@ class TracedSession:
 
     def on_mistake(self, error: Exception) -> None:
         """Emit that frames are recorded no more."""
+        self._events.join(None)
         sentence = f"wsmon stopped recording the frames of this connection: {type(error).__name__}: {error}"
         self._reporter.emit("error.occurred", error_type=MISTAKE, error=sentence)
+
+    def _join(self, connection: Connection) -> None:
+        """Belong to the trace that the upgrade request names, as a server; else to one of one's own."""
+        request = connection.request
+        text = "" if request is None else only_value(request.headers.get_all(TRACEPARENT))
+        self._events.join(parse_traceparent(text))
 
     def _is_utf8(self, payload: bytes) -> bool:
         """Whether a text is valid; the library fails the connection where not, once the application receives it."""

@@ -9,10 +9,11 @@ from websockets.asyncio.client import connect as library_connect
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.http11 import Request, Response
 
 from tests.support.peers import Peers
 from tests.support.tracing import KeptSink, echo
-from wsmon.trace import connect, serve
+from wsmon.trace import Telemetry, TraceEvent, connect, serve
 
 
 async def until_ended(told: KeptSink, count: int) -> None:
@@ -115,3 +116,66 @@ async def test_a_mistake_of_the_recording_does_not_reach_the_application(url: st
         await connection.send("hello")
         assert await connection.recv() == "hello"
     assert connection.close_code == 1000
+
+
+TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def facts(event: TraceEvent) -> tuple[str, str, bool]:
+    return event.trace_id, event.parent_id, (event.meta or {}).get("remote") is True
+
+
+@pytest.mark.parametrize("header", [f"00-{TRACE}-{CALLER}-01", "", "00-nonsense", f"01-{TRACE}-{CALLER}-01"])
+async def test_a_served_connection_belongs_to_the_trace_that_its_upgrade_request_names(
+    told: KeptSink, header: str
+) -> None:
+    async with serve(echo, "127.0.0.1", 0, connection="shop", sink=told) as server:
+        port = server.sockets[0].getsockname()[1]
+        headers = {"traceparent": header} if header else {}
+        async with library_connect(f"ws://127.0.0.1:{port}", additional_headers=headers) as connection:
+            await connection.send("one")
+            await connection.recv()
+    started = told.events[0]
+    assert started.name == "connection.started"
+    is_joined = header.startswith(f"00-{TRACE}")
+    assert facts(started)[1:] == ((CALLER, True) if is_joined else ("", False))
+    assert (started.trace_id == TRACE) is is_joined
+    # All of it: lifecycle, messages, and what handles them
+    assert {event.trace_id for event in told.events} == {started.trace_id}
+    assert [event.mono_ns for event in told.events[:3]] == sorted(event.mono_ns for event in told.events[:3])
+    (handled,) = (event for event in told.events if event.name == "trace.span.start")
+    assert handled.parent_id == started.connection_id
+
+
+async def test_a_refused_upgrade_belongs_to_the_trace_that_it_names(told: KeptSink) -> None:
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(403, "no")
+
+    async with serve(echo, "127.0.0.1", 0, process_request=refuse, sink=told) as server:
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(InvalidStatus):
+            await library_connect(address, additional_headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
+    assert {event.trace_id for event in told.events} == {TRACE}
+    assert told.events[-1].error_type == "upgrade_refused"
+
+
+async def test_a_client_that_leaves_without_a_request_is_reported_with_a_trace_of_its_own(told: KeptSink) -> None:
+    async with serve(echo, "127.0.0.1", 0, sink=told) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        writer.close()
+        await writer.wait_closed()
+    assert [event.name for event in told.events][:2] == ["connection.started", "connection.open"]
+    assert told.events[-1].name == "connection.disconnected"
+    assert len({event.trace_id for event in told.events}) == 1
+
+
+async def test_a_connection_that_a_span_opens_is_its_child(told: KeptSink, url: str) -> None:
+    with Telemetry(told).span("sync"):
+        begun = told.events[0]
+        async with connect(url, sink=told):
+            pass
+        async with connect(url, trace_id="another", sink=told):
+            pass
+    one, other = (event for event in told.events if event.name == "connection.started")
+    assert facts(one) == (begun.trace_id, begun.span_id, False)
+    assert facts(other) == ("another", "", False)
