@@ -16,12 +16,14 @@ from types import MappingProxyType
 from wsmon.config.example import to_toml
 from wsmon.config.kinds import (
     AnyKind,
+    ConditionOr,
     DurationKind,
     FlagKind,
     KeyMap,
     ListOf,
     NumberKind,
     OneOf,
+    OneOrMore,
     SizeKind,
     TableOf,
     TablesOf,
@@ -189,6 +191,10 @@ def _value(kind: AnyKind) -> str:
             return f"size, {format_size(least)} to {format_size(most)}"
         case ListOf(item=item):
             return f"list: {_value(item)}"
+        case OneOrMore(item=item):
+            return f"{_value(item)}, or list: {_value(item)}"
+        case ConditionOr(other=other):
+            return f"{_value(other)}, or condition"
         case TableOf(item=item):
             return f"table: name = {_value(item)}"
         case TablesOf():

@@ -12,10 +12,11 @@ from random import Random
 
 import pytest
 
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import MessageCondition, MessagesSpec, ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, ProtocolClient
+from wsmon.protocols.declared import DeclaredMessages
 from wsmon.protocols.registry import PROTOCOLS
 
 # Of each protocol
@@ -164,3 +165,46 @@ def test_no_frame_raises_out_of_a_mask(name: ProtocolName) -> None:
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
         masked, has_changed = mask(rolls.choice(OPCODES), frame)
         assert (masked != frame) == has_changed
+
+
+DESCRIBED = [
+    MessagesSpec(
+        ("$", "$.a", "$[0]", "$[-1].id"),
+        ("$.id", r"(\w+)"),
+        ("$.id",),
+        ("$.id",),
+        ("$.error", "$.code", r"^4(.*)"),
+        items="$",
+    ),
+    MessagesSpec(
+        ("$", "$.a", "$[0]", "$[-1].id"),
+        ("$.id", r"(\w+)"),
+        ("$.id",),
+        ("$.id",),
+        ("$.error", "$.code", r"^4(.*)"),
+        items="$",
+    ),
+    MessagesSpec((r"(\w+)",), (r"\d+",), (r"(\d)",), ("$.id", r"(\d)$"), (r"(e)",), items=r"[^,]+"),
+    MessagesSpec(
+        error=MessageCondition(((("$", ("x", 1)), (".", ("{",))), (("$[0]", (2, "2", True)),))),
+        error_text=("$[2]", ".*"),
+    ),
+]
+
+
+@pytest.mark.parametrize("spec", DESCRIBED, ids=["paths", "patterns", "conditions"])
+def test_no_frame_raises_out_of_messages_that_a_configuration_describes(spec: MessagesSpec) -> None:
+    protocol = PROTOCOLS["json"]
+    rolls = Random(repr(spec))
+    now_ns = 0
+    for number in range(FRAMES):
+        if number % 1_000 == 0:
+            state = protocol.new_state()
+            described = DeclaredMessages(spec, is_measured=rolls.random() < 0.5)
+        now_ns += rolls.choice(PAUSES_NS)
+        state.at(now_ns)
+        frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
+        direction = rolls.choice(DIRECTIONS)
+        check(described.read(direction, frame, protocol.decode(direction, "text", frame, state), now_ns))
+        if number % 50 == 0:
+            check(Decoded(happenings=described.overdue(now_ns)))

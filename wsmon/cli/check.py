@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--example", is_flag=True, help="Print an example configuration with all keys.")
+@click.option("--message", metavar="TEXT", help="Print what `messages` finds in TEXT, by connection.")
 @click.option("--dashboard", is_flag=True, help="Print a Grafana dashboard (JSON).")
 @click.option("--rules", is_flag=True, help="Print Prometheus recording and alerting rules.")
-def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
+def check(
+    config: Path | None, *, as_json: bool, example: bool, message: str | None, dashboard: bool, rules: bool
+) -> None:
     """Validate CONFIG and list its connections.
 
     Reports every error with its line. `-` reads the configuration from standard input; relative paths are then
@@ -54,7 +57,9 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
     except UsageError as error:
         _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
     loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded)))
-    if as_json:
+    if message is not None:
+        _print_described(message, loaded.configuration.connections, as_json=as_json)
+    elif as_json:
         _print_json((), (*loaded.warnings, *loaded.notes), loaded.configuration.connections)
     else:
         _print_table(loaded)
@@ -98,15 +103,43 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
 
 def _print_table(loaded: Loaded) -> None:
     """Print the connections on stdout, warnings and notes on stderr."""
-    rows = [("name", "group", "enabled", "url")]
-    rows += [
-        (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
-        for spec in loaded.configuration.connections
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    _print_rows(
+        [
+            ("name", "group", "enabled", "url"),
+            *(
+                (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
+                for spec in loaded.configuration.connections
+            ),
+        ]
+    )
     for warning in loaded.warnings:
         say(f"warning: {warning}")
     for note in loaded.notes:
         say(f"note: {note}")
+
+
+def _print_described(message: str, connections: Iterable[ConnectionSpec], *, as_json: bool) -> None:
+    """Print what the connections that describe their messages find in one."""
+    from wsmon.config.specs import DECLARABLE, MessagesSpec
+    from wsmon.model.sanitize import sanitize
+    from wsmon.protocols.declared import DeclaredMessages, Description
+
+    described = [
+        (spec.name, found)
+        for spec in connections
+        if spec.messages != MessagesSpec() and spec.protocol in DECLARABLE
+        for found in DeclaredMessages(spec.messages).described(message.encode("utf-8", "surrogateescape"))
+    ]
+    if not described:
+        raise UsageError("no connection describes its messages", "set messages.type and protocol = json or raw")
+    if as_json:
+        print_json([{"connection": name, **found._asdict()} for name, found in described])
+        return
+    rows = [(name, *(sanitize(cell) or "–" for cell in found)) for name, found in described]
+    _print_rows([("connection", *Description._fields), *rows])
+
+
+def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

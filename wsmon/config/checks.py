@@ -19,6 +19,7 @@ from wsmon.model.measures import RANGE
 from wsmon.model.redact.redactor import compile_pattern
 from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name
 from wsmon.model.statistics import KPI_NAMES
+from wsmon.query import patterns
 from wsmon.query.notes import asks_notes
 from wsmon.query.parser import ReferenceTime, parse
 
@@ -224,6 +225,17 @@ def json_path(text: str) -> None:
         compile_path(text)
     except ValueError as error:
         raise FaultError(f"invalid path: {error}", 'e.g. "$.data.seq"') from None
+
+
+def place(text: str) -> None:
+    """Check for a place in a message: a path, or a regular expression."""
+    if text.startswith("$"):
+        json_path(text)
+        return
+    try:
+        patterns.check(text)
+    except ValueError as error:
+        raise FaultError(str(error), 'paths begin with $, e.g. "$.data.seq"') from None
 
 
 def sequence_path(text: str) -> None:

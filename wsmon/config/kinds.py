@@ -226,10 +226,29 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """One value or a list of them, read into a tuple; an empty text is none."""
+
+    item: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionOr:
+    """A condition, or a value of another kind.
+
+    A condition is a table of places in a message and the values there, or a list of such tables, one of which applies.
+    """
+
+    other: Kind | OneOrMore
+    check_place: Check
+    """Of a key of the table."""
+
+
+@dataclass(frozen=True, slots=True)
 class TableOf:
     """A table whose keys the user chooses, read entry by entry."""
 
-    item: Kind
+    item: Kind | ConditionOr
     check_key: Check = anything
     fold_keys: bool = False
     """Whether keys that differ in case only are the same key."""
@@ -253,7 +272,7 @@ class KeyMap:
     item: Kind
 
 
-AnyKind = Kind | ListOf | TableOf | TablesOf | KeyMap
+AnyKind = Kind | ListOf | OneOrMore | ConditionOr | TableOf | TablesOf | KeyMap
 
 
 def name_of_type(value: object) -> str:

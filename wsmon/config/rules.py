@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from wsmon.config.checks import host_and_port, is_loopback
 from wsmon.config.kinds import FaultError
-from wsmon.config.specs import LISTEN_ONLY, Configuration, ConnectionSpec
+from wsmon.config.specs import DECLARABLE, LISTEN_ONLY, Configuration, ConnectionSpec, MessageCondition, MessagesSpec
 from wsmon.errors import UsageError
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.names import is_credential_header, is_credential_query
@@ -49,12 +49,25 @@ def _empty_credentials(spec: ConnectionSpec) -> str:
 def _broken_life(spec: ConnectionSpec) -> str:
     """The life of a grant as configured, where it is neither a duration nor a number of seconds above 0."""
     life = spec.auth.get("expires_in", 1.0)
+    if isinstance(life, MessageCondition):
+        return ""
     if isinstance(life, float | int):
         return "" if life > 0 else f"{life:g}"
     try:
         return "" if parse_duration(life.reveal()) > 0 else life.reveal()
     except UsageError:
         return life.reveal() or '""'
+
+
+# What a message of the peer may be recognised by, instead of what is sent to it
+_SIGNS = ("success", "failure")
+
+
+def _misplaced(spec: ConnectionSpec) -> str:
+    """The entries of ``auth`` that are conditions, but not on messages of the peer."""
+    return ", ".join(
+        name for name, value in spec.auth.items() if isinstance(value, MessageCondition) and name not in _SIGNS
+    )
 
 
 RULES = (
@@ -112,6 +125,44 @@ RULES = (
         "expires_in must be a duration above 0",
         DURATION_HINT,
         _broken_life,
+    ),
+    Rule(
+        ("auth",),
+        lambda spec: bool(_misplaced(spec)),
+        "expected a string or a number, got a table",
+        "only success and failure may be conditions",
+        _misplaced,
+    ),
+    Rule(
+        (
+            "messages.type",
+            "messages.topic",
+            "messages.ref",
+            "messages.replies",
+            "messages.error",
+            "messages.error_text",
+            "messages.items",
+            "protocol",
+        ),
+        lambda spec: spec.messages != MessagesSpec() and spec.protocol not in DECLARABLE,
+        "has no effect with this protocol",
+        'set protocol = "json", or "raw" for messages that are not JSON',
+        lambda spec: spec.protocol,
+        is_warning=True,
+    ),
+    Rule(
+        ("messages.error_text",),
+        lambda spec: bool(spec.messages.error_text) and not isinstance(spec.messages.error, MessageCondition),
+        "has no effect without a condition in messages.error",
+        'e.g. error = { "$.event" = "error" }',
+        is_warning=True,
+    ),
+    Rule(
+        ("messages.replies",),
+        lambda spec: bool(spec.messages.replies) and not spec.messages.ref,
+        "has no effect without messages.ref",
+        "set it to the path of the id of a request",
+        is_warning=True,
     ),
     Rule(
         ("kpi",),

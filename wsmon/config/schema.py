@@ -14,6 +14,7 @@ from typing import Literal, get_args
 from wsmon.config import checks
 from wsmon.config.kinds import (
     AnyKind,
+    ConditionOr,
     DurationKind,
     ExistingFile,
     FlagKind,
@@ -23,6 +24,7 @@ from wsmon.config.kinds import (
     NewFile,
     NumberKind,
     OneOf,
+    OneOrMore,
     SecretKind,
     SecretOrNumberKind,
     SizeKind,
@@ -93,6 +95,8 @@ _THRESHOLDS = TablesOf(
     ),
     checks.thresholds,
 )
+
+_PLACES = OneOrMore(TextKind(checks.place))
 
 WSMON = (
     ConfigKey(
@@ -338,15 +342,27 @@ CONNECTION = (
     ),
     ConfigKey(
         "auth",
-        TableOf(SecretOrNumberKind()),
+        TableOf(ConditionOr(SecretOrNumberKind(), checks.place)),
         {},
         "used if answer = true; protocol-specific",
         credentials="auth",
     ),
     ConfigKey("heartbeat.send", SecretKind(), "", "text to send; {n} is a counter; empty: none", credentials="text"),
     ConfigKey("heartbeat.every", DurationKind(0.1, DAY_S), "30s", "interval", "heartbeat.every_s"),
-    ConfigKey("heartbeat.expect", SecretKind(), "", "text contained in the peer's reply", credentials="text"),
-    ConfigKey("heartbeat.reply_to", SecretKind(), "", "text contained in the peer's heartbeat", credentials="text"),
+    ConfigKey(
+        "heartbeat.expect",
+        ConditionOr(SecretKind(), checks.place),
+        "",
+        "text contained in the peer's reply, or a condition",
+        credentials="text",
+    ),
+    ConfigKey(
+        "heartbeat.reply_to",
+        ConditionOr(SecretKind(), checks.place),
+        "",
+        "text contained in the peer's heartbeat, or a condition",
+        credentials="text",
+    ),
     ConfigKey("heartbeat.answer", SecretKind(), "", "text to reply with", credentials="text"),
     ConfigKey(
         "answer",
@@ -355,6 +371,43 @@ CONNECTION = (
         "let wsmon authenticate, answer heartbeats, refresh tokens and resubscribe automatically",
     ),
     ConfigKey("allow_send", FlagKind(), False, "true: messages may be sent manually from the screen"),
+    ConfigKey(
+        "messages.type",
+        _PLACES,
+        [],
+        "path or pattern of the message type; a list: the first that finds something",
+        example='["$.event", "$[1]"]',
+    ),
+    ConfigKey("messages.topic", _PLACES, [], "path or pattern of the topic", example='"$.channel"'),
+    ConfigKey("messages.ref", _PLACES, [], "path or pattern of the id of a message", example='"$.id"'),
+    ConfigKey(
+        "messages.replies",
+        _PLACES,
+        [],
+        "path or pattern of the id of the message that a message answers",
+        example='"$.reply_to"',
+    ),
+    ConfigKey(
+        "messages.error",
+        ConditionOr(_PLACES, checks.place),
+        [],
+        "path or pattern of the text of an error, or a condition that errors meet",
+        example='{ "$.event" = "error" }',
+    ),
+    ConfigKey(
+        "messages.error_text",
+        _PLACES,
+        [],
+        "path or pattern of the text of an error that meets the condition",
+        example='"$.msg"',
+    ),
+    ConfigKey(
+        "messages.items",
+        TextKind(checks.place),
+        "",
+        "path of a list of messages in a message, or a pattern that matches each",
+        example='"$.events"',
+    ),
     ConfigKey(
         "sequence.path",
         TextKind(checks.sequence_path),

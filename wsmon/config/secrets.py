@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from wsmon.config.kinds import FaultError, shown
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
-from wsmon.config.specs import Configuration, ConnectionSpec, RedactSpec
+from wsmon.config.specs import AuthValue, Configuration, ConnectionSpec, MessageCondition, RedactSpec
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.names import PLAIN_KEYS
 from wsmon.model.redact.redactor import Redactor
@@ -263,7 +263,7 @@ class _Masks:
         masked = redactor.subprotocols([subprotocol.masked for subprotocol in subprotocols])
         return tuple(self._collected(one, text) for one, text in zip(subprotocols, masked, strict=True))
 
-    def _auth(self, auth: Mapping[str, Sensitive | float], _redactor: Redactor) -> Mapping[str, Sensitive | float]:
+    def _auth(self, auth: Mapping[str, AuthValue], _redactor: Redactor) -> Mapping[str, AuthValue]:
         """Mask all texts in ``auth``; the values of ``_PLAIN_AUTH`` are no secrets elsewhere."""
         for name, value in auth.items():
             if isinstance(value, Sensitive) and name not in _PLAIN_AUTH:
@@ -289,7 +289,9 @@ class _Masks:
             self.literals[literal] = None
 
 
-def _text(text: Sensitive, redactor: Redactor) -> Sensitive:
+def _text(text: Sensitive | MessageCondition, redactor: Redactor) -> Sensitive | MessageCondition:
+    if isinstance(text, MessageCondition):
+        return text
     return Sensitive(text.reveal(), redactor.text(text.masked)) if text else text
 
 

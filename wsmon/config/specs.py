@@ -26,11 +26,27 @@ BuiltInDecoder = Literal["gzip", "zlib", "deflate", "zlib-stream", "base64", "ms
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
 LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus", "ocpp"})
+# Those whose messages ``messages`` may describe: the others say themselves what theirs are
+DECLARABLE: frozenset[ProtocolName] = frozenset({"json", "raw"})
 RedirectPolicy = Literal["none", "same-origin", "any"]
 Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
-NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
+
+# A place in a message (a path, or a pattern), and the values of which it is to have one
+Term: TypeAlias = tuple[str, tuple[str | int | float | bool, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCondition:
+    """What a message has to have: all terms of one of the choices."""
+
+    choices: tuple[tuple[Term, ...], ...] = ()
+
+
+# A value of ``auth``; a condition where a message of the peer is recognised
+AuthValue: TypeAlias = Sensitive | float | MessageCondition
+NOTHING: Mapping[str, AuthValue] = MappingProxyType({})
 # Scheme -> port of URLs that name none
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"ws": 80, "wss": 443})
 
@@ -75,9 +91,28 @@ class HeartbeatSpec:
 
     send: Sensitive = EMPTY
     every_s: float = 30.0
-    expect: Sensitive = EMPTY
-    reply_to: Sensitive = EMPTY
+    expect: Sensitive | MessageCondition = EMPTY
+    reply_to: Sensitive | MessageCondition = EMPTY
     answer: Sensitive = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesSpec:
+    """Where the messages of a private protocol say what they are: by paths, or by patterns with a group.
+
+    Of several, the first that finds something counts.
+    """
+
+    type: tuple[str, ...] = ()
+    topic: tuple[str, ...] = ()
+    ref: tuple[str, ...] = ()
+    replies: tuple[str, ...] = ()
+    """The id of the message that a message answers."""
+    error: tuple[str, ...] | MessageCondition = ()
+    error_text: tuple[str, ...] = ()
+    """What a message that meets the condition of errors says of it."""
+    items: str = ""
+    """A list of messages in a message; empty where it is one itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +225,12 @@ class ConnectionSpec:
     reconnect: ReconnectSpec = ReconnectSpec()
     send: tuple[Sensitive, ...] = ()
     subscribe: tuple[Sensitive, ...] = ()
-    auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: NOTHING)
+    auth: Mapping[str, AuthValue] = field(default_factory=lambda: NOTHING)
     heartbeat: HeartbeatSpec = HeartbeatSpec()
     answer: bool = False
     allow_send: bool = False
     """Whether users of the screen may send texts."""
+    messages: MessagesSpec = MessagesSpec()
     sequence: SequenceSpec = SequenceSpec()
     latency: LatencySpec = LatencySpec()
     capture: CaptureSpec = CaptureSpec()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from wsmon.config.kinds import (
     AnyKind,
+    ConditionOr,
     ExistingFile,
     FaultError,
     Finding,
@@ -15,14 +18,17 @@ from wsmon.config.kinds import (
     Kind,
     ListOf,
     NewFile,
+    OneOrMore,
     TableOf,
     TablesOf,
     absolute,
+    mismatch,
     name_of_type,
 )
 from wsmon.config.lines import KeyPath
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
 from wsmon.config.secrets import ReferenceSources, expand
+from wsmon.config.specs import MessageCondition, Term
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.values import mask_url
 
@@ -38,6 +44,24 @@ _MAX_HINTED = 100
 _MAX_NAME_CHARS = 64
 # Keys that a hint may list
 _FEW = 10
+
+
+class _PlainKind:
+    """A text without secrets, a number, or a truth value: what a message may have at a path."""
+
+    takes_secrets = False
+    expected = "a string, a number, true or false"
+
+    def read(self, value: object) -> object:
+        """Return the value as it is; raises ``FaultError`` for a date, and for a number that is not finite."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise FaultError("must be a finite number")
+        if not isinstance(value, str | bool | int | float):
+            raise mismatch(value, self.expected)
+        return value
+
+
+_PLAIN = _PlainKind()
 
 
 class TableReader:
@@ -99,6 +123,17 @@ class TableReader:
         match kind:
             case ListOf():
                 return self._list(value, at, kind)
+            case OneOrMore():
+                if isinstance(value, list):
+                    return self._list(value, at, ListOf(kind.item))
+                read = self._scalar(value, at, kind.item)
+                return (read,) if read else ()
+            case ConditionOr():
+                if isinstance(value, dict):
+                    return MessageCondition((self._terms(value, at, kind),))
+                if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+                    return MessageCondition(tuple(self._terms(each, (*at, n), kind) for n, each in enumerate(value)))
+                return self._value(value, at, kind.other)
             case TableOf():
                 return self._entries(value, at, kind)
             case TablesOf():
@@ -139,8 +174,31 @@ class TableReader:
             identity = name.lower() if kind.fold_keys else name
             if identity in entries:
                 self.fault(path, FaultError("duplicate", f"same as {entries[identity][0]}"))
-            entries[identity] = (name, self._scalar(inner, path, kind.item))
+            entries[identity] = (name, self._value(inner, path, kind.item))
         return TableEntries(entries)
+
+    def _terms(self, value: object, at: KeyPath, kind: ConditionOr) -> tuple[Term, ...]:
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value), value)
+            return ()
+        if not value:
+            self.fault(at, FaultError("empty condition", 'e.g. { "$.event" = "login" }'))
+        terms: list[Term] = []
+        for place, inner in value.items():
+            path = (*at, place)
+            try:
+                kind.check_place(place)
+            except FaultError as fault:
+                self.fault(path, fault, "")
+            wanted = inner if isinstance(inner, list) else [inner]
+            if not wanted:
+                self.fault(path, FaultError("must not be empty"))
+            paths = [(*path, index) if wanted is inner else path for index in range(len(wanted))]
+            values: tuple[Any, ...] = tuple(
+                self._scalar(each, inside, _PLAIN) for each, inside in zip(wanted, paths, strict=True)
+            )
+            terms.append((place, values))
+        return tuple(terms)
 
     def _tables(self, value: object, at: KeyPath, kind: TablesOf) -> Mapping[str, Mapping[str, object]] | None:
         if not isinstance(value, dict):

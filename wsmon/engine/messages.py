@@ -15,7 +15,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wsmon.config.specs import CaptureSpec, ConnectionSpec, ProtocolName
+from wsmon.config.specs import CaptureSpec, ConnectionSpec, MessagesSpec, ProtocolName
 from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
@@ -71,7 +71,8 @@ def message_path(
     measures = MessageMeasures(
         sequence.path, sequence.key, latency.path, latency.unit, types=sequence.types, restart=sequence.restart
     )
-    if spec.protocol == "raw" and not (measures or _sends_by_itself(spec)):
+    is_declared = spec.messages != MessagesSpec()
+    if spec.protocol == "raw" and not (measures or is_declared or _sends_by_itself(spec)):
         return None
     source = reporter.source
     cleaner = TextCleaner(reporter.redactor)

@@ -16,12 +16,21 @@ from typing import Any
 
 import msgspec
 
-from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
+from wsmon.config.specs import (
+    DECLARABLE,
+    NOTHING,
+    AuthValue,
+    ConnectionSpec,
+    HeartbeatSpec,
+    MessageCondition,
+    MessagesSpec,
+    ProtocolName,
+)
 from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Json, Opcode
-from wsmon.model.redact.masking import Sensitive
+from wsmon.model.redact.masking import EMPTY, Sensitive
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
@@ -36,6 +45,7 @@ from wsmon.protocols.configured import (
     is_auth_over,
     waits_for_auth,
 )
+from wsmon.protocols.declared import DeclaredMessages
 from wsmon.protocols.detect import DetectionReview, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
@@ -89,6 +99,8 @@ class ProtocolSession:
         self._url: HandshakeUrl | None = None
         # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
+        # What the configuration says of the messages of a private protocol; None where it does not
+        self._declared = declared_of(spec)
         # Topics that wait until the protocol is known
         self._held_topics = spec.subscribe if spec.protocol == "auto" else ()
         topics = () if self._held_topics else spec.subscribe
@@ -153,10 +165,10 @@ class ProtocolSession:
         """Take a WebSocket message, whole as it came, apart; None where it is one message of the protocol itself."""
         if self._detector is not None:
             self._settled = self._detect(self._detector, direction, opcode, payload)
-        if self._protocol.split is None:
-            return None
         try:
-            return self._protocol.split(direction, opcode, payload, self._state) or None
+            if self._protocol.split is not None:
+                return self._protocol.split(direction, opcode, payload, self._state) or None
+            return None if self._declared is None else self._declared.split(opcode, payload)
         except Exception as error:  # noqa: BLE001 - the border: an exception of a protocol is an event, the frame stays
             self._settled += self._failed(error).happenings
             return None
@@ -177,6 +189,8 @@ class ProtocolSession:
         try:
             self._state.at(mono_ns)
             decoded = self._decode(direction, opcode, payload, self._state)
+            if self._declared is not None:
+                decoded = self._declared.read(direction, payload, decoded, mono_ns)
         except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event, the frame stays
             decoded = self._failed(error)
         if self._detector is not None and decoded.error_type:
@@ -198,6 +212,7 @@ class ProtocolSession:
             self._protocol.read_plain is not None
             and self._detector is None
             and self._configured is None
+            and self._declared is None
             and "in" not in self._masks
             and not (self._review is not None and self._review.is_counting)
         )
@@ -360,7 +375,8 @@ class ProtocolSession:
         carried.protocol, carried.state = name, self._state
         protocol.prepare(self._state, self._options, self._url)
         self._decode = protocol.decode
-        self.splits = self._detector is not None or protocol.split is not None
+        is_declared = self._declared is not None and self._declared.splits
+        self.splits = self._detector is not None or protocol.split is not None or is_declared
         self._masks = protocol.new_masks(self._state)
         self._client = protocol.client if self._speaks else None
 
@@ -370,6 +386,8 @@ class ProtocolSession:
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
         try:
             happenings = self._state.overdue(at.mono_ns)
+            if self._declared is not None:
+                happenings = (*happenings, *self._declared.overdue(at.mono_ns))
             if self._configured is not None:
                 happenings = self._configured.revise(happenings) + self._configured.overdue(at.mono_ns)
         except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event
@@ -385,10 +403,18 @@ class ProtocolSession:
         return Decoded(happenings=(Happening("error.occurred", error_type="classifier", error=sentence),))
 
 
+def declared_of(spec: ConnectionSpec) -> DeclaredMessages | None:
+    """Return the reader of the messages that a configuration describes; None where it describes none."""
+    if spec.messages == MessagesSpec() or spec.protocol not in DECLARABLE:
+        return None
+    return DeclaredMessages(spec.messages, is_measured=bool(spec.sequence.path or spec.latency.path))
+
+
 def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
     """Return the heartbeats and, with ``answer = true``, the authentication of a configuration; None without either."""
     heartbeat = spec.heartbeat
-    auth = ClientOptions(auth=spec.auth).reveal_auth() if spec.answer else {}
+    wanted = spec.auth if spec.answer else NOTHING
+    auth = ClientOptions(auth=wanted).reveal_auth()
     has_auth = bool(auth.get("send") or auth.get("refresh"))
     if not (heartbeat.send or heartbeat.reply_to or has_auth):
         return None
@@ -396,14 +422,14 @@ def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
         HeartbeatTexts(
             heartbeat.send.reveal().encode(),
             heartbeat.every_s,
-            heartbeat.expect.reveal().encode(),
-            heartbeat.reply_to.reveal().encode(),
+            _wanted(heartbeat.expect),
+            _wanted(heartbeat.reply_to),
             heartbeat.answer.reveal().encode(),
         ),
         AuthTexts(
             _text(auth, "send"),
-            _text(auth, "success"),
-            _text(auth, "failure"),
+            _wanted(wanted.get("success", EMPTY)),
+            _wanted(wanted.get("failure", EMPTY)),
             _text(auth, "refresh"),
             grant_life_s(auth.get("expires_in", 0.0)),
         ),
@@ -420,6 +446,16 @@ def _secrets(spec: ConnectionSpec) -> tuple[bytes, ...]:
     auth = (text for name, text in spec.auth.items() if name not in _PLAIN_AUTH and isinstance(text, Sensitive))
     texts = (*spec.subscribe, *auth, heartbeat.send, heartbeat.answer)
     return tuple(text.reveal().encode() for text in texts if text.is_secret)
+
+
+def _wanted(value: AuthValue) -> bytes | MessageCondition:
+    """Return what a message of the peer is recognised by."""
+    match value:
+        case MessageCondition():
+            return value
+        case Sensitive():
+            return value.reveal().encode()
+    return str(value).encode()
 
 
 def _text(auth: Mapping[str, str | float], name: str) -> bytes:

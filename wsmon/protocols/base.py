@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import AuthValue, MessageCondition, ProtocolName
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Event, EventName, Meta, Opcode
 from wsmon.model.json_texts import json_texts
@@ -103,7 +103,7 @@ StateT = TypeVar("StateT", bound=ProtocolState)
 # Messages for the peer, in the order in which they are sent
 Outbox: TypeAlias = tuple[str | bytes, ...]
 
-_NO_AUTH: Mapping[str, Sensitive | float] = MappingProxyType({})
+_NO_AUTH: Mapping[str, AuthValue] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class ClientOptions:
     """What the configuration asks of wsmon as a client; the protocol decides what topics and credentials mean."""
 
     topics: tuple[Sensitive, ...] = ()
-    auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: _NO_AUTH)
+    auth: Mapping[str, AuthValue] = field(default_factory=lambda: _NO_AUTH)
     subprotocol: str = ""
     """As negotiated; it decides the dialect where a protocol has two."""
     answers: bool = False
@@ -124,8 +124,12 @@ class ClientOptions:
         return tuple(dict.fromkeys(topic.reveal() for topic in self.topics))
 
     def reveal_auth(self) -> dict[str, str | float]:
-        """Return the credentials as they go to the peer."""
-        return {name: value.reveal() if isinstance(value, Sensitive) else value for name, value in self.auth.items()}
+        """Return the credentials as they go to the peer, and the texts that its answers contain."""
+        return {
+            name: value.reveal() if isinstance(value, Sensitive) else value
+            for name, value in self.auth.items()
+            if not isinstance(value, MessageCondition)
+        }
 
 
 def _send_nothing(*_arguments: object) -> Outbox:

@@ -1,8 +1,8 @@
-"""Heartbeats and authentication that the configuration spells out as texts, for any protocol.
+"""Heartbeats and authentication that the configuration spells out, for any protocol.
 
-A text that is sent is recognised when it goes out, its answer by a text that the peer's message contains, whatever the
-decoder of the protocol makes of it. What both recognise is reported once: the operation as the configuration names it,
-the outcome by the configured texts, else by the protocol.
+A text that is sent is recognised when it goes out, its answer by a text that the peer's message contains, or by a
+condition that it meets, whatever the decoder of the protocol makes of it. What both recognise is reported once: the
+operation as the configuration names it, the outcome by the configuration, else by the protocol.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import msgspec
 
+from wsmon.config.specs import MessageCondition
 from wsmon.errors import UsageError
 from wsmon.model.events import Direction, EventName
 from wsmon.model.units import parse_duration
 from wsmon.protocols.base import UNDECODABLE, ClientOptions, Decoded, Happening, Operation, Outbox
 from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.credentials import Grant
+from wsmon.protocols.finders import Sign, SlowPatterns
 from wsmon.protocols.json_messages import decode_message, explanation
 
 # Heartbeats in a row without an answer that are a failure, as in the source systems
@@ -43,9 +45,9 @@ class HeartbeatTexts:
 
     send: bytes = b""
     every_s: float = 30.0
-    expect: bytes = b""
+    expect: bytes | MessageCondition = b""
     """Part of the peer's answer."""
-    reply_to: bytes = b""
+    reply_to: bytes | MessageCondition = b""
     """Part of the peer's own heartbeat."""
     answer: bytes = b""
 
@@ -55,9 +57,9 @@ class AuthTexts:
     """``auth`` of the configuration, where it is spelled out as texts; empty where there is none."""
 
     send: bytes = b""
-    success: bytes = b""
+    success: bytes | MessageCondition = b""
     """Part of the peer's answer."""
-    failure: bytes = b""
+    failure: bytes | MessageCondition = b""
     """Part of the peer's answer."""
     refresh: bytes = b""
     expires_in_s: float = 0.0
@@ -70,6 +72,9 @@ class ConfiguredTexts:
     def __init__(self, heartbeat: HeartbeatTexts, auth: AuthTexts) -> None:
         self._heartbeat = heartbeat
         self._auth = auth
+        self._slow = SlowPatterns()
+        self._expect, self._reply_to = Sign(heartbeat.expect, self._slow), Sign(heartbeat.reply_to, self._slow)
+        self._success, self._failure = Sign(auth.success, self._slow), Sign(auth.failure, self._slow)
         self._beats = Calls(heartbeat.every_s)
         self._beats_of_peer = Calls(heartbeat.every_s)
         # Of a heartbeat with a counter; None where its text is the same every time
@@ -102,12 +107,13 @@ class ConfiguredTexts:
             *self._read_answers(payload, decoded),
             *self._read_beat_of_peer(payload, decoded, now_ns),
             *(_with_life(each, life_s) for each in ends),
+            *self._slow.take(),
         )
 
     def replies(self, payload: bytes) -> tuple[bytes, ...]:
         """Return what is sent at once after an incoming message."""
-        is_asked = bool(self._heartbeat.reply_to) and self._heartbeat.reply_to in payload
-        return (self._heartbeat.answer,) if is_asked and self._heartbeat.answer else ()
+        is_asked = bool(self._heartbeat.answer) and self._reply_to.is_in(payload)
+        return (self._heartbeat.answer,) if is_asked else ()
 
     def due(self, now_ns: int) -> tuple[bytes, ...]:
         """Return the refresh, once for each grant, when 80 % of its life is over."""
@@ -156,7 +162,7 @@ class ConfiguredTexts:
             if happening.operation == "request" and happening.phase == "start"
         ]
         self._request = requests[0] if requests else ""
-        if not (self._heartbeat.expect or self._request):
+        if not (self._expect or self._request):
             return (Happening("heartbeat.sent", "heartbeat", type=decoded.type, ref=decoded.ref),)
         before = self._beats.end(_BEAT)
         late = failed(before, "timeout", "not answered before the next was sent") if before else ()
@@ -169,16 +175,15 @@ class ConfiguredTexts:
         is_reply = bool(self._request) and any(
             happening.key == self._request and happening.phase == "end" for happening in decoded.happenings
         )
-        expected = self._heartbeat.expect.replace(COUNTER, self._beat_number)
-        if not (is_reply or (expected and expected in payload)):
+        expected = self._expect.text.replace(COUNTER, self._beat_number)
+        if not (is_reply or self._expect.is_in(payload, expected)):
             return ()
         answered = self._beats.end(_BEAT)
         self._missed = 0
         return completed(answered) if answered else ()
 
     def _read_beat_of_peer(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
-        text = self._heartbeat.reply_to
-        if not text or text not in payload or _has(decoded, "heartbeat"):
+        if _has(decoded, "heartbeat") or not self._reply_to.is_in(payload):
             return ()
         if not self._heartbeat.answer:
             return (Happening("heartbeat.received", "heartbeat", type=decoded.type, ref=decoded.ref),)
@@ -208,7 +213,7 @@ class ConfiguredTexts:
             return tuple(_renamed(each, operation) if each in starts else each for each in happenings)
         call = Call(operation, _AUTH, now_ns, decoded.type, decoded.ref)
         begun = self._auths.begin_anew(call)
-        if self._auth.success:
+        if self._success:
             return (*happenings, *begun)
         # Nothing would ever end it
         self._auths.end(_AUTH)
@@ -223,11 +228,11 @@ class ConfiguredTexts:
             return self.revise(happenings), ()
         ends: tuple[Happening, ...] = ()
         about = [each for each in happenings if _ends_login(each)]
-        if self._auth.failure and self._auth.failure in payload:
+        if self._failure.is_in(payload):
             failure = next((each for each in about if each.error), None)
             error_type, error = (failure.error_type, failure.error) if failure else ("auth_failed", _refusal(payload))
             ends = failed(login, error_type, error or "the peer refused", None if failure is None else failure.meta)
-        elif self._auth.success and self._auth.success in payload:
+        elif self._success.is_in(payload):
             success = next((each for each in about if not each.error_type), None)
             ends = completed(login, None if success is None else success.meta)
         elif login.key == _AUTH and about:

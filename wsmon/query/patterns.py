@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsmon.errors import WsmonError
@@ -67,6 +68,41 @@ def finder(pattern: str, *, ignores_case: bool) -> Callable[[str], bool]:
         return _find_run(needed, find)
     find_cached = lru_cache(maxsize=CACHED_TEXTS)(find)
     return lambda text: find_cached(text) if len(text) <= SHORT_CHARS else find(text)
+
+
+@lru_cache(maxsize=200)
+def group_finder(pattern: str) -> Callable[[str], str | None]:
+    """Return a function of a text: what the first group of the first match has, ``None`` without a match.
+
+    Where the pattern has no group, it is the whole match. The function raises ``PatternTooSlowError``.
+    """
+    compiled = _compiled(pattern, ignores_case=False)
+    group = min(compiled.groups, 1)
+
+    def find(text: str) -> str | None:
+        try:
+            found = compiled.search(text, timeout=LIMIT_S, concurrent=True)
+        except TimeoutError:
+            raise PatternTooSlowError(pattern) from None
+        return None if found is None else found[group]
+
+    return find
+
+
+@lru_cache(maxsize=200)
+def group_collector(pattern: str, limit: int) -> Callable[[str], list[str]]:
+    """Return a function that does what ``group_finder`` says, but of all matches, ``limit`` at most."""
+    compiled = _compiled(pattern, ignores_case=False)
+    group = min(compiled.groups, 1)
+
+    def find(text: str) -> list[str]:
+        try:
+            matches = compiled.finditer(text, timeout=LIMIT_S, concurrent=True)
+            return [found[group] for found in islice(matches, limit) if found[group]]
+        except TimeoutError:
+            raise PatternTooSlowError(pattern) from None
+
+    return find
 
 
 # Parts of the patterns that are looked into: a set of letters, digits and ranges, \d, or a plain character, each with

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from wsmon.cli.check import check
 from wsmon.config.example import example
 from wsmon.config.locate import config_dir
+from wsmon.errors import UsageError
 
 GOOD = """\
 [[connection]]
@@ -139,3 +140,43 @@ def test_i6_a_configuration_on_standard_input_is_checked_like_a_file(folder: Pat
     result = CliRunner().invoke(check, ["-"], input=BAD + '[keys]\n"no.action" = "x"\n')
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[0] == ('standard input:2: wsmon.them: unknown key. did you mean "theme"?')
+
+
+DESCRIBED = """\
+[[connection]]
+name = "exchange"
+url = "ws://h/"
+protocol = "json"
+messages = { type = ["$.event", "$[1]"], topic = "$[0]", error = { "$.event" = "error" } }
+[[connection]]
+name = "house"
+url = "ws://h/"
+protocol = "raw"
+messages = { type = '^(\\w+)', ref = '^GET\\|(\\d+)', replies = '^VAL\\|(\\d+)', items = '[^\\n]+' }
+[[connection]]
+name = "plain"
+url = "ws://h/"
+"""
+
+
+def test_a_message_is_shown_as_the_connections_describe_theirs(folder: Path) -> None:
+    (folder / "wsmon.toml").write_text(DESCRIBED)
+    result = run("--message", "VAL|7|\x1b\nGET|8|x")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "connection  type  topic  ref  replies  error",
+        "exchange    –     –      –    –        –",
+        "house       VAL   –      –    7        –",
+        "house       GET   –      8    –        –",
+    ]
+    first, _ = json.loads(run("--message", '{"event":"error","msg":"bad"}', "--json").stdout)
+    assert first == {
+        "connection": "exchange", "type": "error", "topic": "", "ref": "", "replies": "", "error": "peer_error: bad",
+    }  # fmt: skip
+
+
+def test_without_described_messages_none_is_shown(folder: Path) -> None:
+    (folder / "wsmon.toml").write_text(GOOD)
+    result = run("--message", "x")
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith("no connection describes its messages")

@@ -14,6 +14,8 @@ from wsmon.config.specs import (
     CaptureSpec,
     Configuration,
     ConnectionSpec,
+    MessageCondition,
+    MessagesSpec,
     OtlpSpec,
     PingSpec,
     ReconnectSpec,
@@ -333,3 +335,49 @@ def test_a_plugin_with_the_name_of_a_built_in_decoder_is_an_error(
         f"{tmp_path}/wsmon.toml:1: the package clash 2.1 has a decoder gzip, which is the name of a built-in one. "
         "uninstall one of the two"
     )
+
+
+def test_the_messages_of_a_private_protocol_are_described(loaded: Load) -> None:
+    text = """protocol = "json"
+answer = true
+messages = { type = ["$.event", "$[1]"], ref = "$.id", replies = "$.re", error = { "$.event" = "error" } }
+auth = { send = "hello", success = { "$.event" = "login", "$.code" = [0, 200] }, failure = "denied" }
+[connection.heartbeat]
+reply_to = [{ "$.op" = "ping" }, { "^PING" = "PING" }]
+"""
+    spec = only(loaded(ONE + text))
+    assert spec.messages == MessagesSpec(
+        ("$.event", "$[1]"), ref=("$.id",), replies=("$.re",), error=MessageCondition(((("$.event", ("error",)),),))
+    )
+    assert spec.auth["success"] == MessageCondition(((("$.event", ("login",)), ("$.code", (0, 200))),))
+    assert str(spec.auth["failure"]) == "[FILTERED]"
+    assert spec.heartbeat.reply_to == MessageCondition(((("$.op", ("ping",)),), (("^PING", ("PING",)),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('messages = { typ = "$.a" }', 'messages.typ: unknown key. did you mean "type"?'),
+        ('messages.type = "$a"', "messages.type: invalid path: 'a' is not a valid step of a path"),
+        ("messages.type = 5", "messages.type: expected a string, got a number (5)"),
+        (
+            'messages.type = ["$.a", "("]',
+            "messages.type[1]: invalid regular expression: missing ) at position 1 (()",
+        ),
+        ('messages.type = { "$.a" = 1 }', "messages.type: expected a string, got a table"),
+        ("messages.error = {}", 'messages.error: empty condition. e.g. { "$.event" = "login" }'),
+        ('messages.error = { "$a" = 1 }', 'messages.error."$a": invalid path'),
+        ('messages.error = { "$.a" = [] }', 'messages.error."$.a": must not be empty'),
+        ('messages.error = { "$.a" = 2020-01-01 }', 'messages.error."$.a": expected a string, a number, true or false'),
+        ('messages.error = { "$.a" = { b = 1 } }', 'messages.error."$.a": expected a string, a number, true or false'),
+        ('messages.error = { "$.a" = ["x", inf] }', 'messages.error."$.a"[1]: must be a finite number'),
+        ('messages.error = [{ "$.a" = 1 }, "$.b"]', "messages.error[1]: expected a table, got a string ($.b)"),
+        ('heartbeat.expect = { "(" = 1 }', 'heartbeat.expect."(": invalid regular expression'),
+        ('auth = { success = { "$." = 1 } }', 'auth.success."$.": invalid path'),
+        ('auth = { send = { "$.a" = 1 } }', "auth: expected a string or a number, got a table (send). only success"),
+        ('heartbeat.expect = { "$.a" = "${secret:TOKEN}" }', 'heartbeat.expect."$.a": secrets are not allowed here'),
+    ],
+)
+def test_what_is_wrong_with_places_and_conditions(problems: Problems, text: str, problem: str) -> None:
+    (found,) = problems(ONE + text, TOKEN="a-long-token")
+    assert found.startswith(f"wsmon.toml:4: connection[0].{problem}")

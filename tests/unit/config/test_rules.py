@@ -27,6 +27,22 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
         ),
         ("answer = true\nprotocol = 'nexus'", ":4: connection[0].answer: has no effect with this protocol (nexus)"),
         ("auth = { send = 'x' }", ":4: connection[0].auth: has no effect without answer = true"),
+        (
+            "messages.type = '$.a'",
+            ":4: connection[0].messages.type: has no effect with this protocol (auto). set protocol",
+        ),
+        (
+            "messages.error = '$.a'\nprotocol = 'mqtt'",
+            ":4: connection[0].messages.error: has no effect with this protocol (mqtt)",
+        ),
+        (
+            "messages.replies = '$.a'\nprotocol = 'raw'",
+            ":4: connection[0].messages.replies: has no effect without messages.ref",
+        ),
+        (
+            "messages.error_text = '$.a'\nprotocol = 'json'",
+            ":4: connection[0].messages.error_text: has no effect without a condition in messages.error",
+        ),
         ("heartbeat.expect = 'x'", ":4: connection[0].heartbeat.expect: has no effect without heartbeat.send"),
         ("heartbeat.answer = 'x'", ":4: connection[0].heartbeat.answer: has no effect without heartbeat.reply_to"),
     ],

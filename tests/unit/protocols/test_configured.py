@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wsmon.config.specs import MessageCondition
 from wsmon.model.events import Direction, EventName
 from wsmon.protocols.base import Decoded, Happening
 from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, grant_life_s
@@ -255,3 +256,46 @@ def test_an_authentication_whose_end_cannot_be_known_is_begun_only() -> None:
     session = Session(auth=AuthTexts(send=b"let me in"))
     assert session.told("out", b"let me in") == [("auth.started", "")]
     assert session.overdue(60) == []
+
+
+def condition(place: str, *values: str | int | bool) -> MessageCondition:
+    """A condition of one term."""
+    return MessageCondition((((place, values),),))
+
+
+def test_a_login_may_be_answered_by_what_meets_a_condition() -> None:
+    wanted = AuthTexts(
+        send=b"let me in",
+        success=MessageCondition(((("$.event", ("login",)), ("$.code", (0,))),)),
+        failure=condition("$.event", "error"),
+    )
+    session = Session(auth=wanted)
+    session.told("out", b"let me in")
+    assert session.told("in", b'{"event":"login","code":1}') == []
+    assert session.told("in", b'{"event":"login","code":0}') == [("auth.completed", "")]
+    session.told("out", b"let me in")
+    assert session.told("in", b'{"event":"error","msg":"who are you"}') == [("auth.failed", "auth_failed")]
+
+
+def test_heartbeats_may_be_what_meets_a_condition() -> None:
+    beat = HeartbeatTexts(
+        send=b"beat",
+        every_s=10.0,
+        expect=condition("$[1]", "hb"),
+        reply_to=condition(r"^(\w+)\|", "PING"),
+        answer=b"PONG",
+    )
+    session = Session(beat)
+    session.told("out", b"beat")
+    assert session.told("in", b'[5,"te"]') == []
+    assert session.told("in", b'[5,"hb"]') == [("heartbeat.responded", "")]
+    assert session.told("in", b"PING|1") == [("heartbeat.received", "")]
+    assert (session.configured.replies(b"PING|1"), session.configured.replies(b"PONG|1")) == ((b"PONG",), ())
+    assert session.told("out", b"PONG") == [("heartbeat.responded", "")]
+
+
+def test_a_condition_with_a_pattern_that_takes_too_long_says_so_once() -> None:
+    session = Session(HeartbeatTexts(reply_to=condition("(a|aa)+$", "a")))
+    text = b"a" * 500 + b"!"
+    assert session.told("in", text) == [("error.occurred", "pattern_too_slow")]
+    assert session.told("in", text) == []

@@ -15,6 +15,8 @@ from wsmon.query.patterns import (
     PatternTooSlowError,
     check,
     finder,
+    group_collector,
+    group_finder,
     required_run,
 )
 
@@ -33,6 +35,30 @@ def test_a_pattern_that_would_never_end_is_ended(pattern: str) -> None:
     with pytest.raises(PatternTooSlowError, match="takes more than 20 ms for one event"):
         look("a" * 500 + "!")
     assert not look("!")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "first", "all_of_them"),
+    [
+        (r"b(\d)", "b1 b2", "1", ["1", "2"]),
+        (r"b\d", "b1 b2", "b1", ["b1", "b2"]),
+        (r"(a)|b", "b a", None, ["a"]),
+        ("x", "b1 b2", None, []),
+        (r"\d*", "ab", "", []),
+        (r"\d", "12345", "1", ["1", "2", "3"]),
+    ],
+)
+def test_the_first_group_of_a_match_is_found(
+    pattern: str, text: str, first: str | None, all_of_them: list[str]
+) -> None:
+    assert group_finder(pattern)(text) == first
+    assert group_collector(pattern, 3)(text) == all_of_them
+
+
+def test_a_group_that_would_take_for_ever_is_ended() -> None:
+    for find in (group_finder("(a|aa)+$"), group_collector("(a|aa)+$", 3)):
+        with pytest.raises(PatternTooSlowError):
+            find("a" * 500 + "!")
 
 
 @pytest.mark.parametrize(
