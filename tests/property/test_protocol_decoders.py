@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 from tests.support.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import mqtt, mqtt_packets, mqtt_session, ocpp, pusher, stomp, wamp
+from wsmon.protocols import mqtt, mqtt_packets, mqtt_session, nats_ops, ocpp, pusher, wamp
+from wsmon.protocols import stomp_frames as stomp_wire
 from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, Mask, ProtocolClient
 from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
 many = settings(max_examples=times(400))
 
-NAMES: tuple[ProtocolName, ...] = ("graphql-ws", "socketio", "stomp", "mqtt", "actioncable", "pusher", "ocpp", "wamp")
+NAMES: tuple[ProtocolName, ...] = (
+    *("graphql-ws", "socketio", "stomp", "mqtt", "nats", "actioncable", "pusher", "ocpp", "wamp"),
+)
 CANARY = "canary-a8f1"
 
 
@@ -66,11 +69,36 @@ socketio = st.builds(
 stomp_frames = st.lists(
     st.sampled_from(
         [
-            *(b"CONNECT", b"STOMP", b"MESSAGE", b"\n", b"\r\n", b"\0"),
-            *(b"passcode:", b"destination:", b"id:1", b"\\c\\n"),
+            *(b"CONNECT", b"STOMP", b"MESSAGE", b"\n", b"\r\n", b"\0", b"\n\n\0"),
+            *(b"passcode:", b"destination:", b"id:1", b"\\c\\n", b"receipt:1\n", b"ack:client\n"),
+            *(b"CONNECT\nlogin:a\nheart-beat:1,1\n\n\0", b"CONNECTED\nheart-beat:1,1\n\n\0", b"SEND\nreceipt:1\n\n\0"),
+            *(b"SUBSCRIBE\nid:1\nack:client\ndestination:a\n\n\0", b"SUBSCRIBE\nid:1\nreceipt:1\ndestination:a\n\n\0"),
+            *(b"MESSAGE\nsubscription:1\nmessage-id:1\ndestination:a\n\nx\0", b"RECEIPT\nreceipt-id:1\n\n\0"),
+            *(
+                b"UNSUBSCRIBE\nid:1\n\n\0",
+                b"ACK\nid:1\n\n\0",
+                b"BEGIN\ntransaction:1\n\n\0",
+                b"ABORT\ntransaction:1\n\n\0",
+            ),
+            *(b"ERROR\nreceipt-id:1\nmessage:m\n\n\0", b"ERROR\n\nbody\0"),
         ]
     )
     | st.binary(max_size=4)
+).map(b"".join)
+nats_lines = st.lists(
+    st.sampled_from(
+        [
+            *(b'INFO {"version":"2","ldm":true}', b'CONNECT {"verbose":true,"user":"a","pass":"b"}', b"CONNECT {"),
+            *(b"SUB a 1", b"SUB _INBOX.* 2", b"sub b q 3", b"UNSUB 1", b"UNSUB 1 2", b"UNSUB", b"PUB a 1\r\nx"),
+            *(b"PUB a _INBOX.r 1\r\nx", b"HPUB a 12 13\r\nNATS/1.0\r\n\r\nx", b"MSG a 1 1\r\nx", b"MSG a 1 b 1\r\nx"),
+            *(b"MSG _INBOX.r 2 0\r\n", b"HMSG _INBOX.r 2 16 16\r\nNATS/1.0 503\r\n\r\n", b"MSG", b"PUB a", b"PUB a 99"),
+            *(b"PING", b"PONG", b"+OK", b"-ERR 'Stale Connection'", b"-ERR"),
+            b"-ERR 'Permissions Violation for Subscription to \"a\"'",
+            b"-ERR 'Permissions Violation for Publish to \"a\"'",
+        ]
+    ).map(lambda line: line + b"\r\n")
+    | st.binary(max_size=4),
+    max_size=4,
 ).map(b"".join)
 packet_streams = st.lists(
     st.builds(
@@ -103,7 +131,9 @@ calls = st.lists(
     max_size=6,
 )
 arrays = st.one_of(calls.map(json_text), calls.map(packed))
-payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, packet_streams, channels, arrays)
+payloads = st.one_of(
+    st.binary(max_size=40), graphql, socketio, stomp_frames, nats_lines, packet_streams, channels, arrays
+)
 opcodes: st.SearchStrategy[Opcode] = st.sampled_from(["text", "text", "binary", "binary", "ping", "close"])
 directions: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])
 frames = st.lists(st.tuples(directions, opcodes, payloads, st.integers(0, 2**40)), max_size=20)
@@ -138,6 +168,9 @@ def test_no_classifier_raises_in_any_state(
     for direction, opcode, payload, step_ns in session:
         now_ns += step_ns
         state.at(now_ns)
+        parts = protocol.split and protocol.split(direction, opcode, payload, state)
+        for part in parts or ():
+            check(protocol.decode(direction, part.opcode, part.payload, state))
         decoded = protocol.decode(direction, opcode, payload, state)
         check(decoded)
         check_notes(state.overdue(now_ns))
@@ -193,7 +226,7 @@ def mask_mqtt(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     return mqtt_packets.new_mask()(opcode, payload)
 
 
-@pytest.mark.parametrize("mask", [stomp.mask, mask_mqtt, pusher.mask, ocpp.mask, wamp.mask])
+@pytest.mark.parametrize("mask", [stomp_wire.mask, nats_ops.mask, mask_mqtt, pusher.mask, ocpp.mask, wamp.mask])
 @many
 @given(payload=payloads)
 def test_masking_says_whether_it_changed_anything(mask: Mask, payload: bytes) -> None:
@@ -240,3 +273,38 @@ def test_packets_say_the_same_wherever_messages_end(stream: bytes, cuts: list[in
     expected = mqtt.decode(direction, "binary", stream, whole) if stream else Decoded()
     assert tuple(happening for decoded in told for happening in decoded.happenings) == expected.happenings
     assert next((decoded.error for decoded in told if decoded.error), "") == expected.error
+
+
+@pytest.mark.parametrize(("name", "stream"), [("stomp", stomp_frames), ("nats", nats_lines)])
+@many
+@given(data=st.data(), cuts=st.lists(st.integers(0, 160), max_size=6), direction=directions)
+def test_frames_say_the_same_wherever_messages_end(
+    name: ProtocolName, stream: st.SearchStrategy[bytes], data: st.DataObject, cuts: list[int], direction: Direction
+) -> None:
+    said = data.draw(stream)
+    protocol = PROTOCOLS[name]
+    ends = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
+
+    def told(messages: list[bytes]) -> list[tuple[Happening, ...]]:
+        state: Any = protocol.new_state()
+        seen: list[tuple[Happening, ...]] = []
+        for message in messages:
+            assert protocol.split is not None
+            parts = protocol.split(direction, "text", message, state)
+            whole = [message] if parts is None else [part.payload for part in parts if not part.is_partial]
+            seen += [protocol.decode(direction, "text", each, state).happenings for each in whole]
+        # A line end that is cut off is a heart-beat of its own
+        return [each for each in seen if each and each[0].operation != "heartbeat"]
+
+    pieces = [said[start:end] for start, end in pairwise(ends) if end > start]
+    assert told(pieces) == told([said]) or any(_is_broken(name, piece) for piece in (said, *pieces))
+
+
+def _is_broken(name: ProtocolName, piece: bytes) -> bool:
+    """Whether something in a piece is no frame: all that comes with it is taken for one message."""
+    protocol = PROTOCOLS[name]
+    assert protocol.split is not None
+    state: Any = protocol.new_state()
+    parts = protocol.split("in", "text", piece, state)
+    whole = [piece] if parts is None else [part.payload for part in parts if not part.is_partial]
+    return any(protocol.decode("in", "text", each, protocol.new_state()).error_type for each in whole)

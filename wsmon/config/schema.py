@@ -231,7 +231,7 @@ CONNECTION = (
         "protocol",
         OneOf(get_args(BuiltInProtocol)),
         "auto",
-        "message protocol; stomp, nexus and ocpp: receive only",
+        "message protocol; nexus and ocpp: receive only",
     ),
     ConfigKey(
         "headers",

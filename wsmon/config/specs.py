@@ -17,7 +17,7 @@ from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 
 BuiltInProtocol = Literal[
-    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus",
+    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nats", "nexus",
     "actioncable", "pusher", "ocpp", "wamp",
 ]  # fmt: skip
 # One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
@@ -25,7 +25,7 @@ ProtocolName: TypeAlias = str
 BuiltInDecoder = Literal["gzip", "zlib", "deflate", "zlib-stream", "base64", "msgpack", "zstd"]
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
-LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus", "ocpp"})
+LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"nexus", "ocpp"})
 # Those whose messages ``messages`` may describe: the others say themselves what theirs are
 DECLARABLE: frozenset[ProtocolName] = frozenset({"json", "raw"})
 RedirectPolicy = Literal["none", "same-origin", "any"]

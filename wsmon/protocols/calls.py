@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import takewhile
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Happening, Operation, Phase
+from wsmon.protocols.base import Happening, Operation, Phase, cut
 from wsmon.protocols.credentials import Credentials
 
 # How long an answer may take before the call counts as unanswered, as in the source systems
@@ -165,9 +166,12 @@ class Calls:
 class PeerSilence:
     """How long the peer may be silent before its heartbeat is late, which is said once for each silence."""
 
-    __slots__ = ("_due_ns", "_limit_ns")
+    __slots__ = ("_due_ns", "_error_type", "_limit_ns", "_what")
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "heartbeat of the peer", error_type: str = "timeout") -> None:
+        """``what`` did not come, or did not go out."""
+        self._what = what
+        self._error_type = error_type
         # 0 where the peer promised no heartbeats
         self._limit_ns = 0
         # When the next heartbeat is late; 0 where none is awaited
@@ -187,8 +191,8 @@ class PeerSilence:
         if not 0 < self._due_ns <= now_ns:
             return ()
         self._due_ns = 0
-        error = f"no heartbeat of the peer within {self._limit_ns / SECOND_NS:g} s"
-        return (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
+        error = f"no {self._what} within {self._limit_ns / SECOND_NS:g} s"
+        return (Happening("heartbeat.timeout", "heartbeat", error_type=self._error_type, error=error),)
 
 
 class CallState:
@@ -210,7 +214,10 @@ class CallState:
         return self.calls.overdue(now_ns) + self.silence.overdue(now_ns)
 
 
-def keep_newest(names: dict[str, str], key: str, name: str, limit: int) -> None:
+ValueT = TypeVar("ValueT")
+
+
+def keep_newest(names: dict[str, ValueT], key: str, name: ValueT, limit: int) -> None:
     """Keep what a peer's id stands for; of more than ``limit`` the oldest is forgotten."""
     names.pop(key, None)
     while len(names) >= limit:
@@ -285,6 +292,12 @@ def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", 
     )  # fmt: skip
 
 
+def unsubscribed(topic: str, ref: str, reason: str) -> Happening:
+    """Return the end of a subscription that no answer confirms; ``reason`` says what ended it."""
+    name = _COMPLETED["unsubscribe"]
+    return Happening(name, "unsubscribe", topic=topic, ref=ref, status="ok", reason=reason)
+
+
 def duplicate(operation: Operation, type_: str, ref: str) -> Happening:
     """Return the error of a second message under an id in flight: the first keeps it, the second is not awaited."""
     error = f"id {ref or 'null'} is already in flight"
@@ -318,6 +331,43 @@ def pong(calls: Calls, direction: Direction) -> tuple[Happening, ...]:
     if begun_by_other:
         return completed(begun_by_other)
     return (Happening("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
+
+
+class Deliveries:
+    """Messages of the peer that wsmon may answer, or not: an answer has a duration, a missing one is no fault.
+
+    Of more than ``limit``, the oldest are forgotten.
+    """
+
+    __slots__ = ("_limit", "_waiting")
+
+    def __init__(self, limit: int = MAX_IN_FLIGHT) -> None:
+        self._limit = limit
+        # Topic and monotonic time of each, oldest first
+        self._waiting: dict[str, tuple[str, int]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._waiting
+
+    def note(self, key: str, topic: str, now_ns: int) -> None:
+        """Remember a message that may be answered under ``key``."""
+        self._waiting.pop(key, None)
+        if len(self._waiting) >= self._limit:
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[key] = (topic, now_ns)
+
+    def answered(self, key: str, type_: str, now_ns: int, status: str = "ok") -> tuple[Happening, ...]:
+        """Return the operation from the message to this answer; empty where no message waits under the key."""
+        found = self._waiting.pop(key, None)
+        if found is None:
+            return ()
+        topic, at_ns = found
+        return (
+            Happening(
+                "message.process.completed", "request", "whole", key, type_, topic, cut(key), status,
+                duration_ns=max(now_ns - at_ns, 0),
+            ),
+        )  # fmt: skip
 
 
 def _happening(

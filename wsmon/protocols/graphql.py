@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.model.events import Direction, Opcode
 from wsmon.model.json_texts import repairing
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -29,7 +29,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, keep_newest, ping, pong
+from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, keep_newest, ping, pong, unsubscribed
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Enumeration CloseCode of the library graphql-ws, src/common.ts
@@ -194,7 +194,7 @@ def _error(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...
         return failed(call, "graphql", error)
     topic = state.active.pop(ref, None)
     occurred = _occurred(ref, topic or "", error)
-    return (occurred,) if topic is None else (occurred, _unsubscribed(ref, topic, "ended by an error"))
+    return (occurred,) if topic is None else (occurred, unsubscribed(topic, ref, "ended by an error"))
 
 
 def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ...]:
@@ -205,7 +205,7 @@ def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ..
     if subscribing := state.subscribing.end(ref):
         happenings = state.confirm(subscribing, reason)
     topic = state.active.pop(ref, None)
-    return happenings if topic is None else (*happenings, _unsubscribed(ref, topic, reason))
+    return happenings if topic is None else (*happenings, unsubscribed(topic, ref, reason))
 
 
 def _topic(call: Call) -> str:
@@ -218,11 +218,6 @@ def _occurred(ref: str, topic: str, error: str) -> Happening:
 
 def _refused(error: str) -> Happening:
     return Happening("auth.failed", status="error", error_type="graphql", error=error)
-
-
-def _unsubscribed(ref: str, topic: str, reason: str) -> Happening:
-    name: EventName = "subscription.unsubscribe.completed"
-    return Happening(name, "unsubscribe", topic=topic, ref=ref, status="ok", reason=reason)
 
 
 def opening(options: ClientOptions, _state: GraphqlState) -> Outbox:

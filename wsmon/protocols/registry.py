@@ -18,6 +18,7 @@ from wsmon.protocols import (
     json,
     jsonrpc,
     mqtt,
+    nats,
     nexus,
     ocpp,
     phoenix,
@@ -40,6 +41,7 @@ PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
         for protocol in (
             mqtt.PROTOCOL,
             stomp.PROTOCOL,
+            nats.PROTOCOL,
             deribit.PROTOCOL,
             jsonrpc.PROTOCOL,
             graphql.PROTOCOL,

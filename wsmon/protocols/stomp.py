@@ -1,83 +1,402 @@
-"""STOMP 1.0 to 1.2: types, destinations and ids of frames; the password of a CONNECT is masked.
+"""STOMP 1.0 to 1.2: frames decoded and paired, subscriptions, heart-beats both ways, wsmon as a client.
 
-Frames are not paired: a receipt does not end a request.
-
-A frame is a command, headers, an empty line and a body that ends with NUL; a line end alone is a heartbeat.
-Source: STOMP 1.2, sections "STOMP Frames", "CONNECT or STOMP Frame" and "Heart-beating".
+What asks for a receipt is a request. A SUBSCRIBE without one is confirmed by its first message, or by
+``calls.ACCEPTED_NS`` without an ERROR. A message of a subscription that acknowledges is an operation that ends with its
+ACK or NACK, and so is a transaction. ``stomp_frames`` has the form on the wire.
+Source: STOMP 1.2, "Client Frames", "Server Frames" and "Heart-beating".
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from wsmon.model.events import Direction, Event, Opcode
-from wsmon.model.redact.masking import ByteRange, mask_ranges
-from wsmon.protocols.base import UNREAD, Anatomy, Decoded, Happening, MessageSample, Protocol, cut
+from wsmon.model.events import Direction, Event, Json, Opcode
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import (
+    UNREAD,
+    Anatomy,
+    ClientOptions,
+    Decoded,
+    Happening,
+    MessageSample,
+    Outbox,
+    Part,
+    Protocol,
+    ProtocolClient,
+    cut,
+)
+from wsmon.protocols.calls import (
+    NO_ERROR,
+    Call,
+    Calls,
+    CallState,
+    Deliveries,
+    PeerSilence,
+    completed,
+    duplicate,
+    failed,
+    keep_newest,
+    unmatched,
+    unsubscribed,
+)
+from wsmon.protocols.parts import MessageStream
+from wsmon.protocols.stomp_frames import (
+    HEADERS_BYTES,
+    NEWEST,
+    VERSIONS,
+    StompFrame,
+    find_end,
+    is_secret,
+    mask,
+    read_frame,
+    write_frame,
+)
 
-# fmt: off
-_COMMANDS = frozenset({
-    "CONNECT", "STOMP", "SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT", "DISCONNECT",
-    "CONNECTED", "MESSAGE", "RECEIPT", "ERROR",
-})
-# fmt: on
-# Headers that name a message or pair two frames; the first one present counts
-_REFS = ("message-id", "receipt", "receipt-id", "id")
-# Beginning of a frame in which its headers are looked for
-_HEADERS_BYTES = 16 * 1024
-
-_CONNECT = re.compile(rb"(?:\A|\0)[\r\n]*+(?:CONNECT|STOMP)\r?\n")
-_HEADERS_END = re.compile(rb"\n\r?\n|\0")
-_PASSWORD = re.compile(rb"\n[ \t]*+(?i:passcode|password)[ \t]*+:([^\r\n\0]*+(?:\r(?!\n)[^\r\n\0]*+)*+)")
-_ESCAPE = re.compile(r"\\([rnc\\])")
-_UNESCAPED = {"r": "\r", "n": "\n", "c": ":", "\\": "\\"}
+# Subscriptions of a session, and receipts that came after a message had confirmed their subscription, that are kept
+MAX_KEPT = 1_000
+# Silence after which a heart-beat is missing, in intervals: "take a margin for error" (section "Heart-beating")
+_MARGIN = 2
+# Key of the CONNECT that carries credentials
+_LOGIN = "login"
 
 
-class StompState:
-    """Nothing is remembered of a session."""
+class _Subscription(NamedTuple):
+    topic: str
+    key: str
+    """Of the call that subscribes."""
+    receipt: str
+    acknowledges: bool
 
-    def at(self, now_ns: int) -> None:
-        """Set the monotonic time of the messages that follow."""
+
+class StompState(CallState):
+    """What is in flight on one session, what is subscribed to, and when the next heart-beats are due.
+
+    Calls are the login, and what waits for a receipt.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = NEWEST
+        # As the server calls itself; empty until it does
+        self.server = ""
+        # Subscribes without a receipt
+        self.subscribing = Calls()
+        self.subscriptions: dict[str, _Subscription] = {}
+        # Receipts of subscriptions that a message confirmed before
+        self.confirmed: dict[str, None] = {}
+        self.messages = Deliveries()
+        self.transactions = Deliveries()
+        self.heartbeats = StompHeartbeats()
+        # When the newest ERROR without a receipt came: what began before it may be what it is about
+        self.error_ns = -1
+        self._streams: dict[Direction, MessageStream] = {}
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Return nothing: no answer is awaited."""
-        return ()
+        """Return receipts and heart-beats that did not come in time, and subscribes that met no error."""
+        happenings: tuple[Happening, ...] = ()
+        for call in self.subscribing.accepted(now_ns):
+            if call.at_ns <= self.error_ns:
+                happenings += failed(call, "not_confirmed", "an ERROR came before anything confirmed it")
+            else:
+                happenings += completed(call, reason=NO_ERROR)
+        return happenings + super().overdue(now_ns) + self.heartbeats.overdue(now_ns)
+
+    def stream(self, direction: Direction) -> MessageStream:
+        """Return the frames of a direction."""
+        return self._streams.setdefault(direction, MessageStream(find_end))
+
+    def keep(self, identifier: str, subscription: _Subscription) -> None:
+        """Remember a subscription."""
+        keep_newest(self.subscriptions, identifier, subscription, MAX_KEPT)
+
+    def confirm(self, subscription: _Subscription, reason: str) -> tuple[Happening, ...]:
+        """End the subscribe where it is in flight, because something else than a receipt shows that it worked."""
+        call = self.subscribing.end(subscription.key) or self.calls.end(subscription.key)
+        if call is None:
+            return ()
+        if subscription.receipt:
+            keep_newest(self.confirmed, subscription.receipt, None, MAX_KEPT)
+        return completed(call, reason=reason)
 
 
-def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Decoded:  # noqa: ARG001
-    """Decode one whole message; of several frames in it, the first."""
+class StompHeartbeats:
+    """Heart-beats of one session, as CONNECT and CONNECTED agree; any frame counts as one.
+
+    Each direction is late once, until the next frame goes that way.
+    """
+
+    def __init__(self) -> None:
+        # What wsmon can send, and wants to get
+        self._offered_ns = (0, 0)
+        self._in_ns = self._out_ns = 0
+        self._sent_ns = 0
+        self._received, self._sent = PeerSilence(), PeerSilence("heartbeat sent", "not_sent")
+
+    def offer(self, connect: StompFrame, now_ns: int) -> None:
+        """Take the wishes of the client."""
+        self._offered_ns = connect.interval_ns(0), connect.interval_ns(1)
+        self._agree(0, 0, now_ns)
+
+    def agree(self, connected: StompFrame, now_ns: int) -> None:
+        """Take the answer of the server."""
+        sends, wants = connected.interval_ns(0), connected.interval_ns(1)
+        can, wanted = self._offered_ns
+        self._agree(max(sends, wanted) if sends and wanted else 0, max(can, wants) if can and wants else 0, now_ns)
+
+    def _agree(self, in_ns: int, out_ns: int, now_ns: int) -> None:
+        self._in_ns, self._out_ns, self._sent_ns = in_ns, out_ns, now_ns
+        self._received.limit(_MARGIN * in_ns, now_ns)
+        self._sent.limit(_MARGIN * out_ns, now_ns)
+
+    def note(self, direction: Direction, now_ns: int) -> None:
+        """Note that something went that way."""
+        if direction == "in":
+            self._received.heard(now_ns)
+        else:
+            self._sent.heard(now_ns)
+            self._sent_ns = now_ns
+
+    def meta(self) -> dict[str, Json]:
+        """Return the intervals that were agreed, in seconds; those there are."""
+        intervals = (("heartbeat_in_s", self._in_ns), ("heartbeat_out_s", self._out_ns))
+        return {name: every_ns / SECOND_NS for name, every_ns in intervals if every_ns}
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether wsmon has to send one: half of the interval is over."""
+        return bool(self._out_ns) and now_ns - self._sent_ns >= self._out_ns // 2
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """Return the heart-beats that are late."""
+        return self._received.overdue(now_ns) + self._sent.overdue(now_ns)
+
+
+def split(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Sequence[Part] | None:
+    """Take a message apart into frames, which may go on in the next one."""
+    return state.stream(direction).feed(opcode, payload) if opcode in ("text", "binary") else None
+
+
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Decoded:
+    """Decode one frame."""
     if opcode not in ("text", "binary"):
         return UNREAD
-    frame = payload[:_HEADERS_BYTES].lstrip(b"\r\n")
-    if not frame:
-        return Decoded("heartbeat") if payload else Decoded(error_type="stomp", error="empty message")
-    head = _HEADERS_END.split(frame, maxsplit=1)[0].decode("utf-8", "replace")
-    command, *lines = head.split("\n")
-    command = command.rstrip("\r")
-    if command not in _COMMANDS:
+    state.heartbeats.note(direction, state.now_ns)
+    if not payload.strip(b"\r\n"):
+        if not payload:
+            return Decoded(error_type="stomp", error="empty message")
+        beat = Happening("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat")
+        return Decoded("heartbeat", happenings=(beat,))
+    frame = read_frame(payload, state.version)
+    if frame is None:
         return Decoded(error_type="stomp", error="not a STOMP frame")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.rstrip("\r").partition(":")
-        # Of repeated headers the first counts
-        headers.setdefault(name, value)
-    ref = next((headers[name] for name in _REFS if name in headers), "")
-    return Decoded(command, _plain(headers.get("destination", "")), _plain(ref))
+    ref = cut(next((frame.headers[name] for name in _REFS if name in frame.headers), ""))
+    topic = frame.name("destination") or _topic_of(frame, state)
+    read = _sent if direction == "out" else _received
+    happenings, meta = read(frame, topic, ref, state)
+    return Decoded(frame.command, topic, ref, happenings=happenings, meta=meta)
 
 
-def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
-    """Return the payload with the passwords of its CONNECT frames masked, and whether there was one."""
-    spans: list[ByteRange] = []
-    for connect in _CONNECT.finditer(payload):
-        headers_end = _HEADERS_END.search(payload, connect.end() - 1)
-        end = headers_end.start() if headers_end else len(payload)
-        passwords = _PASSWORD.finditer(payload, connect.end() - 1, end)
-        spans += [ByteRange(*match.span(1)) for match in passwords if match[1]]
-    return (mask_ranges(payload, spans), True) if spans else (payload, False)
+# Headers that name a message or pair two frames; the first one present counts
+_REFS = ("message-id", "receipt", "receipt-id", "id", "transaction")
+
+_Read = tuple[tuple[Happening, ...], dict[str, Json] | None]
 
 
-def _plain(value: str) -> str:
-    """Return a header's value with its escapes undone."""
-    return cut(_ESCAPE.sub(lambda match: _UNESCAPED[match[1]], value))
+def _topic_of(frame: StompFrame, state: StompState) -> str:
+    """Return the destination that a frame is about which does not name it."""
+    if frame.command == "UNSUBSCRIBE":
+        known = state.subscriptions.get(frame.name("id"))
+        return known.topic if known else ""
+    if frame.command in ("RECEIPT", "ERROR"):
+        call = state.calls.get(_receipt_key(frame.name("receipt-id")))
+        return call.topics[0] if call and call.topics else ""
+    return ""
+
+
+def _receipt_key(receipt: str) -> str:
+    return f"receipt {receipt}"
+
+
+def _sent(frame: StompFrame, topic: str, ref: str, state: StompState) -> _Read:
+    match frame.command:
+        case "CONNECT" | "STOMP":
+            return _connect(frame, state), None
+        case "SUBSCRIBE":
+            return _subscribe(frame, topic, ref, state), None
+        case "UNSUBSCRIBE":
+            return _unsubscribe(frame, topic, ref, state), None
+    happenings = _ask(Call("request", "", state.now_ns, frame.command, ref, (topic,) if topic else ()), frame, state)
+    transaction = frame.name("transaction")
+    match frame.command:
+        case "ACK" | "NACK":
+            status = "ok" if frame.command == "ACK" else "rejected"
+            key = frame.name("id") or frame.name("message-id")
+            happenings += state.messages.answered(key, frame.command, state.now_ns, status)
+        case "BEGIN":
+            state.transactions.note(transaction, "", state.now_ns)
+        case "COMMIT" | "ABORT":
+            status = "ok" if frame.command == "COMMIT" else "aborted"
+            happenings += state.transactions.answered(transaction, frame.command, state.now_ns, status)
+    return happenings, None
+
+
+def _connect(frame: StompFrame, state: StompState) -> tuple[Happening, ...]:
+    state.heartbeats.offer(frame, state.now_ns)
+    secrets: list[str] = [value for name, value in frame.headers.items() if is_secret(name)]
+    state.credentials.remember([*secrets], is_auth=True)
+    if not (secrets or frame.header("login")):
+        return ()
+    return state.calls.begin_anew(Call("auth", _LOGIN, state.now_ns))
+
+
+def _ask(call: Call, frame: StompFrame, state: StompState) -> tuple[Happening, ...]:
+    """Begin a call that a receipt ends; nothing where the frame asks for none."""
+    receipt = frame.name("receipt")
+    if not receipt:
+        return ()
+    key = _receipt_key(receipt)
+    if key in state.calls:
+        return (duplicate(call.operation, call.type, receipt),)
+    return state.calls.begin(Call(call.operation, key, call.at_ns, call.type, call.ref, call.topics))
+
+
+def _subscribe(frame: StompFrame, topic: str, ref: str, state: StompState) -> tuple[Happening, ...]:
+    identifier = frame.name("id") or topic
+    receipt = frame.name("receipt")
+    key = _receipt_key(receipt) if receipt else f"subscribe {identifier}"
+    acknowledges = frame.header("ack") in ("client", "client-individual")
+    state.keep(identifier, _Subscription(topic, key, receipt, acknowledges))
+    call = Call("subscribe", key, state.now_ns, "SUBSCRIBE", ref, (topic,) if topic else ())
+    return _ask(call, frame, state) if receipt else state.subscribing.begin_anew(call)
+
+
+def _unsubscribe(frame: StompFrame, topic: str, ref: str, state: StompState) -> tuple[Happening, ...]:
+    known = state.subscriptions.pop(frame.name("id") or topic, None)
+    happenings = state.confirm(known, "no error until it was unsubscribed") if known else ()
+    # The ledger knows topics: another subscription to this one goes on
+    is_last = all(other.topic != topic for other in state.subscriptions.values())
+    if frame.name("receipt"):
+        topics = (topic,) if topic and is_last else ()
+        call = Call("unsubscribe", "", state.now_ns, "UNSUBSCRIBE", ref, topics)
+        return happenings + _ask(call, frame, state)
+    return (*happenings, unsubscribed(topic, ref, "sent; no receipt was asked for")) if is_last else happenings
+
+
+def _received(frame: StompFrame, topic: str, ref: str, state: StompState) -> _Read:
+    match frame.command:
+        case "CONNECTED":
+            return _connected(frame, state)
+        case "MESSAGE":
+            return _message(frame, topic, state), None
+        case "RECEIPT":
+            return _receipt(frame, state), None
+        case "ERROR":
+            return _error(frame, topic, ref, state), None
+    return (), None
+
+
+def _connected(frame: StompFrame, state: StompState) -> _Read:
+    version = frame.name("version") or VERSIONS[0]
+    state.version = version if version in VERSIONS else NEWEST
+    state.server = frame.name("server")
+    state.heartbeats.agree(frame, state.now_ns)
+    login = state.calls.end(_LOGIN)
+    meta: dict[str, Json] = {"version": version}
+    if state.server:
+        meta["server"] = state.server
+    return completed(login) if login else (), meta | state.heartbeats.meta()
+
+
+def _message(frame: StompFrame, topic: str, state: StompState) -> tuple[Happening, ...]:
+    # A server of version 1.0 may name no subscription
+    known = state.subscriptions.get(frame.name("subscription") or topic)
+    if known is None:
+        return ()
+    if known.acknowledges:
+        state.messages.note(frame.name("ack") or frame.name("message-id"), topic, state.now_ns)
+    return state.confirm(known, "its first message came")
+
+
+def _receipt(frame: StompFrame, state: StompState) -> tuple[Happening, ...]:
+    receipt = frame.name("receipt-id")
+    key = _receipt_key(receipt)
+    if call := state.calls.end(key):
+        return completed(call)
+    if receipt in state.confirmed:
+        del state.confirmed[receipt]
+        return ()
+    return (unmatched("request", key, "RECEIPT", ref=receipt),)
+
+
+def _error(frame: StompFrame, topic: str, ref: str, state: StompState) -> tuple[Happening, ...]:
+    """Read an ERROR: about what asked for the receipt that it names, else about the login, else about anything."""
+    error = state.credentials.mask(error_text(frame))
+    receipt = frame.name("receipt-id")
+    call = (state.calls.end(_receipt_key(receipt)) if receipt else None) or state.calls.end(_LOGIN)
+    if call is not None:
+        return failed(call, "stomp", error)
+    state.error_ns = state.now_ns
+    return (Happening("error.occurred", type="ERROR", topic=topic, ref=ref, error_type="stomp", error=error),)
+
+
+def error_text(frame: StompFrame) -> str:
+    """Return what an ERROR says: its header ``message``, and its body where that says more."""
+    message = frame.header("message").strip()
+    body = frame.body.decode("utf-8", "replace").strip()
+    if not body or body == message:
+        return message or "ERROR without a message"
+    return f"{message}: {body}" if message else body
+
+
+HEARTBEAT_S = 10.0
+_MAX_HEARTBEAT_S = 3_600.0
+# Servers that answer receipts, by the beginning of what they call themselves. Others, such as Spring's simple broker
+# and stomp-broker-js, leave that of a SUBSCRIBE unanswered
+_ANSWERS_RECEIPTS = ("RabbitMQ/", "ActiveMQ", "apache-apollo/")
+# What ``auth`` may have that is no header of the CONNECT
+_NO_HEADERS = frozenset({"send", "success", "failure", "refresh", "expires_in", "heartbeat"})
+
+
+def opening(options: ClientOptions, state: StompState) -> Outbox:  # noqa: ARG001 - the signature of all clients
+    """Return the CONNECT; what ``auth`` has beside ``heartbeat`` in seconds is a header of it, as ``login``.
+
+    Without ``auth.host`` it names no host: RabbitMQ takes that for a virtual host, and refuses those it does not know.
+    """
+    auth = options.reveal_auth()
+    every_ms = _heartbeat_ms(auth.get("heartbeat", HEARTBEAT_S)) if options.answers else 0
+    headers = {"accept-version": ",".join(VERSIONS), "heart-beat": f"{every_ms},{every_ms}"}
+    headers |= {name: str(value) for name, value in auth.items() if name not in _NO_HEADERS}
+    return (write_frame("CONNECT", headers),)
+
+
+def _heartbeat_ms(value: str | float) -> int:
+    every_s = value if isinstance(value, int | float) else HEARTBEAT_S
+    return round(min(max(every_s, 0.0), _MAX_HEARTBEAT_S) * 1_000)
+
+
+def answer(decoded: Decoded, options: ClientOptions, state: StompState) -> Outbox:
+    """Return the subscriptions once the server has accepted the connection."""
+    if decoded.type != "CONNECTED":
+        return ()
+    asks = state.server.startswith(_ANSWERS_RECEIPTS)
+    return tuple(
+        write_frame("SUBSCRIBE", _subscription_headers(f"wsmon-{number}", topic, asks=asks))
+        for number, topic in enumerate(options.reveal_topics(), 1)
+    )
+
+
+def _subscription_headers(identifier: str, topic: str, *, asks: bool) -> Mapping[str, str]:
+    headers = {"id": identifier, "destination": topic, "ack": "auto"}
+    return {**headers, "receipt": identifier} if asks else headers
+
+
+def due(now_ns: int, options: ClientOptions, state: StompState) -> Outbox:
+    """Return a heart-beat after half of the interval that was agreed."""
+    if not (options.answers and state.heartbeats.is_due(now_ns)):
+        return ()
+    state.heartbeats.note("out", now_ns)
+    return ("\n",)
 
 
 _FIRST_FRAME = re.compile(rb"[\r\n]*+(?:CONNECT|STOMP|CONNECTED)\r?\n[^:\r\n\0]++:")
@@ -92,14 +411,14 @@ def _dissect(event: Event, payload: bytes) -> Anatomy | None:
     frame = payload.lstrip(b"\r\n")
     if not event.type.isupper() or not frame.startswith(event.type.encode()):
         return None
-    end = _DISSECTED_END.search(frame, 0, _HEADERS_BYTES)
+    end = _DISSECTED_END.search(frame, 0, HEADERS_BYTES)
     if end is None:
         return None
     command, *lines = frame[: end.start()].decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     if command != event.type:
         return None
     headers = tuple((name, value) for name, _, value in (line.partition(":") for line in lines))
-    return Anatomy(f"STOMP {command}", headers, frame[end.end() :].removesuffix(b"\n").removesuffix(b"\0"))
+    return Anatomy(f"STOMP {command}", headers, frame[end.end() :].rstrip(b"\r\n").removesuffix(b"\0"))
 
 
 PROTOCOL = Protocol(
@@ -110,5 +429,7 @@ PROTOCOL = Protocol(
     offered_subprotocols=("v12.stomp", "v11.stomp", "v10.stomp"),
     recognise=_recognise,
     dissect=_dissect,
+    split=split,
     new_masks=lambda _state: {"in": mask, "out": mask},
+    client=ProtocolClient(opening, answer, due),
 )

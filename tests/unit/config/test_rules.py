@@ -22,8 +22,8 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
     ("text", "warned"),
     [
         (
-            "subscribe = ['x']\nprotocol = 'stomp'",
-            ":4: connection[0].subscribe: has no effect with this protocol (stomp)",
+            "subscribe = ['x']\nprotocol = 'nexus'",
+            ":4: connection[0].subscribe: has no effect with this protocol (nexus)",
         ),
         ("answer = true\nprotocol = 'nexus'", ":4: connection[0].answer: has no effect with this protocol (nexus)"),
         ("auth = { send = 'x' }", ":4: connection[0].auth: has no effect without answer = true"),

@@ -13,6 +13,7 @@ from wsmon.protocols.calls import (
     Call,
     Calls,
     CallState,
+    Deliveries,
     PeerSilence,
     begun,
     completed,
@@ -209,3 +210,17 @@ def test_of_too_many_names_the_oldest_is_forgotten() -> None:
     for key in ("1", "2", "1", "3"):
         keep_newest(names, key, f"topic {key}", 2)
     assert names == {"1": "topic 1", "3": "topic 3"}
+
+
+def test_an_answered_delivery_has_a_duration_and_an_unanswered_one_is_no_fault() -> None:
+    deliveries = Deliveries(limit=2)
+    for number, key in enumerate(("a", "b", "c")):
+        deliveries.note(key, "t", number)
+    assert deliveries.answered("a", "ACK", 9) == ()
+    assert "b" in deliveries
+    assert deliveries.answered("b", "NACK", 9, "rejected") == (
+        Happening(
+            "message.process.completed", "request", "whole", "b", "NACK", "t", "b", "rejected", duration_ns=8
+        ),
+    )  # fmt: skip
+    assert deliveries.answered("b", "NACK", 9) == ()

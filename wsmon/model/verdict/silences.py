@@ -27,10 +27,9 @@ HEARTBEATS: Final[Mapping[str, ProtocolHeartbeat]] = {
     "mqtt": ProtocolHeartbeat("MQTT keep-alive", "with answer = true wsmon sends PINGREQ"),
     "socketio": ProtocolHeartbeat("Engine.IO heartbeat", "with answer = true wsmon maintains it"),
     "phoenix": ProtocolHeartbeat("Phoenix heartbeat", "with answer = true wsmon sends it"),
+    "nats": ProtocolHeartbeat("NATS PING", "with answer = true wsmon answers it"),
     "graphql-ws": ProtocolHeartbeat("GraphQL ping", "with answer = true wsmon answers it"),
-    "stomp": ProtocolHeartbeat(
-        "STOMP heart-beat", "send a newline with heartbeat.send at the interval given in CONNECTED"
-    ),
+    "stomp": ProtocolHeartbeat("STOMP heart-beat", "with answer = true wsmon agrees on it and sends it"),
 }
 
 
