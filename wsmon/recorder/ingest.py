@@ -19,9 +19,9 @@ from wsmon.control.ownership import peer_pid
 from wsmon.export.import_session import line_problem
 from wsmon.model.events import Event
 from wsmon.model.spans import Instant
-from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.ports import Clock
 from wsmon.recorder.intake import LINE_ERRORS, Intake, ReportedLine, Reporting, decode_line, number_of
+from wsmon.recorder.under_way import UnderWay
 
 # A chunk of a stream: some 2 ms of work
 READ_BYTES: Final = 64 * 1024
@@ -34,8 +34,6 @@ UNREAD_BYTES: Final = 64 * 1024
 ENDING_S: Final = 2.0
 # Between two looks for room, where no commit makes some
 ROOM_S: Final = 0.5
-# Of a connection that was under way when its process ended
-APPLICATION_ENDED: Final = "application_ended"
 _PROCESSES: Final = Path("/proc")
 _LOG = logging.getLogger("wsmon.control")
 _GREETING: Final = b'"ingest"'
@@ -106,8 +104,7 @@ class IngestStream:
         # Number of the last line that had one
         self.seq = 0
         self.acked = 0
-        # The newest transition of each connection that it reported
-        self.transitions: dict[str, Event] = {}
+        self.under_way = UnderWay()
 
     @property
     def client(self) -> str:
@@ -136,8 +133,8 @@ class LineIngest:
         self._listener = listener
         # Numbers of the last lines that went into the bus, until they are committed
         self._delivered_seqs: dict[str, int] = {}
-        # Newest transitions of clients whose stream has ended, and whose process lives
-        self._transitions: dict[str, dict[str, Event]] = {}
+        # Of clients whose stream has ended, and whose process lives
+        self._under_way: dict[str, UnderWay] = {}
         # Streams with lines that are not acknowledged
         self._waiting: set[IngestStream] = set()
 
@@ -173,9 +170,7 @@ class LineIngest:
             seq = 0
         if events or seq:
             self._deliver(events, size, stream.client, seq)
-        for event in events:
-            if event.to_status is not None:
-                stream.transitions[event.source.connection] = event
+        stream.under_way.see(events)
         self._acknowledge(stream)
 
     def read_records(self, records: Iterable[IngestRecord], reporting: Reporting, size: int) -> list[str]:
@@ -218,7 +213,7 @@ class LineIngest:
             return
         committed = self._committed_seqs.get(client, 0)
         stream.acked = committed
-        stream.transitions = self._transitions.pop(client, {})
+        stream.under_way = self._under_way.pop(client, UnderWay())
         stream.answer(encode_ingest(Ack(committed)))
 
     def _read_line(self, stream: IngestStream, octets: bytes, events: list[Event]) -> None:
@@ -263,34 +258,19 @@ class LineIngest:
                 self._delivered_seqs.pop(stream.client, None)
 
     def leave(self, stream: IngestStream) -> None:
-        """Keep what a client reported last, for its next stream."""
-        if stream.client and stream.transitions:
-            self._transitions[stream.client] = stream.transitions
+        """Keep what a client has under way, for its next stream."""
+        if stream.client and stream.under_way:
+            self._under_way[stream.client] = stream.under_way
 
-    def end_connections(self, stream: IngestStream, reason: str) -> None:
-        """End the connections of a process that has ended without a word about them; there must be room.
+    def end_all(self, stream: IngestStream, reason: str) -> None:
+        """End connections and spans of a process that has ended without a word about them; there must be room.
 
-        A client whose next stream has begun says itself how its connections are.
+        A client whose next stream has begun says itself what becomes of them.
         """
-        transitions = self._transitions.pop(stream.client, {}) if stream.client else stream.transitions
-        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
-        events = [
-            Event(
-                last.source,
-                "connection.disconnected",
-                ts_ns,
-                mono_ns,
-                from_status=last.to_status,
-                to_status="disconnected",
-                reason=reason,
-                error_type=APPLICATION_ENDED,
-                meta={"open": last.to_status == OPEN},
-            )
-            for last in transitions.values()
-            if last.to_status not in SESSION_ENDS
-        ]
-        if events:
-            self._bus.deliver(EventDelivery(events, mono_ns, 0))
+        under_way = self._under_way.pop(stream.client, UnderWay()) if stream.client else stream.under_way
+        now = self.now
+        if events := under_way.ends(now, reason):
+            self._bus.deliver(EventDelivery(events, now.mono_ns, 0))
 
     def is_waiting(self, stream: IngestStream) -> bool:
         """Whether lines of a stream are not committed."""
@@ -343,16 +323,24 @@ class Ingest:
         await self._see_end(stream, pid)
 
     async def _see_end(self, stream: IngestStream, pid: int) -> None:
-        """End the connections of the process where it has ended, too: what it reported last is no longer true."""
-        if not stream.transitions or not pid:
+        """End what the process has under way where it has ended, too: what it reported last is no longer true."""
+        if not stream.under_way or not pid:
             return
         ends_s = asyncio.get_running_loop().time() + ENDING_S
-        while not self._is_closed and (_PROCESSES / str(pid)).exists():
+        while not self._is_closed and _lives(pid):
             if asyncio.get_running_loop().time() > ends_s:
                 return
             await self._next_commit()
         if await self._has_room():
-            self._lines.end_connections(stream, f"the application (process {pid}) ended")
+            self._lines.end_all(stream, f"the application (process {pid}) ended")
+
+    async def end_all(self, stream: IngestStream) -> None:
+        """End connections and spans of a stream that a process left, and that is read to its end."""
+        if stream.under_way and await self._has_room():
+            greeting = stream.reporting.greeting
+            which = f" (process {greeting.pid})" if greeting is not None and greeting.pid else ""
+            self._lines.leave(stream)
+            self._lines.end_all(stream, f"the application{which} ended")
 
     async def take(self, stream: IngestStream, lines: Sequence[IngestLine]) -> bool:
         """Read lines, a chunk in each turn of the loop; returns False where the recording ends before all are read."""
@@ -448,6 +436,15 @@ class Ingest:
                 await self._commit.wait()
         except TimeoutError:
             return
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process runs; one that has ended may be there as a zombie until its parent asks for it."""
+    try:
+        # "PID (NAME) STATE ...": a name may hold anything
+        return (_PROCESSES / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (OSError, IndexError):
+        return (_PROCESSES / str(pid)).exists()
 
 
 async def _flush(writer: asyncio.StreamWriter) -> None:

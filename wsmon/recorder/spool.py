@@ -71,6 +71,7 @@ class SpoolIntake:
         await self._ingest.settle(stream)
         if self._ingest.is_closed:
             return
+        await self._ingest.end_all(stream)
         await asyncio.to_thread(path.unlink, missing_ok=True)
         refused = [fault for fault in faults if fault]
         if refused:

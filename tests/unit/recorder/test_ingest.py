@@ -285,6 +285,27 @@ async def test_connections_of_a_process_that_has_ended_are_not_open(
     assert ended.reason == f"the application (process {os.getpid()}) ended"
 
 
+@pytest.mark.parametrize("state", ["", "Z"])
+async def test_spans_of_a_process_that_has_ended_have_ended_with_it(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(ingest, "_PROCESSES", tmp_path / "proc")
+    if state:
+        # Its parent has not asked for it yet
+        (tmp_path / "proc" / str(os.getpid())).mkdir(parents=True)
+        (tmp_path / "proc" / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (a ) b) {state} 1 2")
+    span: dict[str, object] = {"name": "trace.span.start", "trace_id": "t", "span_id": "1" * 16, "type": "pay"}
+    await reported(rig, CLIENT, {**span, "seq": 1}, {**span, "span_id": "2" * 16, "seq": 2},
+                   {**span, "name": "trace.span.end", "span_id": "2" * 16, "seq": 3})  # fmt: skip
+    await rig.until_delivered(1)
+    (ended,) = rig.bus.take(tick_s=0).events
+    assert isinstance(ended, Event)
+    assert (ended.name, ended.type, ended.span_id, ended.status, ended.error_type) == (
+        "trace.span.end", "pay", "1" * 16, "error", "application_ended",
+    )  # fmt: skip
+    assert ended.error == f"the application (process {os.getpid()}) ended"
+
+
 async def test_a_process_that_comes_back_says_itself_how_its_connections_are(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,3 +76,17 @@ def test_a_folder_that_others_can_enter_is_not_read(tmp_path: Path) -> None:
         pass
     assert path.exists()
     assert arrived(store) == []
+
+
+def test_what_a_process_left_under_way_ends_when_its_file_is_taken_in(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    up = b'{"seq":1,"name":"connection.completed","from_status":"connected","to_status":"websocket_connected"}\n'
+    begun = b'{"seq":2,"name":"trace.span.start","trace_id":"t","span_id":"%b","type":"pay"}\n' % (b"1" * 16)
+    path = left(store, GREETING.replace(b'"connection"', b'"pid":812,"connection"') + up + begun)
+    with ListeningRecorder(store):
+        until(lambda: not path.exists())
+    ended = [(event.name, event.error_type, event.error or event.reason) for event in stored_events(store)]
+    assert ended[-2:] == [
+        ("trace.span.end", "application_ended", "the application (process 812) ended"),
+        ("connection.disconnected", "application_ended", "the application (process 812) ended"),
+    ]
