@@ -17,7 +17,8 @@ from typing import Any
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec, MessagesSpec, ProtocolName
 from wsmon.engine.frames import cut, payload_limit_bytes
-from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
+from wsmon.engine.protocol_sender import ProtocolSender
+from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
@@ -172,9 +173,16 @@ class MessagePath:
         """Send nothing more: the session is closing."""
         self._sender.stop()
 
-    def code_meaning(self, code: int | None) -> str:
-        """Return what a close code means in the protocol of the session; empty where it defines none."""
-        return self._protocol.code_meaning(code)
+    def close_meta(self, code: int | None) -> dict[str, Json]:
+        """Return what the protocol of the session knows of its close, with this code in the close frame."""
+        closed = self._protocol.closed
+        meta: dict[str, Json] = {}
+        if closed is not None:
+            code = closed.code
+            meta["protocol_close"] = {"code": code, "reason": self._cleaner.redactor.text(closed.reason)}
+        if meaning := self._protocol.code_meaning(code):
+            meta["code_meaning"] = meaning
+        return meta
 
     def holds_secrets(self, opcode: DataOpcode, message: bytes) -> bool:
         """Whether a message that the protocol makes holds credentials of the configuration."""
@@ -248,9 +256,10 @@ class MessagePath:
                 )
                 return
         began_ns = self._clock.mono_ns()
-        decoded = self._protocol.read(direction, opcode, payload, mono_ns)
+        is_part = part is not None
+        decoded = self._protocol.read(direction, opcode, payload, mono_ns, is_part=is_part)
         took_ns = self._clock.mono_ns() - began_ns
-        masked, has_secrets = self._protocol.mask(direction, opcode, payload)
+        masked, has_secrets = self._protocol.mask(direction, opcode, payload, is_part=is_part)
         is_measured = self._has_measures and direction == "in"
         limit_bytes = self._limit_bytes
         cleaner = self._cleaner
@@ -310,7 +319,7 @@ class MessagePath:
             self._measures.problem = ""
             self._events.emit((unreadable,), direction, Instant(ts_ns, mono_ns))
         if direction == "in":
-            self._sender.react(decoded, payload)
+            self._sender.react(decoded, payload, is_part=is_part)
 
     def _meta(
         self,
@@ -398,7 +407,7 @@ class MessagePath:
         kept: bytes | None = None
         is_cut = is_redacted = False
         if self._limit_bytes >= 0:
-            masked, has_secrets = self._protocol.mask(direction, opcode, part.before + part.payload)
+            masked, has_secrets = self._protocol.mask(direction, opcode, part.before + part.payload, is_part=True)
             masked, is_redacted = self._cleaner.redactor.payload(masked)
             is_redacted = is_redacted or has_secrets
             if part.is_partial:

@@ -1,16 +1,15 @@
 """ProtocolSession: the protocol of one session, configured or detected: decodes, masks, and finds overdue answers.
 
 In: each data message, and the upgrade, from ``MessagePath`` (engine/messages.py), and a tick each second. Out: what the
-message means (``Decoded``), what is overdue, and, through ``ProtocolSender``, the messages that the protocol or the
-configuration sends by itself. The protocols themselves are in wsmon/protocols/.
+message means (``Decoded``), what is overdue, and, through ``ProtocolSender`` (engine/protocol_sender.py), the messages
+that the protocol or the configuration sends by itself. The protocols themselves are in wsmon/protocols/.
 
 A decoder must not raise. An exception becomes an event, once a session, and the frame is recorded all the same.
 """
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,12 +20,10 @@ from wsmon.config.specs import (
     NOTHING,
     AuthValue,
     ConnectionSpec,
-    HeartbeatSpec,
     MessageCondition,
     MessagesSpec,
     ProtocolName,
 )
-from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Json, Opcode
@@ -35,9 +32,20 @@ from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, HandshakeUrl, Happening, Mask, Outbox, Part, Protocol
+from wsmon.protocols.base import (
+    UNREAD,
+    ClientOptions,
+    Decoded,
+    HandshakeUrl,
+    Happening,
+    Mask,
+    Outbox,
+    Part,
+    Protocol,
+    ProtocolClose,
+    with_happenings,
+)
 from wsmon.protocols.configured import (
-    COUNTER,
     AuthTexts,
     ConfiguredTexts,
     HeartbeatTexts,
@@ -67,6 +75,8 @@ class CarriedState:
     """The state of that protocol, which decides itself what of it survives a new session."""
     misfits: set[ProtocolName] = field(default_factory=set)
     """Protocols that were detected in earlier sessions, and then revised."""
+    inner: CarriedState | None = None
+    """Of the protocol in the envelopes of another; None before there is one."""
 
 
 class ProtocolSession:
@@ -84,9 +94,21 @@ class ProtocolSession:
         carried: CarriedState,
         on_overdue: OverdueCallback,
         protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
+        *,
+        within: ProtocolName = "",
     ) -> None:
-        """``on_overdue`` is called with every tick, whether something is overdue or not."""
+        """``on_overdue`` is called with every tick, whether something is overdue or not.
+
+        ``within``: the protocol in whose envelopes the messages come; empty where they come in none.
+        """
+        self._spec = spec
         self._protocols = protocols
+        self._within = f" in {within}" if within else ""
+        # The session of the protocol in the envelopes of this one; None where it has none
+        self._inner: ProtocolSession | None = None
+        # Whether the inner protocol may be spoken
+        self._is_inner_open = False
+        self._is_started = False
         self._ticker = ticker
         self._clock = clock
         self._carried = carried
@@ -131,6 +153,9 @@ class ProtocolSession:
         self._options = replace(self._options, subprotocol=subprotocol)
         self._url = HandshakeUrl.parse(url)
         about: dict[str, Json] = {}
+        if self._spec.protocol not in ("auto", "raw") and (outer := self._envelope_of(self._url)):
+            self._use(outer)
+            self._review = DetectionReview(outer)
         if self._detector is not None and (name := self._detector.of_handshake(url, subprotocol)):
             about = {"protocol": name, "protocol_why": self._detector.why}
             self._detector = None
@@ -148,44 +173,70 @@ class ProtocolSession:
         self._on_tick = on_tick
         self._undecided_until_ns = self._clock.mono_ns() + int(UNDECIDED_S * SECOND_NS)
         self._ticker.add(self._tick)
+        self._is_started = True
+        if self._inner is not None:
+            self._inner.start(_nothing)
 
     def pause(self) -> None:
         """Stop searching: reading from the socket was paused, so an answer may wait in our own buffer."""
         self._is_paused = True
+        if self._inner is not None:
+            self._inner.pause()
 
     def resume(self) -> None:
         """Search again."""
         self._is_paused = False
+        if self._inner is not None:
+            self._inner.resume()
 
     def stop(self) -> None:
         """Search no more: the session is over."""
         self._ticker.remove(self._tick)
+        if self._inner is not None:
+            self._inner.stop()
 
     def split(self, direction: Direction, opcode: Opcode, payload: bytes) -> Sequence[Part] | None:
         """Take a WebSocket message, whole as it came, apart; None where it is one message of the protocol itself."""
         if self._detector is not None:
-            self._settled = self._detect(self._detector, direction, opcode, payload)
+            self._settled += self._detect(self._detector, direction, opcode, payload)
         try:
             if self._protocol.split is not None:
-                return self._protocol.split(direction, opcode, payload, self._state) or None
+                parts = self._protocol.split(direction, opcode, payload, self._state) or None
+                return parts if parts is None or self._inner is None else self._inner.split_parts(direction, parts)
             return None if self._declared is None else self._declared.split(opcode, payload)
         except Exception as error:  # noqa: BLE001 - the border: an exception of a protocol is an event, the frame stays
             self._settled += self._failed(error).happenings
             return None
 
+    def split_parts(self, direction: Direction, parts: Sequence[Part]) -> Sequence[Part]:
+        """Take messages apart that came in envelopes; pieces of such messages stay as they are."""
+        found: list[Part] = []
+        for part in parts:
+            is_whole = self.splits and not (part.is_partial or part.error)
+            inner = self.split(direction, part.opcode, part.payload) if is_whole else None
+            found += (part,) if inner is None else inner
+        return found
+
     def read_partial(self, part: Part) -> Decoded:
         """Return what is known of a part that is not decoded."""
         settled, self._settled = self._settled, ()
+        if self._inner is not None:
+            settled += self._inner.read_partial(part).happenings
         return Decoded(error_type="too_large" if part.error else "", error=part.error, happenings=settled)
 
-    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
+    def read(
+        self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int, *, is_part: bool = False
+    ) -> Decoded:
         """Decode a whole message, not yet masked, that came in or went out at this monotonic time.
 
-        Where ``splits``, ``split`` comes first.
+        Where ``splits``, ``split`` comes first; ``is_part``: it returned the message.
         """
         settled: tuple[Happening, ...] = ()
         if self._settled:
             settled, self._settled = self._settled, ()
+        if is_part and self._inner is not None:
+            decoded = self._inner.read(direction, opcode, payload, mono_ns)
+            return decoded if not settled else with_happenings(decoded, (*settled, *decoded.happenings))
         try:
             self._state.at(mono_ns)
             decoded = self._decode(direction, opcode, payload, self._state)
@@ -203,7 +254,7 @@ class ProtocolSession:
             happenings = self._configured.read(direction, payload, decoded, mono_ns)
         if settled:
             happenings = (*settled, *happenings)
-        return decoded if happenings is decoded.happenings else msgspec.structs.replace(decoded, happenings=happenings)
+        return decoded if happenings is decoded.happenings else with_happenings(decoded, happenings)
 
     @property
     def reads_plain(self) -> bool:
@@ -236,8 +287,24 @@ class ProtocolSession:
         client = self._client
         return () if client is None else self._guarded(lambda: client.opening(self._options, self._state))
 
-    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
+    def wrap(self, message: str | bytes) -> str | bytes:
+        """Return a message as it is sent: in the envelope of the protocol, where it has one."""
+        envelope = self._protocol.envelope
+        return message if envelope is None else envelope.wrap(message)
+
+    def _inner_replies(self, inner: ProtocolSession, decoded: Decoded, payload: bytes, *, is_part: bool) -> Outbox:
+        if is_part:
+            return tuple(map(self.wrap, inner.replies(decoded, payload)))
+        envelope = self._protocol.envelope
+        if envelope is None or self._is_inner_open or not envelope.opens(decoded):
+            return ()
+        self._is_inner_open = True
+        return tuple(map(self.wrap, inner.opening()))
+
+    def replies(self, decoded: Decoded, payload: bytes, *, is_part: bool = False) -> Outbox:
         """Return what is sent after an incoming message was decoded; a heartbeat is answered once."""
+        if self._inner is not None:
+            return self._inner_replies(self._inner, decoded, payload, is_part=is_part)
         self._is_auth_over = self._is_auth_over or is_auth_over(decoded)
         late = self._late_opening()
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
@@ -248,6 +315,8 @@ class ProtocolSession:
 
     def due(self, now_ns: int) -> Outbox:
         """Return what is sent by the clock at this monotonic time."""
+        if self._inner is not None:
+            return tuple(map(self.wrap, self._inner.due(now_ns))) if self._is_inner_open else ()
         # Most sessions send nothing, and each is asked once a second
         if self._client is None and self._configured is None and not self._held_topics:
             return ()
@@ -281,11 +350,20 @@ class ProtocolSession:
     @property
     def is_silent(self) -> bool:
         """Whether the peer did not answer a heartbeat that the protocol defines."""
+        if self._inner is not None:
+            return self._inner.is_silent
         return self._options.answers and self._client is not None and self._client.is_silent(self._state)
 
     def code_meaning(self, code: int | None) -> str:
         """Return what a close code means in this protocol; empty where it defines none."""
-        return "" if code is None else self._protocol.close_codes.get(code, "")
+        meaning = "" if code is None else self._protocol.close_codes.get(code, "")
+        return meaning or ("" if self._inner is None else self._inner.code_meaning(code))
+
+    @property
+    def closed(self) -> ProtocolClose | None:
+        """How the peer closed the connection inside messages; None where it did not."""
+        envelope = self._protocol.envelope
+        return None if envelope is None else envelope.closed(self._state)
 
     def _guarded(self, messages: Callable[[], Outbox]) -> Outbox:
         try:
@@ -298,10 +376,14 @@ class ProtocolSession:
     @property
     def masks_received(self) -> bool:
         """Whether ``mask`` may change incoming messages."""
-        return "in" in self._masks
+        return "in" in self._masks or (self._inner is not None and self._inner.masks_received)
 
-    def mask(self, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+    def mask(
+        self, direction: Direction, opcode: Opcode, payload: bytes, *, is_part: bool = False
+    ) -> tuple[bytes, bool]:
         """Mask the credentials that only the protocol finds; return the message, and whether there were any."""
+        if is_part and self._inner is not None:
+            return self._inner.mask(direction, opcode, payload)
         mask = self._masks.get(direction)
         return mask(opcode, payload) if mask is not None else (payload, False)
 
@@ -318,7 +400,8 @@ class ProtocolSession:
                 return True
             if any(secret in one.payload for secret in self._secrets):
                 return True
-        return False
+        inner = self._inner
+        return inner is not None and any(inner.holds_secrets(each.opcode, each.payload) for each in parts or ())
 
     def _detect(
         self, detector: ProtocolDetector, direction: Direction, opcode: Opcode, payload: bytes
@@ -333,12 +416,12 @@ class ProtocolSession:
         self._release_topics()
         # Messages were decoded as JSON until now
         if name == "json":
-            self.splits = self._protocol.split is not None
+            self._note_split()
         else:
             self._use(name)
         self._review = DetectionReview(name) if name != "raw" else None
         return (
-            Happening("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
+            Happening("connection.protocol", type=name, reason=f"{name}{self._within}: {detector.why}"),
             *self._catch_up(detector.held),
         )
 
@@ -350,9 +433,11 @@ class ProtocolSession:
         if not name:
             return ()
         self._carried.misfits.add(self._name)
+        # Only the envelope of a configured protocol was a guess
+        name = name if self._spec.protocol == "auto" else self._spec.protocol
         self._use(name)
         self._review = DetectionReview(name) if name != "raw" else None
-        return (Happening("connection.protocol", type=name, reason=f"{name}: {review.why}"),)
+        return (Happening("connection.protocol", type=name, reason=f"{name}{self._within}: {review.why}"),)
 
     def _catch_up(self, held: bytes) -> tuple[Happening, ...]:
         """Decode what went out before it was known to be the beginning of a packet; it was recorded already."""
@@ -375,10 +460,44 @@ class ProtocolSession:
         carried.protocol, carried.state = name, self._state
         protocol.prepare(self._state, self._options, self._url)
         self._decode = protocol.decode
-        is_declared = self._declared is not None and self._declared.splits
-        self.splits = self._detector is not None or protocol.split is not None or is_declared
         self._masks = protocol.new_masks(self._state)
         self._client = protocol.client if self._speaks else None
+        if self._inner is not None:
+            self._inner.stop()
+            self._inner, self._configured, self._declared = None, configured_of(self._spec), declared_of(self._spec)
+        if protocol.envelope is not None:
+            # The inner session looks for what the configuration spells out
+            self._inner, self._configured, self._declared = self._new_inner(name), None, None
+        self._note_split()
+
+    def _note_split(self) -> None:
+        is_declared = self._declared is not None and self._declared.splits
+        self.splits = self._detector is not None or self._protocol.split is not None or is_declared
+
+    def _envelope_of(self, url: HandshakeUrl | None) -> ProtocolName:
+        """Return the protocol in whose envelopes the configured one comes, as the URL shows; empty for none."""
+        if url is None or self._protocol.envelope is not None:
+            return ""
+        named = (name for name, of in self._protocols.items() if of.envelope is not None and of.recognise_url(url))
+        return next(named, "")
+
+    def _new_inner(self, name: ProtocolName) -> ProtocolSession:
+        """Return the session of the protocol in the envelopes of this one: as configured, else to be detected."""
+        carried = self._carried.inner = self._carried.inner or CarriedState()
+        is_named = self._spec.protocol not in ("auto", name)
+        inner = ProtocolSession(
+            self._spec if is_named else replace(self._spec, protocol="auto"),
+            self._ticker,
+            self._clock,
+            carried,
+            self._on_overdue,
+            {each: of for each, of in self._protocols.items() if of.envelope is None},
+            within=name,
+        )
+        inner.begin("", "")
+        if self._is_started:
+            inner.start(_nothing)
+        return inner
 
     def _tick(self) -> None:
         if self._is_paused:
@@ -469,96 +588,3 @@ def _nothing(_now_ns: int) -> None:
 def _as_sent(message: bytes) -> str | bytes:
     """Return a message of the configuration as what is sent: it is text."""
     return message.decode()
-
-
-Send = Callable[[str | bytes], None]
-
-
-class OutgoingMessages(typing.Protocol):
-    """The part of ``ProtocolSession`` that a sender needs."""
-
-    def opening(self) -> Outbox:
-        """Return what is sent first."""
-        ...
-
-    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
-        """Return what is sent after an incoming message was decoded."""
-        ...
-
-    def due(self, now_ns: int) -> Outbox:
-        """Return what is sent by the clock at this monotonic time."""
-        ...
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the peer did not answer a heartbeat, so that a client gives up."""
-        ...
-
-
-class ProtocolSender:
-    """Sends what the protocol and the configuration send by themselves, between ``start`` and ``stop``.
-
-    A reply is sent at once, after the event of the message that it answers was emitted.
-    """
-
-    def __init__(self, heartbeat: HeartbeatSpec, outgoing: OutgoingMessages, scheduler: Scheduler) -> None:
-        self._heartbeat = heartbeat
-        self._outgoing = outgoing
-        self._scheduler = scheduler
-        # Both are None where nothing may be sent
-        self._send: Send | None = None
-        self._give_up: Callable[[], None] | None = None
-        self._timer: Timer | None = None
-        self._is_paused = False
-        # Heartbeats sent in this session
-        self._beats = 0
-
-    def start(self, send: Send, give_up: Callable[[], None]) -> None:
-        """Send what comes first, and reply from now on; ``give_up`` ends a session whose peer does not answer."""
-        self._send, self._give_up = send, give_up
-        self._send_all(self._outgoing.opening())
-        if self._heartbeat.send:
-            self._schedule()
-
-    def stop(self) -> None:
-        """Send nothing more: the session is over, or closing."""
-        self._send = self._give_up = None
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-
-    def pause(self) -> None:
-        """Send nothing by the clock: reading was paused, so an answer may wait in our own buffer."""
-        self._is_paused = True
-
-    def resume(self) -> None:
-        """Send by the clock again."""
-        self._is_paused = False
-
-    def react(self, decoded: Decoded, payload: bytes) -> None:
-        """Reply to an incoming message that was decoded and emitted."""
-        if self._send is not None:
-            self._send_all(self._outgoing.replies(decoded, payload))
-
-    def tick(self, now_ns: int) -> None:
-        """Send what is due at the monotonic time ``now_ns``."""
-        if self._send is None or self._is_paused:
-            return
-        if self._outgoing.is_silent and self._give_up is not None:
-            self._give_up()
-            return
-        self._send_all(self._outgoing.due(now_ns))
-
-    def _schedule(self) -> None:
-        self._timer = self._scheduler.call_later(self._heartbeat.every_s, self._beat)
-
-    def _beat(self) -> None:
-        self._schedule()
-        if not self._is_paused:
-            self._beats += 1
-            self._send_all((self._heartbeat.send.reveal().replace(COUNTER.decode(), str(self._beats)),))
-
-    def _send_all(self, messages: Iterable[str | bytes]) -> None:
-        for message in messages:
-            if self._send is not None:
-                self._send(message)

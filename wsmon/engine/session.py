@@ -416,8 +416,8 @@ class Session:
             **self._frames.ages_ms(self._clock.mono_ns()),
         }
         meta |= self._own_standstill()
-        if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
-            meta["code_meaning"] = meaning
+        if self._messages is not None:
+            meta |= self._messages.close_meta(ending.close_code)
         if tap.subprotocol is None:
             meta["offered_subprotocols"] = self._offered_subprotocols()
         if tap.fault is not None:

@@ -46,6 +46,11 @@ def fact(event: Event) -> str:
     """Return what ended a session, an attempt or all attempts, as observed; empty for other events."""
     if event.to_status not in SESSION_ENDS:
         return ""
+    if event.close_by in ("peer", "network") and (close := protocol_close(event)) is not None:
+        code, reason = close
+        said = f"“{shortened(reason)}”, {code}" if reason else f"{code} {code_meaning(code)}"
+        then = f"the close frame has {event.close_code}" if event.close_by == "peer" else "no close frame"
+        return f"{said}, closed by peer in a message; {then}"
     match event.close_by:
         case "peer" if not event.error_type:
             return _closed_by_peer(event)
@@ -60,6 +65,14 @@ def fact(event: Event) -> str:
     if event.error_type == "reset" and event.duration_ns is not None:
         return "no close frame: connection reset (1006)"
     return event.error or event.error_type
+
+
+def protocol_close(event: Event) -> tuple[int, str] | None:
+    """Return the code and the reason with which the peer closed inside a message; None where it did not."""
+    match (event.meta or {}).get("protocol_close"):
+        case {"code": int(code), "reason": str(reason)}:
+            return code, reason
+    return None
 
 
 def _closed_by_peer(event: Event) -> str:

@@ -86,6 +86,11 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 UNREAD = Decoded()
 
 
+def with_happenings(decoded: Decoded, happenings: tuple[Happening, ...]) -> Decoded:
+    """Return a decoded message that says that other things happened."""
+    return msgspec.structs.replace(decoded, happenings=happenings)
+
+
 class ProtocolState(typing.Protocol):
     """What a protocol remembers of one session; bounded, whatever the peer sends."""
 
@@ -243,6 +248,25 @@ class Part(NamedTuple):
 Mask: TypeAlias = Callable[[Opcode, bytes], tuple[bytes, bool]]
 
 
+class ProtocolClose(NamedTuple):
+    """The close of a protocol inside messages."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolEnvelope(Generic[StateT]):
+    """How a protocol carries the messages of another: ``Protocol.split`` takes those out of their envelopes."""
+
+    wrap: Callable[[str | bytes], str | bytes]
+    """Puts a message for the peer into an envelope."""
+    opens: Callable[[Decoded], bool]
+    """Whether with this message of its own the inner protocol begins."""
+    closed: Callable[[StateT], ProtocolClose | None] = lambda _state: None
+    """How the peer closed the connection, which the close frame may not repeat; None while it did not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol(Generic[StateT]):
     """Everything wsmon knows of one protocol. None of the functions may raise over what a peer sent, but ``dissect``.
@@ -283,6 +307,9 @@ class Protocol(Generic[StateT]):
     itself; at most ``parts.MAX_PARTS``. None where it is one message itself. What it holds back of a message that goes
     on is bounded, and was recorded as a partial part. ``parts.MessageStream`` does this for messages that follow one
     another. The attribute is None where every WebSocket message is one of the protocol."""
+    envelope: ProtocolEnvelope[StateT] | None = None
+    """Where the parts are messages of another protocol, which is configured or detected like one without an envelope;
+    messages that are not taken apart are its own. None where there is no protocol within it."""
     new_masks: Callable[[StateT], Mapping[Direction, Mask]] = lambda _state: {}
     """Makes, for a session, the masks of credentials that only the protocol finds; they run before all redaction.
     A mask gets WebSocket messages in their order; where there is ``split``, each whole part instead, and a partial one

@@ -25,6 +25,7 @@ from wsmon.protocols import (
     pusher,
     raw,
     socketio,
+    sockjs,
     stomp,
     wamp,
 )
@@ -39,6 +40,7 @@ PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
     {
         protocol.name: protocol
         for protocol in (
+            sockjs.PROTOCOL,
             mqtt.PROTOCOL,
             stomp.PROTOCOL,
             nats.PROTOCOL,

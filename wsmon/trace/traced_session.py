@@ -337,8 +337,8 @@ class TracedSession:
             **close_meta(facts),
             **self._frames.ages_ms(self._clock.mono_ns()),
         }
-        if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
-            meta["code_meaning"] = meaning
+        if self._messages is not None:
+            meta |= self._messages.close_meta(ending.close_code)
         self._reporter.emit(
             "connection.disconnected",
             "closed" if is_ours else "disconnected",

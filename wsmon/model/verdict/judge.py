@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from wsmon.model import units as fmt
-from wsmon.model.ends import code_meaning, fact, shortened
+from wsmon.model.ends import code_meaning, fact, protocol_close, shortened
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
@@ -105,15 +105,17 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     if event.to_status != "disconnected" or (event.close_by == "us" and not event.error_type):
         return None
     words = None
+    observed = fact(event)
     if event.from_status == OPEN:
-        event = _with_fitting_meaning(event, history)
-        words = _last_words(event, history, said)
+        event = _with_fitting_meaning(_with_protocol_close(event), history)
+        # A close in a message has been read already
+        words = None if protocol_close(event) else _last_words(event, history, said)
         found = _explain_end(event, history, said, words)
         found = _with_own_pause(event, found, find_own_pause(event, history), words)
     else:
         found = _explain_attempt(event, history)
     evidence = _merge(found.evidence, _evidence(event, history))
-    sentence = "; ".join(filter(None, (fact(event), found.words, found.advice.cause, found.hint)))
+    sentence = "; ".join(filter(None, (observed, found.words, found.advice.cause, found.hint)))
     text = found.text if words is None else words.said.text
     return Verdict(
         _by(event, history, words), _code(event), sentence, found.advice.next, evidence, text, _certainty(found)
@@ -278,6 +280,15 @@ def _with_fitting_meaning(event: Event, history: History) -> Event:
     if not colon or history.login is None:
         return event
     return msgspec.structs.replace(event, meta={**(event.meta or {}), "code_meaning": name})
+
+
+def _with_protocol_close(event: Event) -> Event:
+    """Return the event with the code and the reason that the peer gave in a message: the close frame says less."""
+    close = protocol_close(event)
+    if close is None or event.close_by not in ("peer", "network"):
+        return event
+    code, reason = close
+    return msgspec.structs.replace(event, close_by="peer", close_code=code, reason=reason, error_type="", error="")
 
 
 def _told_by(words: _Words | None, code: int | None = None) -> Advice | None:

@@ -46,7 +46,9 @@ SHOWN_META = frozenset(
 # What the metadata that is listed as it is means
 META_LABELS = {"silence": "To mute"}
 # Error types that are the format in which a message could not be read
-PARSERS = frozenset({"json", "jsonrpc", "mqtt", "nats", "stomp", "phoenix", "graphql-ws", "socketio", "nexus"})
+PARSERS = frozenset(
+    {"json", "jsonrpc", "mqtt", "nats", "stomp", "phoenix", "graphql-ws", "socketio", "nexus", "sockjs"}
+)
 PayloadForm = Literal["decoded", "text", "hex"]
 FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
 # Characters of one field: a reason has 123 bytes at most, an error body 4 KiB

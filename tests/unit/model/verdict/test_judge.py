@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders import dialled, event, loss, message, refused, stall, usable
 from tests.support.verdicts import VerdictHarness, alone, broken, silent
 from wsmon.model.ends import CODE_MEANINGS, code_meaning
-from wsmon.model.events import CloseBy, Event, Verdict
+from wsmon.model.events import CloseBy, Event, Json, Verdict
 from wsmon.model.verdict.close_codes import ANSWERS_STEP, CODE_ADVICE, advice_on_code
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.judge import judge
@@ -705,6 +705,28 @@ def test_a4_a_close_inside_messages_is_a_statement() -> None:
         evidence_text='c[3000,"Go away!"]',
         certainty="stated",
     )
+
+
+def closed_within(ended: Event, code: int, reason: str) -> Event:
+    """The same, where the protocol of the session read the close of the peer in a message."""
+    close: Json = {"code": code, "reason": reason}
+    return msgspec.structs.replace(ended, meta={**(ended.meta or {}), "protocol_close": close})
+
+
+def test_a4_a_close_that_the_protocol_read_counts_more_than_the_close_frame() -> None:
+    said = message('c[4003,"token expired"]', 89.9, FEED)
+    verdict = opened(said).verdict(closed_within(loss(90, code=1000, reason=""), 4003, "token expired"))
+    assert verdict.cause.startswith("“token expired”, 4003, closed by peer in a message; the close frame has 1000; ")
+    assert (verdict.by, verdict.code, verdict.certainty) == ("peer", "4003 application-defined", "stated")
+    assert verdict.next.startswith("renew the token")
+    assert "last message" not in verdict.cause
+
+
+def test_a4_a_close_that_the_protocol_read_counts_without_a_close_frame() -> None:
+    ended = loss(90, code=None, by="network", reason="", error_type="eof", error="connection lost")
+    verdict = opened().verdict(closed_within(ended, 3000, ""))
+    assert verdict.cause.startswith("3000 unauthorized, closed by peer in a message; no close frame; ")
+    assert verdict.by == "peer"
 
 
 def test_w4_a_connection_that_graphql_refused_is_a_refused_login() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
-from wsmon.engine.protocol_session import ProtocolSender
+from wsmon.engine.protocol_sender import ProtocolSender
 from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import Decoded, Outbox
 
@@ -17,8 +17,11 @@ class Protocol:
     def opening(self) -> Outbox:
         return ("open",)
 
-    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
-        return (f"reply to {decoded.type}", payload)
+    def replies(self, decoded: Decoded, payload: bytes, *, is_part: bool = False) -> Outbox:
+        return (f"reply to {'part ' if is_part else ''}{decoded.type}", payload)
+
+    def wrap(self, message: str | bytes) -> str | bytes:
+        return f"{message!s}." if message == "beat" else message
 
     def due(self, now_ns: int) -> Outbox:
         return (f"due at {now_ns}",)
@@ -71,7 +74,7 @@ def test_a_heartbeat_follows_every_interval() -> None:
     rig.start()
     for _ in range(2):
         rig.scheduler.calls[-1][1].callback()
-    assert rig.said == ["open", "beat", "beat"]
+    assert rig.said == ["open", "beat.", "beat."]
     assert [delay for delay, _ in rig.scheduler.calls] == [0.5] * 3
 
 
@@ -91,7 +94,7 @@ def test_nothing_is_said_while_reading_stands_still() -> None:
     rig.sender.tick(7)
     rig.sender.resume()
     rig.scheduler.calls[-1][1].callback()
-    assert rig.said == ["open", "beat"]
+    assert rig.said == ["open", "beat."]
 
 
 def test_a_peer_that_leaves_heartbeats_unanswered_is_given_up() -> None:
