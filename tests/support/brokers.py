@@ -1,0 +1,85 @@
+"""Message brokers of Debian's packages, started on loopback with a log that tests compare recordings with.
+
+``async with nats_server(tmp_path) as broker: broker.port, broker.lines()``. Missing, the test is skipped, or fails
+where required.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.support.external_programs import DEADLINE_S, POLL_S, free_port, program
+
+PASSWORD = "s3cr3t-of-the-app"
+_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+class Broker:
+    """A broker that runs."""
+
+    def __init__(self, port: int, log: Path, process: asyncio.subprocess.Process) -> None:
+        self.port = port
+        """Of its WebSocket."""
+        self._log = log
+        self._process = process
+
+    def lines(self, *parts: str) -> list[str]:
+        """The lines of its log that have all these parts."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return [line for line in text.splitlines() if all(part in line for part in parts)]
+
+    async def until(self, *parts: str, count: int = 1) -> list[str]:
+        """The lines of its log with these parts, once there are ``count``."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := self.lines(*parts)) < count:
+                assert self._process.returncode is None, self.lines()
+                await asyncio.sleep(POLL_S)  # a log tells nobody
+        return found
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def end(self) -> None:
+        """End it and what it started, as a crash does."""
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def _running(port: int, log: Path, ready: str, *command: str | Path, **environ: str) -> AsyncIterator[Broker]:
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            env={**os.environ, **environ},
+        )  # fmt: skip
+    broker = Broker(port, log, process)
+    try:
+        await broker.until(ready)
+        yield broker
+    finally:
+        await broker.end()
+
+
+@asynccontextmanager
+async def nats_server(folder: Path, more: str = "", port: int = 0) -> AsyncIterator[Broker]:
+    """A NATS server that traces each operation; ``app`` may use every subject but ``no.>``. ``more`` configuration."""
+    port = port or free_port()
+    config = folder / "nats.conf"
+    config.write_text(
+        "listen: 127.0.0.1:-1\n"
+        f"websocket {{ host: 127.0.0.1, port: {port}, no_tls: true }}\n"
+        f"authorization {{ users: [ {{ user: app, password: {PASSWORD}, "
+        'permissions: { publish: { deny: ["no.>"] }, subscribe: { deny: ["no.>"] } } } ] }\n'
+        f"debug: true\ntrace: true\n{more}\n"
+    )
+    command = program("nats-server", "nats-server")
+    async with _running(port, folder / "nats.log", "Server is ready", command, "-c", str(config)) as broker:
+        yield broker
