@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from wsmon import plugins
 from wsmon.config.kinds import FaultError
 from wsmon.errors import QueryError, UsageError
 from wsmon.model.incident_kinds import INCIDENT_KINDS
@@ -225,6 +226,11 @@ def json_path(text: str) -> None:
         compile_path(text)
     except ValueError as error:
         raise FaultError(f"invalid path: {error}", 'e.g. "$.data.seq"') from None
+
+
+def installed_protocols() -> tuple[str, ...]:
+    """Return the names of the protocols that installed packages add."""
+    return tuple(plugin.name for plugin in plugins.installed("wsmon.protocols"))
 
 
 def place(text: str) -> None:

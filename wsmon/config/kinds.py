@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,12 +39,31 @@ class Finding:
     hint: str = ""
 
 
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return the valid name that is most like ``name``; empty where none is similar."""
+    # Imported here for start-up time: 5 ms, needed only for a mistake
+    from difflib import get_close_matches
+
+    if len(name) > _MAX_NAME_CHARS:
+        return ""
+    folded = {_folded(candidate): candidate for candidate in valid}
+    matches = get_close_matches(_folded(name), folded, 1, 0.6)
+    return folded[matches[0]] if matches else ""
+
+
 def shown(text: str, limit: int = 80) -> str:
     """Return ``text`` for a message: at most ``limit`` characters, all printable."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
+
+# A longer name is no typing error, and the time to compare it grows with its square
+_MAX_NAME_CHARS = 64
 
 # Raises FaultError for a text that cannot be used; the fault never contains the text
 Check = Callable[[str], None]
@@ -143,11 +162,17 @@ class SizeKind:
         return int(size_bytes)
 
 
+def _no_words() -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """One of a closed set of words."""
 
     words: tuple[str, ...]
+    more: Callable[[], tuple[str, ...]] = _no_words
+    """Further words, as those of plugins; asked for where a value is none of ``words``."""
     takes_secrets = False
 
     @property
@@ -158,7 +183,11 @@ class OneOf:
         if not isinstance(value, str):
             raise mismatch(value, self.expected)
         if value not in self.words:
-            raise FaultError(f"invalid value: expected {self.expected}")
+            more = self.more()
+            if value not in more:
+                expected = f"one of {', '.join((*self.words, *more))}"
+                match = nearest(value, (*self.words, *more))
+                raise FaultError(f"invalid value: expected {expected}", f'did you mean "{match}"?' if match else "")
         return value
 
 

@@ -229,7 +229,7 @@ CONNECTION = (
     ConfigKey("profile", _PROFILES, "detailed", "overrides [wsmon] profile"),
     ConfigKey(
         "protocol",
-        OneOf(get_args(BuiltInProtocol)),
+        OneOf(get_args(BuiltInProtocol), checks.installed_protocols),
         "auto",
         "message protocol; nexus and ocpp: receive only",
     ),

@@ -24,6 +24,7 @@ from wsmon.config.kinds import (
     absolute,
     mismatch,
     name_of_type,
+    nearest,
 )
 from wsmon.config.lines import KeyPath
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
@@ -40,8 +41,6 @@ _LONGEST_NUMBER = 10**30
 _MAX_ACTION_PARTS = 8
 # A hint takes a millisecond; a file with more faults is no configuration
 _MAX_HINTED = 100
-# A longer name is no typing error, and the time to compare it grows with its square
-_MAX_NAME_CHARS = 64
 # Keys that a hint may list
 _FEW = 10
 
@@ -401,19 +400,3 @@ def _elsewhere(name: str, paths: list[str]) -> str:
     if len(endings) == 1:
         return endings[0]
     return nearest(name, [path for path in paths if "." in path])
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("-", "_").replace(".", "_")
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return the valid name that is most like ``name``; empty where none is similar."""
-    # Imported here for start-up time: 5 ms, needed only for a mistake
-    from difflib import get_close_matches
-
-    if len(name) > _MAX_NAME_CHARS:
-        return ""
-    folded = {_folded(candidate): candidate for candidate in valid}
-    matches = get_close_matches(_folded(name), folded, 1, 0.6)
-    return folded[matches[0]] if matches else ""

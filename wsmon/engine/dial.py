@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 import wsmon
-from wsmon.config.specs import ConnectionSpec, RedirectPolicy, TlsSpec
+from wsmon.config.specs import ConnectionSpec, ProtocolName, RedirectPolicy, TlsSpec
 from wsmon.engine.deflate import DeflateOffer
 from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
@@ -29,6 +29,7 @@ from wsmon.engine.upgrade import UpgradeRefusedError
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
+from wsmon.protocols.base import Protocol
 from wsmon.protocols.registry import PROTOCOLS
 
 # The library's own limit
@@ -45,7 +46,13 @@ class Dial:
     """One dial; ``phases``, ``redirects``, ``has_left_origin`` and ``proxy`` show how far it got."""
 
     def __init__(
-        self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: ConnectionListener, frames: FrameListener
+        self,
+        spec: ConnectionSpec,
+        clock: Clock,
+        contexts: TlsContexts,
+        life: ConnectionListener,
+        frames: FrameListener,
+        protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
     ) -> None:
         self._spec = spec
         self._clock = clock
@@ -56,7 +63,7 @@ class Dial:
         # Of the last hop; empty before its connection
         self._taps: list[Tap] = []
         # What the first hop offers, in order
-        self.subprotocols = offered_subprotocols(spec)
+        self.subprotocols = offered_subprotocols(spec, protocols)
         # Of the last hop
         self.phases = Phases(clock, secure=False, tunnel=False)
         # URLs of the redirects that were followed, in order; they may hold secrets
@@ -141,11 +148,13 @@ class Dial:
         return taps[-1]
 
 
-def offered_subprotocols(spec: ConnectionSpec) -> tuple[Sensitive, ...]:
+def offered_subprotocols(
+    spec: ConnectionSpec, protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS
+) -> tuple[Sensitive, ...]:
     """Return the subprotocols of the configuration; where it names none, those that clients of its protocol offer."""
     if spec.subprotocols or spec.protocol == "auto":
         return spec.subprotocols
-    return tuple(Sensitive(name) for name in PROTOCOLS[spec.protocol].offered_subprotocols)
+    return tuple(Sensitive(name) for name in protocols[spec.protocol].offered_subprotocols)
 
 
 def next_hop(url: str, refusal: UpgradeRefusedError, policy: RedirectPolicy) -> str | None:

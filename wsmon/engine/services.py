@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
-from wsmon.config.specs import RedactSpec
+from wsmon.config.specs import ProtocolName, RedactSpec
 from wsmon.engine.dial import TlsContexts
 from wsmon.engine.ticker import Ticker
 from wsmon.model.redact.redactor import Redactor
 from wsmon.ports import Clock, EventSink
+from wsmon.protocols.base import Protocol
+from wsmon.protocols.registry import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class EngineServices:
     contexts: TlsContexts
     redactors: Redactors
     ticker: Ticker
+    protocols: Mapping[ProtocolName, Protocol[Any]] = field(default_factory=lambda: PROTOCOLS)
+    """With those of plugins."""
     paused: set[object] = field(default_factory=set)
     """Sessions whose sockets are not read, because the sink is full."""
 

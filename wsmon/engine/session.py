@@ -72,12 +72,12 @@ class Session:
         self._attempt = attempt
         self._on_usable = on_usable
         self._messages = message_path(
-            spec, reporter, services.sink, clock, services.ticker, carried, self._random.randbytes
+            spec, reporter, services.sink, clock, services.ticker, carried, self._random.randbytes, services.protocols
         )
         self._frames = FramePath(
             reporter.source, capture_of(spec), reporter.redactor, services.sink, clock, self._pause, self._messages
         )
-        self._dial = Dial(spec, clock, services.contexts, self, self._frames)
+        self._dial = Dial(spec, clock, services.contexts, self, self._frames, services.protocols)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
         # None until the upgrade
         self._tap: Tap | None = None

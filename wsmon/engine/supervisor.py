@@ -8,10 +8,12 @@ A failure of one connection does not touch the others.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from wsmon.config.specs import ConnectionSpec
+from wsmon.config.specs import ConnectionSpec, ProtocolName
 from wsmon.engine.connection import Connection, keeps_session
 from wsmon.engine.dial import TlsContexts
 from wsmon.engine.services import EngineServices, Redactors
@@ -20,6 +22,8 @@ from wsmon.engine.tap import stop_deadline
 from wsmon.engine.ticker import Ticker
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
+from wsmon.protocols.base import Protocol
+from wsmon.protocols.registry import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,11 @@ class Supervisor:
         sink: EventSink,
         clock: Clock,
         random: Random,
+        protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
     ) -> None:
-        """``secrets`` are values that are masked wherever they occur."""
+        """``secrets`` are values that are masked wherever they occur; ``protocols`` may have those of plugins, too."""
         self._loop = asyncio.get_running_loop()
-        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop))
+        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop), protocols)
         self._secrets = secrets
         self._connections = {spec.name: Connection(spec, secrets, self._services) for spec in connections}
         # Connections that were removed and still close, too

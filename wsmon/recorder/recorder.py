@@ -49,6 +49,7 @@ from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
+from wsmon.recorder.plugins import PluginProtocols
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
@@ -150,8 +151,9 @@ class _Recording:
         self._last_id_before = self._writer.committed_id
         self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
+        self._plugins = PluginProtocols()
         self._supervisor = Supervisor(
-            configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
+            configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16)), self._plugins
         )
         self._watch = LoopWatch(
             sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._supervisor.stood_still
@@ -213,6 +215,7 @@ class _Recording:
         if self._untold is not None:
             self._emit("self.lost", reason=_told(self._untold), meta=_told_meta(self._untold))
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
+        self._plugins.report_to(self._emit)
         await self._server.start()
         await self._configure_receiver()
         register(self._info)

@@ -381,3 +381,18 @@ reply_to = [{ "$.op" = "ping" }, { "^PING" = "PING" }]
 def test_what_is_wrong_with_places_and_conditions(problems: Problems, text: str, problem: str) -> None:
     (found,) = problems(ONE + text, TOKEN="a-long-token")
     assert found.startswith(f"wsmon.toml:4: connection[0].{problem}")
+
+
+def test_the_protocol_of_a_plugin_is_a_name_and_suggested(
+    loaded: Load, problems: Problems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "house-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: house\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[wsmon.protocols]\nbarline = house:PROTOCOL\n")
+    assert problems(ONE + 'protocol = "barline"')[0].startswith("wsmon.toml:4: connection[0].protocol: invalid value")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert only(loaded(ONE + 'protocol = "barline"')).protocol == "barline"
+    (found,) = problems(ONE + 'protocol = "bar-lin"')
+    assert ", barline (bar-lin)" in found
+    assert found.endswith('did you mean "barline"?')
