@@ -1,4 +1,5 @@
-"""Servers that other people wrote, run by node from ``tests/real_peers``: started by name, and asked what they saw.
+"""Servers that other people wrote, run by node or ruby from ``tests/real_peers``: started by name, and asked what they
+saw.
 
 ``async def test(real_peers: RealPeers): server = await real_peers.start("mqtt")``. Where node or the packages are not
 there, a test that asks for them is skipped; with ``WSMON_REAL_PEERS=required`` it fails.
@@ -91,9 +92,9 @@ class RealPeers:
 
     async def start(self, name: str, port: int = 0, *arguments: str) -> RealPeer:
         """A server that is ready; its file says what further arguments mean."""
+        ruby = FOLDER / f"{name}.rb"
         process = await asyncio.create_subprocess_exec(
-            self._node,
-            str(FOLDER / f"{name}.mjs"),
+            *(("ruby", str(ruby)) if ruby.exists() else (self._node, str(FOLDER / f"{name}.mjs"))),
             str(port),
             *arguments,
             stdin=asyncio.subprocess.PIPE,

@@ -67,8 +67,9 @@ RULE_BROKEN: Final = 1008
 # Codes that a refused login has
 LOGIN_CODES: Final = (RULE_BROKEN, GOING_AWAY, 3000, 3003)
 
-# Messages after which the protocol lets the server close without another word: MQTT 5.0, sections 3.2.2.2 and 3.14.4
-FINAL_TYPES: Final = ("CONNACK", "DISCONNECT")
+# Messages after which the protocol lets the server close without another word: MQTT 5.0, sections 3.2.2.2 and 3.14.4;
+# WAMP, "Session Close"; ActionCable
+FINAL_TYPES: Final = ("CONNACK", "DISCONNECT", "ABORT", "GOODBYE", "disconnect")
 
 # A refused login explains an end this soon after it: servers let the answer arrive, or wait for another try
 REFUSAL_NS: Final = 10 * SECOND_NS
