@@ -1,7 +1,7 @@
 """Socket.IO 5 over Engine.IO 4: heartbeats of the server, namespaces as topics, events, acknowledgements, attachments.
 
-Of Socket.IO 2 over Engine.IO 3, which the URL names, the differences are known: the client pings, and the server joins
-the main namespace by itself.
+Of Socket.IO 2 over Engine.IO 3, which the URL names, the differences are known: the client pings, the server joins the
+main namespace by itself, and credentials of a namespace are the query behind its name.
 
 Both sides number acknowledgements from 0 in each namespace: side, namespace and id together identify a request.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
 from wsmon.model.events import Direction, Event, EventName, Opcode
 from wsmon.model.json_texts import repairing
+from wsmon.model.redact.masking import ByteRange, mask_ranges
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -99,6 +101,9 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: SocketIo
         return _attachment(direction, state)
     if opcode != "text":
         return UNREAD
+    # A client of Engine.IO 3 may ask for attachments in Base64
+    if payload[:2] == b"b4":
+        return _attachment(direction, state)
     number = payload[:1]
     if not (number.isdigit() and int(number) < len(ENGINE_TYPES)):
         return Decoded(error_type=_PROTOCOL, error="not an Engine.IO packet")
@@ -322,6 +327,8 @@ PACKET_TYPES = ("connect", "disconnect", "event", "ack", "connect_error", "event
 FIRST_BINARY = 5
 
 MAIN_NAMESPACE = "/"
+# Of the query of a namespace; one with more is not read
+_MAX_PARAMETERS = 100
 # Longest ping interval that is believed: a day
 MAX_INTERVAL_MS = 86_400_000.0
 
@@ -338,6 +345,8 @@ class SocketIoPacket(NamedTuple):
     """Empty where no acknowledgement is requested or given."""
     body: bytes
     """JSON, not decoded yet."""
+    query: bytes = b""
+    """Behind the namespace: what clients of Socket.IO 2 send of credentials."""
 
     @property
     def type(self) -> str:
@@ -347,11 +356,13 @@ class SocketIoPacket(NamedTuple):
     @property
     def has_credentials(self) -> bool:
         """Whether a CONNECT carries any credentials."""
-        return self.body.strip() not in (b"", b"null", b"{}")
+        return bool(self.query) or self.body.strip() not in (b"", b"null", b"{}")
 
     @property
     def content(self) -> JsonValue:
-        """Its JSON, decoded; raises one of ``UNDECODABLE``."""
+        """Its JSON, decoded, or the parameters of its query; raises one of ``UNDECODABLE``."""
+        if self.query:
+            return dict(parse_qsl(self.query.decode("utf-8", "replace"), max_num_fields=_MAX_PARAMETERS))
         content: JsonValue = msgspec.json.decode(self.body)
         return content
 
@@ -406,14 +417,14 @@ def parse_packet(data: bytes) -> SocketIoPacket | None:
     number, attachments, namespace, ack_id = head.groups()
     if (attachments is not None) != (int(number) >= FIRST_BINARY):
         return None
-    # Older clients put credentials into a query after the namespace
-    path = (namespace or b"/").partition(b"?")[0]
+    path, _, query = (namespace or b"/").partition(b"?")
     return SocketIoPacket(
         int(number),
         int(attachments or 0),
         cut(path.decode("utf-8", "replace")),
         (ack_id or b"").decode(),
         data[head.end() :],
+        query,
     )
 
 
@@ -445,7 +456,7 @@ def answer(decoded: Decoded, options: ClientOptions, state: SocketIoState) -> Ou
                 namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))
             if state.is_revision_3:
                 namespaces = tuple(name for name in namespaces if name != MAIN_NAMESPACE)
-            return tuple(_connect(namespace, options) for namespace in namespaces)
+            return tuple(_connect(namespace, options, state) for namespace in namespaces)
         case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded) and not state.has_sent_events:
             state.has_sent_events = True
             return tuple(f"42{_event(topic)}" for topic in events)
@@ -465,8 +476,10 @@ def _is_granted(decoded: Decoded) -> bool:
     return any(happening.name == "subscription.subscribe.completed" for happening in decoded.happenings)
 
 
-def _connect(namespace: str, options: ClientOptions) -> str:
+def _connect(namespace: str, options: ClientOptions, state: SocketIoState) -> str:
     auth = options.reveal_auth()
+    if state.is_revision_3:
+        return f"40{namespace}{f'?{urlencode(auth, quote_via=quote)}' if auth else ''},"
     path = "" if namespace == MAIN_NAMESPACE else f"{namespace},"
     return f"40{path}{msgspec.json.encode(auth).decode() if auth else ''}"
 
@@ -478,6 +491,20 @@ def _event(topic: str) -> str:
     except UNDECODABLE:
         return msgspec.json.encode([topic]).decode()
     return topic
+
+
+# The parameters of a namespace, each with its value
+_CONNECT_QUERY = re.compile(rb"\A40/[^,?]*+\?([^,]*+)")
+_PARAMETER = re.compile(rb"[^&=]*+=([^&]++)")
+
+
+def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+    """Return a message with the values in the query of a CONNECT masked, and whether there were any."""
+    found = _CONNECT_QUERY.match(payload)
+    if found is None:
+        return payload, False
+    spans = [ByteRange(*each.span(1)) for each in _PARAMETER.finditer(payload, *found.span(1))]
+    return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
 
 _OPEN_PACKET = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")
@@ -523,5 +550,6 @@ PROTOCOL = Protocol(
     recognise_url=_recognise_url,
     recognise=_recognise,
     dissect=_dissect,
+    new_masks=lambda _state: {"in": mask, "out": mask},
     client=ProtocolClient(answer=answer, due=due),
 )

@@ -152,8 +152,39 @@ def test_credentials_in_a_connect_are_authentication_and_are_not_repeated() -> N
     assert granted == Decoded("connect", "/admin", happenings=(completed, subscribe("end", "/admin")))
 
 
-def test_credentials_in_the_query_of_a_namespace_are_not_repeated() -> None:
-    assert read(SocketIoState(), "out", b"40/admin?token=hush,").topic == "/admin"
+def test_credentials_in_the_query_of_a_namespace_are_authentication_and_are_not_repeated() -> None:
+    state = SocketIoState()
+    asked = read(state, "out", b"40/admin?token=hush%20hush,")
+    assert asked.topic == "/admin"
+    assert [each.name for each in asked.happenings] == ["auth.started", "subscription.subscribe.started"]
+    (failed, _) = read(state, "in", b'44/admin,"no hush hush here"').happenings
+    assert (failed.name, failed.error) == ("auth.failed", "no [FILTERED] here")
+
+
+@pytest.mark.parametrize(
+    ("packet", "masked"),
+    [
+        (b"40/admin?token=hush,", b"40/admin?token=[FILTERED],"),
+        (b"40/admin?a=b&pass=c%20d", b"40/admin?a=[FILTERED]&pass=[FILTERED]"),
+        (b"40/admin?,", b"40/admin?,"),
+        (b"40/admin,{}", b"40/admin,{}"),
+        (b'42/admin?x=y,["e"]', b'42/admin?x=y,["e"]'),
+    ],
+)
+def test_credentials_in_the_query_of_a_namespace_are_masked(packet: bytes, masked: bytes) -> None:
+    assert PROTOCOL.new_masks(SocketIoState())["out"]("text", packet) == (masked, masked != packet)
+
+
+def test_p4_in_the_third_revision_credentials_are_the_query_of_a_namespace() -> None:
+    state = revision_3()
+    options = ClientOptions((Sensitive("/admin"),), {"password": Sensitive("a b,c")}, answers=True)
+    assert answer(read(state, "in", OPEN_3), options, state) == ("40/admin?password=a%20b%2Cc,",)
+
+
+def test_an_attachment_in_base64_is_one() -> None:
+    state = SocketIoState()
+    read(state, "in", b'451-["picture",{"_placeholder":true,"num":0}]')
+    assert read(state, "in", b"b4YWJj") == Decoded("picture", "/")
 
 
 @pytest.mark.parametrize("body", [b'{"message":"Not authorized","data":{"code":1}}', b'"Not authorized"'])
