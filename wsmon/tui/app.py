@@ -118,7 +118,7 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
             ),
             COMMANDS,
         )
-        self._keys = KeyQueue(self, super().on_event, self._stage, self._laid_out, self._log_settled)
+        self._keys = KeyQueue(self, super().on_event, self._stage, self._laid_out, self._settled)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the monitor's screen."""
@@ -236,9 +236,13 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
                 async with asyncio.timeout(FIRST_ANSWER_S):
                     await pane.has_answer.wait()
 
-    def _log_settled(self) -> asyncio.Event:
-        """Return the event that is set while the log reads nothing."""
-        return self._monitor.panes.log.settled
+    def _settled(self) -> asyncio.Event:
+        """Return the event that is set while nothing is read that moves a cursor."""
+        panes = self._monitor.panes
+        timeline = panes.find(TimelinePane)
+        if timeline is not None and not timeline.settled.is_set():
+            return timeline.settled
+        return panes.log.settled
 
     def _tick(self) -> None:
         """Update ages and rates, at most as often as a slow line can paint them."""
@@ -272,6 +276,8 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
         if not isinstance(error, WsmonError):
             raise error
         self._monitor.say(str(error), "problem")
+        if (timeline := self._monitor.panes.find(TimelinePane)) is not None:
+            timeline.settled.set()
 
     async def _preload(self) -> None:
         """Import the dialogs, once the screen is up and before a key needs one."""

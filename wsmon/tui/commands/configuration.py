@@ -64,7 +64,7 @@ def alert(screen: MonitorScreen) -> None:
 
 
 def silence(screen: MonitorScreen) -> None:
-    """Silence the kind of the incident under the cursor, for its connection."""
+    """Silence the kind of the incident under the cursor, else of one that is open there; the dialog names it."""
     from wsmon.tui.dialogs.config_edit import ConfigChange
 
     subject = subject_of(screen)
@@ -262,14 +262,22 @@ def _term(name: str, value: str) -> str:
 
 
 def _incident_of(screen: MonitorScreen, subject: Subject) -> tuple[str, str] | None:
-    """Return kind and connection of the incident of a subject: its event, or what is open on its connection."""
+    """Return kind and connection of the incident of a subject: its event, or what is open on its connection.
+
+    What belongs to no connection, as the recorder's own events, stands for all of them.
+    """
     event = subject.event
-    if event is not None:
-        return (event.type, event.source.connection) if event.category == "incident" else None
-    kinds = [each.kind for each in screen.snapshot.incidents if each.connection == subject.connection]
+    if event is not None and event.category == "incident":
+        return event.type, event.source.connection
+    is_any = not subject.connection
+    found = [
+        (each.kind, each.connection)
+        for each in screen.snapshot.incidents
+        if each.connection == subject.connection or (is_any and each.connection)
+    ]
     # Of several the newest; those of the user's rules last, which cannot be silenced
-    kinds.sort(key=lambda kind: kind in _KINDS)
-    return (kinds[-1], subject.connection) if kinds and subject.connection else None
+    found.sort(key=lambda incident: incident[0] in _KINDS)
+    return found[-1] if found else None
 
 
 COMMANDS: dict[str, Command] = {

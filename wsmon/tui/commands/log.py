@@ -9,16 +9,6 @@ from wsmon.query.ast import Query
 from wsmon.tui.commands.export import copy_newest
 from wsmon.tui.panes.log_line import TIME_MODES, without_room
 from wsmon.tui.screen import Command, MonitorScreen
-from wsmon.tui.text import StyledText
-
-# Characters of a text to find in the detail
-NEEDLE_LIMIT = 200
-FIND_HELP: tuple[StyledText, ...] = (
-    ("n ", "key-name"),
-    ("and ", "dim"),
-    ("N ", "key-name"),
-    ("next, previous; case-insensitive", "dim"),
-)
 
 
 def search(screen: MonitorScreen) -> None:
@@ -33,10 +23,7 @@ def search(screen: MonitorScreen) -> None:
 
     def close(query: Query | None) -> None:
         if query is not None:
-            notebook.remember(query.text)
-            log.set_query(query)
-            if query:
-                screen.pane_layout.show("log")
+            _keep(screen, query)
 
     screen.pane_layout.bring("log")
     copy = partial(copy_newest, screen)
@@ -66,8 +53,8 @@ def end_find(screen: MonitorScreen) -> bool:
 
 
 def _find(screen: MonitorScreen) -> None:
-    """Ask for a text, and go to where it stands next in the detail."""
-    from wsmon.tui.dialogs.base import PromptDialog
+    """Ask for a text, and go to where it stands next in the detail, or copy the newest event that has it."""
+    from wsmon.tui.dialogs.find import FindDialog
 
     pane = screen.panes.detail
 
@@ -75,11 +62,19 @@ def _find(screen: MonitorScreen) -> None:
         if text is not None:
             pane.search(text)
 
-    screen.app.push_screen(PromptDialog("Find in the detail", pane.needle, FIND_HELP, _needle_fault), close)
+    def search_log(query: Query) -> None:
+        _keep(screen, query)
+        copy_newest(screen, query)
+
+    screen.app.push_screen(FindDialog(pane.needle, screen.now_ns, search_log), close)
 
 
-def _needle_fault(text: str) -> str:
-    return f"too long: at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
+def _keep(screen: MonitorScreen, query: Query) -> None:
+    """Remember a search, and let the log show what matches it."""
+    screen.services.notebook.remember(query.text)
+    screen.panes.log.set_query(query)
+    if query:
+        screen.pane_layout.show("log")
 
 
 def context(screen: MonitorScreen) -> None:

@@ -55,12 +55,14 @@ def _timeline_problem(screen: MonitorScreen, *, newer: bool) -> None:
     places = pane.search_starts(newer=newer)
 
     def land(found: tuple[TimelineProblem, ...]) -> None:
+        pane.settled.set()
         nearest = pane.move_to_nearest(found, newer=newer)
         if nearest is None:
             screen.say(f"no {'later' if newer else 'earlier'} problem", "caution")
         elif "log" in screen.pane_layout.in_sight:
             screen.evidence.reveal(nearest.event_id)
 
+    pane.settled.clear()
     screen.services.worker.submit("problem", lambda view: view.problems_near(places, newer=newer), land)
 
 

@@ -191,7 +191,7 @@ def disable_dialog(connection: str) -> ConfirmDialog:
 class PromptDialog(Dialog[str]):
     """A line to type into; the result is the text, once ``fault`` finds nothing wrong with it."""
 
-    HINT = (("Enter", "key-name"), (" OK  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
+    HINT: ClassVar[Line] = (("Enter", "key-name"), (" OK  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("up", "recall(1)", "older"),
         Binding("down", "recall(-1)", "newer"),
@@ -242,13 +242,22 @@ class PromptDialog(Dialog[str]):
             self._input.value = self._recalled[at]
             self._input.cursor_position = len(self._input.value)
 
-    @on(Input.Submitted, "#typed-line")
-    def _submitted(self, event: Input.Submitted) -> None:
-        text = event.value if self._is_verbatim else event.value.strip()
+    @property
+    def accepted(self) -> str | None:
+        """The text as it is now; None, and what is wrong with it on the line below, where it is refused."""
+        text = self._input.value if self._is_verbatim else self._input.value.strip()
         fault = self._fault(text)
         if fault:
-            self._note.draw(((f" {cell_text(fault)}", "problem"),))
-        else:
+            self.refuse(fault)
+        return None if fault else text
+
+    def refuse(self, fault: str) -> None:
+        """Say below the line what is wrong with its text."""
+        self._note.draw(((f" {cell_text(fault)}", "problem"),))
+
+    @on(Input.Submitted, "#typed-line")
+    def _submitted(self) -> None:
+        if (text := self.accepted) is not None:
             self.dismiss(text)
 
 

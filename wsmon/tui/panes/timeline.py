@@ -70,6 +70,9 @@ class TimelinePane(TextPane):
         """``event_of`` returns an event by its id, for the readout; ``zone`` is the local one by default."""
         super().__init__(id=id)
         self.has_answer = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set while no search moves the cursor: keys wait for it."""
+        self.settled.set()
         """Set once an answer of the store is shown."""
         self.status: tuple[str, ...] = ()
         """The texts of the newest ``StatusChanged``."""

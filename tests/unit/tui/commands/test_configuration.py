@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import event, message
-from tests.support.screen_harness import OPTIONS, Stage, stage, text, until
+from tests.support.screen_harness import OPTIONS, Stage, stage, text, until, with_incidents
 from wsmon.config.config_file import ConfigFile
 from wsmon.config.specs import AlertSpec
 from wsmon.errors import WsmonError
@@ -78,6 +78,17 @@ async def test_l_the_kind_of_an_incident_is_silenced_with_two_keys(file: ConfigF
         await until(pilot, lambda: said(on).startswith("gap silenced"))
         assert said(on) == "gap silenced for binance-spot (orders.toml:8); reloaded: nothing changed"
     assert file.path.read_text().endswith('silence = ["gap"]\n')
+
+
+async def test_from_another_event_of_its_connection_an_open_incident_is_silenced(file: ConfigFile) -> None:
+    file.path.write_text(CONFIG.replace("orders", "binance-spot"))
+    on = with_incidents(configured(file))
+    on.store.add(message("x"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("S", "enter")
+        await until(pilot, lambda: "silenced" in said(on))
+        assert said(on) == "gap silenced for binance-spot (orders.toml:8); reloaded: nothing changed"
 
 
 @pytest.mark.parametrize(
