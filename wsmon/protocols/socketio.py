@@ -33,7 +33,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import Call, Calls, completed, failed, unmatched
+from wsmon.protocols.calls import Call, Calls, PeerSilence, completed, failed, unmatched
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # PingTimeout of a server that named none: the default of the reference implementation
@@ -258,10 +258,8 @@ class Heartbeat:
     """
 
     def __init__(self) -> None:
-        # Longest time between two pings of the server; 0 where it named none, or does not ping
-        self._silence_ns = 0
-        # When the next ping of the server is late; 0 where none is awaited
-        self._ping_due_ns = 0
+        # Of the server, which named how often it pings
+        self._silence = PeerSilence("ping from the server")
         # Interval of the client's own pings; 0 where the server pings
         self._interval_ns = 0
         # When the client pings next
@@ -277,8 +275,7 @@ class Heartbeat:
             self._interval_ns = interval_ns
             self._own_ping_ns = now_ns + interval_ns
             return
-        self._silence_ns = interval_ns + wait_ns if interval_ns else 0
-        self._expect_ping(now_ns)
+        self._silence.limit(interval_ns + wait_ns if interval_ns else 0, now_ns)
 
     def ping_is_due(self, now_ns: int) -> bool:
         """Whether it is time for the client to ping; true once for each interval."""
@@ -292,9 +289,10 @@ class Heartbeat:
         """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout."""
         by_peer = direction == "in"
         # The third revision: its servers send none
-        if not by_peer:
-            self._silence_ns = 0
-        self._expect_ping(now_ns)
+        if by_peer:
+            self._silence.heard(now_ns)
+        else:
+            self._silence.limit(0, now_ns)
         if direction in self._pings:
             return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
         return self._pings.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
@@ -307,15 +305,7 @@ class Heartbeat:
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
-        happenings = self._pings.overdue(now_ns)
-        if 0 < self._ping_due_ns <= now_ns:
-            self._ping_due_ns = 0
-            error = f"no ping from the server within {self._silence_ns / SECOND_NS:g} s"
-            happenings += (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
-        return happenings
-
-    def _expect_ping(self, now_ns: int) -> None:
-        self._ping_due_ns = now_ns + self._silence_ns if self._silence_ns else 0
+        return self._pings.overdue(now_ns) + self._silence.overdue(now_ns)
 
 
 # A text frame is one Engine.IO packet, a digit and its data; a ``4`` holds a Socket.IO packet
