@@ -317,7 +317,7 @@ class Protocol(Generic[StateT]):
     client: ProtocolClient[StateT] | None = None
     """None where wsmon only listens."""
     close_codes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Meanings of the protocol's own close codes."""
+    """Meanings of the protocol's own close codes; behind a semicolon, what a client is to do."""
 
 
 def is_heartbeat(decoded: Decoded) -> bool:

@@ -36,9 +36,12 @@ from wsmon.protocols.base import (
 from wsmon.protocols.calls import WAIT_S, Call, Calls, CallState, completed, failed, ping, pong
 
 # What a client is to do, by the hundreds of the code
-_NEVER = "do not reconnect with the same settings"
-_AT_ONCE = "reconnect immediately"
-_RANGES = ((4000, _NEVER), (4100, "reconnect after at least 1 s"), (4200, _AT_ONCE), (4300, "other error"))
+_RANGES = (
+    (4000, "do not reconnect unchanged: correct the application's key, the URL or the account first"),
+    (4100, "reconnect after at least 1 s"),
+    (4200, "reconnect immediately"),
+    (4300, "check the last messages sent"),
+)
 _CODES: Mapping[int, str] = MappingProxyType(
     {
         4000: "application only accepts TLS connections",
@@ -60,7 +63,7 @@ _CODES: Mapping[int, str] = MappingProxyType(
 )
 CLOSE_CODES: Mapping[int, str] = MappingProxyType(
     {
-        code: f"{_CODES[code]} ({step})" if code in _CODES else step
+        code: f"{_CODES.get(code, 'an error of Pusher')}; {step}"
         for first, step in _RANGES
         for code in range(first, first + 100)
     }
@@ -199,7 +202,7 @@ def _greeted(data: _Data, state: PusherState) -> tuple[Happening, ...]:
 def _refused(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Happening, ...]:
     """Read an error: of a subscription where it names a channel, else of the login or of the connection."""
     code = _code(data.code) or _code(data.status)
-    text = _text(data.message) or _text(data.error) or CLOSE_CODES.get(code, "error without a message")
+    text = _text(data.message) or _text(data.error) or _CODES.get(code, "error without a message")
     error = state.credentials.mask(text)
     error_type = f"pusher_{code}" if code else name
     meta: dict[str, Json] = {}

@@ -114,7 +114,9 @@ def test_an_error_has_its_code_and_what_a_client_is_to_do() -> None:
         "pusher_4001",
         "App key x not in this cluster",
     )
-    assert happening.meta == {"advice": "do not reconnect with the same settings"}
+    assert happening.meta == {
+        "advice": "do not reconnect unchanged: correct the application's key, the URL or the account first"
+    }
     assert read(state, "in", "pusher:error", {"code": 4100}).happenings[0].meta == {
         "advice": "reconnect after at least 1 s"
     }
@@ -127,9 +129,9 @@ def test_an_error_has_its_code_and_what_a_client_is_to_do() -> None:
 
 def test_close_codes_say_whether_to_come_back() -> None:
     assert len(CLOSE_CODES) == 400
-    assert CLOSE_CODES[4004] == "application is over its connection quota (do not reconnect with the same settings)"
-    assert CLOSE_CODES[4199] == "reconnect after at least 1 s"
-    assert CLOSE_CODES[4201] == "pong reply not received (reconnect immediately)"
+    assert CLOSE_CODES[4004].startswith("application is over its connection quota; do not reconnect unchanged: ")
+    assert CLOSE_CODES[4199] == "an error of Pusher; reconnect after at least 1 s"
+    assert CLOSE_CODES[4201] == "pong reply not received; reconnect immediately"
 
 
 def test_a_login_succeeds_or_is_refused() -> None:

@@ -168,8 +168,9 @@ def says_nothing(reason: str, code: int | None) -> bool:
 def advice_on_code(code: int | None, meaning: str, reason: str = "") -> Advice:
     """Return the advice on a close code, apart from what its reason says.
 
-    ``meaning`` is that of the protocol in use, empty where it has none. With a ``reason`` nothing is said of programs
-    that send the code without one; a time to wait that the reason names is part of the next step.
+    ``meaning`` is that of the protocol in use, empty where it has none; behind a semicolon it says what to do. With a
+    ``reason`` nothing is said of programs that send the code without one; a time to wait that the reason names is part
+    of the next step.
     """
     is_mute = says_nothing(reason, code)
     advice = _advice_on_code(code, meaning, "" if is_mute else "this reason and ")
@@ -202,9 +203,11 @@ def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
         return known
     look_up = f"look up {also}the code in the service documentation"
     if meaning:
-        told = advice_on_reason(meaning)
-        step = f"{look_up}, and check the last messages sent"
-        return Advice(f"the service protocol calls this “{meaning}”", step if told is None else told.next)
+        name, _, step = meaning.partition("; ")
+        if not step:
+            told = advice_on_reason(name)
+            step = f"{look_up}, and check the last messages sent" if told is None else told.next
+        return Advice(f"the service protocol calls this “{name}”", step)
     if code is not None and 3000 <= code <= 4999:
         return Advice("the code is specific to the service", look_up)
     return _MISUSED

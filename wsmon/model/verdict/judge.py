@@ -496,11 +496,16 @@ def _by_words(event: Event, words: _Words) -> _Explanation:
 
 
 def _advice_on_code(event: Event) -> Advice:
-    return advice_on_code(event.close_code, _protocol_meaning(event), event.reason)
+    return advice_on_code(event.close_code, _meaning_and_step(event), event.reason)
 
 
 def _protocol_meaning(event: Event) -> str:
     """Return what the close code means in the protocol of the session; empty where that defines none."""
+    return _meaning_and_step(event).partition("; ")[0]
+
+
+def _meaning_and_step(event: Event) -> str:
+    """Return the same with what the protocol wants a client to do, behind a semicolon, where it says so."""
     meaning = (event.meta or {}).get("code_meaning")
     return meaning if isinstance(meaning, str) else ""
 

@@ -155,7 +155,7 @@ def read_last_words(said: LastMessages, end: Event) -> LastWords | None:
 # Kinds of messages that are heartbeats, or answers to one
 _HEARTBEAT_KINDS: Final = frozenset(
     {"heartbeat", "heart beat", "hb", "ping", "pong", "keepalive", "keep alive", "ka", "heartbeat ack",
-     "heartbeatack", "pingpong"}
+     "heartbeatack", "pingpong", "pusher ping", "pusher pong"}
 )  # fmt: skip
 # Of Engine.IO, SockJS, STOMP and others, and in plain words
 _HEARTBEAT_TEXT: Final = re.compile(
