@@ -181,14 +181,6 @@ DESCRIBED = [
         ("$.error", "$.code", r"^4(.*)"),
         items="$",
     ),
-    MessagesSpec(
-        ("$", "$.a", "$[0]", "$[-1].id"),
-        ("$.id", r"(\w+)"),
-        ("$.id",),
-        ("$.id",),
-        ("$.error", "$.code", r"^4(.*)"),
-        items="$",
-    ),
     MessagesSpec((r"(\w+)",), (r"\d+",), (r"(\d)",), ("$.id", r"(\d)$"), (r"(e)",), items=r"[^,]+"),
     MessagesSpec(
         error=MessageCondition(((("$", ("x", 1)), (".", ("{",))), (("$[0]", (2, "2", True)),))),
