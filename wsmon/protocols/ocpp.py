@@ -8,7 +8,7 @@ Sources: OCPP 1.6-J section 4, OCPP 2.1 part 4 section 4; the messages of their 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,19 +21,11 @@ from wsmon.model.redact.names import is_credential_key
 from wsmon.model.redact.redactor import Redactor
 from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Protocol, cut, unreadable
 from wsmon.protocols.calls import Call, CallState, completed, duplicate, failed, unmatched
-from wsmon.protocols.jsonrpc_messages import id_key, id_ref
+from wsmon.protocols.jsonrpc_messages import MAX_BYTES, NOTHING, id_key, id_ref, too_large
 
 _CALL, _RESULT, _ERROR, _RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
-# Message type: its name, and the number of its items
-_SHAPES: Mapping[int, tuple[str, int]] = MappingProxyType(
-    {
-        _CALL: ("CALL", 4),
-        _RESULT: ("CALLRESULT", 3),
-        # Some stations leave out the details
-        _ERROR: ("CALLERROR", 4),
-        _RESULT_ERROR: ("CALLRESULTERROR", 4),
-        _SEND: ("SEND", 4),
-    }
+_NAMES: Mapping[int, str] = MappingProxyType(
+    {_CALL: "CALL", _RESULT: "CALLRESULT", _ERROR: "CALLERROR", _RESULT_ERROR: "CALLRESULTERROR", _SEND: "SEND"}
 )
 _HEARTBEAT, _BOOT = "Heartbeat", "BootNotification"
 
@@ -43,7 +35,16 @@ class _Answer(msgspec.Struct, gc=False):
     interval: Any = None
 
 
-_decode_items = repairing(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+class _Items(msgspec.Struct, array_like=True, gc=False):
+    """The items of a message; what follows them means nothing."""
+
+    kind: msgspec.Raw
+    id: msgspec.Raw
+    third: msgspec.Raw
+    fourth: msgspec.Raw = NOTHING
+
+
+_decode_items = repairing(msgspec.json.Decoder(_Items).decode)
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
@@ -51,9 +52,11 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: CallStat
     """Decode one whole message."""
     if opcode not in ("text", "binary") or not direction:
         return UNREAD
+    if len(payload) > MAX_BYTES:
+        return too_large(len(payload))
     try:
         kind, items = _read_items(payload)
-        ref = id_ref(items[1])
+        ref = id_ref(items.id)
         if kind in (_CALL, _SEND):
             return _read_call(direction, payload, items, ref, state)
         return _read_answer(kind, direction, items, ref, state)
@@ -61,27 +64,26 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: CallStat
         return unreadable(error, "ocpp")
 
 
-def _read_items(payload: bytes) -> tuple[int, list[msgspec.Raw]]:
+def _read_items(payload: bytes) -> tuple[int, _Items]:
     items = _decode_items(payload)
-    number = bytes(items[0]) if items else b""
+    number = bytes(items.kind)
     kind = int(number) if number.isdigit() and len(number) == 1 else 0
-    name, count = _SHAPES.get(kind, ("", 0))
-    if not name or len(items) < count:
-        raise msgspec.ValidationError(f"{name or 'an array'} of {len(items)} items is no message of OCPP-J")
+    if kind not in _NAMES or (kind != _RESULT and not items.fourth):
+        raise msgspec.ValidationError("an array that is no message of OCPP-J")
     return kind, items
 
 
-def _read_call(direction: Direction, payload: bytes, items: list[msgspec.Raw], ref: str, state: CallState) -> Decoded:
-    action = id_ref(items[2])
+def _read_call(direction: Direction, payload: bytes, items: _Items, ref: str, state: CallState) -> Decoded:
+    action = id_ref(items.third)
     # Nothing answers a SEND
-    if bytes(items[0]) == b"6":
+    if bytes(items.kind) == b"6":
         return Decoded(action, "", ref)
     # Each direction has ids of its own
-    key = f"{direction} {id_key(items[1])}"
+    key = f"{direction} {id_key(items.id)}"
     if key in state.calls:
         return Decoded(action, "", ref, happenings=(duplicate("request", action, ref),))
-    if mask("text", payload)[1]:
-        state.credentials.remember(msgspec.json.decode(items[3]), is_auth=True)
+    if len(payload) <= _LONG_BYTES and mask("text", payload)[1]:
+        state.credentials.remember(msgspec.json.decode(items.fourth), is_auth=True)
     call = Call(
         "heartbeat" if action == _HEARTBEAT else "request",
         key, state.now_ns, action, ref, by_peer=direction == "in",
@@ -89,13 +91,13 @@ def _read_call(direction: Direction, payload: bytes, items: list[msgspec.Raw], r
     return Decoded(action, "", ref, happenings=state.calls.begin(call))
 
 
-def _read_answer(kind: int, direction: Direction, items: list[msgspec.Raw], ref: str, state: CallState) -> Decoded:
-    name = _SHAPES[kind][0]
+def _read_answer(kind: int, direction: Direction, items: _Items, ref: str, state: CallState) -> Decoded:
+    name = _NAMES[kind]
     # The caller itself answers a result that it cannot read, with an error that has the id of its call
     if kind == _RESULT_ERROR:
         error_type, error = _fault(items, state)
         return Decoded(name, "", ref, happenings=(_occurred(name, ref, error_type, error),))
-    key = f"{'in' if direction == 'out' else 'out'} {id_key(items[1])}"
+    key = f"{'in' if direction == 'out' else 'out'} {id_key(items.id)}"
     call = state.calls.end(key)
     if kind == _ERROR:
         error_type, error = _fault(items, state)
@@ -105,7 +107,7 @@ def _read_answer(kind: int, direction: Direction, items: list[msgspec.Raw], ref:
         return Decoded(name, "", ref, happenings=happenings)
     if call is None:
         return Decoded(name, "", ref, happenings=(unmatched("request", key, name, ref=ref),))
-    answer = _decode_answer(items[2])
+    answer = _decode_answer(items.third)
     status = cut(answer.status) if isinstance(answer.status, str) else ""
     meta = {"status": status} if status else None
     if call.type == _BOOT and status == "Rejected":
@@ -115,10 +117,10 @@ def _read_answer(kind: int, direction: Direction, items: list[msgspec.Raw], ref:
     return Decoded(call.type, "", ref, happenings=completed(call, meta))
 
 
-def _fault(items: list[msgspec.Raw], state: CallState) -> tuple[str, str]:
+def _fault(items: _Items, state: CallState) -> tuple[str, str]:
     """Return code and text of an error."""
-    code = state.credentials.mask(id_ref(items[2])) or "error"
-    text = msgspec.json.decode(items[3])
+    code = state.credentials.mask(id_ref(items.third)) or "error"
+    text = msgspec.json.decode(items.fourth)
     return cut(code), state.credentials.mask(text if isinstance(text, str) and text else code)
 
 
@@ -128,6 +130,9 @@ def _occurred(type_: str, ref: str, error_type: str, error: str) -> Happening:
 
 # Identification tokens, and what is a credential in any protocol; what is known about a token is none
 _REDACTOR = Redactor(keys=("idTag", "parentIdTag"), allow=("idTagInfo",))
+# Messages of stations have some kilobytes. In a longer one every value of a variable is masked, without a look at names
+_LONG_BYTES = 32 * 1024
+_ATTRIBUTE_VALUE = re.compile(rb'"attributeValue"\s*+:\s*+"((?:[^"\\]|\\.)*+)', re.DOTALL)
 # Names of lists of variables, whose names stand in an object of their own
 _VARIABLES = ("setVariableData", "getVariableResult")
 
@@ -146,37 +151,46 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_variable = msgspec.json.Decoder(_VariableData).decode
 
 
-def _secret_variables(payload: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the settings of 2.x in a message that set a credential, such as BasicAuthPassword, and their values."""
-    found: list[tuple[bytes, bytes]] = []
+def _secret_variables(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the settings of 2.x in a message that hold a credential, such as BasicAuthPassword, and their values."""
     try:
-        for item in _decode_items(payload)[2:]:
-            if bytes(item)[:1] != b"{":
-                continue
-            members = _decode_members(item)
-            for data in (data for name in _VARIABLES if name in members for data in _decode_list(members[name])):
-                setting = _decode_variable(data)
-                name, value = setting.variable.name, bytes(setting.attributeValue)
-                if isinstance(name, str) and is_credential_key(name) and value[:1] == b'"' and len(value) > 2:
-                    found.append((bytes(data), value))
+        items = _decode_items(payload)
+        # A call has its content in the fourth place, a result in the third
+        content = next((raw for raw in (items.fourth, items.third) if bytes(raw)[:1] == b"{"), b"{}")
+        members = _decode_members(content)
+        for data in (data for name in _VARIABLES if name in members for data in _decode_list(members[name])):
+            setting = _decode_variable(data)
+            name, value = setting.variable.name, bytes(setting.attributeValue)
+            if isinstance(name, str) and is_credential_key(name) and value[:1] == b'"' and len(value) > 2:
+                yield bytes(data), value
     except UNDECODABLE:
         # What comes before is masked; the rest is no message that a station reads
-        pass
-    return found
+        return
+
+
+def _variable_ranges(payload: bytes) -> Iterator[ByteRange]:
+    if len(payload) > _LONG_BYTES:
+        yield from (ByteRange(*found.span(1)) for found in _ATTRIBUTE_VALUE.finditer(payload) if found[1])
+        return
+    place = 0
+    for data, value in _secret_variables(payload):
+        begin = payload.find(data, place)
+        # A text that was repaired to be read stands there in another form
+        if begin < 0:
+            continue
+        place = begin + len(data)
+        start = payload.find(value, begin, place)
+        while start >= 0:
+            # Without the quotes
+            yield ByteRange(start + 1, start + len(value) - 1)
+            start = payload.find(value, start + len(value), place)
 
 
 def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     """Return the message with identification tokens and passwords masked, and whether there were any."""
     if opcode not in ("text", "binary"):
         return payload, False
-    ranges: list[ByteRange] = []
-    place = 0
-    for data, value in _secret_variables(payload) if b"ariable" in payload else ():
-        place = max(payload.find(data, place), 0)
-        # Without the quotes
-        spans = (match.span() for match in re.finditer(re.escape(value), data))
-        ranges += (ByteRange(place + start + 1, place + end - 1) for start, end in spans)
-    masked = mask_ranges(payload, ranges) if ranges else payload
+    masked = mask_ranges(payload, _variable_ranges(payload)) if b"ariable" in payload else payload
     masked, _ = _REDACTOR.payload(masked)
     return masked, masked != payload
 

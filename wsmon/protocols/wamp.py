@@ -6,6 +6,7 @@ Source: The Web Application Messaging Protocol, https://wamp-proto.org.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from wsmon.protocols.base import (
     unreadable,
 )
 from wsmon.protocols.calls import Call, CallState, completed, duplicate, failed, keep_newest, unmatched
+from wsmon.protocols.jsonrpc_messages import MAX_BYTES, NOTHING, too_large
 
 MSGPACK = "wamp.2.msgpack"
 
@@ -117,13 +119,24 @@ class WampState(CallState):
         return self.last_request
 
 
+class _Items(msgspec.Struct, array_like=True, gc=False):
+    """The items of a message up to the arguments of an ERROR; an event or call may have more."""
+
+    kind: msgspec.Raw = NOTHING
+    second: msgspec.Raw = NOTHING
+    third: msgspec.Raw = NOTHING
+    fourth: msgspec.Raw = NOTHING
+    fifth: msgspec.Raw = NOTHING
+    sixth: msgspec.Raw = NOTHING
+
+
 class _Codec(NamedTuple):
-    items: Callable[[bytes], list[msgspec.Raw]]
+    items: Callable[[bytes], _Items]
     value: Callable[[msgspec.Raw], object]
 
 
-_JSON = _Codec(repairing(msgspec.json.Decoder(list[msgspec.Raw]).decode), msgspec.json.decode)
-_PACKED = _Codec(msgspec.msgpack.Decoder(list[msgspec.Raw]).decode, msgspec.msgpack.decode)
+_JSON = _Codec(repairing(msgspec.json.Decoder(_Items).decode), msgspec.json.decode)
+_PACKED = _Codec(msgspec.msgpack.Decoder(_Items).decode, msgspec.msgpack.decode)
 
 
 def _codec(payload: bytes) -> _Codec:
@@ -136,16 +149,17 @@ class _Message:
 
     def __init__(self, payload: bytes) -> None:
         codec = _codec(payload)
-        self._items = codec.items(payload)
+        items = codec.items(payload)
+        self._items = (items.kind, items.second, items.third, items.fourth, items.fifth, items.sixth)
         self._value = codec.value
-        kind = self._value(self._items[0]) if self._items else None
+        kind = self.at(0)
         self.name, count = _SHAPES.get(kind, ("", 0)) if isinstance(kind, int) else ("", 0)
-        if not self.name or len(self._items) < count:
-            raise msgspec.ValidationError(f"{self.name or 'array'} of {len(self._items)} items is no message of WAMP")
+        if not self.name or not self._items[count - 1]:
+            raise msgspec.ValidationError(f"{self.name or 'an array'} that is no message of WAMP")
 
     def at(self, place: int) -> object:
         """Return an item; None where there is none."""
-        return self._value(self._items[place]) if place < len(self._items) else None
+        return self._value(self._items[place]) if self._items[place] else None
 
     def id(self, place: int) -> str:
         """Return an id."""
@@ -167,6 +181,8 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: WampStat
     """Decode one whole message; the arguments of calls and events are not looked at."""
     if opcode not in ("text", "binary"):
         return UNREAD
+    if len(payload) > MAX_BYTES:
+        return too_large(len(payload))
     try:
         message = _Message(payload)
         if message.name in _REQUESTS:
@@ -332,12 +348,10 @@ def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
         return masked, masked != payload
     if not _PACKED_AUTHENTICATE.match(payload):
         return payload, False
+    # Where it is no message, all that follows may be the beginning of one
     end = len(payload)
-    try:
-        end = 2 + len(bytes(_PACKED.items(payload)[1]))
-    except (*UNDECODABLE, IndexError):
-        # No message: all that follows may be the beginning of one
-        pass
+    with contextlib.suppress(*UNDECODABLE):
+        end = 2 + len(_PACKED.items(payload).second)
     masked = mask_ranges(payload, (ByteRange(2, end, _PACKED_MASK),))
     return masked, masked != payload
 

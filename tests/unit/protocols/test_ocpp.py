@@ -10,6 +10,7 @@ from wsmon.model.events import Direction
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import UNREAD, Decoded, MessageSample
 from wsmon.protocols.calls import WAIT_S, CallState
+from wsmon.protocols.jsonrpc_messages import MAX_BYTES
 from wsmon.protocols.ocpp import PROTOCOL, decode, mask
 
 SECRET = "cAnArY-x7Q9zz"
@@ -134,6 +135,16 @@ def test_tokens_and_passwords_are_masked_and_nothing_else(items: tuple[object, .
     assert json.loads(masked)[:2] == list(items[:2])
     for kept in (b"Accepted", b"HeartbeatInterval", b"60"):
         assert (kept in masked) == (kept in payload)
+
+
+def test_of_equal_settings_each_is_masked_and_of_a_long_message_every_value() -> None:
+    setting = {"variable": {"name": "Password"}, "attributeValue": SECRET}
+    masked, _ = mask("text", json.dumps((2, "1", "SetVariables", {"setVariableData": [setting] * 2})).encode())
+    assert (masked.count(b"[FILTERED]"), SECRET.encode() in masked) == (2, False)
+    # Past the budget of redaction the rest is masked as a whole
+    masked, _ = mask("text", json.dumps((2, "1", "SetVariables", {"setVariableData": [setting] * 1_000})).encode())
+    assert SECRET.encode() not in masked
+    assert decode("in", "text", b" " * (MAX_BYTES + 1), CallState()).error_type == "too_large"
 
 
 def test_no_error_repeats_a_token() -> None:

@@ -12,6 +12,7 @@ from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, MessageSample
+from wsmon.protocols.jsonrpc_messages import MAX_BYTES
 from wsmon.protocols.wamp import MSGPACK, PROTOCOL, WampState, answer, decode, mask, opening
 
 TICKET = "cAnArY-x7Q9zz"
@@ -199,6 +200,10 @@ def test_members_of_another_type_are_empty() -> None:
             for direction in directions:
                 decoded = read(state, direction, code, item, item, item, item)
                 assert bool(decoded.type) != bool(decoded.error_type)
+
+
+def test_a_message_past_the_limit_is_not_read() -> None:
+    assert decode("in", "text", b" " * (MAX_BYTES + 1), WampState()).error_type == "too_large"
 
 
 def test_an_array_alone_does_not_show_it() -> None:
