@@ -16,6 +16,7 @@ from types import MappingProxyType
 from wsmon.config.example import to_toml
 from wsmon.config.kinds import (
     AnyKind,
+    ChainOf,
     ConditionOr,
     DurationKind,
     FlagKind,
@@ -181,6 +182,8 @@ def _value(kind: AnyKind) -> str:
     match kind:
         case FlagKind():
             return "`true` or `false`"
+        case ChainOf(item=item, words=words):
+            return f"{_value(item)}, or several in a list; {' '.join(map(code, words))}"
         case OneOf(words=words):
             return " ".join(map(code, words))
         case NumberKind(minimum=least, maximum=most, whole=whole):

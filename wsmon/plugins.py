@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import invalidate_caches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Generic, Literal, TypeVar
@@ -62,6 +63,8 @@ def installed(group: Group) -> tuple[Plugin, ...]:
     # Imported here: it takes 10 to 35 ms to load, and most machines have no plugin
     from importlib.metadata import entry_points
 
+    # A package may have been installed a moment ago
+    invalidate_caches()
     found = {
         Plugin(group, point.name, point.value, "?" if point.dist is None else f"{point.dist.name} {point.dist.version}")
         for point in entry_points(group=group)

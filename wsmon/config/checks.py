@@ -233,6 +233,11 @@ def installed_protocols() -> tuple[str, ...]:
     return tuple(plugin.name for plugin in plugins.installed("wsmon.protocols"))
 
 
+def installed_decoders() -> tuple[str, ...]:
+    """Return the names of the decoders that installed packages add."""
+    return tuple(plugin.name for plugin in plugins.installed("wsmon.decoders"))
+
+
 def place(text: str) -> None:
     """Check for a place in a message: a path, or a regular expression."""
     if text.startswith("$"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from wsmon.config.kinds import OneOf
+from wsmon.config.kinds import ChainOf, OneOf
 from wsmon.config.schema import CONNECTION, KEYS, WSMON, ConfigKey, Default
 
 _HEAD = """\
@@ -65,8 +65,11 @@ def _commented(setting: str, comment: str) -> Iterator[str]:
 
 def _comment(key: ConfigKey) -> str:
     comment = key.doc
-    if isinstance(key.kind, OneOf):
-        comment += f": {' | '.join(key.kind.words)}"
+    match key.kind:
+        case OneOf(words=words):
+            comment += f": {' | '.join(words)}"
+        case ChainOf(item=OneOf(words=names), words=words):
+            comment += f": {' | '.join((*words, *names))}"
     return comment
 
 

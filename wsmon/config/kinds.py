@@ -274,6 +274,16 @@ class ConditionOr:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainOf:
+    """Steps in their order, read into a tuple: a list, or one text, which may also be a word that stands alone."""
+
+    item: Kind
+    words: Mapping[str, tuple[str, ...]]
+    """What stands alone, and what it is read as."""
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableOf:
     """A table whose keys the user chooses, read entry by entry."""
 
@@ -301,7 +311,7 @@ class KeyMap:
     item: Kind
 
 
-AnyKind = Kind | ListOf | OneOrMore | ConditionOr | TableOf | TablesOf | KeyMap
+AnyKind = Kind | ListOf | OneOrMore | ConditionOr | ChainOf | TableOf | TablesOf | KeyMap
 
 
 def name_of_type(value: object) -> str:

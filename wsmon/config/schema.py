@@ -14,6 +14,7 @@ from typing import Literal, get_args
 from wsmon.config import checks
 from wsmon.config.kinds import (
     AnyKind,
+    ChainOf,
     ConditionOr,
     DurationKind,
     ExistingFile,
@@ -32,7 +33,7 @@ from wsmon.config.kinds import (
     TablesOf,
     TextKind,
 )
-from wsmon.config.specs import SIGNAL_NAMES, BuiltInProtocol, Characters, LatencyUnit, RedirectPolicy
+from wsmon.config.specs import SIGNAL_NAMES, BuiltInDecoder, BuiltInProtocol, Characters, LatencyUnit, RedirectPolicy
 from wsmon.model.incident_kinds import INCIDENT_KINDS, ThresholdUnit
 from wsmon.model.profiles import ProfileName
 
@@ -232,6 +233,16 @@ CONNECTION = (
         OneOf(get_args(BuiltInProtocol), checks.installed_protocols),
         "auto",
         "message protocol; nexus and ocpp: receive only",
+    ),
+    ConfigKey(
+        "decode",
+        ChainOf(
+            OneOf(get_args(BuiltInDecoder), checks.installed_decoders),
+            MappingProxyType({"auto": ("auto",), "none": ()}),
+            most=4,
+        ),
+        "auto",
+        'what decodes payloads; several: ["base64", "zlib"]; auto: what their first bytes show',
     ),
     ConfigKey(
         "headers",
@@ -437,6 +448,9 @@ CONNECTION = (
         "capture.payload_limit_bytes",
     ),
     ConfigKey("capture.control_frames", FlagKind(), True, "store pings and pongs as events; false: count only"),
+    ConfigKey(
+        "capture.raw", FlagKind(), False, "true: also store the bytes of decoded messages, unless something was masked"
+    ),
     ConfigKey("redact.keys", ListOf(TextKind(may_be_empty=False)), [], "additional JSON keys whose values are masked"),
     ConfigKey(
         "redact.patterns",

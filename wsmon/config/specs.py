@@ -143,6 +143,8 @@ class CaptureSpec:
     payloads: bool = True
     payload_limit_bytes: int = 64 * 1024
     control_frames: bool = True
+    raw: bool = False
+    """Whether the bytes received are kept beside what a decoder made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ class ConnectionSpec:
     enabled: bool = True
     profile: ProfileName = "detailed"
     protocol: ProtocolName = "auto"
+    decode: tuple[str, ...] = ("auto",)
+    """Decoders in their order; empty = none, "auto" alone = by magic numbers."""
     headers: tuple[tuple[str, Sensitive], ...] = ()
     subprotocols: tuple[Sensitive, ...] = ()
     origin: Sensitive = EMPTY

@@ -10,6 +10,7 @@ from typing import Any
 
 from wsmon.config.kinds import (
     AnyKind,
+    ChainOf,
     ConditionOr,
     ExistingFile,
     FaultError,
@@ -133,6 +134,8 @@ class TableReader:
                 if isinstance(value, list) and any(isinstance(each, dict) for each in value):
                     return MessageCondition(tuple(self._terms(each, (*at, n), kind) for n, each in enumerate(value)))
                 return self._value(value, at, kind.other)
+            case ChainOf():
+                return self._chain(value, at, kind)
             case TableOf():
                 return self._entries(value, at, kind)
             case TablesOf():
@@ -157,6 +160,14 @@ class TableReader:
                     self.fault((*at, index), FaultError("duplicate"))
                 seen.add(item)
         return items
+
+    def _chain(self, value: object, at: KeyPath, kind: ChainOf) -> object:
+        if isinstance(value, str):
+            return kind.words[value] if value in kind.words else (self._scalar(value, at, kind.item),)
+        steps = self._list(value, at, ListOf(kind.item))
+        if isinstance(steps, tuple) and len(steps) > kind.most:
+            self.fault(at, FaultError(f"too many: {len(steps)}", f"use at most {kind.most}"))
+        return steps
 
     def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
         if not isinstance(value, dict):

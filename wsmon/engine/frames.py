@@ -7,13 +7,17 @@ Where one is read, data messages go on to ``MessagePath`` (engine/messages.py). 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from wsmon.config.specs import CaptureSpec
+from wsmon.config.specs import CaptureSpec, ConnectionSpec
+from wsmon.decoders.base import Decoder, is_utf8
+from wsmon.decoders.registry import DECODERS
+from wsmon.decoders.session import AUTO, TEXT_BEGINS, DecodedMessage, DecodeProblem, PayloadDecoding
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
-from wsmon.model.events import BY_HAND, Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.events import BY_HAND, ENCODING, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
@@ -22,6 +26,37 @@ from wsmon.ports import Clock, EventSink
 
 # Fewer messages of one read are emitted one by one
 LEAST_MESSAGES = 3
+
+
+class WireForm(NamedTuple):
+    """How a message was received, or sent, whose payload was decoded."""
+
+    opcode: DataOpcode
+    size: int
+    encoding: str
+    """The decoders in their order."""
+    raw: bytes | None
+    """The message itself, where it is to be kept."""
+    continues: bool = False
+    """Whether it is a part, and a later message has the content of all parts."""
+
+    def meta(self, redactor: Redactor, limit_bytes: int, *, is_redacted: bool) -> dict[str, Json]:
+        """Return what ``meta`` says of it; the message itself only where nothing in it, decoded or not, is masked."""
+        meta: dict[str, Json] = {ENCODING: self.encoding}
+        if self.continues:
+            meta["continues"] = True
+        raw = self.raw
+        if raw is not None and not is_redacted and len(raw) <= limit_bytes and not redactor.payload(raw)[1]:
+            meta["raw_base64"] = base64.b64encode(raw).decode()
+        return meta
+
+
+def decoding_of(spec: ConnectionSpec, decoders: Mapping[str, Decoder[Any]] = DECODERS) -> PayloadDecoding | None:
+    """Make the decoders of a new session; None where nothing is decoded, as with ``raw`` unless a decoder is named."""
+    names = spec.decode
+    if not names or (spec.protocol == "raw" and names == AUTO):
+        return None
+    return PayloadDecoding(names, spec.max_message_bytes, decoders)
 
 
 class DataPath(Protocol):
@@ -39,8 +74,12 @@ class DataPath(Protocol):
         mono_ns: int,
         *,
         is_by_hand: bool = False,
+        wire: WireForm | None = None,
     ) -> None:
-        """Emit a message that came in or went out at this wall and monotonic time; ``is_by_hand``: the user's own."""
+        """Emit a message that came in or went out at this wall and monotonic time; ``is_by_hand``: the user's own.
+
+        ``wire`` says how it came where ``payload`` is what was decoded, and ``opcode`` that of the content.
+        """
         ...
 
     @property
@@ -77,6 +116,7 @@ class FramePath:
         clock: Clock,
         on_full: Callable[[], None],
         messages: DataPath | None = None,
+        decoding: PayloadDecoding | None = None,
     ) -> None:
         """``on_full`` is called when the sink holds more than it should; ``messages`` is None for ``raw``."""
         self._source = source
@@ -92,6 +132,11 @@ class FramePath:
         self._is_in_chunk = False
         self._incoming = messages
         self._outgoing = messages
+        # None where payloads are not decoded
+        self._decoding = decoding
+        self._keeps_raw = capture.raw
+        # Whether any text may have to be decoded, and not only what begins as base64 of something compressed
+        self._decodes_texts = decoding is not None and decoding.takes_text
         # Set once the session is usable
         self.keepalive: AwaitedPongs | None = None
         # While a text of the user is sent
@@ -110,6 +155,7 @@ class FramePath:
     def use_capture(self, capture: CaptureSpec) -> None:
         """Keep more or less of each payload from now on."""
         self._limit_bytes = payload_limit_bytes(capture)
+        self._keeps_raw = capture.raw
 
     def now(self) -> Instant:
         """Read the clock; return its time, which the events that follow have, too."""
@@ -141,7 +187,12 @@ class FramePath:
     def on_messages(self, opcode: DataOpcode, payloads: Sequence[bytes], wire_sizes: Sequence[int]) -> None:
         """Emit incoming messages of one frame each: the plain ones as blocks, the others one by one, in their order."""
         at, end = 0, len(payloads)
-        if opcode == "text" and end >= LEAST_MESSAGES and (self._incoming is None or self._incoming.reads_plain):
+        if (
+            opcode == "text"
+            and end >= LEAST_MESSAGES
+            and (self._incoming is None or self._incoming.reads_plain)
+            and not self._decodes_texts
+        ):
             at = self._emit_plain(payloads, wire_sizes)
         for payload, wire_size in zip(payloads[at:], wire_sizes[at:], strict=True):
             self.on_message(opcode, payload, wire_size, 1)
@@ -190,10 +241,19 @@ class FramePath:
                 # The message may have shown another protocol, or that the session is closing
                 if self._incoming is not incoming or not (incoming is None or incoming.reads_plain):
                     break
+                if self._decodes_texts:
+                    break
         return at
 
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
         """Emit an incoming message."""
+        if (
+            self._decoding is not None
+            # JSON begins otherwise
+            and (opcode == "binary" or payload[:1] in TEXT_BEGINS or self._decodes_texts)
+            and self._emit_decoded(self._decoding, "message.received", "in", opcode, payload, wire_size, fragments)
+        ):
+            return
         if self._incoming is not None:
             self._incoming.emit(
                 "message.received", "in", opcode, payload, wire_size, fragments, self._ts_ns, self._mono_ns
@@ -224,6 +284,56 @@ class FramePath:
                 return
         self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments, masked=masked)
 
+    def _emit_decoded(
+        self,
+        decoding: PayloadDecoding,
+        name: EventName,
+        direction: Direction,
+        opcode: DataOpcode,
+        payload: bytes,
+        wire_size: int,
+        fragments: int,
+    ) -> bool:
+        """Emit a message as what it decodes to, and what is wrong with it; return whether there was any of both."""
+        found, problem = decoding.decode(direction, opcode, payload)
+        if found is None and problem is None:
+            return False
+        wire = None
+        content, of_content = payload, opcode
+        if found is not None:
+            wire = self._wire_form(opcode, payload, found)
+            self._decodes_texts = self._decodes_texts or opcode == "text"
+            content = b"" if found.content is None else found.content
+            of_content = "text" if is_utf8(content) else "binary"
+        path = self._incoming if direction == "in" else self._outgoing
+        if path is None or (wire is not None and wire.continues):
+            self._emit_frame(name, direction, of_content, content, wire_size, fragments=fragments, wire=wire)
+        else:
+            path.emit(
+                name, direction, of_content, content, wire_size, fragments, self._ts_ns, self._mono_ns,
+                is_by_hand=self.is_by_hand, wire=wire,
+            )  # fmt: skip
+        if problem is not None:
+            self._emit_problem(problem, direction)
+        return True
+
+    def _wire_form(self, opcode: DataOpcode, payload: bytes, found: DecodedMessage) -> WireForm:
+        raw = payload if self._keeps_raw and found.is_alone else None
+        return WireForm(opcode, len(payload), found.encoding, raw, found.content is None)
+
+    def _emit_problem(self, problem: DecodeProblem, direction: Direction) -> None:
+        self._sink.emit(
+            Event(
+                self._source,
+                problem.name,
+                self._ts_ns,
+                self._mono_ns,
+                direction,
+                error_type=problem.error_type,
+                error=problem.error,
+            )
+        )
+
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         """Emit a ping of the peer; the library answers it."""
         self._emit_frame("heartbeat.received", "in", "ping", payload, wire_size)
@@ -251,6 +361,12 @@ class FramePath:
             self.last_out_ns = self._mono_ns
         match opcode:
             case "text" | "binary":
+                if (
+                    self._decoding is not None
+                    and (opcode == "binary" or payload[:1] in TEXT_BEGINS or self._decodes_texts)
+                    and self._emit_decoded(self._decoding, "message.sent", "out", opcode, payload, wire_size, 1)
+                ):
+                    return
                 if self._outgoing is None:
                     self._emit_frame("message.sent", "out", opcode, payload, wire_size)
                 else:
@@ -301,6 +417,7 @@ class FramePath:
         duration_ns: int | None = None,
         fragments: int = 1,
         masked: tuple[bytes, bool] | None = None,
+        wire: WireForm | None = None,
     ) -> None:
         """Emit any frame; the general case of what ``on_message`` does for most of them.
 
@@ -316,6 +433,8 @@ class FramePath:
                 meta |= MASKED_UNREAD
             is_cut = len(kept) > self._limit_bytes
             kept = cut(kept, self._limit_bytes, opcode) if is_cut else kept
+        if wire is not None:
+            meta |= wire.meta(self._redactor, self._limit_bytes, is_redacted=is_redacted)
         self._emit(
             Event(
                 self._source,
@@ -323,8 +442,8 @@ class FramePath:
                 self._ts_ns,
                 self._mono_ns,
                 direction,
-                opcode,
-                len(payload),
+                opcode if wire is None else wire.opcode,
+                len(payload) if wire is None else wire.size,
                 wire_size,
                 kept,
                 is_cut,

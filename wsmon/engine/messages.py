@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec, MessagesSpec, ProtocolName
-from wsmon.engine.frames import cut, payload_limit_bytes
+from wsmon.decoders.base import is_utf8
+from wsmon.engine.frames import WireForm, cut, payload_limit_bytes
 from wsmon.engine.protocol_sender import ProtocolSender
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
@@ -240,20 +241,22 @@ class MessagePath:
         mono_ns: int,
         *,
         is_by_hand: bool = False,
+        wire: WireForm | None = None,
         part: Part | None = None,
         about: Meta | None = None,
     ) -> None:
         """Emit a message that came in or went out at this time, then what it means, then send the replies.
 
-        ``is_by_hand``: the user sent it. Where it holds several messages of the protocol, each is emitted by itself:
-        as its ``part``, which ``about`` counts.
+        ``is_by_hand``: the user sent it. ``wire``: how it came, where ``payload`` is what it was decoded to. Where
+        it holds several messages of the protocol, each is emitted by itself: as its ``part``, which ``about`` counts.
         """
         if part is None and self._protocol.splits:
             parts = self._protocol.split(direction, opcode, payload)
             if parts is not None:
                 self._emit_parts(
-                    name, direction, parts, wire_size, fragments, Instant(ts_ns, mono_ns), is_by_hand=is_by_hand
-                )
+                    name, direction, parts, wire_size, fragments, Instant(ts_ns, mono_ns), is_by_hand=is_by_hand,
+                    wire=wire,
+                )  # fmt: skip
                 return
         began_ns = self._clock.mono_ns()
         is_part = part is not None
@@ -277,6 +280,10 @@ class MessagePath:
             kept, is_redacted, is_over_budget = None, False, False
         elif len(masked) > limit_bytes:
             kept, is_cut = cut(masked, limit_bytes, opcode), True
+        size = len(payload) if part is None else len(payload) - part.earlier_bytes
+        if wire is not None:
+            size = wire.size
+            about = wire.meta(cleaner.redactor, limit_bytes, is_redacted=is_redacted) | dict(about or {})
         self._emit(
             Event(
                 self._source,
@@ -284,8 +291,8 @@ class MessagePath:
                 ts_ns,
                 mono_ns,
                 direction,
-                opcode,
-                len(payload) if part is None else len(payload) - part.earlier_bytes,
+                opcode if wire is None else wire.opcode,
+                size,
                 wire_size,
                 kept,
                 is_cut,
@@ -366,8 +373,14 @@ class MessagePath:
         at: Instant,
         *,
         is_by_hand: bool,
+        wire: WireForm | None,
     ) -> None:
-        """Emit the messages in one of the WebSocket; its size on the wire and its fragments are those of the first."""
+        """Emit the messages in one of the WebSocket; its size on the wire and its fragments are those of the first.
+
+        So is its size, where it was decoded. The bytes themselves are not kept: another part may hold what is masked.
+        """
+        if wire is not None:
+            wire = wire._replace(raw=None)
         for number, part in enumerate(parts, 1):
             about: dict[str, Json] = {"part": number, "parts": len(parts)} if len(parts) > 1 else {}
             opcode: DataOpcode = "text" if part.opcode == "text" and is_utf8(part.payload) else "binary"
@@ -380,14 +393,16 @@ class MessagePath:
                     about["fragments"] = fragments
                 if is_by_hand:
                     about |= BY_HAND
-                self._emit_unread(name, direction, opcode, part, wire_size, at, about)
+                self._emit_unread(name, direction, opcode, part, wire_size, at, about, wire)
             else:
                 self._hides_rest.discard(direction)
                 self.emit(
                     name, direction, opcode, part.payload, wire_size, fragments, *at, is_by_hand=is_by_hand, part=part,
-                    about=about,
+                    about=about, wire=wire,
                 )  # fmt: skip
             wire_size, fragments = 0, 1
+            if wire is not None:
+                wire = wire._replace(size=0)
 
     def _emit_unread(
         self,
@@ -398,6 +413,7 @@ class MessagePath:
         wire_size: int,
         at: Instant,
         about: Meta,
+        wire: WireForm | None,
     ) -> None:
         """Emit a part that is not decoded.
 
@@ -417,14 +433,16 @@ class MessagePath:
                 masked = MASK_BYTES if is_redacted else part.payload
             is_cut = len(masked) > self._limit_bytes
             kept = cut(masked, self._limit_bytes, opcode) if is_cut else masked
+        if wire is not None:
+            about = wire.meta(self._cleaner.redactor, self._limit_bytes, is_redacted=is_redacted) | dict(about)
         self._emit(
             Event(
                 self._source,
                 name,
                 *at,
                 direction,
-                opcode,
-                len(part.payload),
+                opcode if wire is None else wire.opcode,
+                len(part.payload) if wire is None else wire.size,
                 wire_size,
                 kept,
                 is_cut,
@@ -437,15 +455,6 @@ class MessagePath:
         if decoded.happenings:
             self._cleaner.of_nothing()
             self._events.emit(decoded.happenings, direction, at)
-
-
-def is_utf8(payload: bytes) -> bool:
-    """Whether bytes are a text: a message may end within a character of the text that it is cut out of."""
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _has_texts(decoded: Decoded) -> bool:

@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 
 from wsmon.config.specs import ProtocolName, RedactSpec
+from wsmon.decoders.base import Decoder
+from wsmon.decoders.registry import DECODERS
 from wsmon.engine.dial import TlsContexts
 from wsmon.engine.ticker import Ticker
 from wsmon.model.redact.redactor import Redactor
@@ -28,6 +30,8 @@ class EngineServices:
     ticker: Ticker
     protocols: Mapping[ProtocolName, Protocol[Any]] = field(default_factory=lambda: PROTOCOLS)
     """With those of plugins."""
+    decoders: Mapping[str, Decoder[Any]] = field(default_factory=lambda: DECODERS)
+    """Of payloads, with those of plugins."""
     paused: set[object] = field(default_factory=set)
     """Sessions whose sockets are not read, because the sink is full."""
 

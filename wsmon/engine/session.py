@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import Dial, describe_tls
-from wsmon.engine.frames import FramePath
+from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.messages import capture_of, has_credentials, message_path
 from wsmon.engine.protocol_session import CarriedState
@@ -75,7 +75,14 @@ class Session:
             spec, reporter, services.sink, clock, services.ticker, carried, self._random.randbytes, services.protocols
         )
         self._frames = FramePath(
-            reporter.source, capture_of(spec), reporter.redactor, services.sink, clock, self._pause, self._messages
+            reporter.source,
+            capture_of(spec),
+            reporter.redactor,
+            services.sink,
+            clock,
+            self._pause,
+            self._messages,
+            decoding_of(spec, services.decoders),
         )
         self._dial = Dial(spec, clock, services.contexts, self, self._frames, services.protocols)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)

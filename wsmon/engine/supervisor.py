@@ -14,6 +14,8 @@ from random import Random
 from typing import Any
 
 from wsmon.config.specs import ConnectionSpec, ProtocolName
+from wsmon.decoders.base import Decoder
+from wsmon.decoders.registry import DECODERS
 from wsmon.engine.connection import Connection, keeps_session
 from wsmon.engine.dial import TlsContexts
 from wsmon.engine.services import EngineServices, Redactors
@@ -53,10 +55,13 @@ class Supervisor:
         clock: Clock,
         random: Random,
         protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
+        decoders: Mapping[str, Decoder[Any]] = DECODERS,
     ) -> None:
-        """``secrets`` are values that are masked wherever they occur; ``protocols`` may have those of plugins, too."""
+        """``secrets`` are values that are masked wherever they occur; protocols and decoders may be of plugins, too."""
         self._loop = asyncio.get_running_loop()
-        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop), protocols)
+        self._services = EngineServices(
+            sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop), protocols, decoders
+        )
         self._secrets = secrets
         self._connections = {spec.name: Connection(spec, secrets, self._services) for spec in connections}
         # Connections that were removed and still close, too

@@ -91,15 +91,20 @@ def _entry(selection: Selection, session: ExportedSession) -> Iterator[bytes]:
 
 
 def _frame(event: Event) -> bytes:
-    """A message or a control frame as in Chrome: text, or base64 for every other opcode."""
+    """A message or a control frame as in Chrome: text, or base64 for every other opcode.
+
+    What was decoded to a text stands there as text: readers of HAR show it, and know no decoders.
+    """
     payload = event.payload or b""
-    is_text = event.opcode == "text"
+    is_text = event.opcode == "text" or (event.opcode == "binary" and event.holds_text)
     frame: dict[str, Json] = {
         "type": "send" if event.direction == "out" else "receive",
         "time": event.ts_ns / SECOND_NS,
-        "opcode": OPCODES[event.opcode],
+        "opcode": OPCODES["text" if is_text else event.opcode],
         "data": payload.decode(errors="replace") if is_text else base64.b64encode(payload).decode(),
     }
+    if event.encoding:
+        frame |= {"_opcode": OPCODES[event.opcode], "_encoding": event.encoding, "_size": event.size}
     if event.payload is None or event.truncated:
         frame |= {"_size": event.size, "_truncated": True}
     return msgspec.json.encode(frame)

@@ -24,6 +24,7 @@ from wsmon.model.units import MS_NS
 _OPCODES: dict[int, Opcode] = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 # Chrome: not a frame but the reason why the browser ended the connection
 _ERROR_OPCODE = -1
+_BINARY_OPCODE = 2
 _DIRECTIONS: dict[str, Direction] = {
     "send": "out", "sent": "out", "outgoing": "out", "out": "out",
     "receive": "in", "received": "in", "incoming": "in", "in": "in",
@@ -79,6 +80,8 @@ class HarFrame:
     code: int | None = None
     """Of a close frame whose keys have it."""
     reason: str = ""
+    encoding: str = ""
+    """The decoders that made the body; wsmon writes what they made."""
 
 
 @dataclass(slots=True)
@@ -279,11 +282,16 @@ def _frame(entry: HarEntry, raw: Mapping[str, object]) -> HarFrame:
     size = raw.get("_size")
     is_sized = isinstance(size, int) and 0 <= size <= _LARGEST_SIZE
     code, reason = raw.get("code"), raw.get("reason")
+    # Of wsmon: what a decoder made of a message, as text
+    encoding = raw.get("_encoding")
+    encoding = encoding if isinstance(encoding, str) and name == "text" else ""
+    if encoding and raw.get("_opcode") == _BINARY_OPCODE:
+        name = "binary"
     return HarFrame(
         ts_ns, direction, name, body,
         cast(int, size) if is_sized else len(body or b""),
         raw.get("_truncated") is True or (body is None and name in ("text", "binary")),
-        _close_code(code), _whole(reason) if isinstance(reason, str) else "",
+        _close_code(code), _whole(reason) if isinstance(reason, str) else "", _whole(encoding),
     )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from wsmon.decoders.session import PayloadDecoding
 from wsmon.export.har_document import HarEntries
 from wsmon.export.har_entry import HarEntry, HarFrame, read_entry, start_ns
-from wsmon.export.import_session import Fault, Incoming, derived, in_order, opening
+from wsmon.export.import_session import Fault, Incoming, decoded, derived, in_order, opening, session_decoding
 from wsmon.export.sessions import endpoint
-from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.events import ENCODING, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.http import status_phrase
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
@@ -87,8 +88,9 @@ def _session(entry: HarEntry, name: str, redactor: Redactor) -> Iterator[Event]:
     yield replace(started, ts_ns=entry.start_ns)
     if entry.is_open:
         yield replace(done, duration_ns=dial_ns or None) if is_timed else done
+    decoding = session_decoding()
     for frame in entry.frames:
-        yield _message(frame, source, redactor)
+        yield _message(frame, source, redactor, decoding)
     if entry.is_closed or entry.error or not entry.is_open:
         yield _end(entry, source, open_ns, redactor)
 
@@ -116,13 +118,20 @@ def _redacted(headers: list[tuple[str, str]], redactor: Redactor) -> Json:
     return [[name, value] for name, value in redactor.headers(headers)]
 
 
-def _message(frame: HarFrame, source: Source, redactor: Redactor) -> Event:
-    payload, redacted = (None, False) if frame.body is None else redactor.payload(frame.body)
+def _message(frame: HarFrame, source: Source, redactor: Redactor, decoding: PayloadDecoding) -> Event:
+    payload, redacted = None, False
+    meta: dict[str, Json] = {ENCODING: frame.encoding} if frame.encoding else {}
+    if frame.body is not None:
+        body = frame.body
+        if not frame.encoding and not frame.truncated:
+            body, meta = decoded(decoding, frame.direction, frame.opcode, body)
+        payload, redacted = redactor.payload(body)
+        if redacted and redactor.is_over_budget:
+            meta |= MASKED_UNREAD
     return Event(
         source, _name(frame.opcode, frame.direction), frame.ts_ns, 0,
         direction=frame.direction, opcode=frame.opcode, size=frame.size,
-        payload=payload, truncated=frame.truncated, redacted=redacted,
-        meta=dict(MASKED_UNREAD) if redacted and redactor.is_over_budget else None,
+        payload=payload, truncated=frame.truncated, redacted=redacted, meta=meta or None,
     )  # fmt: skip
 
 

@@ -23,10 +23,12 @@ from wsmon.export.import_session import (
     Fault,
     Incoming,
     Line,
+    decoded,
     in_order,
     json_wall_ns,
     line_problem,
     opening,
+    session_decoding,
     session_source,
     shown,
     wall_ns,
@@ -150,6 +152,7 @@ class _Session:
     def __init__(self, connection: str) -> None:
         self._connection = connection
         self._redactor = Redactor()
+        self._decoding = session_decoding()
         self._status: Status = "initialized"
         self._source = Source()
         self._dial: _Dial | None = None
@@ -191,6 +194,7 @@ class _Session:
         if self._status == "websocket_connected":
             return
         self._source = session_source(self._connection, number, ts_ns)
+        self._decoding = session_decoding()
         self._open_ns = ts_ns
         meta: dict[str, Json] = {"url": self._redactor.url(self._dial.url)} if self._dial else {}
         started, done = opening(self._source, ts_ns, meta, self._status)
@@ -200,12 +204,15 @@ class _Session:
         self._status, self._dial = "websocket_connected", None
 
     def _message(self, step: _Message) -> Event:
-        payload, redacted = self._redactor.payload(step.body)
         kind = step.opcode
+        body, meta = decoded(self._decoding, step.direction, kind, step.body)
+        payload, redacted = self._redactor.payload(body)
+        if redacted and self._redactor.is_over_budget:
+            meta |= MASKED_UNREAD
         return Event(
             self._source, _FRAME_NAMES[step.direction, kind], step.ts_ns, 0, direction=step.direction, opcode=kind,
             size=len(step.body), payload=payload, redacted=redacted,
-            meta=dict(MASKED_UNREAD) if redacted and self._redactor.is_over_budget else None,
+            meta=meta or None,
         )  # fmt: skip
 
     def _end(self, step: _End) -> Event:

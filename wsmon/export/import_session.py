@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
-from wsmon.model.events import Event, Json, Source
+from wsmon.decoders.base import MOST_BYTES
+from wsmon.decoders.session import AUTO, PayloadDecoding
+from wsmon.model.events import ENCODING, Direction, Event, Json, Opcode, Source
 from wsmon.model.statuses import Status
 
 # The monotonic time of the first event, in files without monotonic times
@@ -232,3 +234,16 @@ def _of_iso(text: str) -> int:
     if second > _LEAP_SECOND:
         raise ValueError(f"must be a valid time (got {shown(text)}): second must be in 0..59")
     return (at - EPOCH) // timedelta(seconds=1) * 10**9 + int(decimals[:_NANO_DIGITS].ljust(_NANO_DIGITS, "0"))
+
+
+def session_decoding() -> PayloadDecoding:
+    """Make the decoders of a session of a file: by magic numbers, as a connection has them by default."""
+    return PayloadDecoding(AUTO, MOST_BYTES)
+
+
+def decoded(
+    decoding: PayloadDecoding, direction: Direction, opcode: Opcode, body: bytes
+) -> tuple[bytes, dict[str, Json]]:
+    """Return what a message decodes to, and what ``meta`` says of that; the message itself where it does not."""
+    found = decoding.decode(direction, opcode, body).payload if opcode in ("text", "binary") else None
+    return (body, {}) if found is None else (found.content or b"", {ENCODING: found.encoding})

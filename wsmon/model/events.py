@@ -91,6 +91,8 @@ Meta: TypeAlias = Mapping[str, Json]
 # Key of ``meta``, true where wsmon did not read for a while before: a message may have waited in its socket, so it has
 # no feed latency, and the duration of an answer is an upper bound that counts in no statistics
 READ_LATE: Final = "read_late"
+# Key of ``meta`` of a message whose payload is what decoders made of it: their names in their order, with "+" between
+ENCODING: Final = "encoding"
 # Meta of a message that the user sent from the screen
 BY_HAND: Final[Meta] = MappingProxyType({"by": "hand"})
 
@@ -191,6 +193,25 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def outcome(self) -> str:
         """The outcome of an operation, see ``status``; empty = it has none."""
         return self.status if isinstance(self.status, str) else ""
+
+    @property
+    def encoding(self) -> str:
+        """The decoders that the payload went through, in their order with "+" between; empty where it is as it came."""
+        found = "" if self.meta is None else self.meta.get(ENCODING)
+        return found if isinstance(found, str) else ""
+
+    @property
+    def holds_text(self) -> bool:
+        """Whether the payload is that of a text message, or a text that a message was decoded to."""
+        if self.opcode in ("text", ""):
+            return True
+        if not self.encoding:
+            return False
+        try:
+            (self.payload or b"").decode()
+        except UnicodeDecodeError:
+            return False
+        return True
 
     @property
     def is_problem(self) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Event
 from wsmon.protocols import (
@@ -69,6 +71,9 @@ def dissect(event: Event, protocols: Mapping[ProtocolName, Protocol[Any]] = PROT
     payload = event.payload
     if not payload or not event.type:
         return None
+    # What was decoded to a text was read as one
+    if event.opcode == "binary" and event.holds_text:
+        event = msgspec.structs.replace(event, opcode="text")
     for protocol in protocols.values():
         if protocol.dissect is None:
             continue

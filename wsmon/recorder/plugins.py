@@ -1,4 +1,4 @@
-"""PluginProtocols: the protocols of a recorder, its own and those of plugins; failures of plugins become events."""
+"""PluginProtocols and PluginDecoders: those of a recorder, its own and plugins; failures of plugins become events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any, Final, get_args
 
 from wsmon import plugins
 from wsmon.config.specs import BuiltInProtocol, ProtocolName
+from wsmon.decoders.base import Decoder
+from wsmon.decoders.registry import DECODERS
 from wsmon.model.sanitize import sanitize
 from wsmon.protocols.base import Protocol
 from wsmon.protocols.guard import unavailable, with_plugins
@@ -70,3 +72,49 @@ class PluginProtocols(dict[ProtocolName, Protocol[Any]]):
                 error=why,
                 meta={"plugin": plugin, "function": function},
             )
+
+
+class PluginDecoders(dict[str, Decoder[Any]]):
+    """All decoders by their names. A name that is missing may be of a plugin that was installed since the start.
+
+    What a plugin does wrong with a message is an event of that session.
+    """
+
+    def __init__(self) -> None:
+        """Import the plugins; their failures are events once ``report_to`` is called."""
+        super().__init__(DECODERS)
+        self._emit: EmitSelfEvent | None = None
+        # Name of a plugin -> why it could not be loaded
+        self._failures: dict[str, str] = {}
+        self._load()
+
+    def __missing__(self, name: str) -> Decoder[Any]:
+        """Look for the plugin again; raises ``KeyError`` where it is not there."""
+        self._load()
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+    def report_to(self, emit: EmitSelfEvent) -> None:
+        """Emit an event for each failure until now, and from now on."""
+        self._emit = emit
+        for name, why in self._failures.items():
+            self._report(emit, name, why)
+
+    def _load(self) -> None:
+        loaded = plugins.load("wsmon.decoders", Decoder, DECODERS)
+        self.update(loaded.values)
+        for failure in loaded.failures:
+            name, why = failure.plugin.name, sanitize(str(failure), TEXT_LIMIT_CHARS)
+            if self._failures.setdefault(name, why) is why and self._emit is not None:
+                self._report(self._emit, name, why)
+
+    def _report(self, emit: EmitSelfEvent, name: str, why: str) -> None:
+        emit(
+            "self.plugin.failed",
+            status="error",
+            reason=f"decoder {name} could not be loaded; its messages are recorded as they come",
+            error_type=ERROR_TYPE,
+            error=why,
+            meta={"plugin": name, "function": "import"},
+        )

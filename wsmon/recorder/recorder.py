@@ -49,7 +49,7 @@ from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
-from wsmon.recorder.plugins import PluginProtocols
+from wsmon.recorder.plugins import PluginDecoders, PluginProtocols
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
@@ -152,8 +152,15 @@ class _Recording:
         self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._plugins = PluginProtocols()
+        self._decoders = PluginDecoders()
         self._supervisor = Supervisor(
-            configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16)), self._plugins
+            configuration.connections,
+            configuration.secrets,
+            sink,
+            clock,
+            random.Random(os.urandom(16)),
+            self._plugins,
+            self._decoders,
         )
         self._watch = LoopWatch(
             sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._supervisor.stood_still
@@ -216,6 +223,7 @@ class _Recording:
             self._emit("self.lost", reason=_told(self._untold), meta=_told_meta(self._untold))
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         self._plugins.report_to(self._emit)
+        self._decoders.report_to(self._emit)
         await self._server.start()
         await self._configure_receiver()
         register(self._info)

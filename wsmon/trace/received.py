@@ -53,7 +53,7 @@ def received(event: Event) -> ReceivedEvent:
         rest = dict(meta or {})
         name, kind, meta = event.type, str(rest.pop("type", "")), rest
     payload: str | bytes | None = event.payload
-    if isinstance(payload, bytes) and event.opcode != "binary":
+    if isinstance(payload, bytes) and (event.opcode != "binary" or event.holds_text):
         with suppress(UnicodeDecodeError):
             payload = payload.decode()
     fields: dict[str, Any] = {

@@ -82,7 +82,7 @@ class TracedEvents:
 def reported(event: Event, span_id: str, parent_id: str) -> TraceEvent:
     """Return an event of the engine as an application reports it."""
     payload: str | bytes | None = event.payload
-    if isinstance(payload, bytes) and event.opcode == "text":
+    if isinstance(payload, bytes) and event.opcode != "" and event.holds_text:
         payload = payload.decode("utf-8", "replace")
     source = event.source
     return TraceEvent(

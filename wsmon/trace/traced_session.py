@@ -17,7 +17,7 @@ from websockets.http11 import Response
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import describe_tls
-from wsmon.engine.frames import FramePath
+from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.http_head import ResponseHead
 from wsmon.engine.loop import Phases
 from wsmon.engine.messages import SWITCHING_PROTOCOLS, capture_of, has_credentials, message_path
@@ -113,7 +113,9 @@ class TracedSession:
         self._messages = message_path(
             spec, self._reporter, events, clock, Ticker(asyncio.get_running_loop()), carried, os.urandom
         )
-        self._frames = FramePath(source, capture_of(spec), redactor, events, clock, _never, self._messages)
+        self._frames = FramePath(
+            source, capture_of(spec), redactor, events, clock, _never, self._messages, decoding_of(spec)
+        )
         self._frames.keepalive = self._pings = SentPings()
         # Of the dial; a server has none
         self.phases = Phases(clock, secure=False, tunnel=False)

@@ -237,7 +237,7 @@ def _content(event: Event, ascii_only: bool) -> str:
     payload = event.payload
     if payload is None:
         return "payload not stored"
-    if event.opcode == "binary":
+    if event.opcode == "binary" and not event.holds_text:
         return payload[: LINE_LIMIT // 3].hex(" ")
     return decode_cell_text(payload, LINE_LIMIT, ascii_only=ascii_only).lstrip()
 

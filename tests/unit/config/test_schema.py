@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from wsmon.config.kinds import AnyKind, ConditionOr, KeyMap, ListOf, OneOrMore, TableOf, TablesOf
+from wsmon.config.kinds import AnyKind, ChainOf, ConditionOr, KeyMap, ListOf, OneOrMore, TableOf, TablesOf
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey
 from wsmon.config.specs import Configuration, ConnectionSpec
 
@@ -31,7 +31,9 @@ def takes_secrets(kind: AnyKind) -> bool:
             return False
         case ConditionOr(other=inner):
             return takes_secrets(inner)
-        case ListOf(item=inner) | OneOrMore(item=inner) | TableOf(item=inner) | KeyMap(item=inner):
+        case (
+            ListOf(item=inner) | ChainOf(item=inner) | OneOrMore(item=inner) | TableOf(item=inner) | KeyMap(item=inner)
+        ):
             return takes_secrets(inner)
         case _:
             return kind.takes_secrets

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import zlib
 from collections.abc import Sequence
 
 import pytest
 
-from tests.support.engines import RecordingSink
+from tests.support.engines import RecordingSink, spec
 from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import CaptureSpec
-from wsmon.engine.frames import FramePath
+from wsmon.decoders.session import AUTO, PayloadDecoding
+from wsmon.engine.frames import FramePath, WireForm, decoding_of
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Event, Json, Source
@@ -21,13 +25,14 @@ SOURCE = Source("feed", connection_id="s")
 class Rig:
     """A frame path over a sink and a clock that the test moves."""
 
-    def __init__(self, **capture: object) -> None:
+    def __init__(self, decode: tuple[str, ...] = (), **capture: object) -> None:
         self.sink = RecordingSink()
         self.clock = FakeClock()
         self.full = 0
         redactor = Redactor(secrets=("hunter2hunter2",))
-        spec = CaptureSpec(**capture)  # type: ignore[arg-type]  # names are the record's
-        self.frames = FramePath(SOURCE, spec, redactor, self.sink, self.clock, self._on_full)
+        kept = CaptureSpec(**capture)  # type: ignore[arg-type]  # names are the record's
+        decoding = PayloadDecoding(decode, 2**20) if decode else None
+        self.frames = FramePath(SOURCE, kept, redactor, self.sink, self.clock, self._on_full, None, decoding)
 
     def _on_full(self) -> None:
         self.full += 1
@@ -169,17 +174,18 @@ class KeptMessages:
 
     reads_plain = False
 
-    def emit(self, *arguments: object, is_by_hand: bool = False) -> None:
-        self.given.append((*arguments, "by hand") if is_by_hand else arguments)
+    def emit(self, *arguments: object, is_by_hand: bool = False, wire: WireForm | None = None) -> None:
+        self.given.append((*arguments, *(["by hand"] if is_by_hand else []), *([wire] if wire else [])))
 
     def read_plain(self, payloads: Sequence[bytes]) -> PlainReading | None:
         raise AssertionError(f"it reads one by one: {payloads}")
 
 
-def understood() -> tuple[FramePath, KeptMessages, RecordingSink, FakeClock]:
+def understood(*decode: str) -> tuple[FramePath, KeptMessages, RecordingSink, FakeClock]:
     """A frame path of a session whose protocol is read."""
     sink, clock, messages = RecordingSink(), FakeClock(), KeptMessages()
-    frames = FramePath(SOURCE, CaptureSpec(), Redactor(), sink, clock, lambda: None, messages)
+    decoding = PayloadDecoding(decode, 2**20) if decode else None
+    frames = FramePath(SOURCE, CaptureSpec(raw=True), Redactor(), sink, clock, lambda: None, messages, decoding)
     return frames, messages, sink, clock
 
 
@@ -219,3 +225,138 @@ def test_a_message_that_is_too_much_to_read_says_that_its_rest_was_masked(
     assert (first.redacted, first.meta, second.meta) == (True, meta, None)
     assert (first.payload or b"").startswith(b'{"token":"[FILTERED]"}' * 40)
     assert b'"a"' not in (first.payload or b"")
+
+
+TEXT = b'{"type":"trade","price":64123.5}'
+ZIPPED = gzip.compress(TEXT)
+
+
+def test_what_was_decoded_is_the_payload_and_sizes_are_those_of_what_came() -> None:
+    rig = Rig(("gzip",))
+    rig.frames.on_message("binary", ZIPPED, 60, 2)
+    (event,) = rig.sink.events
+    assert (event.opcode, event.payload, event.size, event.wire_size) == ("binary", TEXT, len(ZIPPED), 60)
+    assert event.meta == {"encoding": "gzip", "fragments": 2}
+    assert (event.encoding, event.holds_text) == ("gzip", True)
+
+
+def test_the_bytes_that_came_are_kept_where_that_is_configured() -> None:
+    rig = Rig(("gzip",), raw=True)
+    rig.frames.on_message("binary", ZIPPED, 60, 1)
+    rig.frames.use_capture(CaptureSpec(raw=True, payload_limit_bytes=len(ZIPPED) - 1))
+    rig.frames.on_message("binary", ZIPPED, 60, 1)
+    rig.frames.use_capture(CaptureSpec(raw=True, payloads=False))
+    rig.frames.on_message("binary", ZIPPED, 60, 1)
+    rig.frames.use_capture(CaptureSpec())
+    rig.frames.on_message("binary", ZIPPED, 60, 1)
+    raw = base64.b64encode(ZIPPED).decode()
+    assert [event.meta for event in rig.sink.events] == [
+        {"encoding": "gzip", "raw_base64": raw},
+        *[{"encoding": "gzip"}] * 3,
+    ]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        gzip.compress(b'{"token":"abcdefgh"}'),
+        gzip.compress(b"it is hunter2hunter2"),
+        # The name of a file, in the head of gzip
+        b"\x1f\x8b\x08\x08\0\0\0\0\0\x03hunter2hunter2\0" + gzip.compress(b"{}")[10:],
+    ],
+    ids=["by its key", "by its value", "beside the content"],
+)
+def test_the_bytes_that_came_are_not_kept_where_they_hold_a_secret(payload: bytes) -> None:
+    rig = Rig(("gzip",), raw=True)
+    rig.frames.on_message("binary", payload, len(payload) + 2, 1)
+    (event,) = rig.sink.events
+    assert event.meta == {"encoding": "gzip"}
+    assert b"hunter2" not in (event.payload or b"")
+
+
+def test_a_decoded_text_is_cut_between_two_characters() -> None:
+    rig = Rig(("gzip",), payload_limit_bytes=5)
+    rig.frames.on_message("binary", gzip.compress("1234ü".encode()), 40, 1)
+    (event,) = rig.sink.events
+    assert (event.payload, event.truncated, event.holds_text) == (b"1234", True, True)
+
+
+def test_content_that_is_no_text_is_binary() -> None:
+    rig = Rig(("gzip",))
+    rig.frames.on_message("binary", gzip.compress(b"\xff\xfe"), 40, 1)
+    (event,) = rig.sink.events
+    assert (event.payload, event.encoding, event.holds_text) == (b"\xff\xfe", "gzip", False)
+
+
+def test_trouble_is_an_event_behind_the_message_which_stays_as_it_came() -> None:
+    rig = Rig(AUTO, raw=True)
+    bomb = gzip.compress(bytes(2**21))
+    rig.frames.on_message("binary", bomb, 9, 1)
+    rig.frames.on_message("binary", bomb, 9, 1)
+    assert [(event.name, event.error_type, event.meta) for event in rig.sink.events] == [
+        ("message.received", "", None),
+        ("error.occurred", "decode_refused", None),
+        ("message.received", "", None),
+    ]
+    assert [event.payload for event in rig.sink.events] == [bomb, None, bomb]
+
+
+def test_a_message_that_continues_has_its_content_in_the_last_piece() -> None:
+    frames, messages, sink, clock = understood("zlib-stream")
+    compressor = zlib.compressobj()
+    payload = compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    frames.on_message("binary", payload[:20], 22, 1)
+    frames.on_message("binary", payload[20:], 25, 1)
+    (first,) = sink.events
+    assert (first.payload, first.size, first.meta) == (b"", 20, {"encoding": "zlib-stream", "continues": True})
+    wire = WireForm("binary", len(payload) - 20, "zlib-stream", None)
+    times = (clock.wall_ns(), clock.mono_ns())
+    assert messages.given == [("message.received", "in", "text", TEXT, 25, 1, *times, wire)]
+
+
+def test_a_protocol_reads_the_decoded_text_of_both_directions() -> None:
+    frames, messages, _, clock = understood(*AUTO)
+    encoded = base64.b64encode(ZIPPED)
+    frames.on_message("text", encoded, 90, 1)
+    frames.on_sent("binary", ZIPPED, 60)
+    frames.on_message("text", b"He said", 9, 1)
+    times = (clock.wall_ns(), clock.mono_ns())
+    assert messages.given == [
+        ("message.received", "in", "text", TEXT, 90, 1, *times, WireForm("text", len(encoded), "base64+gzip", encoded)),
+        ("message.sent", "out", "text", TEXT, 60, 1, *times, WireForm("binary", len(ZIPPED), "gzip", ZIPPED)),
+        ("message.received", "in", "text", b"He said", 9, 1, *times),
+    ]
+
+
+def test_a_closing_session_decodes_what_still_comes_so_that_it_is_masked() -> None:
+    frames, _, sink, _ = understood(*AUTO)
+    frames.stop_interpreting()
+    frames.on_message("binary", gzip.compress(b'{"token":"abcdefgh"}'), 60, 1)
+    assert [event.payload for event in sink.events] == [b'{"token":"[FILTERED]"}']
+
+
+def test_texts_are_decoded_one_by_one_where_base64_is_configured() -> None:
+    rig = Rig(("base64",))
+    rig.frames.on_messages("text", [base64.b64encode(TEXT)] * 4, [50] * 4)
+    assert [event.payload for event in rig.sink.events] == [TEXT] * 4
+    assert rig.sink.blocks == []
+
+
+def test_texts_are_blocks_where_payloads_are_decoded_by_default() -> None:
+    rig = Rig(AUTO)
+    rig.frames.on_messages("text", [TEXT] * 4, [50] * 4)
+    assert [block.count for block in rig.sink.blocks] == [4]
+
+
+@pytest.mark.parametrize(
+    ("decode", "protocol", "is_decoded"),
+    [
+        (AUTO, "auto", True),
+        (AUTO, "json", True),
+        (AUTO, "raw", False),
+        (("gzip",), "raw", True),
+        ((), "auto", False),
+    ],
+)
+def test_raw_decodes_what_is_named_alone(decode: tuple[str, ...], protocol: str, is_decoded: bool) -> None:
+    assert (decoding_of(spec(1, decode=decode, protocol=protocol)) is not None) is is_decoded

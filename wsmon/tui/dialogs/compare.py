@@ -230,6 +230,7 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
     yield "Session", source.connection_id
     yield "Direction", event.direction
     yield "Frame", event.opcode
+    yield "Decoded", event.encoding
     yield "Type", event.type
     yield "Topic", event.topic
     yield "Ref", event.ref

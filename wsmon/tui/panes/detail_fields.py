@@ -37,6 +37,7 @@ SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
         "open", "paused_ms", "fragments", "part", "parts", "partial", "joined_size", "masked", "body", "url", "proxy",
+        "encoding", "continues",
         "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects",
         "request_headers", "response_headers", "evidence",
     }
@@ -55,6 +56,9 @@ FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
 VALUE_LIMIT = 4096
 LABEL_WIDTH = 13
 _IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
+
+# Cells of the names of decoders; a file that was imported may say anything
+_ENCODING_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,9 @@ def message_fields(event: Event) -> Iterator[DetailField]:
         opcode = f"{event.opcode}, " if event.opcode else ""
         what = opcode + ("received" if event.direction == "in" else "sent")
         yield DetailField("Message", what, term=f"dir:{event.direction}")
+    if event.encoding:
+        continues = ", continues in a later message" if (event.meta or {}).get("continues") is True else ""
+        yield DetailField("Decoded", f"from {cell_text(event.encoding, _ENCODING_LIMIT)}{continues}")
     for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
         if value:
             yield DetailField(label, value, term=_equals(label.lower(), value))

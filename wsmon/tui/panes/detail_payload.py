@@ -86,7 +86,7 @@ def decode_payload(event: Event) -> DecodedPayload:
 
     found = dissect(event)
     body = event.payload or b"" if found is None or found.body is None else found.body
-    is_text = event.opcode in ("text", "") or (found is not None and found.body is not None and _is_text(body))
+    is_text = event.holds_text or (found is not None and found.body is not None and _is_text(body))
     text = _as_text(body) if is_text else ""
     is_cut = event.truncated or len(body) > PAYLOAD_LIMIT
     fault = json_fault(text, is_cut=is_cut) if text else ""
@@ -251,7 +251,7 @@ def payload_rows(event: Event, decoded: DecodedPayload, layout: DetailLayout) ->
 def shown_form(event: Event, decoded: DecodedPayload, wanted: PayloadForm) -> PayloadForm:
     """Return the form that is wanted; where the payload has no decoded form, text or hex."""
     if wanted == "decoded" and not decoded.name:
-        return "text" if event.opcode in ("text", "") else "hex"
+        return "text" if event.holds_text else "hex"
     return wanted
 
 

@@ -1,0 +1,1 @@
+"""Payload decoders: what makes text of a compressed or packed message, before its protocol is read."""

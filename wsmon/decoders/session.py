@@ -1,0 +1,189 @@
+"""PayloadDecoding: the decoders of one session, as configured or found by magic numbers; pure, as protocols are.
+
+In: data messages as they were received or sent. Out: their text and how it came, or what is wrong with one, once for
+each kind of trouble. What cannot be decoded is left as it is.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from wsmon.decoders.base import MOST_BYTES, DecodeError, Decoder, is_utf8, room_bytes, too_large
+from wsmon.decoders.compression import InflateStream
+from wsmon.decoders.notation import begins_compressed
+from wsmon.decoders.registry import DECODERS
+from wsmon.model.events import Direction, EventName, Opcode
+
+AUTO: Final = ("auto",)
+# Messages of a session that are refused before nothing more is decoded: each may cost tens of milliseconds
+MOST_REFUSED: Final = 8
+# What texts begin with that are base64 of a compressed message; JSON does not
+TEXT_BEGINS: Final = b"HeK"
+
+
+class DecodedMessage(NamedTuple):
+    """The content of a message."""
+
+    content: bytes | None
+    """None where the message continues in a later one, which has the content of all."""
+    encoding: str
+    """The decoders in their order: "base64+gzip"."""
+    is_alone: bool = True
+    """Whether the message has the content by itself, and not with others around it."""
+
+
+class DecodeProblem(NamedTuple):
+    """What an event says of a message that could not be decoded."""
+
+    name: EventName
+    error_type: str
+    error: str
+
+
+class Decoding(NamedTuple):
+    """The result of one message; both are None where it is recorded as it is."""
+
+    payload: DecodedMessage | None = None
+    problem: DecodeProblem | None = None
+
+
+AS_IT_IS: Final = Decoding()
+
+# A decoder and its state
+_Step = tuple[Decoder[Any], Any]
+
+
+class PayloadDecoding:
+    """Decodes the messages of one session, in their order."""
+
+    def __init__(self, names: Sequence[str], limit_bytes: int, decoders: Mapping[str, Decoder[Any]] = DECODERS) -> None:
+        """``names`` are those of the configuration, not empty; one that ``decoders`` has not could not be loaded."""
+        self._is_auto = tuple(names) == AUTO
+        self._limit_bytes = min(limit_bytes, MOST_BYTES)
+        found = (each for each in decoders.values() if each.fits is not None)
+        chosen = list(found) if self._is_auto else [_named(name, decoders) for name in names]
+        self._steps: dict[Direction, list[_Step]] = {
+            direction: [(decoder, decoder.new_state()) for decoder in chosen] for direction in ("in", "out")
+        }
+        self._base64 = decoders.get("base64")
+        # Whether every text message is to be decoded, and not only what begins as base64 of something compressed
+        self.takes_text = not self._is_auto and chosen[0].takes_text
+        # What was reported: decoder and kind of trouble
+        self._reported: set[tuple[str, str]] = set()
+        self._refused = 0
+
+    def decode(self, direction: Direction, opcode: Opcode, payload: bytes) -> Decoding:
+        """Return the content of a message, or what is wrong with it."""
+        if self._refused >= MOST_REFUSED or not payload:
+            return AS_IT_IS
+        steps = self._steps[direction]
+        if not self._is_auto:
+            return self._run(steps, opcode, payload) if opcode == "binary" or self.takes_text else AS_IT_IS
+        if opcode == "text":
+            return self._decode_text(steps, payload) if begins_compressed(payload) else AS_IT_IS
+        step, problem = self._fitting(steps, payload)
+        return Decoding(problem=problem) if step is None else self._run([step], opcode, payload)
+
+    def _decode_text(self, steps: list[_Step], text: bytes) -> Decoding:
+        """Decode a text that is base64 of a compressed text for certain: whatever else it is, it stays as it is."""
+        if self._base64 is None:
+            return AS_IT_IS
+        try:
+            inner = self._base64.decode(text, None, self._limit_bytes)
+        except DecodeError:
+            return AS_IT_IS
+        # Streams in texts are configured: what only looks like a part of one must not break it
+        apart = [step for step in steps if not isinstance(step[1], InflateStream)]
+        step, problem = self._fitting(apart, inner or b"")
+        if step is None:
+            return Decoding(problem=problem)
+        found = self._run([(self._base64, None), step], "text", text)
+        is_text = found.payload is None or is_utf8(found.payload.content or b"")
+        return found if is_text else AS_IT_IS
+
+    def _fitting(self, steps: Sequence[_Step], payload: bytes) -> tuple[_Step | None, DecodeProblem | None]:
+        """Return the first decoder whose magic number the message has, or whose stream it continues."""
+        for step in steps:
+            decoder, state = step
+            try:
+                # A flush ends with a byte that UTF-8 does not have
+                continues = isinstance(state, InflateStream) and state.is_open and not is_utf8(payload)
+                if continues or (decoder.fits is not None and decoder.fits(payload)):
+                    return step, None
+            except Exception as error:  # noqa: BLE001 - the border: an exception of a plugin is an event, the message stays
+                return None, self._failure(decoder, error)
+        return None, None
+
+    def _run(self, steps: Sequence[_Step], opcode: Opcode, payload: bytes) -> Decoding:
+        room = room_bytes(len(payload), self._limit_bytes)
+        content: bytes | None = payload
+        part = payload
+        is_alone = True
+        decoder = steps[0][0]
+        try:
+            for decoder, state in steps:
+                is_alone = is_alone and not (isinstance(state, InflateStream) and state.content)
+                content = decoder.decode(part, state, room)
+                if content is None:
+                    break
+                # A plugin may return anything; this raises TypeError for what is no bytes
+                part = content = bytes(memoryview(content))
+                room -= len(content)
+                if room < 0:
+                    raise too_large(room + len(content))
+        except DecodeError as error:
+            return Decoding(problem=self._trouble(decoder, error, opcode, payload))
+        except Exception as error:  # noqa: BLE001 - the border: an exception of a plugin is an event, the message stays
+            return Decoding(problem=self._failure(decoder, error))
+        encoding = "+".join(decoder.name for decoder, _ in steps)
+        return Decoding(DecodedMessage(content, encoding, is_alone and content is not None))
+
+    def _trouble(
+        self, decoder: Decoder[Any], error: DecodeError, opcode: Opcode, payload: bytes
+    ) -> DecodeProblem | None:
+        if error.trouble == "damaged" and (
+            # Two bytes may be chance; other messages of the feed may be plain
+            (self._is_auto and decoder.name == "zlib") or opcode == "text" or is_utf8(payload)
+        ):
+            return None
+        self._refused += error.trouble == "refused"
+        hint = error.hint
+        if self._refused == MOST_REFUSED:
+            self._reported.discard((decoder.name, error.trouble))
+            hint = f"It is the {MOST_REFUSED}th of this session: nothing more is decoded"
+        what = f"{decoder.name}: {error.what}; recorded as it came"
+        return self._once(
+            decoder, error.trouble, DecodeProblem("error.occurred", f"decode_{error.trouble}", _sentence(what, hint))
+        )
+
+    def _failure(self, decoder: Decoder[Any], error: Exception) -> DecodeProblem | None:
+        """Return what a plugin did wrong; the text of its exception may repeat the message."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        sentence = f"decoder {decoder.name}: {type(error).__name__} at {place}; recorded as it came"
+        return self._once(decoder, "failed", DecodeProblem("self.plugin.failed", "plugin", sentence))
+
+    def _once(self, decoder: Decoder[Any], trouble: str, problem: DecodeProblem) -> DecodeProblem | None:
+        """Return a problem the first time that a decoder has this kind of trouble in the session."""
+        if (decoder.name, trouble) in self._reported:
+            return None
+        self._reported.add((decoder.name, trouble))
+        return problem
+
+
+def _named(name: str, decoders: Mapping[str, Decoder[Any]]) -> Decoder[Any]:
+    """Return a decoder; in place of a plugin that could not be loaded, one that says so of every message."""
+    try:
+        return decoders[name]
+    except KeyError:
+        return Decoder(name, _unavailable)
+
+
+def _unavailable(_payload: bytes, _state: None, _room: int) -> bytes:
+    raise DecodeError("the plugin is not loaded", "missing")
+
+
+def _sentence(what: str, hint: str) -> str:
+    return f"{what}. {hint}" if hint else what
