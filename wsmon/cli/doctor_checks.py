@@ -1,13 +1,13 @@
 """The checks of ``wsmon doctor``: pure functions from facts to a graded line with advice.
 
-Configuration, SQLite and store, permissions, machine (disk, clock, logout), terminal.
+Configuration, SQLite, plugins and store, permissions, machine (disk, clock, logout), terminal.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from wsmon.control.losses import LossNote
 from wsmon.errors import ConfigError
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
+from wsmon.plugins import Plugin, PluginFailure
 from wsmon.store.integrity import IntegrityReport, Version, faults_of
 from wsmon.tui.terminal.capabilities import Multiplexer
 
@@ -104,6 +105,17 @@ def judge_marks(*, is_installed: bool, is_compiled: bool) -> Diagnosis:
             "install the matching version of wsmon-marks to speed up indexing",
         )
     return ok("search index", "built in C (wsmon-marks)" if is_compiled else "built in Python (no wsmon-marks)")
+
+
+def judge_plugins(found: Sequence[Plugin], failures: Sequence[PluginFailure]) -> Iterator[Diagnosis]:
+    """Judge the protocols and decoders that installed packages add; nothing where there are none."""
+    broken = {(failure.plugin.group, failure.plugin.name) for failure in failures}
+    works = [plugin for plugin in found if (plugin.group, plugin.name) not in broken]
+    if works:
+        kinds = {"wsmon.protocols": "protocol", "wsmon.decoders": "decoder"}
+        yield ok("plugins", ", ".join(f"{kinds[each.group]} {each.name} ({each.package})" for each in works))
+    for failure in failures:
+        yield fail("plugins", str(failure), f"update {failure.plugin.package.partition(' ')[0]}, or uninstall it")
 
 
 def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator[Diagnosis]:

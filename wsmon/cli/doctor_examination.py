@@ -14,7 +14,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
+from wsmon import plugins
 from wsmon.cli.doctor_checks import (
     NONE_FOUND,
     ClockFacts,
@@ -29,6 +31,7 @@ from wsmon.cli.doctor_checks import (
     judge_logout,
     judge_losses,
     judge_marks,
+    judge_plugins,
     judge_recording,
     judge_runtime_folder,
     judge_space,
@@ -42,12 +45,13 @@ from wsmon.cli.known_recordings import NothingRecordedError, choose_store
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, find_config, runtime_folder, state_dir
-from wsmon.config.specs import RetentionSpec
+from wsmon.config.specs import BuiltInProtocol, RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.control.losses import read_note
 from wsmon.errors import ConfigError, StoreError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
+from wsmon.protocols.base import Protocol
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.integrity import SQLITE_VERSION, check_integrity
 from wsmon.store.reader import Reader
@@ -94,8 +98,20 @@ def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) 
         yield from _about_store(store, environ, clock)
     yield from judge_sqlite(SQLITE_VERSION)
     yield judge_marks(is_installed=IS_INSTALLED, is_compiled=IS_COMPILED)
+    yield from _about_plugins()
     yield from _about_machine(store, loaded, environ, clock)
     yield from judge_terminal(terminal_facts(environ))
+
+
+def _about_plugins() -> Iterator[Diagnosis]:
+    """Import the plugins, as a recorder does at its start."""
+    groups: tuple[plugins.Group, ...] = ("wsmon.protocols", "wsmon.decoders")
+    found = [plugin for group in groups for plugin in plugins.installed(group)]
+    if not found:
+        return
+    # Names that clash are an error of the configuration
+    protocols = plugins.load("wsmon.protocols", Protocol, get_args(BuiltInProtocol))
+    yield from judge_plugins(found, protocols.failures)
 
 
 def _config_path(argument: str | None, environ: Mapping[str, str]) -> Path | None:

@@ -2,6 +2,9 @@
 
 ``Protocol`` is what each module of this package defines once and ``registry`` lists. A decoder returns ``Decoded``: the
 columns of the message's row, and the ``Happening`` values that become events of their own.
+
+The names in ``__all__`` are public: plugins may use them (docs/plugins.md), and they keep their meaning within a major
+version. All others are those of wsmon's own protocols.
 """
 
 from __future__ import annotations
@@ -22,6 +25,27 @@ from wsmon.model.events import Direction, Event, EventName, Meta, Opcode
 from wsmon.model.json_texts import json_texts
 from wsmon.model.measures import MeasuredText
 from wsmon.model.redact.masking import Sensitive
+
+__all__ = [
+    "MAX_NAME_CHARS",
+    "UNDECODABLE",
+    "UNREAD",
+    "Anatomy",
+    "ClientOptions",
+    "Decoded",
+    "HandshakeUrl",
+    "Happening",
+    "Mask",
+    "MessageSample",
+    "Operation",
+    "Outbox",
+    "Part",
+    "Phase",
+    "Protocol",
+    "ProtocolClient",
+    "ProtocolState",
+    "cut",
+]
 
 # "whole": one message begins and ends the operation
 Phase = Literal["", "start", "end", "whole"]

@@ -84,8 +84,10 @@ def unavailable(name: ProtocolName) -> Protocol[Any]:
 def guarded(protocol: Protocol[Any], on_failure: OnFailure) -> Protocol[Any]:
     """Return a protocol that does the same, and raises nothing but what its ``decode`` does.
 
-    Raises ``UnfitError`` where an attribute that is no function is of a wrong type.
+    Raises ``UnfitError`` where an attribute that is no function is of a wrong type, or one that is not for plugins.
     """
+    if protocol.envelope is not None:
+        raise UnfitError("an envelope, which no plugin can have")
     guard = _Guard(protocol, on_failure)
     return Protocol(
         protocol.name,

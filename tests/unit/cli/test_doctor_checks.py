@@ -20,6 +20,7 @@ from wsmon.cli.doctor_checks import (
     judge_logout,
     judge_losses,
     judge_marks,
+    judge_plugins,
     judge_recording,
     judge_runtime_folder,
     judge_space,
@@ -27,6 +28,7 @@ from wsmon.cli.doctor_checks import (
     judge_store,
     judge_terminal,
 )
+from wsmon.plugins import Plugin, PluginFailure
 from wsmon.store.integrity import IntegrityReport
 
 STORE = Path("/s/store.db")
@@ -51,6 +53,15 @@ def test_the_helper_of_the_search_index_is_named_and_one_of_another_version_too(
         "does not match this version",
         "install the matching version",
     )
+
+
+def test_plugins_are_listed_and_what_fails_is_said() -> None:
+    works = Plugin("wsmon.protocols", "barline", "barline:PROTOCOL", "wsmon-barline 1.0")
+    breaks = Plugin("wsmon.decoders", "rot13", "rot13:DECODER", "wsmon-rot13 2.0")
+    fine, broken = judge_plugins([breaks, works], [PluginFailure(breaks, "ImportError: no rot13")])
+    graded(fine, "ok", "protocol barline (wsmon-barline 1.0)")
+    graded(broken, "fail", "plugin rot13 (wsmon-rot13 2.0): ImportError: no rot13", "update wsmon-rot13")
+    assert list(judge_plugins([], [])) == []
 
 
 def test_a_library_without_faults_is_ok_and_each_fault_is_a_line() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
 import msgspec
 import pytest
 
 from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols import base
 from wsmon.protocols.base import (
     MAX_NAME_CHARS,
     UNDECODABLE,
@@ -95,3 +101,64 @@ def test_nesting_past_the_limit_is_no_json() -> None:
     with pytest.raises(UNDECODABLE) as raised:
         msgspec.json.decode(b"[" * 100_000)
     assert unreadable(raised.value, "morse") == Decoded(error_type="json", error="nested too deep")
+
+
+# What plugins are written against: an attribute that goes or changes its place breaks them
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "MAX_NAME_CHARS": (),
+    "UNDECODABLE": (),
+    "UNREAD": (),
+    "Anatomy": ("name", "parts", "body"),
+    "ClientOptions": ("topics", "auth", "subprotocol", "answers", "is_measured", "reveal_topics", "reveal_auth"),
+    "Decoded": ("type", "topic", "ref", "error_type", "error", "happenings", "meta", "texts"),
+    "HandshakeUrl": ("host", "path", "query", "parse", "parameter"),
+    "Happening": (
+        "name", "operation", "phase", "key", "type", "topic", "ref", "status", "reason", "error_type", "error", "meta",
+        "at_ns", "duration_ns", "span_id", "parent_id",
+    ),
+    "Mask": (),
+    "MessageSample": ("direction", "opcode", "payload", "json", "members", "items"),
+    "Operation": ("", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"),
+    "Outbox": (),
+    "Part": ("opcode", "payload", "is_partial", "before", "earlier_bytes", "error"),
+    "Phase": ("", "start", "end", "whole"),
+    "Protocol": (
+        "name", "new_state", "decode", "read_plain", "next_state", "prepare", "subprotocols", "offered_subprotocols",
+        "recognise_url", "recognise", "may_begin", "handshake", "dissect", "split", "envelope", "new_masks", "client",
+        "close_codes",
+    ),
+    "ProtocolClient": ("opening", "answer", "due", "is_silent"),
+    "ProtocolState": ("at", "overdue"),
+    "cut": ("name",),
+}  # fmt: skip
+
+
+def attributes(name: str) -> tuple[str, ...]:
+    """The fields of a record in their order and its methods, the values of a Literal, the arguments of a function."""
+    value = getattr(base, name)
+    if inspect.isfunction(value):
+        return tuple(inspect.signature(value).parameters)
+    if not inspect.isclass(value):
+        return get_args(value) if get_origin(value) is Literal else ()
+    found: list[str] = []
+    if issubclass(value, msgspec.Struct):
+        found = [*value.__struct_fields__]
+    elif dataclasses.is_dataclass(value):
+        found = [field.name for field in dataclasses.fields(value)]
+    elif issubclass(value, MessageSample):
+        found = [*inspect.signature(value).parameters]
+    elif issubclass(value, tuple):
+        found = [*value._fields]  # type: ignore[attr-defined]  # a NamedTuple
+    found += [each for each in vars(value) if not each.startswith("_") and each not in found]
+    return tuple(found)
+
+
+def test_what_plugins_may_use_stays() -> None:
+    assert {name: attributes(name) for name in base.__all__} == PUBLIC
+
+
+def test_the_page_about_plugins_explains_every_public_name() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text("utf-8")
+    missing = [name for name in PUBLIC if f"`{name}`" not in page]
+    attributes = [each for name in ("Protocol", "ProtocolClient", "ProtocolState") for each in PUBLIC[name]]
+    assert missing + [each for each in attributes if f"`{each}`" not in page] == []

@@ -23,6 +23,7 @@ from wsmon.protocols.base import (
     Part,
     Protocol,
     ProtocolClient,
+    ProtocolEnvelope,
 )
 from wsmon.protocols.guard import UnfitError, guarded, unavailable, with_plugins
 from wsmon.protocols.registry import PROTOCOLS
@@ -159,7 +160,7 @@ def test_what_works_works_as_without_the_guard() -> None:
 def test_every_attribute_of_a_protocol_is_guarded() -> None:
     left = guarded(Protocol("house", HouseState, decode), Failures())
     assert {field.name for field in fields(Protocol) if getattr(left, field.name) is None} == {
-        "read_plain", "next_state", "may_begin", "dissect", "split", "client",
+        "read_plain", "next_state", "may_begin", "dissect", "split", "envelope", "client",
     }  # fmt: skip
 
 
@@ -257,9 +258,13 @@ def test_long_texts_of_a_plugin_are_cut() -> None:
 def test_plugins_come_first_and_what_cannot_be_used_has_a_stand_in() -> None:
     failures = Failures()
     odd = replace(WHOLE, name="odd", subprotocols="text")  # type: ignore[arg-type]
-    protocols = with_plugins({"house": WHOLE, "odd": odd}, ["gone"], failures)
-    assert list(protocols) == ["house", "odd", "gone", *PROTOCOLS]
-    assert failures.found == [("odd", "the value", "expected tuple, got str")]
+    nested = replace(WHOLE, name="nested", envelope=ProtocolEnvelope(lambda text: text, lambda _decoded: True))
+    protocols = with_plugins({"house": WHOLE, "odd": odd, "nested": nested}, ["gone"], failures)
+    assert list(protocols) == ["house", "odd", "nested", "gone", *PROTOCOLS]
+    assert failures.found == [
+        ("odd", "the value", "expected tuple, got str"),
+        ("nested", "the value", "an envelope, which no plugin can have"),
+    ]
     for name in ("odd", "gone"):
         state = protocols[name].new_state()
         assert protocols[name].decode("in", "text", b"t", state) == UNREAD

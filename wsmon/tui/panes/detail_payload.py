@@ -6,17 +6,19 @@ Rows are made one by one as they are needed, so that of a large payload only the
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
+from wsmon import plugins
 from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.profiles import MESSAGES
 from wsmon.model.statuses import OPEN
-from wsmon.protocols.base import Anatomy
+from wsmon.protocols.base import Anatomy, Protocol
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.event_text import describe
 from wsmon.tui.json_view import TokenKind, json_fault, tree_lines
@@ -84,7 +86,7 @@ def decode_payload(event: Event) -> DecodedPayload:
     # All protocols are imported with the first payload, or before that by ``dialogs.preload``.
     from wsmon.protocols.registry import dissect
 
-    found = dissect(event)
+    found = dissect(event, _protocols())
     body = event.payload or b"" if found is None or found.body is None else found.body
     is_text = event.holds_text or (found is not None and found.body is not None and _is_text(body))
     text = _as_text(body) if is_text else ""
@@ -93,6 +95,16 @@ def decode_payload(event: Event) -> DecodedPayload:
     is_json = bool(text) and fault is None
     name = " ".join(filter(None, (found.name if found is not None else "", "JSON" if is_json else "")))
     return DecodedPayload(name, found, body, text, is_json, fault or "")
+
+
+@cache
+def _protocols() -> Mapping[str, Protocol[Any]]:
+    """Return all protocols with those of plugins, imported once. One that fails has no decoded form."""
+    from wsmon.protocols.guard import with_plugins
+    from wsmon.protocols.registry import PROTOCOLS
+
+    loaded = plugins.load("wsmon.protocols", Protocol, PROTOCOLS)
+    return with_plugins(loaded.values, (), lambda *_failure: None) if loaded.values else PROTOCOLS
 
 
 def _as_text(payload: bytes) -> str:

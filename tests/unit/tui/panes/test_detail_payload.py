@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC
 from itertools import islice
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -241,3 +245,25 @@ def test_wider_lines_hold_more() -> None:
 
 def test_a_mebibyte_is_not_made_at_once() -> None:
     assert next(hexdump(bytes(1_000_000), 80))[0] == "00000"
+
+
+DECODED_IN_A_VIEWER = """
+from tests.support.builders import message
+from wsmon.tui.panes.detail_payload import decode_payload
+
+print(decode_payload(message("PUB|prices|1.5", type="PUB")))
+"""
+
+
+def test_a_plugin_takes_its_messages_apart(tmp_path: Path) -> None:
+    example = Path(__file__).parents[4] / "examples" / "plugin"
+    info = tmp_path / "house-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: house\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[wsmon.protocols]\nbarline = wsmon_barline:PROTOCOL\n")
+    path = os.pathsep.join(map(str, (tmp_path, example, Path(__file__).parents[4])))
+    environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", DECODED_IN_A_VIEWER], env=environ, capture_output=True, text=True, check=True
+    )
+    assert "Anatomy(name='Barline PUB', parts=(('Field 1', 'prices'), ('Field 2', '1.5')), body=None)" in found.stdout
