@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import signal
@@ -12,8 +11,8 @@ from pathlib import Path
 from tests.support.brokers import PASSWORD, Broker, nats_server
 from tests.support.engines import Engine, running, spec
 from tests.support.node_peers import RealPeers
-from tests.support.processes import POLL_S, Home, stored
-from wsmon.model.events import Event, Verdict
+from tests.support.processes import Home, stored
+from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 
 AUTH: Mapping[str, Sensitive | float] = {"user": Sensitive("app"), "pass": Sensitive(PASSWORD, "…")}
@@ -133,9 +132,9 @@ async def test_a_refused_login_a_stop_and_silence_are_explained_by_what_the_serv
             f'auth = {{ user = "app", pass = "{PASSWORD}" }}\nsubscribe = ["feed.>"]\n{common}'
         )
         recorder = await home.record(config)
-        await _verdicts(recorder.store, "refused", "silent")
+        await recorder.judged("refused", "silent")
         broker.signal(signal.SIGTERM)
-        verdicts = await _verdicts(recorder.store, "refused", "silent", "stopped")
+        verdicts = await recorder.judged("refused", "silent", "stopped")
         recorder.signal(signal.SIGTERM)
         assert await recorder.ended() == 0
     # Its close frame breaks the protocol: 1006 may not be in one
@@ -155,13 +154,3 @@ async def test_a_refused_login_a_stop_and_silence_are_explained_by_what_the_serv
 
 def _connect() -> str:
     return f'CONNECT {{"user":"app","pass":"{PASSWORD}","verbose":false}}\r\nPING\r\n'
-
-
-async def _verdicts(store: Path, *names: str) -> Mapping[str, Verdict]:
-    """The verdicts on these connections, once they are there."""
-    async with asyncio.timeout(20):
-        while True:
-            found = {one.source.connection: one.verdict for one in stored(store) if one.verdict is not None}
-            if found.keys() >= {*names}:
-                return found
-            await asyncio.sleep(POLL_S)  # another process's store tells nobody

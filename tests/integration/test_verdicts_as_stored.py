@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,19 +59,6 @@ def closing(code: int | None, reason: str = "") -> Scenario:
 def connection(name: str, url: str, keys: str = "") -> str:
     """An entry of the configuration."""
     return f'[[connection]]\nname = "{name}"\nurl = "{url}"\n{keys}\n'
-
-
-async def judged(recorder: Recorder, names: Iterable[str]) -> Mapping[str, Verdict]:
-    """The first verdict on each of these connections, once it is stored."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            found: dict[str, Verdict] = {}
-            for event in stored(recorder.store):
-                if event.verdict is not None:
-                    found.setdefault(event.source.connection, event.verdict)
-            if found.keys() >= set(names):
-                return found
-            await asyncio.sleep(POLL_S)  # another process's store tells nobody
 
 
 def differing(verdicts: Mapping[str, Verdict], told: Mapping[str, Told]) -> dict[str, Verdict]:
@@ -145,7 +132,7 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         )
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))
-    assert differing(await judged(recorder, told), told) == {}
+    assert differing(await recorder.judged(*told), told) == {}
 
 
 async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Home, peers: Peers) -> None:
@@ -165,7 +152,8 @@ async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Hom
         ),
         "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "send the login"),
     }
-    assert differing(await judged(await home.record(home.write("".join(entries))), told), told) == {}
+    recorder = await home.record(home.write("".join(entries)))
+    assert differing(await recorder.judged(*told), told) == {}
 
 
 REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
@@ -196,7 +184,7 @@ async def test_every_refusal_of_an_upgrade(home: Home, peers: Peers) -> None:
         told[f"http-{status}"] = Told("refusal", f"HTTP {status} {phrase}", cause, next_step)
         entries.append(connection(f"http-{status}", (await peers.start(refusing(status, headers))).url))
     recorder = await home.record(home.write("".join(entries)))
-    assert differing(await judged(recorder, told), told) == {}
+    assert differing(await recorder.judged(*told), told) == {}
 
 
 GAVE_UP = "1011 heartbeat timeout, sent by wsmon"
@@ -234,7 +222,7 @@ async def test_every_other_way_to_break_a_connection(home: Home, peers: Peers) -
         recorder = await home.record(home.write("".join(entries)))
         await answered(recorder, "stopped")
         child.send_signal(signal.SIGSTOP)
-        assert differing(await judged(recorder, told), told) == {}
+        assert differing(await recorder.judged(*told), told) == {}
 
 
 async def test_a_server_that_is_killed_leaves_no_close_frame(home: Home) -> None:
@@ -244,7 +232,7 @@ async def test_a_server_that_is_killed_leaves_no_close_frame(home: Home) -> None
         child.kill()
         # the kernel ends it with a FIN, or with a RST where a ping of ours was not read
         told = {"killed": Told("network", "no close frame", " killed", "check the server log")}
-        assert differing(await judged(recorder, told), told) == {}
+        assert differing(await recorder.judged(*told), told) == {}
 
 
 async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, peers: Peers) -> None:
@@ -308,7 +296,7 @@ async def test_every_certificate_that_is_not_accepted(home: Home, peers: Peers) 
     async with raw_server(answer_in_plain) as port:
         entries.append(connection("plain", f"wss://127.0.0.1:{port}/"))
         recorder = await home.record(home.write("".join(entries)))
-        assert differing(await judged(recorder, told), told) == {}
+        assert differing(await recorder.judged(*told), told) == {}
 
 
 @asynccontextmanager

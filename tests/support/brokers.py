@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.support.external_programs import DEADLINE_S, POLL_S, free_port, program
+from tests.support.node_peers import REQUIRED
 
 PASSWORD = "s3cr3t-of-the-app"
-_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+_RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+# The daemon of Erlang that knows the ports of nodes: in the process group of the broker, so that it ends with it
+_WITH_PORT_MAPPER = 'epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec "$0"'
 
 
 class Broker:
@@ -48,7 +54,8 @@ class Broker:
 
     async def end(self) -> None:
         """End it and what it started, as a crash does."""
-        if self._process.returncode is None:
+        # Also where it has ended: what it started may go on
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
@@ -82,4 +89,39 @@ async def nats_server(folder: Path, more: str = "", port: int = 0) -> AsyncItera
     )
     command = program("nats-server", "nats-server")
     async with _running(port, folder / "nats.log", "Server is ready", command, "-c", str(config)) as broker:
+        yield broker
+
+
+@asynccontextmanager
+async def rabbitmq(folder: Path) -> AsyncIterator[Broker]:
+    """RabbitMQ with STOMP at ``/ws``: ``guest`` logs in with ``guest``."""
+    if shutil.which(_RABBITMQ) is None:
+        reason = "RabbitMQ is not installed: apt-get install rabbitmq-server"
+        if os.environ.get("WSMON_REAL_PEERS") == REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    port = free_port()
+    config, plugins = folder / "rabbitmq.conf", folder / "plugins"
+    config.write_text(
+        "listeners.tcp = none\nstomp.listeners.tcp = none\nweb_stomp.tcp.ip = 127.0.0.1\n"
+        f"web_stomp.tcp.port = {port}\nlog.console = true\nlog.console.level = info\nlog.file = false\n"
+    )
+    plugins.write_text("[rabbitmq_web_stomp].\n")
+    environ = {
+        "HOME": str(folder),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder),
+        "RABBITMQ_NODENAME": f"wsmon{port}@localhost",
+        "RABBITMQ_CONFIG_FILE": str(config),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_CONF_ENV_FILE": os.devnull,
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "ERL_EPMD_PORT": str(free_port()),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        # Else a table of as many as the process may open
+        "ERL_MAX_PORTS": "1024",
+    }
+    command = ("sh", "-c", _WITH_PORT_MAPPER, _RABBITMQ)
+    async with _running(port, folder / "rabbitmq.log", "Server startup complete", *command, **environ) as broker:
         yield broker

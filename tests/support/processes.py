@@ -15,7 +15,7 @@ import pytest
 
 from wsmon.clock import SystemClock
 from wsmon.config.locate import socket_of
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Verdict
 from wsmon.store.reader import Reader
 
 # The command as users have it: with `python -m`, ^C in a wrong moment ends Python with another code
@@ -77,6 +77,18 @@ class Recorder:
             while len(found := [event for event in stored(self.store) if event.name == name]) < count:
                 await asyncio.sleep(POLL_S)  # another process's store tells nobody
         return tuple(found)
+
+    async def judged(self, *names: str) -> Mapping[str, Verdict]:
+        """The first verdict on each of these connections, once it is stored."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                found: dict[str, Verdict] = {}
+                for event in stored(self.store):
+                    if event.verdict is not None:
+                        found.setdefault(event.source.connection, event.verdict)
+                if found.keys() >= {*names}:
+                    return found
+                await asyncio.sleep(POLL_S)  # another process's store tells nobody
 
 
 def stored(store: Path) -> tuple[Event, ...]:

@@ -166,12 +166,11 @@ class Calls:
 class PeerSilence:
     """How long the peer may be silent before its heartbeat is late, which is said once for each silence."""
 
-    __slots__ = ("_due_ns", "_error_type", "_limit_ns", "_what")
+    __slots__ = ("_due_ns", "_limit_ns", "_what")
 
-    def __init__(self, what: str = "heartbeat of the peer", error_type: str = "timeout") -> None:
-        """``what`` did not come, or did not go out."""
+    def __init__(self, what: str = "heartbeat of the peer") -> None:
+        """``what`` is that which does not come."""
         self._what = what
-        self._error_type = error_type
         # 0 where the peer promised no heartbeats
         self._limit_ns = 0
         # When the next heartbeat is late; 0 where none is awaited
@@ -192,7 +191,7 @@ class PeerSilence:
             return ()
         self._due_ns = 0
         error = f"no {self._what} within {self._limit_ns / SECOND_NS:g} s"
-        return (Happening("heartbeat.timeout", "heartbeat", error_type=self._error_type, error=error),)
+        return (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
 
 
 class CallState:

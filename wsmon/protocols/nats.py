@@ -100,6 +100,8 @@ class NatsState(CallState):
 
     def __init__(self) -> None:
         super().__init__()
+        # Whether a CONNECT went out
+        self.has_begun = False
         # Operations that went out
         self.sent = 0
         self.subscribing = Calls()
@@ -245,6 +247,7 @@ _FACTS = ("version", "server_name", "max_payload", "auth_required", "headers", "
 
 def _read_connect(operation: NatsOperation, state: NatsState) -> Decoded:
     members = read_members(operation.text)
+    state.has_begun = True
     state.unconfirmed = deque() if members.get("verbose") is True else None
     secrets: list[JsonValue] = [
         value for name, value in members.items() if isinstance(value, str) and value and is_secret(name)
@@ -424,8 +427,11 @@ _READERS: Mapping[tuple[Direction, str], Callable[[NatsOperation, NatsState], De
 _AUTH = ("user", "pass", "auth_token", "jwt", "sig", "nkey", "name")
 
 
-def opening(options: ClientOptions, _state: NatsState) -> Outbox:
-    """Return the CONNECT, a SUB for each topic (a subject, maybe a queue after a space), and a PING to confirm them."""
+def opening(options: ClientOptions, state: NatsState) -> Outbox:
+    """Return the CONNECT, a SUB for each topic (a subject, maybe a queue after a space), and a PING to confirm them.
+
+    Where ``send`` had a CONNECT, it is not sent again.
+    """
     auth = options.reveal_auth()
     connect: dict[str, object] = {
         "verbose": False, "pedantic": False, "lang": "python", "version": "1", "protocol": 1, "headers": True,
@@ -436,7 +442,8 @@ def opening(options: ClientOptions, _state: NatsState) -> Outbox:
         for number, topic in enumerate(options.reveal_topics(), 1)
         if topic.split()
     )
-    return (f"CONNECT {msgspec.json.encode(connect).decode()}\r\n", *subscribes, "PING\r\n")
+    begin = () if state.has_begun else (f"CONNECT {msgspec.json.encode(connect).decode()}\r\n",)
+    return (*begin, *subscribes, "PING\r\n")
 
 
 def answer(decoded: Decoded, options: ClientOptions, _state: NatsState) -> Outbox:

@@ -79,6 +79,10 @@ class StompState(CallState):
     def __init__(self) -> None:
         super().__init__()
         self.version = NEWEST
+        # Whether a CONNECT went out, and a CONNECTED came in
+        self.has_begun = self.is_accepted = False
+        # Whether wsmon has sent its subscriptions
+        self.has_subscribed = False
         # As the server calls itself; empty until it does
         self.server = ""
         # Subscribes without a receipt
@@ -132,7 +136,7 @@ class StompHeartbeats:
         self._offered_ns = (0, 0)
         self._in_ns = self._out_ns = 0
         self._sent_ns = 0
-        self._received, self._sent = PeerSilence(), PeerSilence("heartbeat sent", "not_sent")
+        self._received, self._sent = PeerSilence(), PeerSilence()
 
     def offer(self, connect: StompFrame, now_ns: int) -> None:
         """Take the wishes of the client."""
@@ -169,7 +173,12 @@ class StompHeartbeats:
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return the heart-beats that are late."""
-        return self._received.overdue(now_ns) + self._sent.overdue(now_ns)
+        happenings = self._received.overdue(now_ns)
+        if self._sent.overdue(now_ns):
+            error = f"no heartbeat sent within {_MARGIN * self._out_ns / SECOND_NS:g} s, as was agreed"
+            fault = Happening("error.occurred", "heartbeat", error_type="heartbeat_not_sent", error=error)
+            happenings += (fault,)
+        return happenings
 
 
 def split(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Sequence[Part] | None:
@@ -205,8 +214,8 @@ _Read = tuple[tuple[Happening, ...], dict[str, Json] | None]
 
 def _topic_of(frame: StompFrame, state: StompState) -> str:
     """Return the destination that a frame is about which does not name it."""
-    if frame.command == "UNSUBSCRIBE":
-        known = state.subscriptions.get(frame.name("id"))
+    if frame.command in ("UNSUBSCRIBE", "MESSAGE"):
+        known = state.subscriptions.get(frame.name("id" if frame.command == "UNSUBSCRIBE" else "subscription"))
         return known.topic if known else ""
     if frame.command in ("RECEIPT", "ERROR"):
         call = state.calls.get(_receipt_key(frame.name("receipt-id")))
@@ -242,6 +251,7 @@ def _sent(frame: StompFrame, topic: str, ref: str, state: StompState) -> _Read:
 
 
 def _connect(frame: StompFrame, state: StompState) -> tuple[Happening, ...]:
+    state.has_begun = True
     state.heartbeats.offer(frame, state.now_ns)
     secrets: list[str] = [value for name, value in frame.headers.items() if is_secret(name)]
     state.credentials.remember([*secrets], is_auth=True)
@@ -299,6 +309,7 @@ def _received(frame: StompFrame, topic: str, ref: str, state: StompState) -> _Re
 def _connected(frame: StompFrame, state: StompState) -> _Read:
     version = frame.name("version") or VERSIONS[0]
     state.version = version if version in VERSIONS else NEWEST
+    state.is_accepted = True
     state.server = frame.name("server")
     state.heartbeats.agree(frame, state.now_ns)
     login = state.calls.end(_LOGIN)
@@ -330,14 +341,26 @@ def _receipt(frame: StompFrame, state: StompState) -> tuple[Happening, ...]:
 
 
 def _error(frame: StompFrame, topic: str, ref: str, state: StompState) -> tuple[Happening, ...]:
-    """Read an ERROR: about what asked for the receipt that it names, else about the login, else about anything."""
-    error = state.credentials.mask(error_text(frame))
+    """Read an ERROR: about what asked for the receipt that it names, else about the login, else about anything.
+
+    RabbitMQ names no receipt, but quotes the destination.
+    """
+    text = error_text(frame)
+    error = state.credentials.mask(text)
     receipt = frame.name("receipt-id")
     call = (state.calls.end(_receipt_key(receipt)) if receipt else None) or state.calls.end(_LOGIN)
+    if call is None and not receipt:
+        call = _quoted(text, state.calls) or _quoted(text, state.subscribing)
     if call is not None:
         return failed(call, "stomp", error)
     state.error_ns = state.now_ns
     return (Happening("error.occurred", type="ERROR", topic=topic, ref=ref, error_type="stomp", error=error),)
+
+
+def _quoted(text: str, calls: Calls) -> Call | None:
+    """Take the oldest call whose destination is quoted in a text out of flight, and return it."""
+    found = calls.find(lambda call: any(f"'{topic}'" in text for topic in call.topics))
+    return calls.end(found.key) if found else None
 
 
 def error_text(frame: StompFrame) -> str:
@@ -350,7 +373,8 @@ def error_text(frame: StompFrame) -> str:
 
 
 HEARTBEAT_S = 10.0
-_MAX_HEARTBEAT_S = 3_600.0
+# A session looks once a second whether one is due
+_MIN_HEARTBEAT_S, _MAX_HEARTBEAT_S = 2.0, 3_600.0
 # Servers that answer receipts, by the beginning of what they call themselves. Others, such as Spring's simple broker
 # and stomp-broker-js, leave that of a SUBSCRIBE unanswered
 _ANSWERS_RECEIPTS = ("RabbitMQ/", "ActiveMQ", "apache-apollo/")
@@ -358,11 +382,15 @@ _ANSWERS_RECEIPTS = ("RabbitMQ/", "ActiveMQ", "apache-apollo/")
 _NO_HEADERS = frozenset({"send", "success", "failure", "refresh", "expires_in", "heartbeat"})
 
 
-def opening(options: ClientOptions, state: StompState) -> Outbox:  # noqa: ARG001 - the signature of all clients
-    """Return the CONNECT; what ``auth`` has beside ``heartbeat`` in seconds is a header of it, as ``login``.
+def opening(options: ClientOptions, state: StompState) -> Outbox:
+    """Return the CONNECT; where ``send`` had one, the subscriptions alone, once it is accepted.
+
+    What ``auth`` has beside ``heartbeat`` in seconds is a header of it, as ``login``.
 
     Without ``auth.host`` it names no host: RabbitMQ takes that for a virtual host, and refuses those it does not know.
     """
+    if state.has_begun:
+        return _subscriptions(options, state) if state.is_accepted else ()
     auth = options.reveal_auth()
     every_ms = _heartbeat_ms(auth.get("heartbeat", HEARTBEAT_S)) if options.answers else 0
     headers = {"accept-version": ",".join(VERSIONS), "heart-beat": f"{every_ms},{every_ms}"}
@@ -372,13 +400,19 @@ def opening(options: ClientOptions, state: StompState) -> Outbox:  # noqa: ARG00
 
 def _heartbeat_ms(value: str | float) -> int:
     every_s = value if isinstance(value, int | float) else HEARTBEAT_S
-    return round(min(max(every_s, 0.0), _MAX_HEARTBEAT_S) * 1_000)
+    return round(min(max(every_s, _MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S) * 1_000) if every_s > 0 else 0
 
 
 def answer(decoded: Decoded, options: ClientOptions, state: StompState) -> Outbox:
     """Return the subscriptions once the server has accepted the connection."""
-    if decoded.type != "CONNECTED":
+    return _subscriptions(options, state) if decoded.type == "CONNECTED" else ()
+
+
+def _subscriptions(options: ClientOptions, state: StompState) -> Outbox:
+    """Return the subscriptions, once."""
+    if state.has_subscribed:
         return ()
+    state.has_subscribed = bool(options.topics)
     asks = state.server.startswith(_ANSWERS_RECEIPTS)
     return tuple(
         write_frame("SUBSCRIBE", _subscription_headers(f"wsmon-{number}", topic, asks=asks))

@@ -274,6 +274,11 @@ def test_a_client_logs_in_and_subscribes() -> None:
     assert answer(Decoded("PING"), ClientOptions(), NatsState()) == answer(Decoded("MSG"), options, NatsState()) == ()
 
 
+def test_a_connect_that_went_out_before_is_not_sent_again() -> None:
+    connection = Connection(CONNECT)
+    assert opening(ClientOptions((Sensitive("a"),)), connection.state) == ("SUB a 1\r\n", "PING\r\n")
+
+
 @pytest.mark.parametrize(
     ("direction", "payload", "is_nats"),
     [

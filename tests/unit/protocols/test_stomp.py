@@ -132,6 +132,18 @@ def test_an_error_about_a_receipt_ends_what_asked_for_it_and_any_other_stands_fo
     assert session.into("ERROR\n\n two\nlines \0") == ["error.occurred two\nlines"]
 
 
+def test_an_error_that_quotes_a_destination_is_about_what_waits_for_that() -> None:
+    session = connected()
+    session.out("SUBSCRIBE\nid:1\ndestination:/bad/t\nreceipt:r\n\n\0")
+    session.out("SUBSCRIBE\nid:2\ndestination:/bad/u\n\n\0")
+    for topic, ref in (("/bad/t", "r"), ("/bad/u", "2")):
+        error = f"Unknown destination: '{topic}' is not valid"
+        assert session.into(f"ERROR\nmessage:Unknown destination\n\n'{topic}' is not valid\0") == [
+            f"subscription.subscribe.completed {topic} {ref} error {error}"
+        ]
+    assert session.overdue(60) == []
+
+
 def test_a_subscription_is_confirmed_by_its_receipt() -> None:
     session = connected()
     assert session.out("SUBSCRIBE\nid:1\ndestination:/t\nreceipt:r\n\n\0") == ["subscription.subscribe.started /t r"]
@@ -207,7 +219,7 @@ def test_any_frame_is_a_heart_beat_and_a_missing_one_is_late_once() -> None:
     assert session.overdue(5.9) == []
     assert session.overdue(0.1) == [
         "heartbeat.timeout no heartbeat of the peer within 6 s",
-        "heartbeat.timeout no heartbeat sent within 6 s",
+        "error.occurred no heartbeat sent within 6 s, as was agreed",
     ]
     assert session.overdue(60) == []
     session.into("MESSAGE\ndestination:/t\n\nx\0")
@@ -269,3 +281,20 @@ def test_a_heart_beat_is_sent_after_half_of_the_interval() -> None:
     assert due(5 * SECOND_NS, options, session.state) == ("\n",)
     assert due(9 * SECOND_NS, options, session.state) == ()
     assert due(10**15, options, connected().state) == ()
+
+
+def test_a_connect_that_went_out_before_is_not_sent_again() -> None:
+    session = Session()
+    session.out("CONNECT\naccept-version:1.2\n\n\0")
+    assert opening(ClientOptions(TOPICS), session.state) == ()
+    session.into("CONNECTED\nversion:1.2\n\n\0")
+    assert opening(ClientOptions(TOPICS[:1]), session.state) == (
+        "SUBSCRIBE\nid:wsmon-1\ndestination:/topic/a\nack:auto\n\n\0",
+    )
+    assert answer(Decoded("CONNECTED"), ClientOptions(TOPICS[:1]), session.state) == ()
+
+
+@pytest.mark.parametrize(("value", "beats"), [(0.0, "0,0"), (0.5, "2000,2000"), (1e9, "3600000,3600000")])
+def test_a_client_offers_heart_beats_that_it_can_keep(value: float, beats: str) -> None:
+    (connect,) = opening(ClientOptions((), {"heartbeat": value}, answers=True), StompState())
+    assert f"\nheart-beat:{beats}\n" in connect

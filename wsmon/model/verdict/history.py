@@ -35,6 +35,8 @@ _OWN_FINDINGS: Final = frozenset(
     {"", BROKEN_OFF, "timeout", "unmatched", "duplicate_id", "too_many_topics", "not_confirmed", "replaced",
      "given_up", "restarted", "classifier"}
 )  # fmt: skip
+# Protocols whose servers want no answer to their heartbeats
+_ONE_WAY: Final = frozenset({"stomp", "actioncable"})
 
 
 class EndWay(NamedTuple):
@@ -188,6 +190,8 @@ class History:
     """The last heartbeat of the protocol that the peer sent and that we did not answer."""
     unanswered_count: int = 0
     """Such heartbeats since the last answer."""
+    unsent: Precursor | None = None
+    """When wsmon had left out a heartbeat that it had agreed to send."""
     has_pong: bool = False
     """Whether the peer answered a ping of ours in this session."""
     has_protocol_answer: bool = False
@@ -229,9 +233,11 @@ class History:
                 self.stall = _precursor(event)
             case "incident.closed" if event.type == "stall":
                 self.stall = None
+            case "error.occurred" if event.error_type == "heartbeat_not_sent":
+                self.unsent = _precursor(event)
             case "error.occurred":
                 self.fault = _precursor(event)
-            case "heartbeat.received" if not event.opcode:
+            case "heartbeat.received" if not event.opcode and self.protocol not in _ONE_WAY:
                 self.unanswered = _precursor(event)
                 self.unanswered_count += 1
             case "heartbeat.responded" if event.direction == "out" and not event.opcode:
@@ -256,7 +262,7 @@ class History:
                 self.complaint = _precursor(event)
         if event.name == "connection.started":
             self.login = self.pause = self.missed = self.stall = self.fault = None
-            self.refusal = self.complaint = self.answer = self.unanswered = None
+            self.refusal = self.complaint = self.answer = self.unanswered = self.unsent = None
             self.unanswered_count = 0
             self.has_pong = self.has_protocol_answer = False
             self.server = self.protocol = ""

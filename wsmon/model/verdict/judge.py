@@ -180,7 +180,8 @@ def _by_reason(
     advice = advice_on_reason(event.reason, event.close_code)
     if advice is None:
         advice = _advice_on_code(event)
-        missed = _unanswered(event, history, said) if is_about_heartbeat(event.reason) else None
+        is_about_it = is_about_heartbeat(event.reason) or history.unsent is not None
+        missed = _unanswered(event, history, said) if is_about_it else None
         told = advice_on_mention(event.reason, event.close_code)
         if _is_guess(advice.cause) or _is_unknown(event) or missed is not None or told is not None:
             return _by_unread_reason(event, advice, words, pattern, missed)
@@ -566,7 +567,11 @@ def _complaint(event: Event, history: History) -> Precursor | None:
 def _unanswered(event: Event, history: History, said: LastMessages | None) -> _Explanation | None:
     """Look for a heartbeat of the peer that we left unanswered, in an end that nothing else explains."""
     reply = "set answer = true, so that wsmon answers it; a WebSocket pong does not count"
-    ping = history.unanswered
+    unsent, ping = history.unsent, history.unanswered
+    if unsent is not None and event.mono_ns - unsent.mono_ns <= HEARTBEAT_WAIT_NS:
+        cause = f"possibly the heartbeats that wsmon left out: {unsent.text}"
+        step = "set answer = true, so that wsmon sends them; a WebSocket ping does not count"
+        return _Explanation(Advice(cause, step), "inferred", evidence=(unsent.id,) if unsent.id else ())
     if (
         ping is not None
         and history.unanswered_count <= INSISTS_UNTIL

@@ -52,6 +52,11 @@ def test_a_heartbeat_of_the_peer_is_unanswered_until_we_answer_it() -> None:
     assert (after(ping, frame).unanswered is not None, after(ping, pong).unanswered) == (True, None)
 
 
+def test_a_heartbeat_of_a_protocol_that_wants_no_answer_is_not_unanswered() -> None:
+    opened_by = event("connection.completed", 1, FEED, meta={"protocol": "stomp"})
+    assert after(opened_by, event("heartbeat.received", 2, FEED, direction="in", size=0)).unanswered is None
+
+
 def test_a_new_session_starts_without_the_precursors_of_the_last() -> None:
     history = after(failed_login(), event("heartbeat.received", 2, FEED, size=0), loss(3, FEED), dialled(4, FEED))
     assert (history.refusal, history.complaint, history.unanswered, history.server) == (None, None, None, "")

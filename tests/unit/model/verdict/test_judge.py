@@ -660,6 +660,16 @@ def test_v7_a_reason_about_a_heartbeat_names_the_one_of_the_protocol_that_we_lef
     assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
 
 
+@pytest.mark.parametrize("reason", ["STOMP died", ""])
+def test_a_heartbeat_that_wsmon_had_agreed_to_and_left_out_may_be_the_cause(reason: str) -> None:
+    error = "no heartbeat sent within 2 s, as was agreed"
+    left_out = event("error.occurred", 85, FEED, error_type="heartbeat_not_sent", error=error)
+    verdict = opened(left_out).verdict(loss(90, code=1000, reason=reason))
+    assert f"; possibly the heartbeats that wsmon left out: {error}" in verdict.cause
+    assert verdict.next.startswith("set answer = true, so that wsmon sends them")
+    assert (verdict.evidence, verdict.certainty) == ((3,), "inferred")
+
+
 def test_w7_an_error_before_a_feed_that_went_on_is_a_fact_and_not_the_cause() -> None:
     refused_words, tick = message('{"error":"Too many requests"}', 88.6, FEED), message('{"t":1}', 89.9, FEED)
     ended = loss(90, code=1000, reason="")
