@@ -18,7 +18,7 @@ from wsmon.config.load import load
 from wsmon.config.locate import find_config
 from wsmon.config.specs import Configuration
 from wsmon.control.ingest import INGEST_LINE_BYTES, IngestAnswer, IngestGreeting
-from wsmon.control.link import Link, RecorderLink
+from wsmon.control.link import ANSWER_S, Link, RecorderLink
 from wsmon.control.lock import holder
 from wsmon.errors import UsageError, WsmonError
 from wsmon.export.event_line import EventLine
@@ -69,7 +69,13 @@ def _store(store: Path | None, environ: Mapping[str, str]) -> Path:
 def _link(store: Path, greeting: IngestGreeting, environ: Mapping[str, str]) -> Link:
     """The recorder of a store, or the store itself where none is running."""
     if holder(store) is not None:
-        return RecorderLink(store, greeting)
+        link = RecorderLink(store, greeting)
+        try:
+            link.greeted_within(ANSWER_S)
+        except WsmonError:
+            link.close()
+            raise
+        return link
     # Imported now: a recorder has them
     from wsmon.recorder.local_store import LocalStore
 

@@ -16,6 +16,7 @@ from wsmon.errors import WsmonError
 
 # How long a recorder may take to answer the greeting
 ANSWER_S: Final = 2.0
+_OLDER: Final = ("the recorder does not accept events", "it may be an older version: restart it")
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -48,7 +49,10 @@ class RecorderLink:
     """A connection to the recorder of a store."""
 
     def __init__(self, store: Path, greeting: IngestGreeting) -> None:
-        """Dial and greet; raises ``OSError`` and ``WsmonError`` where no recorder of this user answers."""
+        """Dial, without waiting; raises ``OSError`` and ``WsmonError`` where no recorder of this user listens.
+
+        Lines are sent once it is ``greeted_within`` some time.
+        """
         held = holder(store)
         if held is None:
             raise WsmonError(f"no recorder is running on {store}")
@@ -58,22 +62,48 @@ class RecorderLink:
         check_socket(path)
         self._waiting = b""
         self._rest = b""
-        self.acked = 0
-        """Number of the last line that the store has of this client, when the link was made."""
+        self._answers_by_s = time.monotonic() + ANSWER_S
+        self._has_answered = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket.settimeout(ANSWER_S)
+            self._socket.setblocking(False)
             self._socket.connect(str(path))
             if not may_talk_to(peer_uid(self._socket)):
                 raise WsmonError(f"the process at {path} belongs to another user")
-            self._socket.setblocking(False)
             self._poll = select.poll()
             self._poll.register(self._socket)
             self.send(encode_ingest(GreetingLine(greeting)))
-            self.acked = self._greeted()
+        except BlockingIOError:
+            self._socket.close()
+            # Its queue of connections is full
+            raise WsmonError(f"the recorder of {store} takes no connections: it is stopped, or too busy") from None
         except BaseException:
             self._socket.close()
             raise
+
+    def greeted_within(self, wait_s: float) -> int | None:
+        """Return the number of the last line that the store has of this client; None where no answer came in time.
+
+        Raises ``WsmonError`` where the recorder takes no events, and ``ANSWER_S`` after the dial.
+        """
+        ends_s = time.monotonic() + wait_s
+        while True:
+            answers = self.exchange(max(0.0, ends_s - time.monotonic()))
+            if answers is None:
+                raise WsmonError(*_OLDER)
+            for answer in answers:
+                self._has_answered = True
+                if answer.acked is not None:
+                    return answer.acked
+                if answer.error:
+                    raise WsmonError(f"the recorder does not accept events: {answer.error}")
+            now_s = time.monotonic()
+            if now_s >= self._answers_by_s:
+                if self._has_answered:
+                    raise WsmonError(*_OLDER)
+                raise WsmonError(f"the recorder did not answer within {ANSWER_S:g} s: it is stopped, or too busy")
+            if now_s >= ends_s:
+                return None
 
     def send(self, octets: bytes) -> None:
         """Add lines to what waits to be sent."""
@@ -114,17 +144,3 @@ class RecorderLink:
             return None
         *lines, self._rest = (self._rest + octets).split(b"\n")
         return [decode_answer(line) for line in lines]
-
-    def _greeted(self) -> int:
-        """Wait for the answer to the greeting."""
-        ends_s = time.monotonic() + ANSWER_S
-        while (left_s := ends_s - time.monotonic()) > 0:
-            answers = self.exchange(left_s)
-            if answers is None:
-                break
-            for answer in answers:
-                if answer.acked is not None:
-                    return answer.acked
-                if answer.error:
-                    raise WsmonError(f"the recorder does not accept events: {answer.error}")
-        raise WsmonError("the recorder does not accept events", "it may be an older version: restart it")

@@ -141,6 +141,27 @@ class LineBuffer:
             self.spooled += count
             self._settled.notify_all()
 
+    def lose_all(self) -> None:
+        """Count all lines as lost: the process ends."""
+        with self._settled:
+            self.lost += len(self._unacked) + len(self._unsent)
+            self._unacked.clear()
+            self._unsent.clear()
+            self._bytes = 0
+            self._settled.notify_all()
+
+    def lose_spooled(self, count: int) -> None:
+        """Count lines as lost that were taken out of the spool."""
+        with self._lock:
+            self.spooled -= count
+            self.lost += count
+
+    def next_number(self) -> int:
+        """Return a number for a line that does not go through the buffer."""
+        with self._lock:
+            self._next_seq += 1
+            return self._next_seq - 1
+
     def unreported(self) -> int:
         """Return how many events were lost that no event tells of yet; the caller adds that event."""
         with self._lock:

@@ -29,8 +29,14 @@ FIRST_RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 2.0
 # Between two looks for new events while acknowledgements are awaited, and between two writes to the spool
 LOOK_S: Final = 0.02
+# A recorder that reads nothing for this long: what is in memory goes into the spool
+STUCK_S: Final = 0.5
 # Of the time that the end may take, how much is kept for the spool
 SPOOLING_S: Final = 0.3
+# And for the count of what found no room there
+REPORT_S: Final = 0.1
+# How much later than asked for the end may come, on a busy machine
+LATE_S: Final = 0.5
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -52,6 +58,10 @@ class Sender:
         self._spool: SpoolFile | None = None
         self._is_own = own
         self._link: Link | None = self._own_store() if own else None
+        # A link whose recorder has not answered yet
+        self._dialled: RecorderLink | None = None
+        # Since when the link has not taken all that it was given; None = it has
+        self._stuck_since_s: float | None = None
         # Greatest number that was given to the present link, and what is read of the spool for it
         self._sent_seq = 0
         self._spooled_lines: Iterator[tuple[int, bytes]] = iter(())
@@ -88,14 +98,15 @@ class Sender:
         if not self._has_started:
             self._let_go()
         elif self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+            self._thread.join(timeout_s + LATE_S)
 
     def abandon(self) -> None:
         """Let go of what is the parent's, in a forked child."""
         if self._spool is not None:
             self._spool.close()
-        if self._link is not None:
-            self._link.abandon()
+        for link in (self._link, self._dialled):
+            if link is not None:
+                link.abandon()
 
     def _run(self) -> None:
         while not self._is_ending:
@@ -128,34 +139,60 @@ class Sender:
 
     def _finish(self) -> None:
         """Wait for what is sent, and spool the rest."""
+        ends_s = self._ends_s - SPOOLING_S
         if self._link is None and self._buffer.has_work:
             self._dial()
-        while self._link is not None and self._buffer.has_work and time.monotonic() < self._ends_s - SPOOLING_S:
+            while self._dialled is not None and time.monotonic() < ends_s:
+                self._dial()
+        while self._link is not None and self._buffer.has_work and time.monotonic() < ends_s:
             self._exchange()
         self._spool_all()
+        while self._link is not None and self._buffer.waiting and time.monotonic() < self._ends_s - REPORT_S:
+            self._exchange()
+        self._lose_rest()
+
+    def _lose_rest(self) -> None:
+        """Count what found no room anywhere, and leave the count to the next recorder."""
+        self._buffer.lose_all()
+        count, reason = self._buffer.unreported(), self._buffer.problem
+        if not count or self._store is None or self._is_own:
+            return
+        spool = self._spool or self._new_spool(self._store)
+        try:
+            # Its number is beyond those of all lines: what is on its way to a recorder, and counted here, is not taken
+            number = self._buffer.next_number()
+            dropped = spool.append_report(number, lambda more: json_line(_report_of(count + more, reason)))
+        except OSError as error:
+            self._buffer.problem = f"cannot write {spool.path}: {error.strerror or error}"
+        else:
+            self._buffer.lose_spooled(dropped)
 
     def _let_go(self) -> None:
         link, self._link = self._link, None
-        for part in (link, self._spool):
+        for part in (link, self._dialled, self._spool):
             if part is not None:
                 part.close()
 
     def _dial(self) -> None:
-        """Look for a recorder."""
+        """Look for a recorder, or for the answer of the one that was dialled."""
         try:
             if self._store is None:
                 self._store = self.locate()
-            link = RecorderLink(self._store, self._greeting)
+            if self._dialled is None:
+                self._dialled = RecorderLink(self._store, self._greeting)
+            acked = self._dialled.greeted_within(LOOK_S)
         except (OSError, WsmonError) as error:
-            self._buffer.problem = str(error)
+            self._hang_up(str(error))
             self._retry_at_s = time.monotonic() + self._retry_s
             self._retry_s = min(self._retry_s * 2, LONGEST_RETRY_S)
             return
-        self._link = link
+        if acked is None:
+            return
+        self._link, self._dialled = self._dialled, None
         self._retry_s = FIRST_RETRY_S
-        self._sent_seq = link.acked
+        self._sent_seq = acked
         self._spooled_lines = iter(())
-        self._acknowledge(link.acked)
+        self._acknowledge(acked)
 
     def _exchange(self) -> None:
         """Send what the link has room for, and take answers, for which there is a short wait."""
@@ -174,8 +211,11 @@ class Sender:
             elif answer.error:
                 self._buffer.refused += 1
                 self._buffer.problem = f"the recorder refused an event: {answer.error}"
+        now_s = time.monotonic()
+        self._stuck_since_s = (self._stuck_since_s or now_s) if link.is_sending else None
         # The link may stand still for long, while the store takes nothing
-        if self._buffer.is_half_full:
+        is_stuck = self._stuck_since_s is not None and now_s - self._stuck_since_s > STUCK_S
+        if is_stuck or self._buffer.is_half_full:
             self._spool_all()
 
     def _next_lines(self) -> bytes:
@@ -215,33 +255,38 @@ class Sender:
         """Move what is in memory into the spool, as far as there is room; returns whether anything was moved."""
         if self._store is None or self._is_own or not (lines := self._buffer.all_lines()):
             return False
-        if self._spool is None:
-            first = encode_ingest(GreetingLine(self._greeting))
-            self._spool = SpoolFile(self._store, self._greeting.client, self._spool_bytes, first)
+        spool = self._spool or self._new_spool(self._store)
         try:
-            moved = self._spool.append(lines)
+            moved = spool.append(lines)
         except OSError as error:
-            self._buffer.problem = f"cannot write {self._spool.path}: {error.strerror or error}"
+            self._buffer.problem = f"cannot write {spool.path}: {error.strerror or error}"
             return False
         if moved < len(lines):
-            self._buffer.problem = f"{self._spool.path} has reached its limit of {self._spool_bytes:,} bytes"
+            self._buffer.problem = f"{spool.path} has reached its limit of {self._spool_bytes:,} bytes"
         self._buffer.move_to_spool(moved)
         return bool(moved)
+
+    def _new_spool(self, store: Path) -> SpoolFile:
+        first = encode_ingest(GreetingLine(self._greeting))
+        self._spool = SpoolFile(store, self._greeting.client, self._spool_bytes, first)
+        return self._spool
 
     def _report_losses(self) -> None:
         """Report what was lost as an event, once there is room again."""
         if not self._buffer.is_half_full and (count := self._buffer.unreported()):
             reason = self._buffer.problem
-            self._buffer.add(json_line(TraceEvent(name="trace.lost", reason=reason, meta={"count": count})))
+            self._buffer.add(json_line(_report_of(count, reason)))
 
     def _hang_up(self, problem: str) -> None:
         self._buffer.problem = problem
         self._retry_at_s = 0.0
         # A store of one's own that failed: its lock is free for a recorder, and the spool takes what comes
         self._is_own = False
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
+        self._stuck_since_s = None
+        for link in (self._link, self._dialled):
+            if link is not None:
+                link.close()
+        self._link = self._dialled = None
 
     def _own_store(self) -> Link:
         """Hold the store, and write it in this process."""
@@ -250,6 +295,10 @@ class Sender:
 
         self._store = locate_store(self._named, os.environ, self._folder)
         return LocalStore(self._store, self._greeting)
+
+
+def _report_of(count: int, reason: str) -> TraceEvent:
+    return TraceEvent(name="trace.lost", reason=reason, meta={"count": count})
 
 
 def _here() -> Path:

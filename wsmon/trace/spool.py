@@ -6,9 +6,10 @@ recorder is there. The file of a process that has ended is taken in by the next 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,16 +56,59 @@ class SpoolFile:
             return 0
         octets = b"".join(pieces)
         try:
-            written = os.pwrite(self._fd, octets, self._size)
-            if written < len(octets):
-                # The disk is full, most likely: the next write would say so
-                os.pwrite(self._fd, octets[written:], self._size + written)
+            _write_whole(self._fd, octets, self._size)
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
         self._size += len(octets)
         self.last_seq = lines[taken - 1][0]
         return taken
+
+    def append_report(self, seq: int, line_of: Callable[[int], bytes]) -> int:
+        """Write a last line beyond the limit; on a full disk in the place of the newest lines, and return how many.
+
+        ``line_of`` makes the line of their number. Raises ``OSError`` where there is no room at all.
+        """
+        if self._fd is None:
+            self._fd = self._open()
+        if not self._size:
+            octets = self._greeting + numbered_line(seq, line_of(0))
+            try:
+                _write_whole(self._fd, octets, 0)
+            except OSError:
+                os.ftruncate(self._fd, 0)
+                raise
+            self._size, self.last_seq = len(octets), seq
+            return 0
+        octets = numbered_line(seq, line_of(0))
+        try:
+            _write_whole(self._fd, octets, self._size)
+        except OSError:
+            offset, dropped = self._room_at_end(2 * len(octets))
+            octets = numbered_line(seq, line_of(dropped))
+            # What is there already needs no room on the disk
+            _write_whole(self._fd, octets, offset)
+            os.ftruncate(self._fd, offset + len(octets))
+            self._size = offset
+        else:
+            dropped = 0
+        self._size += len(octets)
+        self.last_seq = seq
+        return dropped
+
+    def _room_at_end(self, size: int) -> tuple[int, int]:
+        """Find where the newest lines begin that take ``size`` bytes; return that offset and their number."""
+        assert self._fd is not None
+        first = max(len(self._greeting), self._size - READ_BYTES)
+        tail = os.pread(self._fd, self._size - first, first)
+        at, count = len(tail), 0
+        while at > 0 and len(tail) - at < size:
+            at = tail.rfind(b"\n", 0, at - 1) + 1
+            count += 1
+        # What is before it may be a part of a line, unless it is the greeting
+        if len(tail) - at < size or (not at and first > len(self._greeting)):
+            raise OSError(errno.ENOSPC, "the lines that are there take less")
+        return first + at, count
 
     def lines(self, after_seq: int) -> Iterator[tuple[int, bytes]]:
         """Iterate over the lines with a greater number, each with its number and its end, as far as there are any."""
@@ -109,6 +153,13 @@ class SpoolFile:
             if os.fstat(fd).st_nlink:
                 return fd
             os.close(fd)
+
+
+def _write_whole(fd: int, octets: bytes, offset: int) -> None:
+    """Write all of it, or raise ``OSError``: on a full disk, a part is written first."""
+    written = 0
+    while written < len(octets):
+        written += os.pwrite(fd, octets[written:], offset + written)
 
 
 def numbered_line(seq: int, line: bytes) -> bytes:

@@ -39,13 +39,13 @@ def until_acked(link: RecorderLink, seq: int) -> None:
 def test_lines_are_sent_and_acknowledged_and_the_next_link_knows(store: Path) -> None:
     with ListeningRecorder(store):
         link = RecorderLink(store, GREETING)
-        assert link.acked == 0
+        assert link.greeted_within(20) == 0
         link.send(b"".join(b'{"seq":%d,"name":"e%d"}\n' % (seq, seq) for seq in range(1, 5_001)))
         until_acked(link, 5_000)
         assert not link.is_sending
         link.close()
         again = RecorderLink(store, GREETING)
-        assert again.acked == 5_000
+        assert again.greeted_within(20) == 5_000
     assert list(ended(again)) == [None]
     again.close()
     assert arrived(store) == [f"e{seq}" for seq in range(1, 5_001)]
@@ -83,8 +83,13 @@ def test_a_recorder_that_takes_no_events_is_named_as_such(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(links, "ANSWER_S", 0.2)
-    answers = [b'{"type":"hello"}\n', b'{"line":1,"error":"no"}\n', b"HTTP/1.1 400\n"]
-    problems = ["it may be an older version", "does not accept events: no", "it may be an older version"]
+    answers = [b"", b'{"type":"hello"}\n', b'{"line":1,"error":"no"}\n', b"HTTP/1.1 400\n"]
+    problems = [
+        "did not answer within 0.2 s: it is stopped, or too busy",
+        "it may be an older version",
+        "does not accept events: no",
+        "it may be an older version",
+    ]
     for number, (answer, problem) in enumerate(zip(answers, problems, strict=True)):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -95,5 +100,9 @@ def test_a_recorder_that_takes_no_events_is_named_as_such(
                 while connection.recv(4_096):
                     pass
 
-        with listening(store, folder, serve), pytest.raises(WsmonError, match=problem):
-            RecorderLink(store, GREETING)
+        with listening(store, folder, serve):
+            link = RecorderLink(store, GREETING)
+            assert answer or link.greeted_within(0) is None
+            with pytest.raises(WsmonError, match=problem):
+                link.greeted_within(20)
+            link.close()

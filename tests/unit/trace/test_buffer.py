@@ -64,3 +64,16 @@ def test_a_full_buffer_says_so_in_time() -> None:
         is_half_full.append(buffer.is_half_full)
     assert is_half_full == [False, True]
     assert not buffer.wait_until_empty(0)
+
+
+def test_what_is_left_at_the_end_is_lost() -> None:
+    buffer = LineBuffer(1_000)
+    for _ in range(3):
+        buffer.add(LINE)
+    buffer.next_lines(0, 1)
+    buffer.lose_all()
+    assert (buffer.lost, buffer.waiting, buffer.unreported(), buffer.wait_until_empty(0)) == (3, 0, 3, True)
+    assert buffer.next_number() == 2
+    buffer.spooled = 5
+    buffer.lose_spooled(2)
+    assert (buffer.spooled, buffer.lost) == (3, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wsmon.control.ingest import IngestAnswer, IngestGreeting
@@ -27,9 +28,11 @@ class FakeLink:
     def __init__(self, _store: Path, _greeting: IngestGreeting) -> None:
         if not FakeLink.is_there:
             raise WsmonError("no recorder is running")
-        self.acked = FakeLink.acked_before
         self.is_sending = False
         self.has_ended = False
+
+    def greeted_within(self, _wait_s: float) -> int:
+        return FakeLink.acked_before
 
     def send(self, octets: bytes) -> None:
         FakeLink.sent += [int(line.split(b",")[0][7:]) for line in octets.splitlines()]
@@ -65,3 +68,76 @@ def test_what_is_not_acknowledged_goes_again_behind_the_spool(tmp_path: Path, mo
     assert FakeLink.sent == [3, 4, 5]
     assert not sender.is_connected
     sender.abandon()
+
+
+class DeafLink(FakeLink):
+    """A recorder that is stopped: it answers nothing."""
+
+    def greeted_within(self, _wait_s: float) -> int:
+        return None  # type: ignore[return-value]
+
+
+class StuckLink(FakeLink):
+    """A recorder that is stopped after its greeting: it reads nothing."""
+
+    def send(self, octets: bytes) -> None:
+        self.is_sending = True
+
+    def exchange(self, _wait_s: float) -> Sequence[IngestAnswer] | None:
+        return ()
+
+
+@pytest.mark.parametrize("kind", [DeafLink, StuckLink])
+def test_while_a_recorder_is_stopped_events_wait_in_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[FakeLink]
+) -> None:
+    monkeypatch.setattr(sending, "RecorderLink", kind)
+    monkeypatch.setattr(sending, "STUCK_S", 0.0)
+    FakeLink.sent, FakeLink.acked_before, FakeLink.is_there = [], 0, True
+    buffer = LineBuffer(100_000)
+    sender = Sender(buffer, str(tmp_path / "store.db"), own=False, connection="", group="", spool_bytes=100_000)
+    for _ in range(4):
+        buffer.add(b'{"name":"x"}')
+    for _ in range(2):
+        sender._turn()
+    assert (buffer.waiting, buffer.spooled, buffer.lost) == (0, 4, 0)
+    sender.abandon()
+
+
+def reports(folder: Path) -> list[int]:
+    """The counts of ``trace.lost`` in the spool."""
+    (path,) = folder.glob("spool/*")
+    lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    return [line["meta"]["count"] for line in lines if line.get("name") == "trace.lost"]
+
+
+@pytest.mark.parametrize("has_link", [False, True])
+def test_what_finds_no_room_at_the_end_is_counted_in_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_link: bool
+) -> None:
+    monkeypatch.setattr(sending, "RecorderLink", StuckLink)
+    FakeLink.sent, FakeLink.acked_before, FakeLink.is_there = [], 0, has_link
+    buffer = LineBuffer(100_000)
+    sender = Sender(buffer, str(tmp_path / "store.db"), own=False, connection="", group="", spool_bytes=1_000)
+    for number in range(200):
+        buffer.add(b'{"name":"x%d"}' % number)
+    buffer.lose("an event was too long")
+    sender.begin_end(0.0)
+    sender._finish()
+    sender.join(0.0)
+    assert buffer.waiting == 0
+    assert buffer.spooled + buffer.lost == 201
+    assert 0 < buffer.spooled < 100
+    assert reports(tmp_path) == [buffer.lost]
+
+
+def test_a_loss_without_any_line_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RecorderLink", FakeLink)
+    FakeLink.is_there = False
+    buffer = LineBuffer(100_000)
+    sender = Sender(buffer, str(tmp_path / "store.db"), own=False, connection="", group="", spool_bytes=1_000)
+    buffer.lose("an event was too long")
+    sender.begin_end(0.0)
+    sender._finish()
+    sender.join(0.0)
+    assert reports(tmp_path) == [1]

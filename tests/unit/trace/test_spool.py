@@ -97,3 +97,49 @@ def test_a_folder_holds_so_many_files_and_no_more(store: Path, monkeypatch: pyte
 def test_stores_in_one_folder_have_a_spool_each(tmp_path: Path) -> None:
     assert spool_folder(tmp_path / "store.db") == tmp_path / "spool"
     assert spool_folder(tmp_path / "orders.db") == tmp_path / "orders.db.spool"
+
+
+def report(count: int) -> bytes:
+    return b'{"name":"trace.lost","meta":{"count":%d}}' % count
+
+
+def test_the_report_at_the_end_goes_beyond_the_limit(store: Path) -> None:
+    file = SpoolFile(store, "c" * 16, 1_000, GREETING)
+    taken = file.append(lines(1, 100))
+    assert 0 < taken < 100
+    assert file.append_report(101, report) == 0
+    found = [line for _, line in file.lines(0)]
+    assert (len(found), found[-1]) == (taken + 1, b'{"seq":101,"name":"trace.lost","meta":{"count":0}}\n')
+
+
+def test_a_report_makes_a_file_where_there_is_none(store: Path) -> None:
+    file = SpoolFile(store, "c" * 16, 1_000, GREETING)
+    assert file.append_report(7, report) == 0
+    assert file.path.read_bytes() == GREETING + b'{"seq":7,"name":"trace.lost","meta":{"count":0}}\n'
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 100, 5_000])
+def test_on_a_full_disk_the_report_takes_the_place_of_the_newest_lines(
+    store: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    file = SpoolFile(store, "c" * 16, 1_000_000, GREETING)
+    file.append(lines(1, count))
+    full, pwrite = file._size, os.pwrite
+
+    def until_full(fd: int, octets: bytes, offset: int) -> int:
+        if offset >= full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return pwrite(fd, octets[: full - offset], offset)
+
+    monkeypatch.setattr("wsmon.trace.spool.os.pwrite", until_full)
+    if count < 5:
+        with pytest.raises(OSError, match="take less"):
+            file.append_report(count + 1, report)
+        assert len(list(file.lines(0))) == count
+        return
+    dropped = file.append_report(count + 1, report)
+    assert dropped > 0
+    found = [line for _, line in file.lines(0)]
+    assert found[-1] == b'{"seq":%d,"name":"trace.lost","meta":{"count":%d}}\n' % (count + 1, dropped)
+    assert found[:-1] == [b'{"seq":%d,%b\n' % (seq, line[1:]) for seq, line in lines(1, count - dropped)]
+    assert file.path.read_bytes() == GREETING + b"".join(found)
