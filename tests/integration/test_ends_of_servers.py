@@ -415,6 +415,13 @@ async def test_v3_mqtt_says_why_in_its_last_packet(packet: bytes, words: str, ca
     assert verdict.certainty == "stated"
 
 
+async def test_wamp_in_messagepack_says_why_in_its_last_message() -> None:
+    goodbye = msgspec.msgpack.encode([6, {}, "wamp.close.system_shutdown"])
+    verdict, _ = await judged(replaying((frame(BINARY, goodbye), close_frame(1000))), protocol="wamp")
+    assert "; last message from the peer: “GOODBYE: system shutdown”, 0.0 s before; " in verdict.cause
+    assert (verdict.certainty, "restarting" in verdict.cause) == ("stated", True)
+
+
 async def test_a_message_of_a_feed_is_no_last_word() -> None:
     feed = tuple(frame(TEXT, b'{"type":"trade","close":%d,"error":null}' % number) for number in range(9))
     verdict, _ = await judged(replaying((*feed, FIN)))

@@ -412,7 +412,7 @@ def refusal(text: str, *, is_cut: bool = False) -> str:
 
 
 def _closing(shown: str, message_type: str) -> Closing | None:
-    """Return the close of SockJS, Socket.IO or SignalR, which says that the peer closed on purpose, if not why."""
+    """Return the close of a protocol inside messages, which says that the peer closed on purpose, if not why."""
     ask = "ask the service operator for the server log of this time"
     if closed := _SOCKJS_CLOSE.fullmatch(shown):
         cause = f"with this SockJS message the server closed deliberately, with code {closed[1]}"
@@ -421,6 +421,12 @@ def _closing(shown: str, message_type: str) -> Closing | None:
         cause = "with this Socket.IO message the server closed deliberately, without a reason"
         return Closing(Advice(cause, ask), bool(message_type))
     content = _json(shown.rpartition("\x1e")[2])
+    match content:
+        case {"type": "disconnect", "reason": _, "reconnect": bool(is_wanted), **others} if not others:
+            cause = "with this ActionCable message the server closed deliberately and asked the client "
+            return Closing(Advice(f"{cause}{'' if is_wanted else 'not '}to reconnect", ask), True)
+        case [6, dict(), str(uri)] if uri.startswith("wamp.close."):
+            return Closing(Advice("with this WAMP GOODBYE the router closed deliberately", ask), True)
     if isinstance(content, dict) and _is_signalr_close(content):
         cause = "with this SignalR message the server closed deliberately and reported"
         if "error" not in content:

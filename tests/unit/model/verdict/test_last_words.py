@@ -386,6 +386,17 @@ def test_a3_an_end_that_the_peer_announced(text: str, before_s: float, *, is_ann
     [
         ('c[3000,"Go away!"]', "with this SockJS message the server closed deliberately, with code 3000", True),
         ("41", "with this Socket.IO message the server closed deliberately, without a reason", False),
+        (
+            '{"type":"disconnect","reason":"remote","reconnect":false}',
+            "with this ActionCable message the server closed deliberately and asked the client not to reconnect",
+            True,
+        ),
+        (
+            '{"type":"disconnect","reason":"remote","reconnect":true}',
+            "with this ActionCable message the server closed deliberately and asked the client to reconnect",
+            True,
+        ),
+        ('[6,{},"wamp.close.normal"]', "with this WAMP GOODBYE the router closed deliberately", True),
         ('{"type":7}\x1e', "with this SignalR message the server closed deliberately and reported no error", True),
         (
             '{}\x1e{"type":7,"error":"boom"}\x1e',
