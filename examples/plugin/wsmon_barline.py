@@ -1,17 +1,18 @@
-"""A protocol for wsmon: lines with bars, as a house might have invented them.
+"""A protocol and a decoder for wsmon: lines with bars, as a house might have invented them, also as hexadecimal.
 
     HELLO|user|password     WELCOME, or DENIED|reason
     SUB|id|topic            OK|id, or ERR|id|text
     PUB|topic|content
     PING                    PONG
 
-docs/plugins.md of wsmon says what each attribute of ``PROTOCOL`` means.
+docs/plugins.md of wsmon says what each attribute of ``PROTOCOL`` and ``DECODER`` means.
 """
 
 from __future__ import annotations
 
 import re
 
+from wsmon.decoders.base import DecodeError, Decoder, too_large
 from wsmon.model.events import Event
 from wsmon.protocols.base import (
     UNREAD,
@@ -140,3 +141,16 @@ PROTOCOL = Protocol(
     client=ProtocolClient(opening, answer),
     close_codes={4001: "the password was wrong"},
 )
+
+
+def unhex(payload: bytes, _state: None, room_bytes: int) -> bytes:
+    """Return the bytes that hexadecimal digits are."""
+    if len(payload) // 2 > room_bytes:
+        raise too_large(room_bytes)
+    try:
+        return bytes.fromhex(payload.decode())
+    except ValueError:
+        raise DecodeError("it is not hexadecimal") from None
+
+
+DECODER = Decoder("hexline", unhex, takes_text=True)

@@ -105,7 +105,31 @@ async def test_commands_name_the_plugin(with_plugin: Home) -> None:
     assert (code, said.count('did you mean "barline"?')) == (2, 1)
     _, out, _ = await with_plugin.run("doctor", "--json")
     facts = {each["check"]: each["fact"] for each in json.loads(out)["checks"]}
-    assert facts["plugins"] == "protocol barline (wsmon-barline 1.0)"
+    assert facts["plugins"] == "protocol barline (wsmon-barline 1.0), decoder hexline (wsmon-barline 1.0)"
+
+
+async def test_the_decoder_of_the_plugin_comes_before_the_protocol(with_plugin: Home) -> None:
+    async def talk(connection: ServerConnection) -> None:
+        for text in (b"PUB|prices|1.5".hex(), "no hexadecimal", b"PUB|prices|2".hex()):
+            await connection.send(text)
+        await connection.wait_closed()
+
+    async with serve(talk, "127.0.0.1", 0) as listening:
+        port = next(iter(listening.sockets)).getsockname()[1]
+        config = with_plugin.write(
+            f'[[connection]]\nname = "house"\nurl = "ws://127.0.0.1:{port}/"\n'
+            'protocol = "barline"\ndecode = "hexline"\n'
+        )
+        recorder = await with_plugin.record(config)
+        await recorder.until_stored(3)
+        recorder.signal(signal.SIGTERM)
+        assert await recorder.ended() == 0
+    events = stored(recorder.store)
+    received = [event for event in events if event.name == "message.received"]
+    assert [(event.type, event.topic, event.payload) for event in received] == [
+        ("PUB", "prices", b"PUB|prices|1.5"), ("", "", b"no hexadecimal"), ("PUB", "prices", b"PUB|prices|2"),
+    ]  # fmt: skip
+    assert [(event.meta or {}).get("encoding") for event in received] == ["hexline", None, "hexline"]
 
 
 BROKEN = """

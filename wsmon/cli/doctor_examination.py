@@ -45,9 +45,10 @@ from wsmon.cli.known_recordings import NothingRecordedError, choose_store
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, find_config, runtime_folder, state_dir
-from wsmon.config.specs import BuiltInProtocol, RetentionSpec
+from wsmon.config.specs import BuiltInDecoder, BuiltInProtocol, RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.control.losses import read_note
+from wsmon.decoders.base import Decoder
 from wsmon.errors import ConfigError, StoreError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
@@ -111,7 +112,8 @@ def _about_plugins() -> Iterator[Diagnosis]:
         return
     # Names that clash are an error of the configuration
     protocols = plugins.load("wsmon.protocols", Protocol, get_args(BuiltInProtocol))
-    yield from judge_plugins(found, protocols.failures)
+    decoders = plugins.load("wsmon.decoders", Decoder, get_args(BuiltInDecoder))
+    yield from judge_plugins(found, (*protocols.failures, *decoders.failures))
 
 
 def _config_path(argument: str | None, environ: Mapping[str, str]) -> Path | None:

@@ -38,7 +38,7 @@ from wsmon.trace.traced_session import TracedSession
 if TYPE_CHECKING:
     from websockets.uri import WebSocketURI
 
-    from wsmon.config.specs import ProtocolName
+    from wsmon.config.specs import BuiltInProtocol
 
 _DEFAULT_PORTS = (80, 443)
 
@@ -58,7 +58,7 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
         connection: str = "",
         group: str = "",
         trace_id: str = "",
-        protocol: ProtocolName = "auto",
+        protocol: BuiltInProtocol = "auto",
         sink: Sink | None = None,
         **options: Any,
     ) -> None:
@@ -160,7 +160,7 @@ def serve(
     *,
     connection: str = "server",
     group: str = "",
-    protocol: ProtocolName = "raw",
+    protocol: BuiltInProtocol = "raw",
     sink: Sink | None = None,
     create_connection: Callable[..., server.ServerConnection] | None = None,
     **options: Any,
@@ -210,7 +210,7 @@ def _observe(made: Connection, session: TracedSession) -> None:
 
 
 def _spec(
-    name: str, uri: str, group: str, trace_id: str, protocol: ProtocolName, headers: Any = None
+    name: str, uri: str, group: str, trace_id: str, protocol: BuiltInProtocol, headers: Any = None
 ) -> ConnectionSpec:
     said = () if headers is None else tuple(Headers(headers).raw_items())
     return ConnectionSpec(
