@@ -66,6 +66,7 @@ FACTS = RecorderFacts(
     pruned_events=40,
     last_id=1_000,
     viewers=2,
+    left_out_connections=4,
     store_bytes=8_192,
     free_bytes=10**9,
     cpu_s=1.5,

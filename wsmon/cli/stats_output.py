@@ -23,7 +23,7 @@ from wsmon.export.run import ExportRequest, run_export
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import escape_json, sanitize
 from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
-from wsmon.model.statuses import LABELS, Status
+from wsmon.model.statuses import LABELS, ConnectionStatus
 from wsmon.model.units import MS_NS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
@@ -34,7 +34,7 @@ NAME_CHARS = 24
 KEY_CHARS = 40
 
 # The statuses that a recorder leaves true when it is cut off.
-ENDED: tuple[Status, ...] = ("initialized", "closed", "error")
+ENDED: tuple[ConnectionStatus, ...] = ("", "initialized", "closed", "error")
 
 # The fields of a connection's statistics that are about events; the others are about its life.
 COUNTED = (

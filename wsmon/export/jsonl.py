@@ -173,12 +173,13 @@ def statistics_document(statistics: Statistics) -> dict[str, Json]:
 def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
     """Return the statistics of one connection; distributions without values are empty, missing times and shares null.
 
+    ``status`` is null where an application reports no transition of a connection.
     Subscriptions are known for the present only: a period in the past has no such key.
     """
     document: dict[str, Json] = {
         "name": of.name,
         "url": of.url,
-        "status": of.status,
+        "status": of.status or None,
         "stalled": of.stalled,
         "profile": of.profile,
         "trace_id": of.trace_id,

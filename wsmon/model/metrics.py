@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from wsmon.model.histogram import bucket_index
 from wsmon.model.snapshot import Health
-from wsmon.model.statuses import OPEN, STATUSES, Status
+from wsmon.model.statuses import OPEN, STATUSES, ConnectionStatus
 from wsmon.model.units import MS_NS, SECOND_NS
 
 
@@ -136,7 +136,7 @@ class ConnectionTotals:
     profile: str
     protocol: str
     enabled: bool
-    status: Status
+    status: ConnectionStatus
     is_stalled: bool
     last_message_ns: int | None = None
     """Wall time; None where no message came."""
@@ -188,17 +188,18 @@ def _now(totals: _Totals) -> Iterable[MetricFamily]:
         for connection in totals
     )
     yield MetricFamily("wsmon.connection.info", "gauge", "Configuration of the connection; always 1", info)
+    with_status = tuple(connection for connection in totals if connection.status)
     states = tuple(
         NumberPoint((*_client(connection), ("status", status)), int(connection.status == status))
-        for connection in totals
+        for connection in with_status
         for status in STATUSES
     )
     yield MetricFamily("wsmon.connection.status", "gauge", "1 for the current status of the connection", states)
-    up = tuple(NumberPoint(_client(connection), int(connection.status == OPEN)) for connection in totals)
+    up = tuple(NumberPoint(_client(connection), int(connection.status == OPEN)) for connection in with_status)
     yield MetricFamily("wsmon.connection.up", "gauge", "1 while the connection is open", up)
     stalled = tuple(
         NumberPoint(_client(connection), int(connection.is_stalled and connection.status == OPEN))
-        for connection in totals
+        for connection in with_status
     )
     yield MetricFamily(
         "wsmon.connection.stalled", "gauge", "1 while the connection is open but expected data does not arrive", stalled
@@ -438,6 +439,8 @@ class RecorderFacts:
     """In this run."""
     last_id: int
     viewers: int
+    left_out_connections: int
+    """Of applications, that are in no family: too many others are."""
     store_bytes: int
     """Size of the file and its write-ahead log."""
     free_bytes: int
@@ -473,6 +476,8 @@ def _own(facts: RecorderFacts) -> Iterable[MetricFamily]:
         "wsmon.recorder.shed.events", "Events lost because the store was too slow", health.events_shed
     )
     yield _gauge("wsmon.recorder.viewers", "Attached viewers", facts.viewers)
+    text = "Connections of applications that are not among these metrics, because there are too many"
+    yield _gauge("wsmon.recorder.left_out.connections", text, facts.left_out_connections)
 
 
 def _store(facts: RecorderFacts) -> Iterable[MetricFamily]:

@@ -9,7 +9,7 @@ import msgspec
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName
 from wsmon.model.ranges import StoreBounds
-from wsmon.model.statuses import OPEN, Status
+from wsmon.model.statuses import OPEN, ConnectionStatus
 
 
 class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class ConnectionState:
     trace_id: str
     connection_id: str
     """The newest session; empty before the first."""
-    status: Status
+    status: ConnectionStatus
     since_ns: int
     """Wall time of the newest transition."""
     stalled_since_ns: int | None = None
@@ -78,9 +78,11 @@ class ConnectionState:
         return self.status == "websocket_connected" and self.stalled_since_ns is not None
 
 
-def down_since(status: Status, failing_since_ns: int | None, last_disconnected_ns: int | None) -> int | None:
-    """Return the wall time since which a connection is not open; None while it is open, or was closed by the user."""
-    if status in (OPEN, "closed") or failing_since_ns is None:
+def down_since(status: ConnectionStatus, failing_since_ns: int | None, last_disconnected_ns: int | None) -> int | None:
+    """Return the wall time since which a connection is not open; None while it is open, was closed by the user, or is
+    none.
+    """
+    if status in (OPEN, "closed", "") or failing_since_ns is None:
         return None
     # An end before the first failure was one by the user, or of another run
     return max(failing_since_ns, last_disconnected_ns or 0)

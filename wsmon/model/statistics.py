@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
-from wsmon.model.statuses import Status
+from wsmon.model.statuses import ConnectionStatus, Status
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.units import SECOND_NS, duration
 
@@ -86,7 +86,7 @@ class ConnectionStatistics:
     name: str
     group: str
     url: str
-    status: Status
+    status: ConnectionStatus
     stalled: bool
     profile: str
     trace_id: str

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 Status = Literal[
     "initialized",
@@ -27,6 +27,8 @@ Status = Literal[
 ]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
+# Empty: an application reports requests, spans, messages or other events, and no transition of a connection
+ConnectionStatus: TypeAlias = Status | Literal[""]
 
 ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
@@ -60,7 +62,9 @@ MEANINGS: Mapping[Status, str] = MappingProxyType(
     }
 )
 # As the screen shows them
-LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
+LABELS: Mapping[ConnectionStatus, str] = MappingProxyType(
+    {**{status: status for status in STATUSES}, OPEN: "open", "": "events only"}
+)
 
 
 def is_allowed(before: Status, after: Status) -> bool:

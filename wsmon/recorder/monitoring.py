@@ -116,6 +116,7 @@ class MetricSources:
     pruned_events: Callable[[], int]
     last_id: Callable[[], int]
     viewers: Callable[[], int]
+    left_out_connections: Callable[[], int]
     sinks: Callable[[], tuple[SinkState, ...]] = tuple
 
 
@@ -166,6 +167,7 @@ class Metrics:
             pruned_events=sources.pruned_events(),
             last_id=sources.last_id(),
             viewers=sources.viewers(),
+            left_out_connections=sources.left_out_connections(),
             store_bytes=process.store_bytes,
             free_bytes=process.free_bytes,
             cpu_s=process.cpu_s,

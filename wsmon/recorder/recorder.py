@@ -353,6 +353,7 @@ class _Recording:
             lambda: writer.pruned_events,
             lambda: writer.committed_id,
             lambda: self._server.clients,
+            lambda: writer.totals.left_out,
         )
 
     def _on_drained(self) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcode, Source, Verdict
 from wsmon.model.histogram import ZERO_INDEX
-from wsmon.model.statuses import Status, is_allowed
+from wsmon.model.statuses import ConnectionStatus, Status, is_allowed
 
 # Names with codes from here on are in the index event_by_name; whatever is as frequent as messages has a lower one
 FIRST_INDEXED_NAME: Final = 20
@@ -176,6 +176,9 @@ def by_code(codes: Mapping[_Word, int | None]) -> Mapping[int | None, _Word]:
 
 NAMES: Final = by_code(NAME_CODES)
 STATUS_OF: Final = by_code(STATUS_CODES)
+# Of a row of the table connection; transitions have a status
+NO_STATUS: Final = 0
+CONNECTION_STATUS_OF: Final[Mapping[int | None, ConnectionStatus]] = {**STATUS_OF, NO_STATUS: ""}
 OPCODES: Final = by_code(OPCODE_CODES)
 CLOSE_BYS: Final = by_code(CLOSE_BY_CODES)
 _VERDICT: Final = msgspec.json.Decoder(Verdict)

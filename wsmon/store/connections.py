@@ -17,8 +17,8 @@ from wsmon.model.profiles import PROFILES, Profile, profile_of
 from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import MAX_TOPICS, Subscription, SubscriptionLedger, Subscriptions, TopicState
-from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
-from wsmon.store.validation import Count, Id, Ns, StatusCode, checked
+from wsmon.store.codec import NO_STATUS, STATUS_CODES, MultiRowInsert, SqlValue, storable
+from wsmon.store.validation import ConnectionStatusCode, Count, Id, Ns, checked
 
 # Readers need no configuration
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
 _CONNECTION_ROW = GenericAlias(
     tuple,
     (
-        *(Id, str, int, int, StatusCode, Ns, Ns | None, Count, Ns | None, Id | None, str, Count),
+        *(Id, str, int, int, ConnectionStatusCode, Ns, Ns | None, Count, Ns | None, Id | None, str, Count),
         *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, str),
     ),
 )
@@ -150,6 +150,7 @@ class Connections:
                 self._keep_control_frames(spec.name, is_kept=spec.capture.control_frames)
             record.spec = stored
             record.configured = True
+            record.status = record.status or STATUS_CODES["initialized"]
             record.since_ns = record.since_ns or now_ns
             self.change(record)
         self._configured = frozenset(spec.name for spec in specs)
@@ -166,10 +167,21 @@ class Connections:
         self._adopted[name] = len(self._adopted)
         record = self.get(name)
         if name not in self._configured:
+            if record.status == STATUS_CODES["initialized"]:
+                # Until a transition is reported: what has only requests is no connection that has not started
+                record.status = NO_STATUS
             record.spec = StoredSpec(group=group)
             record.since_ns = record.since_ns or now_ns
             self._show(record)
         return True
+
+    def of_configuration(self) -> list[ConnectionRecord]:
+        """The connections of the configuration, in its order."""
+        return sorted((self._by_name[name] for name in self._configured), key=attrgetter("position"))
+
+    def of_applications(self) -> list[ConnectionRecord]:
+        """The connections that applications report, in the order in which they appeared in this run."""
+        return [self._by_name[name] for name in self._adopted if name not in self._configured]
 
     def adjust(self, record: ConnectionRecord, change: Meta) -> None:
         """Apply the capture profile in the ``meta`` of ``self.config.reloaded``."""

@@ -128,8 +128,8 @@ class Database:
             )
             mark_cut_off(connection)
             connection.execute(
-                "UPDATE connection SET status = ?, since_ns = ?, stalled_since_ns = NULL, attempt = 0, configured = 0, "
-                "next_attempt_ns = NULL, failing_since_ns = NULL, "
+                "UPDATE connection SET status = min(status, ?), since_ns = ?, stalled_since_ns = NULL, attempt = 0, "
+                "configured = 0, next_attempt_ns = NULL, failing_since_ns = NULL, "
                 "source = NULL, sessions = 0, rtt_ns = NULL, last_problem_id = 0",
                 (STATUS_CODES["initialized"], start.started_ns),
             )

@@ -217,7 +217,7 @@ class Fold:
     def roll(self, now_s: int) -> None:
         """Add past seconds to their minutes and hours, and update the states in ``totals`` once a second."""
         self._rollups.roll(now_s)
-        self.totals.update_states(now_s, self._connections.all())
+        self.totals.update_states(now_s, self._connections)
 
     def write(self) -> None:
         """Write everything since the last commit, within the caller's transaction."""

@@ -234,7 +234,8 @@ class Lifecycle:
         record: ConnectionRecord,
         bucket: Bucket,
     ) -> None:
-        before = record.status if event.from_status is None else STATUS_CODES[event.from_status]
+        known = record.status or STATUS_CODES["initialized"]
+        before = known if event.from_status is None else STATUS_CODES[event.from_status]
         self._transitions += (event_id, record.id, stream.id, event.ts_ns, event.mono_ns, self._run)
         self._transitions += (before, STATUS_CODES[to_status], NAME_CODES[event.name])
         was_open = before == STATUS_CODES[OPEN]

@@ -14,6 +14,7 @@ import wsmon
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.model.units import SECOND_NS
+from wsmon.store.codec import NO_STATUS, STATUS_CODES
 from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, StoreOrigin
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing
 from wsmon.store.fold import Fold
@@ -29,6 +30,11 @@ UPDATE connection SET configured = 1, position = id, spec = json_set(spec, '$.gr
 """
 # For a run that ends with its last event: a period does not include its end
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
+# A file with other events alone: what became of the connection is not in it
+_UNSET_STATUS = f"""
+UPDATE connection SET status = {NO_STATUS} WHERE status = {STATUS_CODES["initialized"]}
+AND NOT EXISTS (SELECT 1 FROM transition WHERE transition.connection = connection.id)
+"""
 # What is open in a run that the origin knows as ended, as ``Database.end_run`` does
 _END_SESSIONS = """
 UPDATE session SET end = 'abrupt', ended_ns = max(started_ns, (SELECT ended_ns FROM run WHERE run.id = session.run))
@@ -78,6 +84,7 @@ class Replay:
         connection = self._database.connection
         with transaction(connection, self._database.path):
             connection.executemany(_SHOW, [(group, url, name) for name, (group, url) in self._facts.items()])
+            connection.execute(_UNSET_STATUS)
             connection.executemany(_SET_RUN, [(*row, run) for run, row in self._origin.runs.items()])
             connection.executemany(_SET_CONNECTION, [(*row, name) for name, row in self._origin.connections.items()])
             connection.execute(_SET_OLDEST, (META_OLDEST_ID,))

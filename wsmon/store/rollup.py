@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from operator import add, attrgetter
 from types import GenericAlias
 from typing import Any
@@ -20,15 +20,21 @@ from typing import Any
 from wsmon.model.histogram import merge
 from wsmon.model.metrics import ConnectionTotals, Distribution, TypedMeasure, TypedValues
 from wsmon.model.snapshot import StoredSpec
+from wsmon.model.statuses import OPEN
 from wsmon.store.bucket import KEY_CHARS, Bucket
-from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, unpack
-from wsmon.store.connections import SET_HEARD, ConnectionRecord
+from wsmon.store.codec import CONNECTION_STATUS_OF, STATUS_CODES, MultiRowInsert, SqlValue, pack, unpack
+from wsmon.store.connections import SET_HEARD, ConnectionRecord, Connections
 from wsmon.store.journal import Journal, MessageTraffic, bucket_of, is_empty
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, MOST_KEYS, OTHER, Level
 from wsmon.store.validation import Count, Id, Second, checked, meta_value
 
 # Keys of all dimensions of all connections: a monitoring system keeps series of each for weeks
 MOST_SERIES = 5_000
+# Connections of applications among the totals, beside those of the configuration
+MOST_APPLICATIONS = 200
+# How long they stay after their last event, where they are not open or about to be; where all places are taken, a
+# connection that has been silent for this long makes room for another
+STAY_S = 3_600
 _DIMENSION_OF = {number: name for name, number in DIMENSIONS.items()}
 _METRIC_OF = {number: name for name, number in METRICS.items()}
 
@@ -68,14 +74,22 @@ class Totals:
         self._lock = threading.Lock()
         # By the id of the connection
         self._totals: defaultdict[int, _Total] = defaultdict(_Total)
-        # States of the configured connections, in their order: columns of their records
+        # States of the connections, in their order: columns of their records
         self._states: tuple[_State, ...] = ()
+        # Connections of applications that have no place among them
+        self._left_out = 0
+        # Those that had events since the last update, and the second of the last update with events of those that have
+        # a place, or had one
+        self._heard: set[int] = set()
+        self._heard_s: dict[int, int] = {}
+        self._placed: frozenset[int] = frozenset()
         self._series = 0
         # Second of the states
         self._states_s = 0
 
     def add(self, connection_id: int, second: Bucket) -> None:
         """Add what happened on a connection in a second."""
+        self._heard.add(connection_id)
         with self._lock:
             total = self._totals[connection_id]
             total.counters = list(map(add, total.counters, second.counters))
@@ -97,20 +111,46 @@ class Totals:
             for (metric, bucket), n in second.above.items():
                 merge(total.above.setdefault(metric, {}), {bucket: n})
 
-    def update_states(self, now_s: int, records: Iterable[ConnectionRecord]) -> None:
+    def update_states(self, now_s: int, connections: Connections) -> None:
         """Take over the present state of the connections, once a second."""
         if now_s == self._states_s:
             return
         self._states_s = now_s
-        configured = sorted((record for record in records if record.configured), key=_position)
-        states = tuple(map(_state, configured))
+        applications, left_out = self._with_place(now_s, connections.of_applications())
+        states = tuple(map(_state, (*connections.of_configuration(), *applications)))
         with self._lock:
             self._states = states
+            self._left_out = left_out
 
     def read(self) -> tuple[ConnectionTotals, ...]:
-        """The totals of the configured connections, in their order."""
+        """The totals of the connections: those of the configuration in its order, then those of applications."""
         with self._lock:
             return tuple(_totals_of(state, self._totals[state[0]]) for state in self._states)
+
+    @property
+    def left_out(self) -> int:
+        """How many connections of applications are not among the totals, because ``MOST_APPLICATIONS`` others are."""
+        return self._left_out
+
+    def _with_place(self, now_s: int, records: Sequence[ConnectionRecord]) -> tuple[Sequence[ConnectionRecord], int]:
+        """Return the connections of applications that are to be among the totals, and how many have no place.
+
+        Totals of those that leave stay in memory: they go on counting where the connection comes again.
+        """
+        heard_s = self._heard_s
+        for record in records:
+            if record.id in self._heard or record.id not in heard_s:
+                heard_s[record.id] = now_s
+        self._heard.clear()
+        wanted = [record for record in records if record.status in _LIVE or now_s - heard_s[record.id] < STAY_S]
+        found = wanted
+        if len(wanted) > MOST_APPLICATIONS:
+            # Who has a place keeps it, so that series do not come and go
+            ranked = sorted(wanted, key=lambda each: (now_s - heard_s[each.id] >= STAY_S, each.id not in self._placed))
+            chosen = {record.id for record in ranked[:MOST_APPLICATIONS]}
+            found = [record for record in wanted if record.id in chosen]
+        self._placed = frozenset(record.id for record in found)
+        return found, len(wanted) - len(found)
 
     def _count(self, total: _Total, dimension: str, key: str, n: int) -> None:
         keys = total.keyed.get(dimension)
@@ -141,18 +181,19 @@ class Totals:
         return len(keys) >= MOST_KEYS or self._series >= MOST_SERIES
 
 
+# Statuses of connections that are not over
+_LIVE = frozenset(STATUS_CODES[status] for status in ("connecting", "connected", OPEN, "reconnecting"))
 # Copied for every connection once a second, and made totals of when these are asked for
 _State = tuple[int, str, StoredSpec, int, int | None, int | None]
 _state: Callable[[ConnectionRecord], _State] = attrgetter(
     "id", "name", "spec", "status", "stalled_since_ns", "last_message_ns"
 )
-_position = attrgetter("position")
 
 
 def _totals_of(state: _State, total: _Total) -> ConnectionTotals:
     _, name, spec, status, stalled_since_ns, last_message_ns = state
     return ConnectionTotals(
-        name, spec.group, spec.url, spec.profile, spec.protocol, spec.enabled, STATUS_OF[status],
+        name, spec.group, spec.url, spec.profile, spec.protocol, spec.enabled, CONNECTION_STATUS_OF[status],
         stalled_since_ns is not None, last_message_ns,
         dict(zip(COUNTERS, total.counters, strict=True)),
         {dimension: dict(keys) for dimension, keys in total.keyed.items()},

@@ -12,9 +12,9 @@ from wsmon.model.events import Event
 from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot
 from wsmon.model.units import SECOND_NS
-from wsmon.store.codec import STATUS_OF
+from wsmon.store.codec import CONNECTION_STATUS_OF
 from wsmon.store.connections import spec_of
-from wsmon.store.validation import Count, Id, Ns, Second, StatusCode, checked
+from wsmon.store.validation import ConnectionStatusCode, Count, Id, Ns, Second, checked
 
 # Whole seconds over which rates are means: long enough to be steady, short enough to follow changes
 RATE_WINDOW_S = 5
@@ -60,7 +60,7 @@ SELECT connection, sum(losses) FROM (
 _CONNECTION_ROW = GenericAlias(
     tuple,
     (
-        *(Id, str, str, str, str, StatusCode, Ns, Ns | None, Count, Ns | None, Count),
+        *(Id, str, str, str, str, ConnectionStatusCode, Ns, Ns | None, Count, Ns | None, Count),
         *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, Id | None),
     ),
 )
@@ -112,4 +112,4 @@ def _hour_before(now_s: int, rolled_s: int) -> tuple[int, int]:
 
 def _state(row: tuple[Any, ...]) -> ConnectionState:
     name, spec, trace_id, connection_id, status = row[1:6]
-    return ConnectionState(name, spec_of(spec), trace_id, connection_id, STATUS_OF[status], *row[6:])
+    return ConnectionState(name, spec_of(spec), trace_id, connection_id, CONNECTION_STATUS_OF[status], *row[6:])

@@ -30,17 +30,17 @@ from wsmon.model.statistics import (
     Trend,
     kpis,
 )
-from wsmon.model.statuses import Status
+from wsmon.model.statuses import ConnectionStatus
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.timeline import STALL
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
-from wsmon.store.codec import STATUS_OF, PackedSum
+from wsmon.store.codec import CONNECTION_STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
 from wsmon.store.extremes import BucketRange, message_types
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, MOST_KEYS, OTHER, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
-from wsmon.store.validation import Count, Flag, Id, Ns, Second, StatusCode, checked
+from wsmon.store.validation import ConnectionStatusCode, Count, Flag, Id, Ns, Second, checked
 
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0
@@ -73,7 +73,7 @@ GROUP BY connection
 """
 
 
-_CONNECTION_ROW = tuple[Id, str, str, StatusCode, Flag, str, Ns | None, Ns | None, Ns | None, int]
+_CONNECTION_ROW = tuple[Id, str, str, ConnectionStatusCode, Flag, str, Ns | None, Ns | None, Ns | None, int]
 _COUNTS_ROW = GenericAlias(tuple, (Id, *(Count for _ in COUNTERS)))
 _KEYS_ROW = tuple[Id, int, str, Count]
 _SUMS_ROW = tuple[Id, int, Annotated[int, Meta(ge=1)], Count, Count]
@@ -169,12 +169,12 @@ def statistics(
     stalled_ns = dict(checked(connection.execute(_STALLED, period), tuple[Id, Ns]))
     found: list[ConnectionStatistics] = []
     for row in rows:
-        status: Status = STATUS_OF[row[3]]
+        status = CONNECTION_STATUS_OF[row[3]]
         taken = status_changes(connection, row[0], since_ns, until_ns)
         if not (name or row[-1] or taken or row[0] in tallies):
             continue
         if not is_open_end:
-            status = taken[-1].status if taken else "initialized"
+            status = taken[-1].status if taken else status and "initialized"
         up = uptime(taken, runs, since_ns, until_ns)
         of = _of_connection(
             row,
@@ -211,7 +211,7 @@ def _tallies(
 
 def _of_connection(
     row: tuple[Any, ...],
-    status: Status,
+    status: ConnectionStatus,
     up: Uptime,
     tally: _ConnectionCounts,
     watched_ns: int,

@@ -25,7 +25,7 @@ from msgspec import Meta
 
 from wsmon.errors import StoreError
 from wsmon.model.sanitize import NAME_LIMIT_CHARS, is_connection_name, sanitize
-from wsmon.store.codec import CLOSE_BY_CODES, NAMES, OPCODES, STATUS_OF
+from wsmon.store.codec import CLOSE_BY_CODES, NAMES, NO_STATUS, OPCODES, STATUS_OF
 from wsmon.store.schema import CREATED_BY
 from wsmon.store.views import EXPORT_SCHEMA
 
@@ -131,6 +131,7 @@ Ns = Annotated[int, Meta(ge=-_LIMIT, le=_LIMIT)]
 Second = Annotated[int, Meta(ge=-(2**33), le=2**33)]
 Flag = Annotated[int, Meta(ge=0, le=1)]
 StatusCode = Annotated[int, Meta(ge=min(filter(None, STATUS_OF)), le=max(filter(None, STATUS_OF)))]
+ConnectionStatusCode = Annotated[int, Meta(ge=NO_STATUS, le=max(filter(None, STATUS_OF)))]
 _CloseBy = Annotated[int, Meta(ge=1, le=max(filter(None, CLOSE_BY_CODES.values())))]
 _CloseCode = Annotated[int, Meta(ge=0, le=65_535)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 
@@ -117,6 +118,13 @@ def test_a_connection_is_in_one_status() -> None:
     assert values("wsmon.connection.stalled") == {"feed": 1, "idle": 0}
 
 
+def test_a_connection_without_a_status_is_neither_up_nor_down() -> None:
+    shop = dataclasses.replace(IDLE, name="shop", status="")
+    families = {one.name: one.points for one in connection_families((shop,))}
+    assert [families[f"wsmon.connection.{name}"] for name in ("status", "up", "stalled")] == [(), (), ()]
+    assert len(families["wsmon.connection.info"]) == len(families["wsmon.message.received"]) == 1
+
+
 def test_what_never_came_has_no_time() -> None:
     assert values("wsmon.message.received.last_timestamp") == {"feed": 1_768_053_744.5}
 
@@ -140,6 +148,7 @@ def test_the_recorder_says_how_it_is() -> None:
         "wsmon_recorder_warning": 1,
         "wsmon_recorder_shed_events": 5,
         "wsmon_recorder_viewers": 2,
+        "wsmon_recorder_left_out_connections": 4,
         "wsmon_store_events": 1_000,
         "wsmon_store_pruned_events": 40,
         "wsmon_store_size_bytes": 8_192,

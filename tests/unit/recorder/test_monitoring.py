@@ -36,7 +36,9 @@ class Totals:
 
 def sources(store: Path, totals: Totals | None = None) -> MetricSources:
     health = Health(3, 900, 12.5, 5, is_paused=True, warning="disk full")
-    return MetricSources(store, 2, 0, totals or Totals(), lambda: health, lambda: 40, lambda: 1_000, lambda: 2)
+    return MetricSources(
+        store, 2, 0, totals or Totals(), lambda: health, lambda: 40, lambda: 1_000, lambda: 2, lambda: 4
+    )
 
 
 def guard(sink: RecordingSink | None = None) -> SinkGuard:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from tests.support.builders import MONO_0_NS, at_ns, dialled, event, loss, message, pong, refused, source, usable
 from tests.support.stores import Recording, spec
+from wsmon.bus import EventDelivery
 from wsmon.model.block import Block, PlainColumns
-from wsmon.model.events import EventName, Source
+from wsmon.model.events import Event, EventName, Source
 from wsmon.model.metrics import ConnectionTotals, DistributionPoint, NumberPoint, TypedValues, connection_families, cut
 from wsmon.model.profiles import PROFILES
 from wsmon.store.bucket import KEY_CHARS, Bucket
 from wsmon.store.journal import bucket_of
-from wsmon.store.rollup import Totals
+from wsmon.store.rollup import STAY_S, Totals
 from wsmon.store.schema import LEVELS, METRICS, MOST_KEYS, OTHER
 from wsmon.store.sessions import SourceStream
 
@@ -223,3 +224,56 @@ def test_steps_of_messages_are_counted_by_type_and_measured(run: Recording) -> N
     assert (times.labels, times.count, times.sum, times.counts) == (
         spread.labels, 1, 0.005, (0, 1, 0, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
+
+
+def report(run: Recording, now_s: float, *events: Event) -> None:
+    """What applications report, and what of it is over."""
+    run.fold.admit(EventDelivery(events, at_ns(now_s), 0), at_ns(now_s))
+    run.commit(*events, now_s=now_s)
+    run.commit(now_s=now_s + 1)
+
+
+def names(run: Recording) -> list[str]:
+    return [one.name for one in run.fold.totals.read()]
+
+
+def test_connections_of_applications_stand_behind_the_configured_ones(run: Recording) -> None:
+    report(run, 1.0, event("trace.request.start", 1.0, "shop"), message("hi", 1.1, "worker"))
+    assert names(run) == [FEED, "deribit", "shop", "worker"]
+    assert [totals(run, name).status for name in (FEED, "shop", "worker")] == ["initialized", "", ""]
+    assert totals(run, "worker").counters["messages_in"] == 1
+    report(run, 3.0, dialled(3.0, "shop"))
+    assert totals(run, "shop").status == "connecting"
+
+
+def test_an_application_that_ended_long_ago_leaves_and_goes_on_counting_when_it_returns(run: Recording) -> None:
+    report(run, 1.0, message("hi", 1.1, "shop"), dialled(1.2, "open"), message("ho", 1.3, "lost"), dialled(1.4, "lost"))
+    report(run, 2.0, loss(2.0, "lost"))
+    run.commit(now_s=STAY_S)
+    assert names(run) == [FEED, "deribit", "shop", "open", "lost"]
+    run.commit(now_s=STAY_S + 5)
+    # One that is about to open stays, however long nothing was heard of it
+    assert names(run) == [FEED, "deribit", "open"]
+    report(run, STAY_S + 10, message("again", STAY_S + 10, "shop"))
+    assert names(run) == [FEED, "deribit", "shop", "open"]
+    assert totals(run, "shop").counters["messages_in"] == 2
+
+
+def test_applications_have_so_many_places_and_keep_them(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.store.rollup.MOST_APPLICATIONS", 2)
+    report(run, 1.0, dialled(1.0, "a"), message("", 1.1, "b"), message("", 1.2, "c"))
+    assert (names(run)[2:], run.fold.totals.left_out) == (["a", "b"], 1)
+    report(run, 10.0, message("", 10.0, "c"))
+    assert (names(run)[2:], run.fold.totals.left_out) == (["a", "b"], 1)
+    # The place of b is free; a is not over, but silent
+    run.commit(now_s=STAY_S + 5)
+    assert (names(run)[2:], run.fold.totals.left_out) == (["a", "c"], 0)
+    report(run, STAY_S + 20, message("", STAY_S + 20, "b"), message("", STAY_S + 20, "c"))
+    assert (names(run)[2:], run.fold.totals.left_out) == (["b", "c"], 1)
+
+
+def test_an_application_in_the_configuration_is_no_application(run: Recording) -> None:
+    report(run, 1.0, event("trace.log", 1.0, "shop"))
+    run.fold.configure([spec("shop")], 0)
+    run.commit(now_s=4.0)
+    assert [(one.name, one.status) for one in run.fold.totals.read()] == [("shop", "initialized")]

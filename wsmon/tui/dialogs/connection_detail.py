@@ -153,7 +153,7 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
     yield (
         (left("Status", LABEL), "dim"),
         (f"{sign} {table.status_word(state)}", table.row_role(row)),
-        (since if spec.enabled and since_ns else "", "text"),
+        (since if spec.enabled and since_ns and state.status else "", "text"),
     )
     if (failing_ns := table.flapping_since_ns(state)) is not None:
         yield _field("Failing since", fmt.moment(failing_ns, facts.at_ns))

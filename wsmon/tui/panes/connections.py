@@ -214,7 +214,9 @@ class ConnectionsPane(TextPane):
     def _draw(self) -> None:
         state = self._state
         if not state.keys:
-            text = "nothing recorded yet: waiting for the recorder's first connection"
+            text = "nothing recorded yet: waiting for the recorder's first event"
+            if self._snapshot.bounds.last_id:
+                text = "no connection is configured, and no application has reported events yet"
             if state.rows:
                 text = f"no connection has {cell_text(state.filter, CAUSE_LIMIT)} in its name: f changes the filter"
             self.draw((((f"  {text}", "dim"),),))
@@ -366,6 +368,8 @@ def _since(state: ConnectionState, now_ns: int) -> str:
         return status_word(state)
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{status_word(state)} {fmt.duration(now_ns - state.stalled_since_ns)}"
+    if not state.status:
+        return status_word(state)
     if state.down_since_ns is not None:
         failing_ns = flapping_since_ns(state)
         failing = f" · failing since {fmt.moment(failing_ns, now_ns)}" if failing_ns is not None else ""

@@ -268,6 +268,8 @@ def status_role(state: ConnectionState) -> Role:
             return "status-connecting"
         case "closed":
             return "status-closed"
+        case "":
+            return "dim"
 
 
 def row_role(row: ConnectionRow) -> Role:
@@ -289,6 +291,8 @@ def status_sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
             return "*" if ascii_only else "●"
         case "error":
             return "x" if ascii_only else "✕"
+        case "":
+            return "-" if ascii_only else "–"
         case _:
             return "." if ascii_only else "◌"
 
@@ -358,7 +362,7 @@ def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Ro
             since_ns = flapping_since_ns(state)
             return (fmt.moment(since_ns, now_ns), "status-loss") if since_ns is not None else ("", "dim")
         case "msg/s":
-            return (fmt.rate(row.messages_per_s), "text") if is_open else _nothing(state)
+            return (fmt.rate(row.messages_per_s), "text") if is_open or not state.status else _nothing(state)
         case "last msg":
             if state.last_message_ns is None:
                 return _nothing(state)
@@ -381,7 +385,8 @@ def _group_cell(column: TableColumn, group: GroupRow, now_ns: int) -> tuple[str,
             text = " · ".join(f"{number} {word}" for word, number in words.items())
             is_long = cell_len(text) >= column.width
             number = sum(row.state.status == "websocket_connected" for row in enabled)
-            return (f"{number} of {len(group.rows)} open" if is_long else text), row_role(group.worst)
+            of = sum(bool(row.state.status) for row in group.rows)
+            return (f"{number} of {of} open" if is_long else text), row_role(group.worst)
         case "msg/s":
             return fmt.rate(sum(row.messages_per_s for row in group.rows)), "text"
         case "last msg":

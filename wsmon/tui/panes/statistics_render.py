@@ -270,12 +270,16 @@ def period(statistics: Statistics) -> str:
 
 def _state(each: ConnectionStatistics) -> Line:
     status = "stalled" if each.stalled else LABELS[each.status]
+    if not each.status:
+        return (left("status", LABEL), "dim"), (status, "text")
     role: Role = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
     rest = f" · total open time {_ms(each.ws_uptime_ms)} (TCP {_ms(each.total_uptime_ms)})"
     return (left("status", LABEL), "dim"), (status, role), (rest, "text")
 
 
 def _availability(each: ConnectionStatistics) -> Line:
+    if each.availability is None and not each.status:
+        return _fact_line("uptime", "n/a: the application reports no transitions of a connection")
     if each.availability is None:
         return _fact_line("uptime", "n/a: disabled for the whole period")
     return _fact_line("uptime", f"{fmt.percent(each.availability)} of scheduled time")

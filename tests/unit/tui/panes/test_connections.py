@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from tests.support.pane_app import PaneApp
+from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connections import ConnectionsPane, title_sentences
@@ -125,7 +126,11 @@ async def test_without_connections_it_says_what_it_waits_for() -> None:
     connections = Connections()
     async with connections.run() as pilot:
         await connections.show(pilot)
-        assert connections.app.lines()[0] == "  nothing recorded yet: waiting for the recorder's first connection"
+        assert connections.app.lines()[0] == "  nothing recorded yet: waiting for the recorder's first event"
+        connections.pane.show(replace(EMPTY_SNAPSHOT, bounds=StoreBounds(1, 1, 1)), 0)
+        await pilot.pause()
+        text = "  no connection is configured, and no application has reported events yet"
+        assert connections.app.lines()[0] == text
         await pilot.press("j", "enter")
         assert (connections.pane.current, connections.choices()) == (None, 0)
 
