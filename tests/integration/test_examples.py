@@ -35,6 +35,13 @@ async def start(home: Home, recorder: Recorder, script: str, port: int) -> async
     return process
 
 
+def configuration(home: Home) -> Path:
+    """That of the examples, with a port of its own."""
+    text = (EXAMPLES / "wsmon.toml").read_text()
+    assert "127.0.0.1:4318" in text
+    return home.write(text.replace("127.0.0.1:4318", f"127.0.0.1:{free_port()}"))
+
+
 async def until_open(port: int) -> None:
     """Wait until a port takes connections."""
     async with asyncio.timeout(DEADLINE_S):
@@ -78,7 +85,7 @@ async def test_nx_13_nx_14_a_shop_on_starlette_is_traced_live_and_exported(home:
             pytest.fail(reason)
         pytest.skip(reason)
     port = free_port()
-    recorder = await home.record(EXAMPLES / "wsmon.toml")
+    recorder = await home.record(configuration(home))
     shop = await start(home, recorder, "asgi_shop.py", port)
     await until_open(port)
     base = f"127.0.0.1:{port}"
@@ -133,7 +140,7 @@ async def test_nx_13_nx_14_a_shop_on_starlette_is_traced_live_and_exported(home:
 
 async def test_a_client_and_a_server_of_websockets_are_one_trace(home: Home) -> None:
     port = free_port()
-    recorder = await home.record(EXAMPLES / "wsmon.toml")
+    recorder = await home.record(configuration(home))
     server = await start(home, recorder, "echo_server.py", port)
     await until_open(port)
     client = await start(home, recorder, "echo_client.py", port)

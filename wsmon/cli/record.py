@@ -33,12 +33,14 @@ def record(
 ) -> int:
     """Record connections in the foreground until interrupted.
 
+    A configuration with [wsmon] and no [[connection]] records only what applications report.
+
     Stops on SIGINT or SIGTERM. Events are written to the store; connection changes are also printed to stderr. Use
     `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. `-` reads the configuration from
     standard input; relative paths are then relative to the current directory, and it cannot be reloaded.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment
+    from wsmon.cli.recording import StderrLog, assignment_of, awaited, readiness, run_assignment
     from wsmon.cli.spawn import receive_handed
     from wsmon.cli.targets import resolve
     from wsmon.cli.terminal import ask_header_values
@@ -55,5 +57,5 @@ def record(
         target = resolve(request, os.environ, sys.stdin.buffer)
         for warning in target.loaded.warnings:
             log.print_line(str(warning))
-        run_assignment(assignment_of(target, limit_s, log), log, ready)
+        run_assignment(assignment_of(target, limit_s, log), log, ready, awaited(target.loaded.configuration))
     return EXIT_OK

@@ -203,8 +203,17 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Reco
     )
 
 
-def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready) -> None:
-    """Record in this process, until a signal or the end of the assignment."""
+def awaited(configuration: Configuration) -> str:
+    """Return what a recorder without configured connections waits for, as a sentence; empty where it has some."""
+    if configuration.connections:
+        return ""
+    address = configuration.otlp_listen.address
+    receiver = f", OpenTelemetry at http://{address}" if address else ""
+    return f"no connection is configured: waiting for applications (wsmon.trace, `wsmon ingest -`{receiver})"
+
+
+def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready, note: str = "") -> None:
+    """Record in this process, until a signal or the end of the assignment; ``note`` is printed once it records."""
     # Imported after everything that can be refused quickly: the recorder's modules take the longest.
     from wsmon.recorder.recorder import record as run
 
@@ -212,6 +221,8 @@ def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready) ->
 
     def on_ready(info: LockInfo) -> None:
         log.print_line(f"recording to {info.store} (pid {info.pid}); view with `wsmon attach`")
+        if note:
+            log.print_line(note)
         ready(Readiness(info.pid, info.store))
 
     run(assignment, on_ready)

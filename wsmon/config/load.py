@@ -192,6 +192,9 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
     for group, built_in in _BUILT_IN.items():
         for clash in plugins.clashes(group, built_in):
             reader.fault((), FaultError(clash, "uninstall one of the two"))
+    if not tree.get("connection") and "wsmon" not in tree:
+        hint = "add a [[connection]] with a name and a url, or [wsmon] to record only what applications report"
+        reader.fault(("connection",), FaultError("no connections defined", hint))
     configuration = Configuration(
         path=path,
         digest=digest,
@@ -217,8 +220,6 @@ def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tu
         hint = "use [[connection]]" if isinstance(tree, dict) else ""
         reader.fault(at, FaultError(f"expected a list of tables, got {name_of_type(tree)}", hint))
         return ()
-    if not tree:
-        reader.fault(at, FaultError("no connections defined", "add a [[connection]] with a name and a url"))
     specs: list[ConnectionSpec] = []
     names: dict[str, int] = {}
     for index, table in enumerate(tree):

@@ -223,6 +223,7 @@ def test_paths_are_relative_to_the_real_file(tmp_path: Path) -> None:
     [
         ("", ["1: connection: no connections defined. add a [[connection]]"]),
         ("connection = []\n", ["1: connection: no connections defined. add a [[connection]]"]),
+        ("[keys]\n", ["1: connection: no connections defined. add a [[connection]]"]),
         ("[connection]\nname = 'a'\n", ["1: connection: expected a list of tables, got a table. use [["]),
         ("\nconnection = [1]\n", ["2: connection[0]: expected a table, got a number (1)"]),
         ("[[connection]]\n", ["1: connection[0].name: is required", "1: connection[0].url: is required"]),
