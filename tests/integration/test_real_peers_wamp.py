@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.engines import running, spec
+from tests.support.engines import SOON_AGAIN, running, spec
 from tests.support.node_peers import RealPeer, RealPeers
 from tests.support.verdicts import VerdictHarness
 from wsmon.config.specs import ConnectionSpec
@@ -80,6 +80,18 @@ async def test_calls_are_answered_or_fail_as_the_router_says(real_peers: RealPee
     assert [event.type for event in sink.named("message.received")] == [
         names[one["kind"]] for one in server.named("sent")
     ]
+
+
+async def test_a_router_that_dies_and_comes_back_has_its_subscription_restored(real_peers: RealPeers) -> None:
+    server = await real_peers.start("wamp")
+    async with running(client(server, topics=("com.news",), reconnect=SOON_AGAIN)) as engine:
+        await engine.sink.wait("subscription.subscribe.completed")
+        await server.kill()
+        lost = await engine.ended()
+        again = await real_peers.start("wamp", server.port)
+        restored = await engine.sink.wait("subscription.restored")
+    assert [one["message"][3] for one in again.named("received") if one["kind"] == 32] == ["com.news"]
+    assert (restored.topic, lost.close_by, lost.close_code) == ("com.news", "network", None)
 
 
 async def test_a_wrong_ticket_is_a_refused_login_and_explains_the_end(real_peers: RealPeers) -> None:
