@@ -15,7 +15,7 @@ import pytest
 from wsmon.config.specs import MessageCondition, MessagesSpec, ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, ProtocolClient
+from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, Part, ProtocolClient
 from wsmon.protocols.declared import DeclaredMessages
 from wsmon.protocols.registry import PROTOCOLS
 
@@ -87,6 +87,12 @@ SAID: tuple[bytes, ...] = (
     b"[33,1,9]", b"[36,9,8,{},[1]]", b'[48,2,{},"com.p",[1]]', b'[50,2,{"progress":true},[1]]', b"[50,2,{},[1]]",
     b'[8,48,2,{},"wamp.error.x",["no"]]', b"[35,0,{}]", bytes.fromhex("9305a17480"),
     bytes.fromhex("94200180a5636f6d2e74"),
+    b"o", b"h", b'a["40","{}"]', b'["{\"a\":1}"]', b'c[3000,"Go away!"]', b'{"protocol":"json","version":1}' + b"\x1e",
+    b"{}\x1e", b'{"error":"no"}' + b"\x1e", b'{"type":6}' + b"\x1e" + b'{"type":7,"error":"e"}' + b"\x1e",
+    b'{"type":1,"invocationId":"1","target":"T","arguments":["a"],"streamIds":["s"]}' + b"\x1e",
+    b'{"type":2,"invocationId":"1"}', b'{"type":4,"invocationId":"2","target":"Login","arguments":["p"]}' + b"\x1e",
+    b'{"type":3,"invocationId":"1","error":"x"}' + b"\x1e", bytes.fromhex("02910603930702"),
+    bytes.fromhex("0a960480a132a1549090"), bytes.fromhex("09950380a13101a165"),
     json.dumps({"id": 1, "kind": "request.start", "timestamp": "2026-04-22T10:00:00Z", **TRACE}).encode(),
     json.dumps({"id": 2, "kind": "request.end", "status": 200, "durationMs": 12, **TRACE}).encode(),
 )  # fmt: skip
@@ -153,10 +159,15 @@ def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
         state.at(now_ns)
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
         direction = rolls.choice(DIRECTIONS)
-        decoded = protocol.decode(direction, rolls.choice(OPCODES), frame, state)
-        check(decoded)
-        if direction == "in":
-            client.answer(decoded, OPTIONS, state)
+        opcode = rolls.choice(OPCODES)
+        parts = protocol.split(direction, opcode, frame, state) if protocol.split is not None and number % 4 else None
+        for part in (Part(opcode, frame),) if parts is None else parts:
+            if part.is_partial or part.error:
+                continue
+            decoded = protocol.decode(direction, part.opcode, part.payload, state)
+            check(decoded)
+            if direction == "in":
+                client.answer(decoded, OPTIONS, state)
         if number % 50 == 0:
             check(Decoded(happenings=state.overdue(now_ns)))
             client.due(now_ns, OPTIONS, state)

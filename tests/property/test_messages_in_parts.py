@@ -238,3 +238,21 @@ def test_all_counts_are_those_of_the_frames(bodies: list[str], data: st.DataObje
         one.commit(loss(3, "feed"), now_s=3.5)
         counted = one.rows("SELECT sum(messages_in), sum(bytes_in), sum(wire_in) FROM rollup WHERE level = 1")
     assert counted == [(len(messages), len(stream.encode()), len(stream.encode()) + 2 * len(frames))]
+
+
+def test_what_was_decoded_has_the_size_that_it_came_in() -> None:
+    parts = [Part("binary", b"[1]\n", encoding="msgpack", size=2), Part("binary", b"x\n", earlier_bytes=1)]
+    rows = told([b"frame"], protocol=lines_protocol(split=lambda *_arguments: parts))
+    assert [row[:2] + row[4:] for row in rows] == [
+        (b"[1]\n", 2, {"part": 1, "parts": 2, "encoding": "msgpack"}),
+        (b"x\n", 1, {"part": 2, "parts": 2, "joined_size": 2}),
+    ]
+
+
+def test_what_a_protocol_hides_is_masked_whole() -> None:
+    parts = [
+        Part("text", b"many\nmore\n", error="too many", is_hidden=True),
+        Part("text", b"pie", is_partial=True, is_hidden=True),
+    ]
+    rows = told([b"frame"], protocol=lines_protocol(split=lambda *_arguments: parts))
+    assert [row[0] for row in rows] == [MASK, MASK]

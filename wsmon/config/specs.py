@@ -17,8 +17,8 @@ from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 
 BuiltInProtocol = Literal[
-    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "sockjs", "stomp", "mqtt", "nats",
-    "nexus", "actioncable", "pusher", "ocpp", "wamp",
+    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "sockjs", "signalr", "stomp",
+    "mqtt", "nats", "nexus", "actioncable", "pusher", "ocpp", "wamp",
 ]  # fmt: skip
 # One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
 ProtocolName: TypeAlias = str

@@ -24,7 +24,18 @@ from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
-from wsmon.model.events import BY_HAND, EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.events import (
+    BY_HAND,
+    ENCODING,
+    EVENT_NAMES,
+    READ_LATE,
+    Direction,
+    Event,
+    EventName,
+    Json,
+    Meta,
+    Source,
+)
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact.masking import MASK_BYTES, MASKED_UNREAD
@@ -280,7 +291,7 @@ class MessagePath:
             kept, is_redacted, is_over_budget = None, False, False
         elif len(masked) > limit_bytes:
             kept, is_cut = cut(masked, limit_bytes, opcode), True
-        size = len(payload) if part is None else len(payload) - part.earlier_bytes
+        size = len(payload) if part is None else _size(part)
         if wire is not None:
             size = wire.size
             about = wire.meta(cleaner.redactor, limit_bytes, is_redacted=is_redacted) | dict(about or {})
@@ -385,7 +396,9 @@ class MessagePath:
             about: dict[str, Json] = {"part": number, "parts": len(parts)} if len(parts) > 1 else {}
             opcode: DataOpcode = "text" if part.opcode == "text" and is_utf8(part.payload) else "binary"
             if part.earlier_bytes:
-                about["joined_size"] = len(part.payload)
+                about["joined_size"] = len(part.payload) if part.size is None else part.size + part.earlier_bytes
+            if part.encoding:
+                about[ENCODING] = part.encoding
             if part.is_partial:
                 about["partial"] = True
             if part.is_partial or part.error:
@@ -427,10 +440,12 @@ class MessagePath:
             masked, is_redacted = self._cleaner.redactor.payload(masked)
             is_redacted = is_redacted or has_secrets
             if part.is_partial:
-                if is_redacted:
+                if is_redacted or part.is_hidden:
                     self._hides_rest.add(direction)
                 is_redacted = direction in self._hides_rest
                 masked = MASK_BYTES if is_redacted else part.payload
+            elif part.is_hidden:
+                masked, is_redacted = MASK_BYTES, True
             is_cut = len(masked) > self._limit_bytes
             kept = cut(masked, self._limit_bytes, opcode) if is_cut else masked
         if wire is not None:
@@ -455,6 +470,11 @@ class MessagePath:
         if decoded.happenings:
             self._cleaner.of_nothing()
             self._events.emit(decoded.happenings, direction, at)
+
+
+def _size(part: Part) -> int:
+    """Return how many bytes of a message came now."""
+    return len(part.payload) - part.earlier_bytes if part.size is None else part.size
 
 
 def _has_texts(decoded: Decoded) -> bool:

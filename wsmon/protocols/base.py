@@ -266,6 +266,12 @@ class Part(NamedTuple):
     """How many bytes of ``payload`` came in earlier WebSocket messages, and were recorded with those."""
     error: str = ""
     """Why it is not decoded; empty where it is."""
+    is_hidden: bool = False
+    """Of one that is not decoded: whether it is masked whole, since it may hold a credential that does not show."""
+    encoding: str = ""
+    """What ``payload`` was decoded from; empty where it is as it came."""
+    size: int | None = None
+    """Bytes that came now, where ``payload`` was decoded from others."""
 
 
 # Returns the payload with credentials masked, and whether there were any

@@ -26,6 +26,7 @@ from wsmon.protocols import (
     phoenix,
     pusher,
     raw,
+    signalr,
     socketio,
     sockjs,
     stomp,
@@ -43,6 +44,7 @@ PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
         protocol.name: protocol
         for protocol in (
             sockjs.PROTOCOL,
+            signalr.PROTOCOL,
             mqtt.PROTOCOL,
             stomp.PROTOCOL,
             nats.PROTOCOL,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -36,9 +37,11 @@ from wsmon.protocols.parts import MAX_PARTS
 _NAME = "sockjs"
 _HEARTBEAT = Decoded("heartbeat", happenings=(Happening("heartbeat.received", "heartbeat"),))
 
+_Code: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+
 # A client may send one message without an array
 _decode_messages = repairing(msgspec.json.Decoder(list[str] | str).decode)
-_decode_close = repairing(msgspec.json.Decoder(tuple[int, str]).decode)
+_decode_close = repairing(msgspec.json.Decoder(tuple[_Code, str]).decode)
 
 
 class SockJsState:

@@ -35,7 +35,7 @@ def test_most_mask_both_directions_and_json_what_goes_out() -> None:
     masks = {name: set(protocol.new_masks(protocol.new_state())) for name, protocol in PROTOCOLS.items()}
     masked = {name: directions for name, directions in masks.items() if directions}
     both = {"in", "out"}
-    named = dict.fromkeys(("mqtt", "stomp", "nats", "socketio", "pusher", "ocpp", "wamp"), both)
+    named = dict.fromkeys(("mqtt", "stomp", "nats", "socketio", "signalr", "pusher", "ocpp", "wamp"), both)
     assert masked == {**named, "jsonrpc": {"out"}, "json": {"out"}}
     mask = PROTOCOLS["stomp"].new_masks(PROTOCOLS["stomp"].new_state())["in"]
     assert mask("text", b"CONNECT\npasscode:hush\n\n\0") == (b"CONNECT\npasscode:[FILTERED]\n\n\0", True)

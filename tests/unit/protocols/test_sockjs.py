@@ -54,7 +54,15 @@ def test_other_frames_stay_whole(payload: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("payload", "error_type"),
-    [(b"x", "sockjs"), (b"a[", "json"), (b"a[1]", "sockjs"), (b'c["a"]', "sockjs"), (b"", "sockjs"), (b"ah", "json")],
+    [
+        (b"x", "sockjs"),
+        (b"a[", "json"),
+        (b"a[1]", "sockjs"),
+        (b'c["a"]', "sockjs"),
+        (b'c[70000,""]', "sockjs"),
+        (b"", "sockjs"),
+        (b"ah", "json"),
+    ],
 )
 def test_what_is_no_frame_of_it_is_an_error(payload: bytes, error_type: str) -> None:
     assert read(payload).error_type == error_type
