@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.thoroughness import times
+from tests.support.zstandard import zstd
 from wsmon.decoders.base import DecodeError
 from wsmon.decoders.registry import DECODERS
 from wsmon.decoders.session import AUTO, PayloadDecoding

@@ -50,6 +50,11 @@ ERRORS = {
     "retries_exhausted": "retries exhausted",
     "send_failed": "send failed",
     "internal": "internal error in wsmon",
+    "decode_damaged": "damaged payload",
+    "decode_refused": "payload too large to decode",
+    "decode_lost": "context of the stream lost",
+    "decode_missing": "decoder not installed",
+    "plugin": "error in a plugin",
 }
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+REPOSITORY = Path(__file__).parents[3]
 MOST_S = 0.05
 MOST_MIB = 64
 
@@ -51,7 +53,7 @@ COSTLY = {
 
 CHILD = dedent("""
     import base64, gzip, json, os, sys, time, zlib
-    from backports import zstd
+    from tests.support.zstandard import zstd
     from wsmon.decoders.session import PayloadDecoding
 
     ZEROS = bytes(2**25)
@@ -88,7 +90,7 @@ Measured = tuple[bool, str | None, float, float]
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Measured]:
     command = [sys.executable, "-c", CHILD, json.dumps({**BOMBS, **COSTLY})]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50, cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
     found: dict[str, Measured] = json.loads(done.stdout)
     return found

@@ -8,8 +8,8 @@ import zlib
 from types import ModuleType
 
 import pytest
-from backports import zstd
 
+from tests.support.zstandard import zstd
 from wsmon.decoders.base import DecodeError, Decoder, DecodeTrouble
 from wsmon.decoders.compression import DEFLATE, GZIP, ZLIB, ZLIB_STREAM, ZSTD
 from wsmon.decoders.registry import DECODERS

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from backports import zstd
 
+from tests.support.zstandard import zstd
 from wsmon.decoders.base import MOST_BYTES, DecodeError, Decoder
 from wsmon.decoders.registry import DECODERS
 from wsmon.decoders.session import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
 import json
 from contextlib import suppress
@@ -505,3 +507,22 @@ def test_i5_a_masked_password_in_a_url_is_no_address_in_brackets(mask: str) -> N
     assert faults == []
     assert (events[0].meta or {})["url"] == "wss://[FILTERED]@echo.example.org:8443/"
     assert (events[1].source.connection, (events[1].meta or {})["peer"]) == ("echo.example.org", "192.0.2.1:8443")
+
+
+def test_compressed_messages_are_decoded_before_they_are_masked() -> None:
+    text = b'{"password":"canary-1234567890"}'
+    data = base64.b64encode(gzip.compress(text)).decode()
+    messages: list[dict[str, object]] = [
+        {"type": "receive", "time": T0_NS / 1e9 + 2, "opcode": 2, "data": data},
+        {"type": "receive", "time": T0_NS / 1e9 + 3, "opcode": 1, "data": data},
+        {"type": "receive", "time": T0_NS / 1e9 + 4, "opcode": 2, "data": data, "_truncated": True},
+    ]
+    events = [one for one in har_events(har(chrome(_webSocketMessages=messages))) if isinstance(one, Event)]
+    size = len(gzip.compress(text))
+    assert [
+        (event.opcode, event.size, event.encoding, event.payload) for event in events if event.category == "message"
+    ] == [
+        ("binary", size, "gzip", b'{"password":"[FILTERED]"}'),
+        ("text", len(data), "base64+gzip", b'{"password":"[FILTERED]"}'),
+        ("binary", size, "", gzip.compress(text)),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,16 @@ from msgspec.structs import replace
 
 from tests.support.builders import message
 from wsmon.config import checks
-from wsmon.export.import_session import Fault, connection_name, derived, in_order, opening, session_source
+from wsmon.export.import_session import (
+    Fault,
+    connection_name,
+    decoded,
+    derived,
+    in_order,
+    opening,
+    session_decoding,
+    session_source,
+)
 from wsmon.model.events import Event
 
 
@@ -60,3 +71,10 @@ def test_monotonic_times_follow_wall_times_and_stand_still_where_those_go_back()
     assert [one.id if isinstance(one, Event) else one for one in found] == [1, Fault(2, "oops"), 2, 3, 4]
     mono = [one.mono_ns for one in found if isinstance(one, Event)]
     assert [each - mono[0] for each in mono] == [0, 3, 3, 5]
+
+
+def test_messages_are_decoded_by_their_first_bytes_and_control_frames_are_not() -> None:
+    decoding, payload = session_decoding(), gzip.compress(b"{}")
+    assert decoded(decoding, "in", "binary", payload) == (b"{}", {"encoding": "gzip"})
+    assert decoded(decoding, "in", "ping", payload) == (payload, {})
+    assert decoded(decoding, "in", "text", b"{}") == (b"{}", {})

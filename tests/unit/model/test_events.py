@@ -48,3 +48,22 @@ def test_an_id_is_never_all_zeros_which_w3c_forbids() -> None:
 def test_an_id_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match=f"needs 8 random bytes, not {length}"):
         span_id(b"x" * length)
+
+
+@pytest.mark.parametrize(
+    ("opcode", "encoding", "payload", "encoded", "is_text"),
+    [
+        ("text", "", b"a", "", True),
+        ("binary", "", b"a", "", False),
+        ("binary", "gzip", b"a", "gzip", True),
+        ("binary", "gzip", b"\xff", "gzip", False),
+        ("binary", "gzip", None, "gzip", True),
+        ("binary", 5, b"a", "", False),
+    ],
+)
+def test_what_was_decoded_to_a_text_is_text(
+    opcode: str, encoding: object, payload: bytes | None, encoded: str, *, is_text: bool
+) -> None:
+    meta = {"encoding": encoding} if encoding else None
+    of = event("message.received", opcode=opcode, payload=payload, meta=meta)
+    assert (of.encoding, of.holds_text) == (encoded, is_text)

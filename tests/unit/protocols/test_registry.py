@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +163,11 @@ def test_what_no_protocol_read_is_not_taken_apart(each: Event) -> None:
 def test_any_bytes_are_taken_apart_or_not(payload: bytes, type_: str, topic: str, opcode: str) -> None:
     found = dissect(message(payload, type=type_, topic=topic, opcode=opcode))
     assert found is None or found.body is None or found.body in payload
+
+
+def test_a_message_that_was_decoded_to_a_text_is_taken_apart_as_one() -> None:
+    sent = message('42["chat",1]', type="chat", opcode="binary")
+    decoded = msgspec.structs.replace(sent, meta={"encoding": "gzip"})
+    assert dissect(sent) is None
+    assert dissect(decoded) == dissect(msgspec.structs.replace(sent, opcode="text"))
+    assert dissect(decoded) is not None

@@ -26,3 +26,8 @@ def test_an_event_comes_back_under_the_name_that_it_was_published_with() -> None
         "ok",
         b"\xff",
     )
+
+
+def test_a_payload_is_text_where_it_was_decoded_to_one() -> None:
+    binary, gzip = {"opcode": "binary"}, {"opcode": "binary", "meta": {"encoding": "gzip"}}
+    assert [received(event("message.received", **fields)).payload for fields in (binary, gzip)] == [b"hi", "hi"]

@@ -51,7 +51,10 @@ def test_an_event_comes_out_of_the_recorder_as_the_engine_made_it() -> None:
         error="it ended",
         meta={"open": True},
     )
-    for event in (MESSAGE, end, msgspec.structs.replace(MESSAGE, opcode="binary", payload=b"\xff", status="orphan")):
+    binary = msgspec.structs.replace(MESSAGE, opcode="binary", payload=b"\xff", status="orphan")
+    decoded = msgspec.structs.replace(MESSAGE, opcode="binary", meta={"encoding": "gzip"})
+    assert [reported(each, "", "").payload for each in (MESSAGE, binary, decoded)] == ["café", b"\xff", "café"]
+    for event in (MESSAGE, end, binary, decoded):
         line = decode_line(json_line(reported(event, event.span_id, event.parent_id)))
         assert Intake(CLOCK, "boot").event(line, Reporting()) == event
 

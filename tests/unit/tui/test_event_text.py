@@ -116,6 +116,14 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
             message("{}", type="trade", topic="BTC\x1b-USD"),
             EventText("received", "direction-in", "trade", "BTC␛-USD  {}", is_content=True),
         ),
+        (
+            msgspec.structs.replace(message('{"a":1}', opcode="binary"), meta={"encoding": "gzip"}),
+            EventText("received", "direction-in", "binary", '{"a":1}', is_content=True),
+        ),
+        (
+            msgspec.structs.replace(message(b"\xff\x00"), meta={"encoding": "gzip"}),
+            EventText("received", "direction-in", "binary", "ff 00", is_content=True),
+        ),
         (event("heartbeat.received", size=0), EventText("heartbeat", "dim", "ping received")),
         (
             event("message.process.completed", type="eth_call", size=0, duration_ns=12_000_000),

@@ -33,7 +33,8 @@ CUTS: Final = ("", "eof", "reset")
 # Error types of what wsmon concludes about messages; others are what the peer said in one
 _OWN_FINDINGS: Final = frozenset(
     {"", BROKEN_OFF, "timeout", "unmatched", "duplicate_id", "too_many_topics", "not_confirmed", "replaced",
-     "given_up", "restarted", "classifier"}
+     "given_up", "restarted", "classifier", "plugin",
+     "decode_damaged", "decode_refused", "decode_lost", "decode_missing"}
 )  # fmt: skip
 # Protocols whose servers want no answer to their heartbeats
 _ONE_WAY: Final = frozenset({"stomp", "actioncable"})

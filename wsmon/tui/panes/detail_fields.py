@@ -37,7 +37,7 @@ SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
         "open", "paused_ms", "fragments", "part", "parts", "partial", "joined_size", "masked", "body", "url", "proxy",
-        "encoding", "continues",
+        "encoding", "continues", "raw_base64",
         "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects",
         "request_headers", "response_headers", "evidence",
     }
@@ -200,7 +200,8 @@ def message_fields(event: Event) -> Iterator[DetailField]:
         yield DetailField("Message", what, term=f"dir:{event.direction}")
     if event.encoding:
         continues = ", continues in a later message" if (event.meta or {}).get("continues") is True else ""
-        yield DetailField("Decoded", f"from {cell_text(event.encoding, _ENCODING_LIMIT)}{continues}")
+        kept = ", bytes received in meta.raw_base64" if "raw_base64" in (event.meta or {}) else ""
+        yield DetailField("Decoded", f"from {cell_text(event.encoding, _ENCODING_LIMIT)}{continues}{kept}")
     for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
         if value:
             yield DetailField(label, value, term=_equals(label.lower(), value))

@@ -35,6 +35,12 @@ def test_what_wsmon_concludes_is_no_word_of_the_peer(error_type: str) -> None:
     assert (history.refusal, history.complaint) == (None, None)
 
 
+@pytest.mark.parametrize("error_type", ["decode_refused", "decode_lost", "decode_damaged", "decode_missing"])
+def test_a_payload_that_was_not_decoded_is_no_complaint_of_the_peer(error_type: str) -> None:
+    history = after(event("error.occurred", 2, FEED, direction="in", error_type=error_type, error="gzip: too large"))
+    assert history.complaint is None
+
+
 @pytest.mark.parametrize(
     ("name", "direction", "is_complaint"),
     [("error.occurred", "in", True), ("error.occurred", "", False), ("error.occurred", "out", False)],

@@ -55,3 +55,12 @@ def test_a_message_that_shares_its_frame_says_so() -> None:
         [("Size", "3 B, 7 B on the wire"), ("Joined", "2.0 KiB, begun in an earlier frame")],
         [("Size", "3 B, 7 B on the wire"), ("Partial", "a piece of a message that spans frames")],
     ]
+
+
+def test_a_message_that_was_decoded_says_from_what() -> None:
+    metas = [{"encoding": "base64+zlib", "raw_base64": "eJw="}, {"encoding": "zlib-stream", "continues": True}]
+    decoded = [msgspec.structs.replace(message("abc", opcode="binary"), meta=meta) for meta in metas]
+    assert [[field.value for field in message_fields(one) if field.label == "Decoded"] for one in decoded] == [
+        ["from base64+zlib, bytes received in meta.raw_base64"],
+        ["from zlib-stream, continues in a later message"],
+    ]

@@ -153,6 +153,19 @@ def test_binary_is_a_hexdump() -> None:
     assert lines[lines.index("Payload  text · hex  f") + 1] == "0000 00 01 48 65  6c 6c 6f    ..Hello"
 
 
+def test_binary_that_was_decoded_to_a_text_is_shown_as_one() -> None:
+    decoded = [
+        msgspec.structs.replace(message(payload), opcode="binary", meta={"encoding": "gzip"})
+        for payload in (b'{"a":1}', b"plain", b"\xff\x00")
+    ]
+    found = [shown(each) for each in decoded]
+    assert [lines[next(n for n, line in enumerate(lines) if line.startswith("Payload")) + 1] for lines in found] == [
+        "{",
+        "plain",
+        "0000 ff 00                    ..",
+    ]
+
+
 def test_text_keeps_its_lines() -> None:
     lines = shown(message("one\r\ntwo\tx\n\nlast"))
     start = lines.index("Payload  text · hex  f")
