@@ -95,7 +95,8 @@ heartbeat = { send = '{"event":"ping"}', every = "200ms", expect = { "$.event" =
 
 [connection.messages]
 type = ["$.event", "$[1]"]
-topic = ["$.channel", "$[0]"]
+topic = ["$.symbol", "$.channel", "$[0]"]
+topic_id = "$.chanId"
 ref = "$[3].cid"
 replies = "$[2][4][2]"
 error = [{ "$.event" = "error" }, { "$[2][6]" = "ERROR" }]
@@ -117,8 +118,8 @@ async def test_an_exchange_with_an_array_protocol_is_understood(home: Home) -> N
     received = [event for event in events if event.name == "message.received"]
     assert [(event.payload or b"").decode() for event in received] == server.said[: len(received)]
     assert {(event.type, event.topic) for event in received} == {
-        ("info", ""), ("auth", ""), ("subscribed", "trades"), ("array", "17470"), ("te", "17470"), ("hb", "17470"),
-        ("error", ""), ("n", "0"), ("pong", ""),
+        ("info", ""), ("auth", ""), ("error", ""), ("n", "0"), ("pong", ""),
+        ("subscribed", "tBTCUSD"), ("array", "tBTCUSD"), ("te", "tBTCUSD"), ("hb", "tBTCUSD"),
     }  # fmt: skip
     assert about(events, "auth.completed", "auth.failed") == [("auth.completed", "", "ok", "")]
     assert about(events, "message.process.completed", "error.occurred") == [

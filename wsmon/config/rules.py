@@ -137,6 +137,7 @@ RULES = (
         (
             "messages.type",
             "messages.topic",
+            "messages.topic_id",
             "messages.ref",
             "messages.replies",
             "messages.error",
@@ -155,6 +156,13 @@ RULES = (
         lambda spec: bool(spec.messages.error_text) and not isinstance(spec.messages.error, MessageCondition),
         "has no effect without a condition in messages.error",
         'e.g. error = { "$.event" = "error" }',
+        is_warning=True,
+    ),
+    Rule(
+        ("messages.topic_id",),
+        lambda spec: bool(spec.messages.topic_id) and not spec.messages.topic,
+        "has no effect without messages.topic",
+        "set it to the path of the topic, and of its id",
         is_warning=True,
     ),
     Rule(

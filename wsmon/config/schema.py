@@ -390,6 +390,13 @@ CONNECTION = (
         example='["$.event", "$[1]"]',
     ),
     ConfigKey("messages.topic", _PLACES, [], "path or pattern of the topic", example='"$.channel"'),
+    ConfigKey(
+        "messages.topic_id",
+        _PLACES,
+        [],
+        "path or pattern of an id that later messages have in place of the topic",
+        example='"$.chanId"',
+    ),
     ConfigKey("messages.ref", _PLACES, [], "path or pattern of the id of a message", example='"$.id"'),
     ConfigKey(
         "messages.replies",

@@ -105,6 +105,8 @@ class MessagesSpec:
 
     type: tuple[str, ...] = ()
     topic: tuple[str, ...] = ()
+    topic_id: tuple[str, ...] = ()
+    """What later messages have in place of the topic, in the message that has both."""
     ref: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
     """The id of the message that a message answers."""

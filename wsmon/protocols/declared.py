@@ -21,7 +21,7 @@ from wsmon.model.events import Direction, Meta, Opcode
 from wsmon.model.json_path import MISSING, compile_path, raw_at, raw_items
 from wsmon.model.json_texts import json_texts
 from wsmon.protocols.base import UNDECODABLE, Decoded, Happening, Part
-from wsmon.protocols.calls import Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.calls import MAX_IN_FLIGHT, Call, Calls, completed, duplicate, failed, unmatched
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 from wsmon.protocols.finders import PATTERN_BYTES, Finder, Sign, SlowPatterns, may_be_json, value_text
 from wsmon.protocols.json_messages import decode_message, explanation
@@ -65,9 +65,11 @@ class DeclaredMessages:
     def __init__(self, spec: MessagesSpec, *, is_measured: bool = False) -> None:
         """``is_measured``: sequence numbers or times of sending are read out of the messages."""
         self._slow = SlowPatterns()
-        self._type, self._topic, self._ref, self._replies = (
-            Finder(places, self._slow) for places in (spec.type, spec.topic, spec.ref, spec.replies)
+        self._type, self._topic, self._topic_id, self._ref, self._replies = (
+            Finder(places, self._slow) for places in (spec.type, spec.topic, spec.topic_id, spec.ref, spec.replies)
         )
+        # Topics by the ids that stand for them in this session
+        self._topics: dict[str, str] = {}
         is_condition = isinstance(spec.error, MessageCondition)
         self._error_sign = Sign(spec.error if isinstance(spec.error, MessageCondition) else b"", self._slow)
         self._error = Finder(() if isinstance(spec.error, MessageCondition) else spec.error, self._slow)
@@ -114,14 +116,14 @@ class DeclaredMessages:
         )
 
     def described(self, payload: bytes) -> tuple[Description, ...]:
-        """Return what is found in each message that a received one carries; nothing is remembered of them."""
+        """Return what is found in each message that a received one carries; no request is begun or ended by it."""
         found = []
         for text in self._texts(payload):
             fault = self._fault(text) if self._finds_errors else None
             found.append(
                 Description(
                     self._type.find_text(text),
-                    self._topic.find_text(text),
+                    self._topic_of(text),
                     self._ref.find_text(text),
                     self._replies.find_text(text),
                     "" if fault is None else f"{fault.error_type}: {fault.text}",
@@ -148,13 +150,25 @@ class DeclaredMessages:
         return (payload,)
 
     def _read(self, direction: Direction, text: bytes, decoded: Decoded, now_ns: int) -> Decoded:
-        type_, topic, ref = (finder.find_text(text) for finder in (self._type, self._topic, self._ref))
+        type_, topic, ref = self._type.find_text(text), self._topic_of(text), self._ref.find_text(text)
         named = _named(decoded, type_, topic, ref)
         if direction == "out":
             happenings = (*decoded.happenings, *self._ask(named, ref, now_ns))
         else:
             happenings = self._answer(text, named)
         return named if happenings == named.happenings else msgspec.structs.replace(named, happenings=happenings)
+
+    def _topic_of(self, text: bytes) -> str:
+        """Return the topic of a message; one that names an id for it is remembered."""
+        topic = self._topic.find_text(text)
+        if not (topic and self._topic_id):
+            return topic
+        if topic_id := self._topic_id.find_text(text):
+            self._topics.pop(topic_id, None)
+            self._topics[topic_id] = topic
+            if len(self._topics) > MAX_IN_FLIGHT:
+                del self._topics[next(iter(self._topics))]
+        return self._topics.get(topic, topic)
 
     def _ask(self, named: Decoded, ref: str, now_ns: int) -> tuple[Happening, ...]:
         """Return the start of a request, where the message is one that the protocol has not paired itself."""

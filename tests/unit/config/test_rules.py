@@ -40,6 +40,10 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
             ":4: connection[0].messages.replies: has no effect without messages.ref",
         ),
         (
+            "messages.topic_id = '$.a'\nprotocol = 'json'",
+            ":4: connection[0].messages.topic_id: has no effect without messages.topic",
+        ),
+        (
             "messages.error_text = '$.a'\nprotocol = 'json'",
             ":4: connection[0].messages.error_text: has no effect without a condition in messages.error",
         ),

@@ -13,6 +13,7 @@ from wsmon.model.events import Direction
 from wsmon.protocols import json as json_protocol
 from wsmon.protocols import raw as raw_protocol
 from wsmon.protocols.base import Decoded, Happening, Protocol
+from wsmon.protocols.calls import MAX_IN_FLIGHT
 from wsmon.protocols.declared import DeclaredMessages
 
 S = 10**9
@@ -262,3 +263,19 @@ def test_messages_are_taken_apart_where_nothing_else_is_lost(
         assert declared.read("in", part.payload, Decoded(), 0).texts == ()
     if found is not None:
         assert declared.read("in", parts[0] if parts else b"", Decoded(), 0).type in ("a", "A")
+
+
+def test_an_id_stands_for_the_topic_of_the_message_that_introduced_it() -> None:
+    spec = MessagesSpec(topic=("$.symbol", "$[0]"), topic_id=("$.chanId",))
+    session = Session(spec, is_json=False)
+    assert session.columns([17470, "te"]) == ("", "17470", "")
+    assert session.columns({"chanId": 17470, "symbol": "tBTCUSD"}) == ("", "tBTCUSD", "")
+    assert session.columns([17470, "te"]) == ("", "tBTCUSD", "")
+    assert session.columns([2, "te"]) == ("", "2", "")
+    # The newest counts, as many as there may be at all
+    assert session.columns({"chanId": 17470, "symbol": "tETHUSD"}) == ("", "tETHUSD", "")
+    for number in range(MAX_IN_FLIGHT - 1):
+        session.columns({"chanId": f"id {number}", "symbol": "x"})
+    assert session.columns([17470])[1] == "tETHUSD"
+    session.columns({"chanId": "one more", "symbol": "x"})
+    assert session.columns([17470])[1] == "17470"
