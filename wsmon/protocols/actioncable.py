@@ -27,7 +27,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import Call, CallState, completed, failed
+from wsmon.protocols.calls import Call, CallState, confirmed, failed, left
 
 EXTENDED = "actioncable-v1-ext-json"
 
@@ -81,14 +81,11 @@ def _read_command(
     word: str, topic: str, message: _Message, state: CallState
 ) -> tuple[dict[str, Json] | None, tuple[Happening, ...]]:
     match word:
-        case "subscribe":
-            call = Call("subscribe", topic, state.now_ns, word, topics=(topic,))
-            return None, state.calls.begin_anew(call)
+        # The client of Rails repeats it until it is confirmed
+        case "subscribe" if topic not in state.calls:
+            return None, state.calls.begin(Call("subscribe", topic, state.now_ns, word, topics=(topic,)))
         case "unsubscribe":
-            # Not confirmed
-            state.calls.end(topic)
-            name: EventName = "subscription.unsubscribe.completed"
-            return None, (Happening(name, "unsubscribe", type=word, topic=topic, status="ok"),)
+            return None, left(state.calls, topic)
         case "pong":
             return None, (Happening("heartbeat.sent", "heartbeat"),)
         case "message":
@@ -115,9 +112,7 @@ def _read_notice(word: str, topic: str, message: _Message, state: CallState) -> 
             state.silence.heard(state.now_ns)
             return (Happening("heartbeat.received", "heartbeat"),)
         case "confirm_subscription":
-            if call := state.calls.end(topic):
-                return completed(call)
-            return (Happening("subscription.subscribe.completed", "subscribe", type=word, topic=topic, status="ok"),)
+            return confirmed(state.calls, topic)
         case "reject_subscription":
             call = state.calls.end(topic) or Call("subscribe", "", state.now_ns, word, topics=(topic,))
             return failed(call, "rejected", "the channel rejected the subscription")

@@ -316,6 +316,20 @@ def too_many_topics(count: int) -> Happening:
     )  # fmt: skip
 
 
+def confirmed(calls: Calls, topic: str) -> tuple[Happening, ...]:
+    """End the subscribe whose key is its topic; without one, the peer subscribed wsmon by itself."""
+    if call := calls.end(topic):
+        return completed(call)
+    return (Happening("subscription.subscribe.completed", "subscribe", topic=topic, status="ok"),)
+
+
+def left(calls: Calls, topic: str) -> tuple[Happening, ...]:
+    """Return an unsubscribe that nothing confirms, after the end of the subscribe in flight whose key is the topic."""
+    call = calls.end(topic)
+    given_up = failed(call, GIVEN_UP, "unsubscribed before it was confirmed") if call else ()
+    return (*given_up, Happening("subscription.unsubscribe.completed", "unsubscribe", topic=topic, status="ok"))
+
+
 def ping(calls: Calls, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
     """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout, not with the next."""
     by_peer = direction == "in"

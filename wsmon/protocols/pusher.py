@@ -33,7 +33,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import WAIT_S, Call, Calls, CallState, completed, failed, ping, pong
+from wsmon.protocols.calls import WAIT_S, Call, Calls, CallState, completed, confirmed, failed, left, ping, pong
 
 # What a client is to do, by the hundreds of the code
 _RANGES = (
@@ -69,6 +69,8 @@ CLOSE_CODES: Mapping[int, str] = MappingProxyType(
     }
 )
 
+# Key and type of a login
+_LOGIN = "pusher:signin"
 # Longest activity timeout that is believed: a day
 _MAX_ACTIVITY_S = 86_400.0
 
@@ -156,12 +158,10 @@ def _sent(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Happe
             state.credentials.remember({"auth": _text(data.auth)}, is_auth=True)
             return state.calls.begin_anew(Call("subscribe", topic, state.now_ns, "pusher:subscribe", topics=(topic,)))
         case "unsubscribe":
-            # Not confirmed
-            state.calls.end(topic)
-            return (Happening("subscription.unsubscribe.completed", "unsubscribe", topic=topic, status="ok"),)
+            return left(state.calls, topic)
         case "signin":
             state.credentials.remember({"auth": _text(data.auth)}, is_auth=True)
-            return state.calls.begin_anew(Call("auth", "signin", state.now_ns, "pusher:signin"))
+            return state.calls.begin_anew(Call("auth", _LOGIN, state.now_ns, _LOGIN))
         case "ping":
             return ping(state.pings, "out", state.now_ns)
         case "pong":
@@ -174,13 +174,11 @@ def _received(name: str, topic: str, data: _Data, state: PusherState) -> tuple[H
         case "connection_established":
             return _greeted(data, state)
         case "subscription_succeeded":
-            if call := state.calls.end(topic):
-                return completed(call)
-            return (Happening("subscription.subscribe.completed", "subscribe", topic=topic, status="ok"),)
+            return confirmed(state.calls, topic)
         case "subscription_error" | "error":
             return _refused(name, topic, data, state)
         case "signin_success":
-            signin = state.calls.end("signin")
+            signin = state.calls.end(_LOGIN)
             return completed(signin) if signin else ()
         case "ping":
             return ping(state.pings, "in", state.now_ns)
@@ -210,7 +208,7 @@ def _refused(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Ha
         meta["advice"] = next(step for first, step in reversed(_RANGES) if code >= first)
     call = state.calls.end(topic) if topic else None
     if call is None and code == 4009:
-        call = state.calls.end("signin")
+        call = state.calls.end(_LOGIN)
     if call is None and name == "subscription_error":
         call = Call("subscribe", "", state.now_ns, "pusher:subscribe", topics=(topic,))
     if call is not None:

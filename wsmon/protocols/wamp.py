@@ -38,55 +38,23 @@ MSGPACK = "wamp.2.msgpack"
 # Message type: its name, and the least number of its items (section "Message Codes and Direction")
 _SHAPES: Mapping[int, tuple[str, int]] = MappingProxyType(
     {
-        1: ("HELLO", 3),
-        2: ("WELCOME", 3),
-        3: ("ABORT", 3),
-        4: ("CHALLENGE", 3),
-        5: ("AUTHENTICATE", 2),
-        6: ("GOODBYE", 3),
-        8: ("ERROR", 5),
-        16: ("PUBLISH", 4),
-        17: ("PUBLISHED", 3),
-        32: ("SUBSCRIBE", 4),
-        33: ("SUBSCRIBED", 3),
-        34: ("UNSUBSCRIBE", 3),
-        35: ("UNSUBSCRIBED", 2),
-        36: ("EVENT", 4),
-        48: ("CALL", 4),
-        49: ("CANCEL", 3),
-        50: ("RESULT", 3),
-        64: ("REGISTER", 4),
-        65: ("REGISTERED", 3),
-        66: ("UNREGISTER", 3),
-        67: ("UNREGISTERED", 2),
-        68: ("INVOCATION", 4),
-        69: ("INTERRUPT", 3),
-        70: ("YIELD", 3),
+        1: ("HELLO", 3), 2: ("WELCOME", 3), 3: ("ABORT", 3), 4: ("CHALLENGE", 3), 5: ("AUTHENTICATE", 2),
+        6: ("GOODBYE", 3), 8: ("ERROR", 5), 16: ("PUBLISH", 4), 17: ("PUBLISHED", 3), 32: ("SUBSCRIBE", 4),
+        33: ("SUBSCRIBED", 3), 34: ("UNSUBSCRIBE", 3), 35: ("UNSUBSCRIBED", 2), 36: ("EVENT", 4), 48: ("CALL", 4),
+        49: ("CANCEL", 3), 50: ("RESULT", 3), 64: ("REGISTER", 4), 65: ("REGISTERED", 3), 66: ("UNREGISTER", 3),
+        67: ("UNREGISTERED", 2), 68: ("INVOCATION", 4), 69: ("INTERRUPT", 3), 70: ("YIELD", 3),
     }
-)
-_REQUESTS: Mapping[str, Operation] = MappingProxyType(
-    {
-        "PUBLISH": "request",
-        "SUBSCRIBE": "subscribe",
-        "UNSUBSCRIBE": "unsubscribe",
-        "CALL": "request",
-        "REGISTER": "request",
-        "UNREGISTER": "request",
-        "INVOCATION": "request",
-    }
-)
-# What answers, or is about, which request
+)  # fmt: skip
+# What answers which request
 _ANSWERS: Mapping[str, str] = MappingProxyType(
     {
-        "PUBLISHED": "PUBLISH",
-        "SUBSCRIBED": "SUBSCRIBE",
-        "UNSUBSCRIBED": "UNSUBSCRIBE",
-        "RESULT": "CALL",
-        "REGISTERED": "REGISTER",
-        "UNREGISTERED": "UNREGISTER",
-        "YIELD": "INVOCATION",
+        "PUBLISHED": "PUBLISH", "SUBSCRIBED": "SUBSCRIBE", "UNSUBSCRIBED": "UNSUBSCRIBE", "RESULT": "CALL",
+        "REGISTERED": "REGISTER", "UNREGISTERED": "UNREGISTER", "YIELD": "INVOCATION",
     }
-)
+)  # fmt: skip
+_REQUESTS = frozenset(_ANSWERS.values())
+_OPERATIONS: Mapping[str, Operation] = MappingProxyType({"SUBSCRIBE": "subscribe", "UNSUBSCRIBE": "unsubscribe"})
+# What is about a request, and does not answer it
 _ABOUT: Mapping[str, str] = MappingProxyType({"CANCEL": "CALL", "INTERRUPT": "INVOCATION"})
 # Key of the login, of which a session has one
 _LOGIN = "login"
@@ -214,7 +182,7 @@ def _read_request(direction: Direction, message: _Message, state: WampState) -> 
     if key in state.calls:
         return Decoded(name, topic, ref, happenings=(duplicate("request", name, ref),))
     topics = (topic,) if topic else ()
-    call = Call(_REQUESTS[name], key, state.now_ns, name, ref, topics, by_peer=direction == "in")
+    call = Call(_OPERATIONS.get(name, "request"), key, state.now_ns, name, ref, topics, by_peer=direction == "in")
     return Decoded(name, topic, ref, happenings=state.calls.begin(call))
 
 

@@ -43,6 +43,15 @@ def test_a_subscription_is_confirmed_rejected_or_ended_by_its_identifier() -> No
     assert state.overdue(2**62) == ()
 
 
+def test_a_subscribe_that_is_repeated_until_it_is_confirmed_is_one() -> None:
+    state = CallState()
+    read(state, "out", command="subscribe", identifier=ROOM)
+    assert read(state, "out", command="subscribe", identifier=ROOM) == Decoded("subscribe", ROOM)
+    assert told(read(state, "in", type="confirm_subscription", identifier=ROOM)) == [
+        ("subscription.subscribe.completed", ROOM, "")
+    ]
+
+
 def test_what_nothing_asked_for_is_confirmed_and_rejected_all_the_same() -> None:
     state = CallState()
     assert told(read(state, "in", type="confirm_subscription", identifier=ROOM)) == [

@@ -17,10 +17,12 @@ from wsmon.protocols.calls import (
     PeerSilence,
     begun,
     completed,
+    confirmed,
     duplicate,
     failed,
     happening_key,
     keep_newest,
+    left,
     ping,
     pong,
     settled,
@@ -224,3 +226,14 @@ def test_an_answered_delivery_has_a_duration_and_an_unanswered_one_is_no_fault()
         ),
     )  # fmt: skip
     assert deliveries.answered("b", "NACK", 9) == ()
+
+
+def test_a_subscribe_whose_key_is_its_topic_is_confirmed_or_left() -> None:
+    calls = Calls()
+    calls.begin(Call("subscribe", "a", 1, topics=("a",)))
+    done = Happening("subscription.subscribe.completed", "subscribe", topic="b", status="ok")
+    assert [(each.key, each.topic, each.status) for each in confirmed(calls, "a")] == [("a a", "a", "ok")]
+    assert confirmed(calls, "b") == (done,)
+    calls.begin(Call("subscribe", "a", 1, topics=("a",)))
+    assert left(calls, "a") == (Happening("subscription.unsubscribe.completed", "unsubscribe", topic="a", status="ok"),)
+    assert len(calls) == 0
