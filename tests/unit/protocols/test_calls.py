@@ -235,5 +235,9 @@ def test_a_subscribe_whose_key_is_its_topic_is_confirmed_or_left() -> None:
     assert [(each.key, each.topic, each.status) for each in confirmed(calls, "a")] == [("a a", "a", "ok")]
     assert confirmed(calls, "b") == (done,)
     calls.begin(Call("subscribe", "a", 1, topics=("a",)))
-    assert left(calls, "a") == (Happening("subscription.unsubscribe.completed", "unsubscribe", topic="a", status="ok"),)
+    assert [(each.name, each.status, each.error_type) for each in left(calls, "a")] == [
+        ("subscription.subscribe.completed", "abandoned", GIVEN_UP),
+        ("subscription.unsubscribe.completed", "ok", ""),
+    ]
+    assert [each.name for each in left(calls, "b")] == ["subscription.unsubscribe.completed"]
     assert len(calls) == 0
