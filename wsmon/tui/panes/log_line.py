@@ -263,14 +263,18 @@ def _flag(style: LineStyle) -> StyledText:
 def _body(content: LineContent, shape: LineLayout, glyphs: Glyphs) -> list[StyledText]:
     """Return word, content, the signs of what the content lacks, and the columns at the right.
 
-    Where all of the columns at the right are empty, the content has their room too.
+    Where all of the columns at the right are empty, the content has their room too. The name of an event that is no
+    message has what the content leaves.
     """
     wording, spans, room = content.wording, list[StyledText](), shape.rest
     ends = _ends(content, shape, glyphs)
     if not ends:
         room += sum(cells + 1 for _, cells in shape.right)
     for column, cells in shape.middle:
-        spans.append((column.fit(column.text(content), cells, glyphs.cut) + " ", column.role(content)))
+        text = column.text(content)
+        more = 0 if wording.is_content else max(0, min(cell_len(text) - cells, room - cell_len(wording.text)))
+        room -= more
+        spans.append((column.fit(text, cells + more, glyphs.cut) + " ", column.role(content)))
     if not spans:
         what = clip(wording.what, room, glyphs.cut)
         spans.append((f"{what} ", wording.role))

@@ -202,3 +202,11 @@ def test_lines_of_one_connection_lack_its_column_unless_it_was_chosen() -> None:
 
     assert shown(message("[1]"), 60, one).startswith("14:02:24.000 ↓ text          [1]")
     assert "binance-spot" in shown(message("[1]"), 60, replace(one, chosen=("connection",)))
+
+
+def test_the_name_of_an_event_has_the_room_that_its_text_leaves() -> None:
+    assert shown(event("self.run.started"), 80) == "14:02:24.000 binance-spot · recorder started"
+    reloaded = event("self.config.reloaded", reason="alerts changed")
+    assert shown(reloaded, 80) == "14:02:24.000 binance-spot · config reloaded alerts changed"
+    long = event("self.config.reloaded", reason="x" * 80)
+    assert shown(long, 80) == "14:02:24.000 binance-spot · config reloa… " + "x" * 37 + "…"
