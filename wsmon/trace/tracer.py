@@ -189,7 +189,7 @@ class Tracer:
         """Write host, port, statistics and all transitions to a file of JSON, whole or not at all.
 
         Raises ``UnsafePathError`` for a path with ``..``, without the suffix ``.json``, or that leads out of the folder
-        of exports, also by a link; ``OSError`` where it cannot be written.
+        of exports, also by a link; ``OSError`` where it cannot be written, or its folder is missing.
         """
         target = self._safe(os.fspath(path))
         part = target.with_name(f"{target.name}.{os.getpid()}")
