@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.external_programs import CONSUMERS, free_port, program
-from tests.support.node_peers import REQUIRED
+from tests.support.external_programs import free_port, program
+from tests.support.node_peers import CONSUMERS, REQUIRED
 from tests.support.otlp_requests import SPAN_ID, TRACE_ID, json_logs, json_span, json_spans, post
 from tests.support.peers import Peers
 from tests.support.processes import DEADLINE_S, Home, Recorder, stored

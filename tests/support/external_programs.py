@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.node_peers import REQUIRED
+from tests.support.node_peers import CONSUMERS, REQUIRED
 
 DEADLINE_S = 30.0
 POLL_S = 0.05
@@ -49,9 +49,6 @@ def program(name: str, package: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-CONSUMERS = Path(__file__).parents[2] / ".ci" / "consumers" / "bin" / "python"
 
 
 def consumer(script: str, *arguments: str | Path, folder: Path) -> Any:

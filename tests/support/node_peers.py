@@ -19,6 +19,8 @@ from typing import Any, TypeAlias
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "real_peers"
+# The Python that has packages of others, such as readers of exports
+CONSUMERS = Path(__file__).parents[2] / ".ci" / "consumers" / "bin" / "python"
 DEADLINE_S = 20.0
 REQUIRED = "required"
 
@@ -92,9 +94,8 @@ class RealPeers:
 
     async def start(self, name: str, port: int = 0, *arguments: str) -> RealPeer:
         """A server that is ready; its file says what further arguments mean."""
-        ruby = FOLDER / f"{name}.rb"
         process = await asyncio.create_subprocess_exec(
-            *(("ruby", str(ruby)) if ruby.exists() else (self._node, str(FOLDER / f"{name}.mjs"))),
+            *self._command(name),
             str(port),
             *arguments,
             stdin=asyncio.subprocess.PIPE,
@@ -105,6 +106,14 @@ class RealPeers:
         self._stack.push_async_callback(peer.kill)
         await peer.until("ready")
         return peer
+
+    def _command(self, name: str) -> tuple[str, str]:
+        """What runs the file of a server."""
+        for suffix, interpreter in ((".rb", "ruby"), (".py", str(CONSUMERS))):
+            file = FOLDER / f"{name}{suffix}"
+            if file.exists():
+                return interpreter, str(file)
+        return self._node, str(FOLDER / f"{name}.mjs")
 
 
 def missing() -> str:

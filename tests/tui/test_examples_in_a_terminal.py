@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.external_programs import CONSUMERS, free_port, program
-from tests.support.node_peers import REQUIRED
+from tests.support.external_programs import free_port, program
+from tests.support.node_peers import CONSUMERS, REQUIRED
 from tests.support.processes import WSMON
 from tests.support.tmux_terminal import TmuxTerminal
 from tests.support.tour_world import servers, user_of
