@@ -180,10 +180,10 @@ def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
     return rest.encode() if isinstance(rest, str) else bytes(rest).strip()
 
 
-def raw_items(document: bytes) -> tuple[bytes, ...]:
-    """Return the items of a JSON array, undecoded; empty where the document is none."""
+def raw_items(document: bytes, limit: int | None = None) -> tuple[bytes, ...]:
+    """Return the items of a JSON array, undecoded, at most ``limit``; empty where the document is none."""
     try:
-        return tuple(bytes(item) for item in _places(document))
+        return tuple(bytes(item) for item in _places(document)[:limit])
     except _UNREADABLE:
         return ()
 

@@ -165,7 +165,8 @@ def _send_nothing(*_arguments: object) -> Outbox:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: with them, ``ProtocolClient[State](...)`` raises TypeError in Python 3.11, and plugins write that
+@dataclass(frozen=True)
 class ProtocolClient(Generic[StateT]):
     """What wsmon sends as a client of a protocol, where the configuration names topics or says ``answer = true``."""
 
@@ -297,7 +298,8 @@ class ProtocolEnvelope(Generic[StateT]):
     """How the peer closed the connection, which the close frame may not repeat; None while it did not."""
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, as above
+@dataclass(frozen=True)
 class Protocol(Generic[StateT]):
     """Everything wsmon knows of one protocol. None of the functions may raise over what a peer sent, but ``dissect``.
 

@@ -66,20 +66,23 @@ class DeclaredMessages:
         """``is_measured``: sequence numbers or times of sending are read out of the messages."""
         self._slow = SlowPatterns()
         self._type, self._topic, self._topic_id, self._ref, self._replies = (
-            Finder(places, self._slow) for places in (spec.type, spec.topic, spec.topic_id, spec.ref, spec.replies)
+            Finder(places, self._slow, is_whole=True)
+            for places in (spec.type, spec.topic, spec.topic_id, spec.ref, spec.replies)
         )
         # Topics by the ids that stand for them in this session
         self._topics: dict[str, str] = {}
-        is_condition = isinstance(spec.error, MessageCondition)
-        self._error_sign = Sign(spec.error if isinstance(spec.error, MessageCondition) else b"", self._slow)
-        self._error = Finder(() if isinstance(spec.error, MessageCondition) else spec.error, self._slow)
-        self._error_text = Finder(spec.error_text, self._slow)
-        self._finds_errors = is_condition or bool(self._error)
+        sign, places = (spec.error, ()) if isinstance(spec.error, MessageCondition) else (b"", spec.error)
+        self._error_sign = Sign(sign, self._slow, is_whole=True)
+        self._error = Finder(places, self._slow, is_whole=True)
+        self._error_text = Finder(spec.error_text, self._slow, is_whole=True)
+        self._finds_errors = bool(self._error or self._error_sign)
         # With one place for both, an id that nothing in flight has belongs to a message of the peer's own
         self._replies_are_marked = spec.replies != spec.ref
         self._items = _items_by(spec.items, self._slow)
         # Messages that ``split`` has returned and ``read`` has not seen
         self._to_read = 0
+        # The message that ``split`` left whole, and what it carries, which takes time to find
+        self._left_whole: tuple[bytes, Sequence[bytes] | None] = (b"", None)
         self._is_measured = is_measured
         self._calls = Calls()
         self._credentials = Credentials()
@@ -93,6 +96,7 @@ class DeclaredMessages:
         """Return the messages that make up a WebSocket message; None where it is one, or holds anything beside them."""
         items = self._items(payload) if self._items is not None else None
         if not items or len(items) > MAX_BATCH or not _is_made_of(items, payload):
+            self._left_whole = (payload, items)
             return None
         self._to_read = len(items)
         return [Part(opcode, item) for item in items]
@@ -140,8 +144,12 @@ class DeclaredMessages:
         if self._to_read:
             self._to_read -= 1
             return (payload,)
-        if self._items is not None and (texts := self._items(payload)):
-            return texts[:MAX_BATCH]
+        left_whole, self._left_whole = self._left_whole, (b"", None)
+        items = left_whole[1] if left_whole[0] is payload else None
+        if items is None and self._items is not None and left_whole[0] is not payload:
+            items = self._items(payload)
+        if items:
+            return items[:MAX_BATCH]
         if may_be_json(payload):
             try:
                 _check(payload)
@@ -255,7 +263,7 @@ def _items_by(place: str, slow: SlowPatterns) -> _Items | None:
 
         def list_items(payload: bytes) -> Sequence[bytes] | None:
             found = raw_at(path, payload) if may_be_json(payload) else None
-            return raw_items(found) if found is not None else None
+            return raw_items(found, MAX_BATCH + 1) if found is not None else None
 
         return list_items
     collect = group_collector(place, MAX_BATCH + 1)

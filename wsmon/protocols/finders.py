@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from wsmon.config.specs import MessageCondition
-from wsmon.model.json_path import MISSING, compile_path, path_reader
+from wsmon.model.json_path import MISSING, JsonPath, compile_path, path_reader, text_path_reader
 from wsmon.protocols.base import Happening, cut
 from wsmon.protocols.jsonrpc_messages import MAX_BYTES
 from wsmon.query.patterns import PatternTooSlowError, group_finder
@@ -51,10 +51,13 @@ class Finder:
 
     __slots__ = ("_places", "_slow")
 
-    def __init__(self, places: Iterable[str], slow: SlowPatterns) -> None:
-        """Compile the places, which the configuration has checked."""
+    def __init__(self, places: Iterable[str], slow: SlowPatterns, *, is_whole: bool = False) -> None:
+        """Compile the places, which the configuration has checked.
+
+        ``is_whole``: a message is one JSON text or none. Else it may hold several; the first with a value counts.
+        """
         self._slow = slow
-        self._places = [_place(text) for text in places]
+        self._places = [_place(text, is_whole=is_whole) for text in places]
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -77,9 +80,10 @@ class Finder:
         return value_text(self.find(message))
 
 
-def _place(text: str) -> _Place:
+def _place(text: str, *, is_whole: bool) -> _Place:
     if text.startswith("$"):
-        read = path_reader(compile_path(text))
+        path = compile_path(text)
+        read = _whole_reader(path) if is_whole else path_reader(path)
         return lambda message: read(message) if may_be_json(message) else MISSING
     find = group_finder(text)
 
@@ -88,6 +92,18 @@ def _place(text: str) -> _Place:
         return MISSING if found is None else found
 
     return match
+
+
+def _whole_reader(path: JsonPath) -> _Place:
+    read = text_path_reader(path)
+
+    def read_whole(message: bytes) -> object:
+        try:
+            return read(message)
+        except ValueError:
+            return MISSING
+
+    return read_whole
 
 
 def may_be_json(message: bytes) -> bool:
@@ -114,11 +130,14 @@ class Sign:
 
     __slots__ = ("_choices", "text")
 
-    def __init__(self, wanted: bytes | MessageCondition, slow: SlowPatterns) -> None:
+    def __init__(self, wanted: bytes | MessageCondition, slow: SlowPatterns, *, is_whole: bool = False) -> None:
+        """``is_whole``: as of a ``Finder``."""
         self.text = b"" if isinstance(wanted, MessageCondition) else wanted
         """The contained text; empty with a condition, and where nothing is looked for."""
         choices = wanted.choices if isinstance(wanted, MessageCondition) else ()
-        self._choices = [[_Test(place, values, slow) for place, values in terms] for terms in choices]
+        self._choices = [
+            [_Test(place, values, slow, is_whole=is_whole) for place, values in terms] for terms in choices
+        ]
 
     def __bool__(self) -> bool:
         return bool(self.text or self._choices)
@@ -136,8 +155,8 @@ class _Test:
 
     __slots__ = ("_finder", "_values")
 
-    def __init__(self, place: str, values: Iterable[object], slow: SlowPatterns) -> None:
-        self._finder = Finder((place,), slow)
+    def __init__(self, place: str, values: Iterable[object], slow: SlowPatterns, *, is_whole: bool) -> None:
+        self._finder = Finder((place,), slow, is_whole=is_whole)
         # A pattern finds texts
         self._values = tuple(values if place.startswith("$") else map(value_text, values))
 

@@ -371,6 +371,8 @@ def _parts(found: object) -> Sequence[Part] | None:
         _typed(part.payload, bytes)
         _typed(part.before, bytes)
         _text(part.error)
+        _text(part.encoding)
+        _number(part.size)
         if part.opcode not in ("text", "binary") or not 0 <= _typed(part.earlier_bytes, int) <= len(part.payload):
             raise UnfitError("a part of another opcode or length than it can have")
     return parts

@@ -120,7 +120,9 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "MessageSample": ("direction", "opcode", "payload", "json", "members", "items"),
     "Operation": ("", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"),
     "Outbox": (),
-    "Part": ("opcode", "payload", "is_partial", "before", "earlier_bytes", "error"),
+    "Part": (
+        "opcode", "payload", "is_partial", "before", "earlier_bytes", "error", "is_hidden", "encoding", "size",
+    ),
     "Phase": ("", "start", "end", "whole"),
     "Protocol": (
         "name", "new_state", "decode", "read_plain", "next_state", "prepare", "subprotocols", "offered_subprotocols",
@@ -162,3 +164,8 @@ def test_the_page_about_plugins_explains_every_public_name() -> None:
     missing = [name for name in PUBLIC if f"`{name}`" not in page]
     attributes = [each for name in ("Protocol", "ProtocolClient", "ProtocolState") for each in PUBLIC[name]]
     assert missing + [each for each in attributes if f"`{each}`" not in page] == []
+
+
+def test_a_plugin_may_name_the_type_of_its_state() -> None:
+    client = ProtocolClient[RawState]()
+    assert Protocol[RawState]("x", RawState, decode, client=client).client is client
