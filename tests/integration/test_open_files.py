@@ -54,7 +54,8 @@ async def test_s5_more_connections_than_open_files_are_told_as_ours_and_asyncio_
         viewer.close()
     recorder.signal(signal.SIGTERM)
     out, err = await process.communicate()
-    said = b"server failed: it cannot accept a client: Too many open files\n" if clients else b""
+    told = f"server failed: it cannot accept a client: too many open files: wsmon may open {LIMIT}\n"
+    said = told.encode() if clients else b""
     assert (process.returncode, out, err) == (0, b"", said)
     events = stored(store)
     failed = [event for event in events if event.error_type and event.source.connection]

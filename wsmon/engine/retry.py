@@ -305,8 +305,8 @@ def _network(error: OSError, progress: DialProgress) -> Failure:
             return Failure("tls_certificate", f"certificate refused: {error.verify_message.rstrip('.')}", "us", "slow")
         case ssl.SSLError():
             return _tls_failure(error)
-    if (ours := _out_of_descriptors(error)) is not None:
-        return ours
+    if ours := out_of_descriptors(error):
+        return Failure("descriptors", ours, "us")
     is_about_proxy = progress.is_proxied and progress.phase not in ("tls", "upgrade")
     if isinstance(error, socket.gaierror):
         kind, sentence = "dns", f"cannot find host: {error.strerror}"
@@ -319,15 +319,15 @@ def _network(error: OSError, progress: DialProgress) -> Failure:
     return Failure(kind, f"{sentence} ({where})" if kind.startswith(("tcp", "dns")) else sentence, "network")
 
 
-def _out_of_descriptors(error: OSError) -> Failure | None:
-    """Return the failure where this process, or this machine, may open no more files; None for other errors."""
+def out_of_descriptors(error: OSError) -> str:
+    """Return a sentence where this process, or this machine, may open no more files; empty for other errors."""
     match _number(error):
         case errno.EMFILE:
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            return Failure("descriptors", f"too many open files: wsmon may open {limit:,}", "us")
+            return f"too many open files: wsmon may open {limit:,}"
         case errno.ENFILE:
-            return Failure("descriptors", "too many open files on this machine", "us")
-    return None
+            return "too many open files on this machine"
+    return ""
 
 
 def _number(error: OSError) -> int | None:

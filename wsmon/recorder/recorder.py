@@ -7,7 +7,6 @@ commits it, monitoring sends what is left, the control server closes, and the lo
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import importlib
 import logging
@@ -20,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import wsmon
 from wsmon.bus import Bus
@@ -32,6 +31,7 @@ from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.control.ownership import make_private_folder
 from wsmon.control.registry import ensure_runtime_folder, register, running, unregister
 from wsmon.engine.loop import EngineLoop, new_event_loop
+from wsmon.engine.retry import out_of_descriptors
 from wsmon.engine.standstill import LoopWatch
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
@@ -68,7 +68,6 @@ SWITCH_INTERVAL_S = 0.0005
 GC_THRESHOLDS = (20_000, 10, 10)
 # Interval at which viewers and the file of the store are checked
 POLL_S = 1.0
-OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
 _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -386,8 +385,8 @@ class _Recording:
     def _on_loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report what asyncio would print: a client that could not be let in, or a fault of a task that none awaits."""
         error = context.get("exception")
-        if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
-            self._guard.failed("server", WsmonError(f"it cannot accept a client: {error.strerror}"))
+        if isinstance(error, OSError) and (sentence := out_of_descriptors(error)):
+            self._guard.failed("server", WsmonError(f"it cannot accept a client: {sentence}"))
         elif isinstance(error, Exception):
             self._guard.failed("asyncio", error)
         else:
