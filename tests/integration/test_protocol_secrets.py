@@ -33,6 +33,8 @@ LOGINS = {
     "pusher": json.dumps(
         {"event": "pusher:subscribe", "data": {"auth": f"key:{CANARY}", "channel": "private-a"}, "channel": "a"}
     ),
+    "ocpp": json.dumps([2, "1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": CANARY}]),
+    "wamp": json.dumps([5, CANARY, {}]),
     "nexus": json.dumps({"kind": "log", "id": 1, "traceId": "t", "password": CANARY}),
 }
 ECHO = script('[[step]]\ndo = "echo"\n[[step]]\ndo = "receive"\n[[step]]\ndo = "silence"\nfor = "60s"\n')

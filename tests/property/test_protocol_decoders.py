@@ -189,6 +189,9 @@ def test_credentials_of_a_connect_are_repeated_by_no_reading(payload: object) ->
     texts = {
         "graphql-ws": json.dumps({"type": "connection_init", "payload": secret}),
         "socketio": "40/admin," + json.dumps(secret),
+        "pusher": json.dumps({"event": "pusher:subscribe", "data": {"channel": "private-a", "auth": CANARY, **secret}}),
+        "ocpp": json.dumps([2, "1", "Authorize", {"idTag": CANARY, **secret}]),
+        "wamp": json.dumps([5, CANARY, secret]),
     }
     for name, protocol in PROTOCOLS.items():
         if name in texts:
