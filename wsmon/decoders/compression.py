@@ -58,16 +58,6 @@ def _undeflate(payload: bytes, _state: None, room: int) -> bytes:
     return _inflate(payload, _DEFLATE, room)
 
 
-def begins_zlib(payload: bytes) -> bool:
-    """Whether a message begins as zlib does."""
-    return payload.startswith(_ZLIB_HEADS)
-
-
-def begins_stream(payload: bytes) -> bool:
-    """Whether a message begins a zlib stream: it has the head, and was flushed instead of ended."""
-    return begins_zlib(payload) and payload.endswith(_FLUSH_END)
-
-
 @dataclass(slots=True)
 class InflateStream:
     """The zlib stream of one direction of a session."""
@@ -93,7 +83,7 @@ def _unstream(payload: bytes, stream: InflateStream, room: int) -> bytes | None:
     """
     if stream.is_lost:
         raise DecodeError("an earlier message of the stream was not decoded", "lost")
-    if begins_zlib(payload) and not stream.content:
+    if payload.startswith(_ZLIB_HEADS) and not stream.content:
         stream.inflater = None
     if stream.inflater is None:
         stream.inflater = zlib.decompressobj(_ZLIB)
@@ -153,8 +143,8 @@ def _unzstd(payload: bytes, _state: None, room: int) -> bytes:
     raise DecodeError("it goes on after the end of the compressed data")
 
 
-GZIP: Final = Decoder("gzip", _gunzip, fits=lambda payload: payload.startswith(_GZIP_MAGIC))
-ZLIB: Final = Decoder("zlib", _unzlib, fits=begins_zlib)
+GZIP: Final = Decoder("gzip", _gunzip, magic=(_GZIP_MAGIC,))
+ZLIB: Final = Decoder("zlib", _unzlib, magic=_ZLIB_HEADS)
 DEFLATE: Final = Decoder("deflate", _undeflate)
-ZLIB_STREAM: Final = Decoder("zlib-stream", _unstream, InflateStream, fits=begins_stream)
-ZSTD: Final = Decoder("zstd", _unzstd, fits=lambda payload: payload.startswith(_ZSTD_MAGIC))
+ZLIB_STREAM: Final = Decoder("zlib-stream", _unstream, InflateStream, magic=_ZLIB_HEADS, end=_FLUSH_END)
+ZSTD: Final = Decoder("zstd", _unzstd, magic=(_ZSTD_MAGIC,))

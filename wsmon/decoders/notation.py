@@ -16,6 +16,7 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]*={0,2}\s*")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _BREAKS: Final = b"\r\n\t "
 # How base64 of gzip, zlib and zstd begins
+COMPRESSED_BEGINS: Final = frozenset({b"H4", b"eA", b"eF", b"eJ", b"eN", b"KL"})
 _COMPRESSED: Final = re.compile(rb"H4sI|eA[E-H]|eF[4-7]|eJ[w-z]|eN[o-r]|KLUv[/_]")
 
 
@@ -26,9 +27,12 @@ def _unbase64(payload: bytes, _state: None, room: int) -> bytes:
         raise DecodeError("it is no base64")
     digits = payload.translate(_URL_SAFE, _BREAKS).rstrip(b"=")
     try:
-        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
+        content = binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
     except binascii.Error:
         raise DecodeError("it is no base64") from None
+    if len(content) > room:
+        raise too_large(room)
+    return content
 
 
 def begins_compressed(text: bytes) -> bool:

@@ -7,20 +7,18 @@ each kind of trouble. What cannot be decoded is left as it is.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from wsmon.decoders.base import MOST_BYTES, DecodeError, Decoder, is_utf8, room_bytes, too_large
+from wsmon.decoders.base import MAGIC_BYTES, MOST_BYTES, DecodeError, Decoder, is_utf8, room_bytes, too_large
 from wsmon.decoders.compression import InflateStream
-from wsmon.decoders.notation import begins_compressed
+from wsmon.decoders.notation import COMPRESSED_BEGINS, begins_compressed
 from wsmon.decoders.registry import DECODERS
 from wsmon.model.events import Direction, EventName, Opcode
 
 AUTO: Final = ("auto",)
 # Messages of a session that are refused before nothing more is decoded: each may cost tens of milliseconds
 MOST_REFUSED: Final = 8
-# What texts begin with that are base64 of a compressed message; JSON does not
-TEXT_BEGINS: Final = b"HeK"
 
 
 class DecodedMessage(NamedTuple):
@@ -51,6 +49,17 @@ class Decoding(NamedTuple):
 
 AS_IT_IS: Final = Decoding()
 
+
+class _Everything:
+    """What contains all bytes."""
+
+    def __contains__(self, _begin: object) -> bool:
+        return True
+
+
+EVERYTHING: Final = _Everything()
+NOTHING: Final[Container[bytes]] = frozenset()
+
 # A decoder and its state
 _Step = tuple[Decoder[Any], Any]
 
@@ -62,14 +71,18 @@ class PayloadDecoding:
         """``names`` are those of the configuration, not empty; one that ``decoders`` has not could not be loaded."""
         self._is_auto = tuple(names) == AUTO
         self._limit_bytes = min(limit_bytes, MOST_BYTES)
-        found = (each for each in decoders.values() if each.fits is not None)
+        found = (each for each in decoders.values() if each.magic)
         chosen = list(found) if self._is_auto else [_named(name, decoders) for name in names]
         self._steps: dict[Direction, list[_Step]] = {
-            direction: [(decoder, decoder.new_state()) for decoder in chosen] for direction in ("in", "out")
+            direction: [_step(decoder) for decoder in chosen] for direction in ("in", "out")
         }
         self._base64 = decoders.get("base64")
-        # Whether every text message is to be decoded, and not only what begins as base64 of something compressed
-        self.takes_text = not self._is_auto and chosen[0].takes_text
+        self.text_begins: Container[bytes] = EVERYTHING if chosen and chosen[0].takes_text else NOTHING
+        """What messages begin with, in two bytes, that may have to be decoded; so do binary ones of the next."""
+        self.binary_begins: Container[bytes] = EVERYTHING
+        if self._is_auto:
+            self.text_begins = COMPRESSED_BEGINS
+            self.binary_begins = frozenset(magic[:MAGIC_BYTES] for each in chosen for magic in each.magic)
         # What was reported: decoder and kind of trouble
         self._reported: set[tuple[str, str]] = set()
         self._refused = 0
@@ -80,11 +93,18 @@ class PayloadDecoding:
             return AS_IT_IS
         steps = self._steps[direction]
         if not self._is_auto:
-            return self._run(steps, opcode, payload) if opcode == "binary" or self.takes_text else AS_IT_IS
+            begins = self.binary_begins if opcode == "binary" else self.text_begins
+            return self._run(steps, opcode, payload) if payload[:MAGIC_BYTES] in begins else AS_IT_IS
         if opcode == "text":
             return self._decode_text(steps, payload) if begins_compressed(payload) else AS_IT_IS
-        step, problem = self._fitting(steps, payload)
-        return Decoding(problem=problem) if step is None else self._run([step], opcode, payload)
+        step = self._marked(steps, payload)
+        if step is None:
+            return AS_IT_IS
+        found = self._run([step], opcode, payload)
+        if isinstance(step[1], InflateStream) and step[1].is_open:
+            # What follows has no head
+            self.binary_begins = EVERYTHING
+        return found
 
     def _decode_text(self, steps: list[_Step], text: bytes) -> Decoding:
         """Decode a text that is base64 of a compressed text for certain: whatever else it is, it stays as it is."""
@@ -96,25 +116,21 @@ class PayloadDecoding:
             return AS_IT_IS
         # Streams in texts are configured: what only looks like a part of one must not break it
         apart = [step for step in steps if not isinstance(step[1], InflateStream)]
-        step, problem = self._fitting(apart, inner or b"")
+        step = self._marked(apart, inner or b"")
         if step is None:
-            return Decoding(problem=problem)
+            return AS_IT_IS
         found = self._run([(self._base64, None), step], "text", text)
         is_text = found.payload is None or is_utf8(found.payload.content or b"")
         return found if is_text else AS_IT_IS
 
-    def _fitting(self, steps: Sequence[_Step], payload: bytes) -> tuple[_Step | None, DecodeProblem | None]:
-        """Return the first decoder whose magic number the message has, or whose stream it continues."""
-        for step in steps:
-            decoder, state = step
-            try:
-                # A flush ends with a byte that UTF-8 does not have
-                continues = isinstance(state, InflateStream) and state.is_open and not is_utf8(payload)
-                if continues or (decoder.fits is not None and decoder.fits(payload)):
-                    return step, None
-            except Exception as error:  # noqa: BLE001 - the border: an exception of a plugin is an event, the message stays
-                return None, self._failure(decoder, error)
-        return None, None
+    def _marked(self, steps: Sequence[_Step], payload: bytes) -> _Step | None:
+        """Return the first decoder whose marks the message has, or whose stream it continues."""
+        for decoder, state in steps:
+            # A flush ends with a byte that UTF-8 does not have
+            continues = isinstance(state, InflateStream) and state.is_open and not is_utf8(payload)
+            if continues or decoder.marks(payload):
+                return decoder, state
+        return None
 
     def _run(self, steps: Sequence[_Step], opcode: Opcode, payload: bytes) -> Decoding:
         room = room_bytes(len(payload), self._limit_bytes)
@@ -171,6 +187,19 @@ class PayloadDecoding:
             return None
         self._reported.add((decoder.name, trouble))
         return problem
+
+
+def _step(decoder: Decoder[Any]) -> _Step:
+    """Return a decoder and its state; of a plugin that cannot make one, a decoder that fails so with every message."""
+    try:
+        return decoder, decoder.new_state()
+    except Exception as error:  # noqa: BLE001 - the border: of a plugin, reported with the first message
+        failure = error
+
+    def fail(_payload: bytes, _state: None, _room: int) -> bytes:
+        raise failure
+
+    return Decoder(decoder.name, fail, magic=decoder.magic, end=decoder.end), None
 
 
 def _named(name: str, decoders: Mapping[str, Decoder[Any]]) -> Decoder[Any]:

@@ -39,3 +39,10 @@ def test_only_whole_characters_are_text() -> None:
         False,
         False,
     ]
+
+
+def test_a_magic_number_has_two_bytes_or_more() -> None:
+    with pytest.raises(ValueError, match="the magic numbers of short have 2 bytes or more"):
+        Decoder("short", lambda payload, _state, _room: payload, magic=(b"abc", b"a"))
+    marked: Decoder[None] = Decoder("marked", lambda payload, _state, _room: payload, magic=(b"abc",), end=b"z")
+    assert [marked.marks(payload) for payload in (b"abcz", b"abc", b"bcz")] == [True, False, False]

@@ -101,7 +101,7 @@ def test_the_module_of_python_3_14_comes_first(monkeypatch: pytest.MonkeyPatch) 
 
 def test_magic_numbers() -> None:
     heads = {
-        title: [each.name for each in DECODERS.values() if each.fits and each.fits(WHOLE[title])] for title in WHOLE
+        title: [each.name for each in DECODERS.values() if each.magic and each.marks(WHOLE[title])] for title in WHOLE
     }
     assert heads == {
         "gzip": ["gzip"],
@@ -114,7 +114,7 @@ def test_magic_numbers() -> None:
         "zstd": ["zstd"],
         "zstd in two parts": ["zstd"],
     }
-    assert [level for level in range(10) if not ZLIB.fits or not ZLIB.fits(zlib.compress(TEXT, level))] == []
+    assert [level for level in range(10) if not ZLIB.marks(zlib.compress(TEXT, level))] == []
 
 
 class Stream:

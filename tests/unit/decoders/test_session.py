@@ -16,7 +16,9 @@ from wsmon.decoders.registry import DECODERS
 from wsmon.decoders.session import (
     AS_IT_IS,
     AUTO,
+    EVERYTHING,
     MOST_REFUSED,
+    NOTHING,
     DecodedMessage,
     DecodeProblem,
     Decoding,
@@ -117,7 +119,7 @@ def test_a_chain_is_applied_in_its_order() -> None:
 
 
 def test_only_base64_is_looked_for_in_texts() -> None:
-    assert [session(name).takes_text for name in DECODERS] == [name == "base64" for name in DECODERS]
+    assert session("base64").decode("in", "text", base64.b64encode(TEXT)) == decoded(TEXT, "base64")
     assert session("gzip").decode("in", "text", TEXT) == AS_IT_IS
 
 
@@ -173,11 +175,13 @@ def exclusive_or(payload: bytes, _state: None, _room: int) -> bytes:
 
 
 def test_a_plugin_decodes_by_its_name_and_by_its_magic_number() -> None:
-    plugin = Decoder("xor", exclusive_or, fits=lambda payload: payload.startswith(b"."))
+    plugin = Decoder("xor", exclusive_or, magic=(b".w",))
     payload = exclusive_or(TEXT, None, 0)
     assert session("xor", decoders=[plugin]).decode("in", "binary", payload) == decoded(TEXT, "xor")
-    assert payload.startswith(b".")
-    assert session(decoders=[plugin]).decode("in", "binary", payload) == decoded(TEXT, "xor")
+    assert payload.startswith(b".w")
+    found = session(decoders=[plugin])
+    assert b".w" in found.binary_begins
+    assert found.decode("in", "binary", payload) == decoded(TEXT, "xor")
 
 
 def test_a_plugin_that_raises_is_told_once_without_the_text_of_its_exception() -> None:
@@ -193,16 +197,30 @@ def test_a_plugin_that_raises_is_told_once_without_the_text_of_its_exception() -
     assert found.decode("in", "binary", b"secret \xff") == AS_IT_IS
 
 
-def test_a_plugin_whose_magic_number_raises_is_told_once() -> None:
-    def fail(payload: bytes) -> bool:
-        raise KeyError(payload)
+def test_a_plugin_that_cannot_make_its_state_is_told_with_the_first_message() -> None:
+    def fail() -> None:
+        raise KeyError("secret")
 
-    found = session(decoders=[Decoder("bad", exclusive_or, fits=fail)])
+    found = session("bad", decoders=[Decoder("bad", exclusive_or, fail)])
     result = found.decode("in", "binary", b"\x01")
     assert result.problem is not None
     assert result.problem.error.startswith("decoder bad: KeyError at test_session.py:")
     assert found.decode("in", "binary", b"\x01") == AS_IT_IS
-    assert found.decode("in", "binary", gzip.compress(TEXT)) == decoded(TEXT, "gzip")
+
+
+def test_most_messages_are_known_by_two_bytes_to_be_as_they_are() -> None:
+    begins = {b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5"}
+    assert session().binary_begins == begins
+    assert session().text_begins == {b"H4", b"eA", b"eF", b"eJ", b"eN", b"KL"}
+    # What continues a stream begins in any way
+    found = session()
+    compressor = zlib.compressobj()
+    found.decode("in", "binary", compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH))
+    assert found.binary_begins is EVERYTHING
+    for name in DECODERS:
+        named = session(name)
+        assert named.binary_begins is EVERYTHING
+        assert named.text_begins is (EVERYTHING if name == "base64" else NOTHING)
 
 
 @pytest.mark.parametrize("content", [None, "text", 5, bytearray(TEXT)])
