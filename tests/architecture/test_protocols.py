@@ -19,6 +19,7 @@ from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Opcode
 from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols import named
 from wsmon.protocols.base import (
     UNREAD,
     Anatomy,
@@ -43,7 +44,8 @@ def test_every_name_of_the_configuration_is_a_row_of_the_registry_and_no_other()
 def test_every_module_that_defines_a_protocol_is_a_row_of_the_registry() -> None:
     (folder,) = wsmon.protocols.__path__
     modules = [import_module(f"wsmon.protocols.{path.stem}") for path in Path(folder).glob("[!_]*.py")]
-    assert {module.PROTOCOL.name for module in modules if hasattr(module, "PROTOCOL")} == set(PROTOCOLS)
+    defined = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
+    assert {protocol.name for protocol in (*defined, *named.PROTOCOLS)} == set(PROTOCOLS)
 
 
 def test_the_configuration_warns_of_the_protocols_that_have_no_client() -> None:

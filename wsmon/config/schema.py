@@ -232,7 +232,7 @@ CONNECTION = (
         "protocol",
         OneOf(get_args(BuiltInProtocol), checks.installed_protocols),
         "auto",
-        "message protocol; nexus and ocpp: receive only",
+        "message protocol; nexus, ocpp, bayeux, xmpp and centrifugo: receive only",
     ),
     ConfigKey(
         "decode",

@@ -18,14 +18,14 @@ from wsmon.model.redact.masking import EMPTY, Sensitive
 
 BuiltInProtocol = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "sockjs", "signalr", "stomp",
-    "mqtt", "nats", "nexus", "actioncable", "pusher", "ocpp", "wamp",
+    "mqtt", "nats", "nexus", "actioncable", "pusher", "ocpp", "wamp", "bayeux", "xmpp", "centrifugo",
 ]  # fmt: skip
 # One of them, or the name of an installed plugin (``wsmon.plugins``): the configuration is checked against both
 ProtocolName: TypeAlias = str
 BuiltInDecoder = Literal["gzip", "zlib", "deflate", "zlib-stream", "base64", "msgpack", "zstd"]
 # Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
 # them; tests/architecture/test_protocols.py compares both
-LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"nexus", "ocpp"})
+LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"nexus", "ocpp", "bayeux", "xmpp", "centrifugo"})
 # Those whose messages ``messages`` may describe: the others say themselves what theirs are
 DECLARABLE: frozenset[ProtocolName] = frozenset({"json", "raw"})
 RedirectPolicy = Literal["none", "same-origin", "any"]

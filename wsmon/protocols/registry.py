@@ -1,6 +1,7 @@
 """The list of protocols, by their names in the configuration.
 
-A new protocol is a module of this package that defines ``PROTOCOL``, a row here, and its name in ``config.specs``.
+A new protocol is a module of this package that defines ``PROTOCOL``, a row here, and its name in ``config.specs``;
+``named`` has those that are only named.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from wsmon.protocols import (
     json,
     jsonrpc,
     mqtt,
+    named,
     nats,
     nexus,
     ocpp,
@@ -58,6 +60,7 @@ PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
             pusher.PROTOCOL,
             ocpp.PROTOCOL,
             wamp.PROTOCOL,
+            *named.PROTOCOLS,
             json.PROTOCOL,
             raw.PROTOCOL,
         )
