@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 import click
 
@@ -56,7 +56,7 @@ def check(
         _fail(error.problems, str(error), as_json=as_json)
     except UsageError as error:
         _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
-    loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded)))
+    loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded), *_plugin_problems(loaded)))
     if message is not None:
         _print_described(message, loaded.configuration.connections, as_json=as_json)
     elif as_json:
@@ -76,6 +76,30 @@ def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
 
     file = STDIN_NAME if configuration.path is None else str(configuration.path)
     return merge_keymap(dict(configuration.keys), file, loaded.key_lines).problems
+
+
+def _plugin_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return what is wrong with the plugins that connections name; recorders run without them."""
+    from wsmon import plugins
+    from wsmon.config.load import STDIN_NAME
+    from wsmon.config.specs import BuiltInDecoder, BuiltInProtocol
+
+    connections = loaded.configuration.connections
+    used = {spec.protocol for spec in connections} | {name for spec in connections for name in spec.decode}
+    if used <= {*get_args(BuiltInProtocol), *get_args(BuiltInDecoder)}:
+        return ()
+    from wsmon.decoders.base import Decoder
+    from wsmon.protocols.base import Protocol
+
+    file = STDIN_NAME if loaded.configuration.path is None else str(loaded.configuration.path)
+    protocols = plugins.load("wsmon.protocols", Protocol, get_args(BuiltInProtocol))
+    decoders = plugins.load("wsmon.decoders", Decoder, get_args(BuiltInDecoder))
+    failures = (*protocols.failures, *decoders.failures)
+    return tuple(
+        Problem(file, 0, "", str(failure), hint=f"update {failure.plugin.package.partition(' ')[0]}, or uninstall it")
+        for failure in failures
+        if failure.plugin.name in used
+    )
 
 
 def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:

@@ -20,6 +20,7 @@ from wsmon.config.specs import MessageCondition, MessagesSpec
 from wsmon.model.events import Direction, Meta, Opcode
 from wsmon.model.json_path import MISSING, compile_path, raw_at, raw_items
 from wsmon.model.json_texts import json_texts
+from wsmon.model.measures import MeasuredText
 from wsmon.protocols.base import UNDECODABLE, Decoded, Happening, Part
 from wsmon.protocols.calls import MAX_IN_FLIGHT, Call, Calls, completed, duplicate, failed, unmatched
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
@@ -108,14 +109,17 @@ class DeclaredMessages:
         texts = self._texts(payload)
         if len(texts) == 1:
             return self._slow_too(self._read(direction, texts[0], decoded, now_ns))
-        read = [self._read(direction, text, Decoded(), now_ns) for text in texts]
+        # What the protocol has read in each of them, where it took the message apart in the same way
+        known = decoded.texts if len(decoded.texts) == len(texts) else ()
+        bases = [Decoded(each.type, each.topic) for each in known] or [Decoded()] * len(texts)
+        read = [self._read(direction, text, base, now_ns) for text, base in zip(texts, bases, strict=True)]
         first = next((each for each in read if each.type or each.topic or each.ref), Decoded())
         happenings = (*decoded.happenings, *(happening for each in read for happening in each.happenings))
         return self._slow_too(
             msgspec.structs.replace(
                 _named(decoded, first.type, first.topic, first.ref),
                 happenings=happenings,
-                texts=measured(texts, read) if self._is_measured else decoded.texts,
+                texts=_measured(texts, read, known) if self._is_measured else decoded.texts,
             )
         )
 
@@ -296,6 +300,16 @@ def _is_made_of(items: Sequence[bytes], payload: bytes) -> bool:
             return False
         at = found + len(item)
     return not payload[at:].strip(_BETWEEN)
+
+
+def _measured(
+    texts: Sequence[bytes], read: Sequence[Decoded], known: Sequence[MeasuredText]
+) -> tuple[MeasuredText, ...]:
+    """Return what is to be measured in each of several texts; a heartbeat is one that the protocol knows as such."""
+    found = measured(texts, read)
+    if not known:
+        return found
+    return tuple(each._replace(is_heartbeat=own.is_heartbeat) for each, own in zip(found, known, strict=True))
 
 
 def _is_guess(happening: Happening) -> bool:

@@ -180,3 +180,17 @@ def test_without_described_messages_none_is_shown(folder: Path) -> None:
     result = run("--message", "x")
     assert isinstance(result.exception, UsageError)
     assert str(result.exception).startswith("no connection describes its messages")
+
+
+def test_a_plugin_that_cannot_be_imported_is_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = folder / "house-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: house\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[wsmon.protocols]\nlines = house_of_tests:A\nother = house_of_tests:B\n")
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "wsmon.toml").write_text('[[connection]]\nname = "a"\nurl = "ws://h/"\nprotocol = "lines"\n')
+    result = run()
+    assert result.exit_code == 0
+    why = "ModuleNotFoundError: No module named 'house_of_tests'"
+    expected = f"warning: {folder}/wsmon.toml: plugin lines (house 1.0): {why}. update house, or uninstall it"
+    assert result.stderr.splitlines() == [expected]

@@ -279,3 +279,12 @@ def test_an_id_stands_for_the_topic_of_the_message_that_introduced_it() -> None:
     assert session.columns([17470])[1] == "tETHUSD"
     session.columns({"chanId": "one more", "symbol": "x"})
     assert session.columns([17470])[1] == "17470"
+
+
+def test_texts_that_the_protocol_took_apart_keep_what_it_read_in_them() -> None:
+    session = Session(MessagesSpec(topic=("$.k",)), is_measured=True)
+    decoded = session.read("in", '{"type":"a","k":"x"}\n{"type":"heartbeat","k":"y"}')
+    assert (decoded.type, decoded.topic) == ("a", "x")
+    assert [(each.type, each.topic, each.is_heartbeat) for each in decoded.texts] == [
+        ("a", "x", False), ("heartbeat", "y", True),
+    ]  # fmt: skip
