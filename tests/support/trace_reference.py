@@ -15,13 +15,38 @@ import wsmon.trace
 
 PAGE = Path(__file__).parents[2] / "docs" / "trace.md"
 HEADING = "## Reference\n"
+# What belongs together, in the order of the page
+GROUPS = {
+    "Events": ("TraceEvent", "Sink", "sink_of", "SinkReport"),
+    "Requests and spans": (
+        "RequestTracer", "RequestMiddleware", "TracedRequest", "span", "SpanScope", "ActiveSpan", "record",
+        "current_span", "traceparent", "inject", "parse_traceparent", "TraceParent", "waterfall", "TraceSpan",
+        "UnknownTraceError",
+    ),
+    "WebSocket connections": ("connect", "serve"),
+    "States of a connection": ("Tracer", "TracedTransition", "TraceStatistics", "UnsafePathError"),
+    "Telemetry": ("Telemetry", "telemetry_of", "AttachedHandler", "TelemetryError"),
+    "Tasks": (
+        "TraceBackend", "BackendStats", "EventRouter", "EventMapping", "MetricsBackend", "Counter", "Histogram",
+    ),
+    "Publish and subscribe": ("Bus", "EventSubscription", "ReceivedEvent", "Gap", "Truncated"),
+}  # fmt: skip
+# What the library makes and applications use: how it is made is not theirs
+MADE_BY_LIBRARY = frozenset({"ActiveSpan", "EventSubscription", "SpanScope", "TelemetryError", "TracedRequest"})
+# Between modules of the library
+INTERNAL = frozenset({"after_fork", "emit_span", "reporter"})
 
 
 def reference() -> str:
     """The section, from its heading on."""
-    parts = [HEADING, "Made of the docstrings; `from wsmon.trace import …`.\n"]
-    for name in sorted(wsmon.trace.__all__, key=str.lower):
-        parts += _entry(name, getattr(wsmon.trace, name))
+    parts = [
+        HEADING,
+        "Made of the docstrings; `from wsmon.trace import …`. Errors are subclasses of `wsmon.errors.WsmonError`.\n",
+    ]
+    for title, names in GROUPS.items():
+        parts.append(f"### {title}: reference\n")
+        for name in names:
+            parts += _entry(name, getattr(wsmon.trace, name))
     return "\n".join(parts)
 
 
@@ -32,12 +57,12 @@ def with_reference(page: str) -> str:
 
 def _entry(name: str, value: object) -> Iterator[str]:
     if not inspect.isclass(value):
-        yield f"### `{name}{_signature(value)}`\n\n{_text(value)}\n"
+        yield f"#### `{name}{_signature(value)}`\n\n{_text(value)}\n"
         return
     tree = ast.parse(inspect.getsource(value))
     (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
-    init = value.__dict__.get("__init__")
-    yield f"### `{name}{_signature(init) if inspect.isfunction(init) else ''}`\n\n{_text(value)}\n"
+    init = None if name in MADE_BY_LIBRARY else value.__dict__.get("__init__")
+    yield f"#### `{name}{_signature(init) if inspect.isfunction(init) else ''}`\n\n{_text(value)}\n"
     if inspect.isfunction(init) and init.__doc__:
         yield f"{_text(init)}\n"
     fields = list(_fields(body))
@@ -47,6 +72,7 @@ def _entry(name: str, value: object) -> Iterator[str]:
         (each, member)
         for each, member in value.__dict__.items()
         if (not each.startswith("_") or each == "__len__")
+        and each not in INTERNAL
         and isinstance(member, property | _FUNCTION)
         and not _is_of_library(value, each)
     ]

@@ -46,6 +46,8 @@ _DEFAULT_PORTS = (80, 443)
 class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-in
     """``websockets.connect``, recorded: ``await``, ``async with``, and ``async for`` with its reconnections.
 
+    It raises what that raises, and nothing else.
+
     Each attempt is a session of one connection and one trace. The message that ``recv`` returns, also in ``async for``,
     is handled until the next one is asked for: spans, events and sent messages meanwhile are children of that message,
     and its handling is a span of type ``handle``.

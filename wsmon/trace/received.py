@@ -16,7 +16,7 @@ _MS_NS: Final = 1_000_000
 
 
 class ReceivedEvent(TraceEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """An event as it is stored: masked, and with its id."""
+    """An event as it is stored: the fields of a ``TraceEvent``, masked, and its id."""
 
     id: int
     """Ascends, is never reused; the cursor."""

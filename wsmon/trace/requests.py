@@ -38,7 +38,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class TracedRequest(ActiveSpan):
-    """A request or connection that is under way."""
+    """A request or connection that is under way: an ``ActiveSpan``, whose ``status`` is to be set before its end."""
 
     def __init__(
         self,
@@ -123,7 +123,10 @@ class RequestTracer:
     ) -> TracedRequest:
         """Start a request by hand, for other servers: a context manager around its work; set its ``status``.
 
-        ``transport`` is "http", "websocket" or a word of the application; ``traceparent`` the header that came with it.
+        ``transport`` is "http", "websocket" or a word of the application; ``traceparent`` the header that came with it,
+        anything else than a valid one begins a trace. Of ``path``, what is behind a "?" is not reported.
+        ``connection_id`` is the session that it belongs to, 16 hex digits; ``began`` are a wall and a monotonic time in
+        nanoseconds, by default now.
         """
         facts = {"transport": transport, "method": method, "path": path.partition("?")[0]}
         topic = facts["path"]

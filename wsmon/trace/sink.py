@@ -70,7 +70,8 @@ class Sink:
         buffer_bytes: int = BUFFER_BYTES,
         spool_bytes: int = SPOOL_BYTES,
     ) -> None:
-        """Report to a store, by default as ``wsmon.trace.location.locate_store`` finds it.
+        """Report to a store: a path, or a configuration, which stands for its store. By default that of
+        ``$WSMON_STORE``, else of the configuration in the present folder, else of the only recorder that runs.
 
         ``own``: hold the lock of ``store`` and write it in this process, without a recorder; raises ``StoreHeldError``
         where another process does, ``StoreError`` where it cannot be written. ``connection`` and ``group`` are of

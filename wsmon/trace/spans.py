@@ -65,7 +65,10 @@ def traceparent() -> str:
 
 
 def inject(headers: MutableMapping[str, str]) -> None:
-    """Add ``traceparent`` to the headers of a call, so that it joins the trace; one that is there already stays."""
+    """Add ``traceparent`` to the headers of a call, so that it joins the trace; one that is there already stays.
+
+    Nothing is added where no span is current, or its trace id cannot be said to other programs.
+    """
     text = traceparent()
     if text and not any(name.lower() == TRACEPARENT for name in headers):
         headers[TRACEPARENT] = text
@@ -74,7 +77,8 @@ def inject(headers: MutableMapping[str, str]) -> None:
 class ActiveSpan:
     """A span that has started: ``set`` attributes, ``end`` it, or use it as a context manager. Any thread may call.
 
-    Without a reporter it has ids, and nothing is emitted.
+    What ``with span(...) as active`` gives. ``trace_id``, ``span_id`` and ``parent_id`` are its ids in hex, ``name``
+    may be changed until it ends. Where no span was current when ``span`` began it, it has ids, and nothing is emitted.
     """
 
     def __init__(
@@ -90,8 +94,10 @@ class ActiveSpan:
         facts: Mapping[str, object] | None = None,
         began: tuple[int, int] | None = None,
     ) -> None:
-        """Start it, and emit ``event`` ``.start``. ``facts`` are metadata beside the attributes of the application;
-        ``began`` is a wall and a monotonic time, by default now.
+        """Start it, and emit ``event`` ``.start``, unless there is no reporter.
+
+        ``facts`` are metadata beside the attributes of the application; ``began`` is a wall and a monotonic time, by
+        default now.
         """
         self.reporter = reporter
         self.name = name
@@ -127,15 +133,16 @@ class ActiveSpan:
         self.finish(error)
 
     def set(self, **attributes: object) -> None:
-        """Add attributes, which are told at the end."""
+        """Add attributes: any values; they are reported with the end, and exported to OpenTelemetry."""
         self._attributes.update(attributes)
 
     def end(
         self, error: BaseException | str | None = None, *, status: int | None = None, duration_ns: int | None = None
     ) -> None:
-        """End it, with an error where there is one; every call but the first does nothing.
+        """End it, with an exception or a text where it failed; every call but the first does nothing.
 
-        ``status`` is an HTTP status, of which 400 and above are errors. ``duration_ns`` was measured otherwise.
+        ``status`` is an HTTP status, of which 400 and above are errors. ``duration_ns`` is a duration in nanoseconds
+        that was measured otherwise; by default it is the time since the start.
         """
         try:
             self._unended.pop()
@@ -181,7 +188,7 @@ class ActiveSpan:
 
 
 def current_span() -> SpanContext | None:
-    """Return trace id and span id of what is under way here; None where nothing is."""
+    """Return ``trace_id`` and ``span_id`` of what is under way here, a named tuple; None where nothing is."""
     return CURRENT_SPAN.get()
 
 
@@ -253,8 +260,9 @@ class SpanScope:
 
 
 def span(name: str, attributes: Mapping[str, object] | None = None) -> SpanScope:
-    """Return a span within the current one, in its trace; a context manager and a decorator.
+    """Return a span within the current one, in its trace; a context manager and a decorator, see ``SpanScope``.
 
+    ``attributes`` may have any values.
     Where no span is current, nothing is emitted, since it would be unknown who reports: begin with a request, or with
     the ``span`` of a ``RequestTracer`` or a ``Telemetry``.
     """
@@ -265,7 +273,7 @@ def record(name: str, start: float, error: BaseException | str | None = None) ->
     """Report a call of another program that is over as a child of the current span: a query, an HTTP request.
 
     ``start`` is ``time.monotonic()`` of its beginning, in seconds; its end is now. Exports have it as a span of kind
-    CLIENT. Where no span is current, nothing is emitted.
+    CLIENT. ``error`` is an exception or a text where it failed. Where no span is current, nothing is emitted.
     """
     parent, reporter = CURRENT_SPAN.get(), CURRENT_REPORTER.get()
     if parent is None or reporter is None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import inspect
 
 import wsmon.trace
-from tests.support.trace_reference import PAGE, with_reference
+from tests.support.trace_reference import GROUPS, PAGE, with_reference
 
 
 def test_the_reference_is_up_to_date() -> None:
     """``python -m tests.support.trace_reference`` writes it."""
     page = PAGE.read_text(encoding="utf-8")
     assert with_reference(page) == page
+
+
+def test_every_public_name_stands_in_one_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(wsmon.trace.__all__)
 
 
 def test_every_public_name_says_what_it_is() -> None:
