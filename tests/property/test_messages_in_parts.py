@@ -21,12 +21,15 @@ from tests.support.stores import recording
 from tests.support.stores import spec as stored_spec
 from tests.support.thoroughness import times
 from wsmon.config.specs import CaptureSpec
+from wsmon.decoders.base import is_utf8
 from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Opcode, Source
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.redactor import Redactor
 from wsmon.protocols.base import Decoded, Happening, Part, Protocol
 from wsmon.protocols.parts import MessageStream
@@ -208,7 +211,7 @@ def test_of_a_frame_that_is_not_kept_the_parts_are_not_either() -> None:
 BODIES = st.lists(st.sampled_from(["", "a", "beat", "é", '{"token":"abc"}', "x" * 40, CANARY]), max_size=30)
 
 
-@settings(max_examples=times(30))
+@settings(max_examples=times(15))
 @given(BODIES, st.data())
 def test_all_counts_are_those_of_the_frames(bodies: list[str], data: st.DataObject) -> None:
     stream = "".join(f"{body}\n" for body in bodies)
@@ -256,3 +259,78 @@ def test_what_a_protocol_hides_is_masked_whole() -> None:
     ]
     rows = told([b"frame"], protocol=lines_protocol(split=lambda *_arguments: parts))
     assert [row[0] for row in rows] == [MASK, MASK]
+
+
+WITHIN = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *(
+                    b"o",
+                    b"h",
+                    b'a["CONNECT\\nlogin:u\\npasscode:p\\n\\n\\u0000","\\n"]',
+                    b'a["SEND\\n\\nx"]',
+                    b'a["x\\u0000"]',
+                ),
+                *(
+                    b'["42[\\"a\\"]"]',
+                    b'c[3000,"Go away!"]',
+                    b'a["{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"method\\":\\"m\\"}"]',
+                ),
+                *(
+                    b'{"protocol":"messagepack","version":1}\x1e',
+                    b"{}\x1e\x02\x91\x06",
+                    b"\x02\x91",
+                    b"\x06",
+                    b"{",
+                    b'"a":1}\x1e',
+                ),
+                *(
+                    b'a["INFO {\\"server_id\\":\\"a\\"}\\r\\nPING\\r\\n","MSG a 1 3\\r\\nab","c\\r\\n"]',
+                    b"a[",
+                    b"",
+                ),
+            ]
+        ),
+        st.binary(max_size=12),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=times(60))
+@given(WITHIN, st.sampled_from(["auto", "sockjs", "signalr", "stomp", "nats"]), st.booleans())
+def test_any_frames_are_recorded_without_a_failure_whatever_is_within_them(
+    payloads: list[bytes], protocol: str, is_sockjs: bool
+) -> None:
+    async def session() -> list[Event]:
+        sink, clock = RecordingSink(), FakeClock()
+        url = "ws://127.0.0.1/x/123/abc/websocket" if is_sockjs else "ws://127.0.0.1/"
+        of = spec(1, protocol=protocol, url=url, answer=True, subscribe=(Sensitive("topic"),))
+        reporter = Reporter(SOURCE, Redactor(), sink, clock)
+        messages = message_path(
+            of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+        )
+        assert messages is not None
+        frames = FramePath(SOURCE, capture_of(of), reporter.redactor, sink, clock, lambda: None, messages)
+        messages.begin(url, "")
+        messages.start(frames.now())
+
+        def send(message: str | bytes) -> None:
+            payload = message.encode() if isinstance(message, str) else message
+            frames.on_sent("text" if isinstance(message, str) else "binary", payload, len(payload) + 6)
+            messages.holds_secrets("text", payload)
+
+        messages.start_sending(send, lambda: None)
+        for number, payload in enumerate(payloads):
+            opcode: DataOpcode = "text" if is_utf8(payload) and number % 3 else "binary"
+            frames.on_message(opcode, payload, len(payload) + 2, 1)
+            frames.on_sent(opcode, payload, len(payload) + 6)
+        messages.close_meta(1000)
+        messages.end(frames.now())
+        return sink.events
+
+    events = asyncio.run(session())
+    assert [event.error for event in events if event.error_type == "classifier"] == []
+    received = [event for event in events if event.name == "message.received"]
+    assert sum(event.wire_size or 0 for event in received) == sum(len(payload) + 2 for payload in payloads)

@@ -479,7 +479,7 @@ class ProtocolSession:
         if url is None or self._protocol.envelope is not None:
             return ""
         named = (name for name, of in self._protocols.items() if of.envelope is not None and of.recognise_url(url))
-        return next(named, "")
+        return next((name for name in named if name not in self._carried.misfits), "")
 
     def _new_inner(self, name: ProtocolName) -> ProtocolSession:
         """Return the session of the protocol in the envelopes of this one: as configured, else to be detected."""

@@ -348,7 +348,9 @@ _TEXT = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?', re.DOTALL)
 
 def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     """Return a message with the texts that a method for a login gets masked, and whether there were any."""
-    if payload[:1] not in (b"{", b"[") or not (b"\\u" in payload or _LOGINS.search(payload.decode("latin-1"))):
+    lowered = payload.lower() if payload[:1] in (b"{", b"[") else b""
+    # A name may be written with escapes
+    if not any(each in lowered for each in (b"log", b"sign", b"auth", b"\\u")):
         return payload, False
     try:
         record = _read(payload)

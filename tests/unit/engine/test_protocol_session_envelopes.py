@@ -23,12 +23,14 @@ CONNECT = "CONNECT\naccept-version:1.2\nlogin:me\npasscode:hunter2\n\n\0"
 class Rig:
     """A session over fakes."""
 
-    def __init__(self, protocol: ProtocolName = "auto", url: str = URL, **fields: Any) -> None:
+    def __init__(
+        self, protocol: ProtocolName = "auto", url: str = URL, carried: CarriedState | None = None, **fields: Any
+    ) -> None:
         self.overdue: list[tuple[Happening, ...]] = []
         self.clock = FakeClock()
         spec = replace(ConnectionSpec("feed", Sensitive(url)), protocol=protocol, **fields)
         self.scheduler = Scheduler()
-        self.carried = CarriedState()
+        self.carried = carried or CarriedState()
         self.session = ProtocolSession(spec, Ticker(self.scheduler), self.clock, self.carried, self._tell_overdue)
         self.about = self.session.begin(url, "")
         self.session.start(lambda _now_ns: None)
@@ -96,6 +98,7 @@ def test_a_configured_protocol_is_used_alone_where_no_envelope_comes() -> None:
     assert [each.type for decoded in found for each in decoded.happenings if each.name == "connection.protocol"] == [
         "jsonrpc"
     ]
+    assert Rig("jsonrpc", carried=rig.carried).about == {"protocol": "jsonrpc"}
 
 
 def test_nothing_is_sent_before_the_server_opened_and_then_in_envelopes() -> None:
