@@ -84,18 +84,6 @@ async def test_it_says_what_it_waits_for_and_takes_what_comes(home: Home) -> Non
     assert (await home.run("stats", "--store", recorder.store))[1].count("events only") == 2
 
 
-async def test_the_command_line_says_what_it_waits_for(home: Home) -> None:
-    listen = free_port()
-    configuration = home.write(f'[wsmon]\notlp_listen = "127.0.0.1:{listen}"\n')
-    code, _, err = await home.run("record", configuration, "--for", "1s")
-    waits = "no connection is configured: waiting for applications (wsmon.trace, `wsmon ingest -`"
-    assert (code, f"{waits}, OpenTelemetry at http://127.0.0.1:{listen})" in err) == (0, True), err
-    code, _, err = await home.run("record", home.write("[wsmon]\n"), "--for", "1s")
-    assert (code, f"{waits})" in err) == (0, True), err
-    code, out, err = await home.run("search", "--count")
-    assert (code, out) == (0, "4\n"), err
-
-
 async def test_their_metrics_go_to_a_collector(home: Home) -> None:
     collector = FakeCollector()
     async with raw_server(collector.serve) as port:
