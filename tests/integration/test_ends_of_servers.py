@@ -415,6 +415,32 @@ async def test_v3_mqtt_says_why_in_its_last_packet(packet: bytes, words: str, ca
     assert verdict.certainty == "stated"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "said", "step"),
+    [
+        (
+            "bayeux",
+            '[{"channel":"/meta/handshake","successful":false,"error":"403::Authentication required"}]',
+            "check the",
+        ),
+        ("bayeux", '[{"channel":"/meta/connect","successful":false,"error":"402::Session unknown"}]', "look up this"),
+        ("centrifugo", '{"id":1,"error":{"code":109,"message":"token expired"}}', "renew the token"),
+        ("centrifugo", '{"push":{"disconnect":{"code":3504,"reason":"connection limit"}}}', "look up this"),
+        (
+            "xmpp",
+            "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+            "no action",
+        ),
+    ],
+)
+async def test_what_a_protocol_that_is_only_named_refuses_explains_the_end(
+    protocol: ProtocolName, said: str, step: str
+) -> None:
+    verdict, _ = await judged(replaying((frame(TEXT, said.encode()), close_frame(1000))), protocol=protocol)
+    assert f": “{said}”, 0.0 s before; " in verdict.cause
+    assert verdict.next.startswith(step)
+
+
 async def test_wamp_in_messagepack_says_why_in_its_last_message() -> None:
     goodbye = msgspec.msgpack.encode([6, {}, "wamp.close.system_shutdown"])
     verdict, _ = await judged(replaying((frame(BINARY, goodbye), close_frame(1000))), protocol="wamp")

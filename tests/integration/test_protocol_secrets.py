@@ -35,6 +35,7 @@ LOGINS = {
     ),
     "ocpp": json.dumps([2, "1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": CANARY}]),
     "wamp": json.dumps([5, CANARY, {}]),
+    "nats": 'CONNECT {"user":"me","verbose":false,"auth_token":"' + CANARY + '"}\r\n',
     "nexus": json.dumps({"kind": "log", "id": 1, "traceId": "t", "password": CANARY}),
 }
 ECHO = script('[[step]]\ndo = "echo"\n[[step]]\ndo = "receive"\n[[step]]\ndo = "silence"\nfor = "60s"\n')

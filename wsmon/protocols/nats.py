@@ -173,7 +173,9 @@ class NatsState(CallState):
 
     def pong_in(self) -> tuple[Happening, ...]:
         """Confirm what went out before the ping that is answered."""
-        number = self._pinged.popleft() if self._pinged else -1
+        if not self._pinged:
+            return ()
+        number = self._pinged.popleft()
         login = self.calls.get(_LOGIN)
         happenings: tuple[Happening, ...] = ()
         if isinstance(login, _Ordered) and login.number <= number:

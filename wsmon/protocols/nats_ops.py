@@ -118,9 +118,11 @@ _SEED = re.compile(rb"(?<![A-Z2-7])S[OAUNCX][A-Z2-7]{56}(?![A-Z2-7])")
 def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     """Return the payload with credentials of a CONNECT and all seeds of nkeys masked, and whether there were any."""
     spans = [ByteRange(*found.span()) for found in _SEED.finditer(payload)]
-    for connect in _CONNECT.finditer(payload):
+    at = 0
+    while (connect := _CONNECT.search(payload, at)) is not None:
         line_end = payload.find(b"\r\n", connect.end())
-        spans += _secrets(payload, connect.end(), len(payload) if line_end < 0 else line_end)
+        at = len(payload) if line_end < 0 else line_end
+        spans += _secrets(payload, connect.end(), at)
     return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from wsmon.model.events import Direction, Event, Json, Opcode
@@ -58,6 +59,8 @@ from wsmon.protocols.stomp_frames import (
 MAX_KEPT = 1_000
 # Silence after which a heart-beat is missing, in intervals: "take a margin for error" (section "Heart-beating")
 _MARGIN = 2
+# Beginning of an ERROR in which destinations are looked for
+_MAX_READ_CHARS = 1_000
 # Key of the CONNECT that carries credentials
 _LOGIN = "login"
 
@@ -359,7 +362,10 @@ def _error(frame: StompFrame, topic: str, ref: str, state: StompState) -> tuple[
 
 def _quoted(text: str, calls: Calls) -> Call | None:
     """Take the oldest call whose destination is quoted in a text out of flight, and return it."""
-    found = calls.find(lambda call: any(f"'{topic}'" in text for topic in call.topics))
+    shown = text[:_MAX_READ_CHARS]
+    found = next(
+        (call for call in islice(calls, MAX_KEPT) if any(f"'{topic}'" in shown for topic in call.topics)), None
+    )
     return calls.end(found.key) if found else None
 
 
