@@ -69,10 +69,11 @@ class PayloadDecoding:
 
     def __init__(self, names: Sequence[str], limit_bytes: int, decoders: Mapping[str, Decoder[Any]] = DECODERS) -> None:
         """``names`` are those of the configuration, not empty; one that ``decoders`` has not could not be loaded."""
-        self._is_auto = tuple(names) == AUTO
+        self.is_auto = tuple(names) == AUTO
+        """Whether magic numbers decide."""
         self._limit_bytes = min(limit_bytes, MOST_BYTES)
         found = (each for each in decoders.values() if each.magic)
-        chosen = list(found) if self._is_auto else [_named(name, decoders) for name in names]
+        chosen = list(found) if self.is_auto else [_named(name, decoders) for name in names]
         self._steps: dict[Direction, list[_Step]] = {
             direction: [_step(decoder) for decoder in chosen] for direction in ("in", "out")
         }
@@ -80,7 +81,7 @@ class PayloadDecoding:
         self.text_begins: Container[bytes] = EVERYTHING if chosen and chosen[0].takes_text else NOTHING
         """What messages begin with, in two bytes, that may have to be decoded; so do binary ones of the next."""
         self.binary_begins: Container[bytes] = EVERYTHING
-        if self._is_auto:
+        if self.is_auto:
             self.text_begins = COMPRESSED_BEGINS
             self.binary_begins = frozenset(magic[:MAGIC_BYTES] for each in chosen for magic in each.magic)
         # What was reported: decoder and kind of trouble
@@ -92,7 +93,7 @@ class PayloadDecoding:
         if self._refused >= MOST_REFUSED or not payload:
             return AS_IT_IS
         steps = self._steps[direction]
-        if not self._is_auto:
+        if not self.is_auto:
             begins = self.binary_begins if opcode == "binary" else self.text_begins
             return self._run(steps, opcode, payload) if payload[:MAGIC_BYTES] in begins else AS_IT_IS
         if opcode == "text":
@@ -161,7 +162,7 @@ class PayloadDecoding:
     ) -> DecodeProblem | None:
         if error.trouble == "damaged" and (
             # Two bytes may be chance; other messages of the feed may be plain
-            (self._is_auto and decoder.name == "zlib") or opcode == "text" or is_utf8(payload)
+            (self.is_auto and decoder.name == "zlib") or opcode == "text" or is_utf8(payload)
         ):
             return None
         self._refused += error.trouble == "refused"

@@ -83,6 +83,11 @@ class DataPath(Protocol):
         ...
 
     @property
+    def has_binary(self) -> bool:
+        """Whether binary messages are the protocol's own: what they begin with says nothing of an encoding."""
+        ...
+
+    @property
     def reads_plain(self) -> bool:
         """Whether incoming messages may be read several at once, and the plain ones emitted as a block."""
         ...
@@ -289,7 +294,9 @@ class FramePath:
     ) -> bool:
         """Emit a message as what it decodes to, and what is wrong with it; return whether there was any of both."""
         decoding = self._decoding
-        if decoding is None:
+        # The path of what goes out stays where that of what comes in was dropped
+        messages = self._outgoing
+        if decoding is None or (decoding.is_auto and opcode == "binary" and messages and messages.has_binary):
             return False
         found, problem = decoding.decode(direction, opcode, payload)
         self._binary_begins = decoding.binary_begins
@@ -304,7 +311,7 @@ class FramePath:
                 self._text_begins = EVERYTHING
             content = b"" if found.content is None else found.content
             of_content = "text" if is_utf8(content) else "binary"
-        path = self._incoming if direction == "in" else self._outgoing
+        path = self._incoming if direction == "in" else messages
         if path is None or (wire is not None and wire.continues):
             self._emit_frame(name, direction, of_content, content, wire_size, fragments=fragments, wire=wire)
         else:

@@ -232,6 +232,11 @@ class MessagePath:
             self._events.end(at, is_ours=is_ours)
 
     @property
+    def has_binary(self) -> bool:
+        """Whether binary messages are the protocol's own, whatever they begin with."""
+        return self._protocol.has_binary
+
+    @property
     def reads_plain(self) -> bool:
         """Whether incoming messages may be read several at once, and the plain ones emitted as a block."""
         return not self._has_measures and self._protocol.reads_plain

@@ -257,6 +257,11 @@ class ProtocolSession:
         return decoded if happenings is decoded.happenings else with_happenings(decoded, happenings)
 
     @property
+    def has_binary(self) -> bool:
+        """Whether binary messages are the protocol's own, whatever they begin with."""
+        return self._protocol.has_binary
+
+    @property
     def reads_plain(self) -> bool:
         """Whether incoming messages may be read several at once: what is plain among them needs nothing else."""
         return (

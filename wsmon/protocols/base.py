@@ -342,6 +342,8 @@ class Protocol(Generic[StateT]):
     envelope: ProtocolEnvelope[StateT] | None = None
     """Where the parts are messages of another protocol, which is configured or detected like one without an envelope;
     messages that are not taken apart are its own. None where there is no protocol within it."""
+    has_binary: bool = False
+    """Whether its binary messages are its own, whatever they begin with: ``decode = "auto"`` leaves them."""
     new_masks: Callable[[StateT], Mapping[Direction, Mask]] = lambda _state: {}
     """Makes, for a session, the masks of credentials that only the protocol finds; they run before all redaction.
     A mask gets WebSocket messages in their order; where there is ``split``, each whole part instead, and a partial one

@@ -105,6 +105,7 @@ def guarded(protocol: Protocol[Any], on_failure: OnFailure) -> Protocol[Any]:
         handshake=guard.handshake,
         dissect=None if protocol.dissect is None else guard.dissect,
         split=None if protocol.split is None else guard.split,
+        has_binary=bool(protocol.has_binary),
         new_masks=guard.new_masks,
         client=None if protocol.client is None else guard.client(protocol.client),
         close_codes=MappingProxyType({int(code): cut(_text(why)) for code, why in protocol.close_codes.items()}),

@@ -255,6 +255,7 @@ PROTOCOL = Protocol(
     "mqtt",
     MqttState,
     decode,
+    has_binary=True,
     subprotocols=("mqtt", _OLDER_SUBPROTOCOL),
     # MQTT 3.1.1, section 6, and MQTT 5, section 6: a client must offer "mqtt"
     offered_subprotocols=("mqtt",),

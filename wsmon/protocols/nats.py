@@ -492,6 +492,7 @@ PROTOCOL = Protocol(
     "nats",
     NatsState,
     decode,
+    has_binary=True,
     recognise=_recognise,
     dissect=_dissect,
     split=split,

@@ -551,6 +551,7 @@ PROTOCOL = Protocol(
     "phoenix",
     PhoenixState,
     decode,
+    has_binary=True,
     subprotocols=("phoenix",),
     recognise_url=_recognise_url,
     recognise=_recognise,

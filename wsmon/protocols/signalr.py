@@ -452,6 +452,7 @@ PROTOCOL = Protocol(
     _NAME,
     SignalRState,
     decode,
+    has_binary=True,
     split=split,
     recognise=_recognise,
     handshake=handshake_happenings,

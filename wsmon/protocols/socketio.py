@@ -536,6 +536,7 @@ PROTOCOL = Protocol(
     "socketio",
     SocketIoState,
     decode,
+    has_binary=True,
     prepare=_prepare,
     recognise_url=_recognise_url,
     recognise=_recognise,

@@ -465,6 +465,7 @@ PROTOCOL = Protocol(
     "stomp",
     StompState,
     decode,
+    has_binary=True,
     subprotocols=("v10.stomp", "v11.stomp", "v12.stomp"),
     offered_subprotocols=("v12.stomp", "v11.stomp", "v10.stomp"),
     recognise=_recognise,

@@ -361,6 +361,7 @@ PROTOCOL = Protocol(
     "wamp",
     WampState,
     decode,
+    has_binary=True,
     subprotocols=("wamp.2.json", MSGPACK),
     offered_subprotocols=("wamp.2.json", MSGPACK),
     new_masks=lambda _state: {"in": mask, "out": mask},

@@ -173,6 +173,7 @@ class KeptMessages:
         self.given: list[tuple[object, ...]] = []
 
     reads_plain = False
+    has_binary = False
 
     def emit(self, *arguments: object, is_by_hand: bool = False, wire: WireForm | None = None) -> None:
         self.given.append((*arguments, *(["by hand"] if is_by_hand else []), *([wire] if wire else [])))
@@ -360,3 +361,11 @@ def test_texts_are_blocks_where_payloads_are_decoded_by_default() -> None:
 )
 def test_raw_decodes_what_is_named_alone(decode: tuple[str, ...], protocol: str, is_decoded: bool) -> None:
     assert (decoding_of(spec(1, decode=decode, protocol=protocol)) is not None) is is_decoded
+
+
+def test_binary_messages_of_a_protocol_that_has_some_are_decoded_only_where_that_is_configured() -> None:
+    for decode, is_decoded in ((AUTO, False), (("gzip",), True)):
+        frames, messages, _, _ = understood(*decode)
+        messages.has_binary = True
+        frames.on_message("binary", ZIPPED, 60, 1)
+        assert [given[3] for given in messages.given] == [TEXT if is_decoded else ZIPPED]

@@ -126,8 +126,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "Phase": ("", "start", "end", "whole"),
     "Protocol": (
         "name", "new_state", "decode", "read_plain", "next_state", "prepare", "subprotocols", "offered_subprotocols",
-        "recognise_url", "recognise", "may_begin", "handshake", "dissect", "split", "envelope", "new_masks", "client",
-        "close_codes",
+        "recognise_url", "recognise", "may_begin", "handshake", "dissect", "split", "envelope", "has_binary",
+        "new_masks", "client", "close_codes",
     ),
     "ProtocolClient": ("opening", "answer", "due", "is_silent"),
     "ProtocolState": ("at", "overdue"),
