@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from wsmon import __version__
 from wsmon.control.ingest import GreetingLine, IngestGreeting, encode_ingest
 from wsmon.control.link import Link, RecorderLink
@@ -29,6 +31,8 @@ FIRST_RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 2.0
 # Between two looks for new events while acknowledgements are awaited, and between two writes to the spool
 LOOK_S: Final = 0.02
+# Between two reports of refused events: a report may be refused itself, as where an application has too many names
+REFUSALS_S: Final = 10.0
 # A recorder that reads nothing for this long: what is in memory goes into the spool
 STUCK_S: Final = 0.5
 # Of the time that the end may take, how much is kept for the spool
@@ -67,6 +71,9 @@ class Sender:
         self._spooled_lines: Iterator[tuple[int, bytes]] = iter(())
         self._retry_s = FIRST_RETRY_S
         self._retry_at_s = 0.0
+        # Refused events that an event tells of, and when it may be told of more
+        self._reported_refusals = 0
+        self._refusals_at_s = 0.0
         self._is_ending = False
         self._ends_s = 0.0
         self._thread = threading.Thread(target=self._run, name="wsmon sink", daemon=True)
@@ -144,6 +151,9 @@ class Sender:
             self._dial()
             while self._dialled is not None and time.monotonic() < ends_s:
                 self._dial()
+        self._refusals_at_s = 0.0
+        if self._link is not None and self._buffer.refused > self._reported_refusals:
+            self._report_refusals()
         while self._link is not None and self._buffer.has_work and time.monotonic() < ends_s:
             self._exchange()
         self._spool_all()
@@ -212,6 +222,9 @@ class Sender:
                 self._buffer.refused += 1
                 self._buffer.problem = f"the recorder refused an event: {answer.error}"
         now_s = time.monotonic()
+        if self._buffer.refused > self._reported_refusals and now_s >= self._refusals_at_s:
+            self._refusals_at_s = now_s + REFUSALS_S
+            self._report_refusals()
         self._stuck_since_s = (self._stuck_since_s or now_s) if link.is_sending else None
         # The link may stand still for long, while the store takes nothing
         is_stuck = self._stuck_since_s is not None and now_s - self._stuck_since_s > STUCK_S
@@ -276,6 +289,12 @@ class Sender:
         if not self._buffer.is_half_full and (count := self._buffer.unreported()):
             reason = self._buffer.problem
             self._buffer.add(json_line(_report_of(count, reason)))
+
+    def _report_refusals(self) -> None:
+        """Report what the recorder refused as an event, without a time: that may be what it refuses."""
+        count = self._buffer.refused - self._reported_refusals
+        self._reported_refusals = self._buffer.refused
+        self._buffer.add(msgspec.json.encode(_report_of(count, self._buffer.problem)))
 
     def _hang_up(self, problem: str) -> None:
         self._buffer.problem = problem

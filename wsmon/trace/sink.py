@@ -41,7 +41,7 @@ class SinkReport(msgspec.Struct, frozen=True):
     stored: int
     """Acknowledged: committed to the store, or refused by the recorder."""
     refused: int
-    """Refused by the recorder; ``problem`` says why of the last one."""
+    """Refused by the recorder; ``problem`` says why of the last one, and ``trace.lost`` in the recording."""
     spooled: int
     """In the spool, for the recorder that comes next."""
     waiting: int

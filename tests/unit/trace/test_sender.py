@@ -131,6 +131,43 @@ def test_what_finds_no_room_at_the_end_is_counted_in_the_spool(
     assert reports(tmp_path) == [buffer.lost]
 
 
+class RefusingLink(FakeLink):
+    """A recorder that refuses events without a known name, and stores the others."""
+
+    told: list[dict[str, object]]
+
+    def send(self, octets: bytes) -> None:
+        RefusingLink.told += map(msgspec.json.decode, octets.splitlines())
+
+    def exchange(self, _wait_s: float) -> Sequence[IngestAnswer] | None:
+        told, RefusingLink.told = RefusingLink.told, []
+        FakeLink.sent += [int(str(line["seq"])) for line in told if line["name"] == "trace.lost"]
+        faults = [IngestAnswer(line=1, error="name: reserved") for line in told if line["name"] == "self.x"]
+        return [*faults, IngestAnswer(acked=int(str(told[-1]["seq"])))] if told else []
+
+
+def test_what_the_recorder_refuses_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RecorderLink", RefusingLink)
+    FakeLink.sent, FakeLink.acked_before, FakeLink.is_there, RefusingLink.told = [], 0, True, []
+    buffer = LineBuffer(100_000)
+    sender = Sender(buffer, str(tmp_path / "store.db"), own=False, connection="", group="", spool_bytes=1_000)
+    for name in (b"self.x", b"a", b"self.x"):
+        buffer.add(b'{"name":"%b"}' % name)
+    sender._turn()
+    assert buffer.has_work
+    lines: list[bytes] = []
+    monkeypatch.setattr(RefusingLink, "send", lambda _self, octets: lines.append(octets))
+    sender._turn()
+    report = msgspec.json.decode(lines[0])
+    assert report == {
+        "seq": 4,
+        "name": "trace.lost",
+        "reason": "the recorder refused an event: name: reserved",
+        "meta": {"count": 2},
+    }
+    sender.abandon()
+
+
 def test_a_loss_without_any_line_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "RecorderLink", FakeLink)
     FakeLink.is_there = False
