@@ -79,9 +79,14 @@ def _credentials(message: JsonValue, *, is_auth: bool) -> Iterator[str]:
                 todo.extend((item, secret) for item in value[:_MAX_VALUES])
             case dict():
                 todo.extend(
-                    (item, (secret and key not in PLAIN_KEYS) or key in _BESIDE or is_credential_key(key))
+                    (item, (secret and key not in PLAIN_KEYS) or _names_credential(key))
                     for key, item in islice(value.items(), _MAX_VALUES)
                 )
+
+
+def _names_credential(key: object) -> bool:
+    # In MessagePack a key may be a number
+    return isinstance(key, str) and (key in _BESIDE or is_credential_key(key))
 
 
 def lifetime_s(value: object) -> int | float | None:

@@ -28,6 +28,8 @@ _NAMES: Mapping[int, str] = MappingProxyType(
     {_CALL: "CALL", _RESULT: "CALLRESULT", _ERROR: "CALLERROR", _RESULT_ERROR: "CALLRESULTERROR", _SEND: "SEND"}
 )
 _HEARTBEAT, _BOOT = "Heartbeat", "BootNotification"
+# A longer wait for the next BootNotification is not believed
+_YEAR_S = 366 * 86_400
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -111,7 +113,8 @@ def _read_answer(kind: int, direction: Direction, items: _Items, ref: str, state
     status = cut(answer.status) if isinstance(answer.status, str) else ""
     meta = {"status": status} if status else None
     if call.type == _BOOT and status == "Rejected":
-        again = f"; next try in {answer.interval} s" if isinstance(answer.interval, int) else ""
+        wait_s = answer.interval
+        again = f"; next try in {wait_s} s" if isinstance(wait_s, int) and 0 < wait_s < _YEAR_S else ""
         rejection = failed(call, "rejected", f"the management system rejected the charging station{again}", meta)
         return Decoded(call.type, "", ref, happenings=rejection)
     return Decoded(call.type, "", ref, happenings=completed(call, meta))

@@ -23,6 +23,11 @@ def read(state: WampState, direction: Direction, *items: object) -> Decoded:
     return decode(direction, "text", json.dumps(items).encode(), state)
 
 
+def packed(*items: object) -> bytes:
+    """A message in MessagePack."""
+    return msgspec.msgpack.encode(items)
+
+
 def told(decoded: Decoded) -> list[tuple[str, str, str]]:
     """What happened, to which topic, with which error type."""
     return [(happening.name, happening.topic, happening.error_type) for happening in decoded.happenings]
@@ -110,6 +115,13 @@ def test_a_login_is_accepted() -> None:
     assert (welcome.ref, told(welcome)) == ("4552997080442727", [("auth.completed", "", "")])
 
 
+def test_a_key_of_messagepack_may_be_a_number() -> None:
+    hello = packed(1, "realm1", {"roles": {}, "authextra": {1: "one", "token": TICKET, None: 2.5}})
+    state = WampState()
+    assert decode("out", "binary", hello, state) == Decoded("HELLO", "realm1")
+    assert state.credentials.mask(f"no {TICKET}") == "no [FILTERED]"
+
+
 @pytest.mark.parametrize("is_login", [True, False])
 def test_an_abort_refuses_the_login_with_its_text_and_without_the_ticket(is_login: bool) -> None:
     state = WampState()
@@ -131,10 +143,6 @@ def test_a_session_that_is_refused_or_closed_says_why() -> None:
     assert read(state, "in", 6, {}, "wamp.close.normal").happenings == ()
     read(state, "out", 6, {}, "wamp.close.normal")
     assert read(state, "in", 6, {}, "wamp.close.system_shutdown").happenings == ()
-
-
-def packed(*items: object) -> bytes:
-    return msgspec.msgpack.encode(items)
 
 
 @pytest.mark.parametrize(
