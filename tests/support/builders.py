@@ -13,7 +13,7 @@ import msgspec
 from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source, SpanId
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, StoredSpec
 from wsmon.model.spans import Span, SpanStatus
-from wsmon.model.statuses import OPEN, Status
+from wsmon.model.statuses import OPEN, ConnectionStatus, Status
 from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
 
 SECOND_NS = 1_000_000_000
@@ -197,7 +197,7 @@ def lane(
 
 def row(
     name: str = "binance-spot",
-    status: Status = OPEN,
+    status: ConnectionStatus = OPEN,
     *,
     since_s: float = -8040.0,
     messages_per_s: float = 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.support.builders import T0_NS, loss, message, usable
 from tests.support.recordings import FixedClock, recorded
 from wsmon.cli.stats_output import common_period, statistics_of, table
 from wsmon.errors import UsageError
+from wsmon.export.jsonl import connection_document
 from wsmon.model.statistics import Statistics
 from wsmon.model.units import SECOND_NS
 from wsmon.query.ast import Query
@@ -118,6 +120,13 @@ def test_the_table_has_a_line_for_each_connection_then_the_troubles(view: Reader
 def test_of_a_recording_that_was_cut_off_open_connections_are_not_called_open(view: Reader) -> None:
     found = counted(view, "conn:trades")
     assert "cut off" in list(table(found, UTC, is_cut_off=True))[3]
+
+
+def test_what_reports_no_transition_is_not_called_initialized_or_cut_off(view: Reader) -> None:
+    found = counted(view, "conn:trades")
+    shop = dataclasses.replace(found, connections=(dataclasses.replace(found.connections[0], status=""),))
+    assert "events only" in list(table(shop, UTC, is_cut_off=True))[3]
+    assert connection_document(shop.connections[0])["status"] is None
 
 
 def test_a_store_without_connections_says_so() -> None:

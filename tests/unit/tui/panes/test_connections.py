@@ -64,6 +64,7 @@ TOKEN = loss(-3, reason="policy violation: token expired")
         ),
         (row("paid", since_s=-9.8, profile="financial"), ("paid: open 9.8 s",)),
         (row("legacy", "initialized", enabled=False), ("legacy: off",)),
+        (row("shop", ""), ("shop: events only",)),
     ],
 )
 def test_it_says_since_when_and_why_and_the_cause_alone_where_it_is_tight(

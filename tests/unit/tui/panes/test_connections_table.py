@@ -36,6 +36,23 @@ def test_the_worst_comes_first_then_names() -> None:
     ]  # fmt: skip
 
 
+def test_what_reports_no_transition_is_neither_open_nor_down() -> None:
+    shop = row("shop", "", messages_per_s=12, problem=EXPIRED)
+    assert (table.status_word(shop.state), table.row_role(shop), shop.state.down_since_ns) == (
+        "events only",
+        "dim",
+        None,
+    )
+    assert (table.status_sign(shop), table.status_sign(shop, ascii_only=True)) == ("–", "-")
+    assert said(shop).startswith("– shop events only – 12")
+    # Its last error is shown, and no reason to look at it first
+    assert (table.row_severity(shop), table.problem_event_id(shop)) == (table.OPEN_SEVERITY, 0)
+    group = table.GroupRow("g", (row("a"), row("b", "reconnecting"), *(row(f"app{n}", "") for n in range(9))))
+    layout = table.table_layout(120, ["g (11)"])
+    text = "".join(text for text, _ in table.row_line(group, layout, T0_NS))
+    assert "1 of 2 open" in text
+
+
 def test_a_line_keeps_its_place_from_attempt_to_attempt_and_throughout_a_storm() -> None:
     storm = OpenIncident(7, "storm", "5 attempts", "z")
     for dialled in (
