@@ -403,7 +403,7 @@ class MessagePath:
             if part.earlier_bytes:
                 about["joined_size"] = len(part.payload) if part.size is None else part.size + part.earlier_bytes
             if part.encoding:
-                about[ENCODING] = part.encoding
+                about[ENCODING] = part.encoding if wire is None else f"{wire.encoding}+{part.encoding}"
             if part.is_partial:
                 about["partial"] = True
             if part.is_partial or part.error:

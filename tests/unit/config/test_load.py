@@ -397,3 +397,52 @@ def test_the_protocol_of_a_plugin_is_a_name_and_suggested(
     (found,) = problems(ONE + 'protocol = "bar-lin"')
     assert ", barline (bar-lin)" in found
     assert found.endswith('did you mean "barline"?')
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ('"auto"', ("auto",)),
+        ('"none"', ()),
+        ("[]", ()),
+        ('"gzip"', ("gzip",)),
+        ('["base64", "zlib"]', ("base64", "zlib")),
+        ('["gzip", "gzip"]', ("gzip", "gzip")),
+    ],
+)
+def test_decoders_are_a_word_or_a_chain(tmp_path: Path, value: str, names: tuple[str, ...]) -> None:
+    text = f'[[connection]]\nname = "a"\nurl = "ws://h/"\ndecode = {value}\n'
+    loaded = load_content(text.encode(), tmp_path / "wsmon.toml", {})
+    assert loaded.configuration.connections[0].decode == names
+
+
+def test_decoders_that_cannot_be_used_are_named_with_the_nearest(problems: Problems) -> None:
+    expected = "expected one of gzip, zlib, deflate, zlib-stream, base64, msgpack, zstd"
+    found = problems(
+        """
+        [[connection]]
+        name = "a"
+        url = "ws://h/"
+        decode = "gzpi"
+        [[connection]]
+        name = "b"
+        url = "ws://h/"
+        decode = ["base64", "messagepack", "auto", 5]
+        [[connection]]
+        name = "c"
+        url = "ws://h/"
+        decode = ["gzip", "gzip", "gzip", "gzip", "gzip"]
+        [[connection]]
+        name = "d"
+        url = "ws://h/"
+        decode = true
+        """
+    )
+    assert found == [
+        f'wsmon.toml:5: connection[0].decode: invalid value: {expected} (gzpi). did you mean "gzip"?',
+        f'wsmon.toml:9: connection[1].decode[1]: invalid value: {expected} (messagepack). did you mean "msgpack"?',
+        f"wsmon.toml:9: connection[1].decode[2]: invalid value: {expected} (auto)",
+        f"wsmon.toml:9: connection[1].decode[3]: {expected}, got a number (5)",
+        "wsmon.toml:13: connection[2].decode: too many: 5. use at most 4",
+        "wsmon.toml:17: connection[3].decode: expected a list, got a boolean",
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -15,7 +17,7 @@ from tests.support.json_corpus import HOLDS_SECRET, corpus
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import BuiltInProtocol, CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
-from wsmon.engine.frames import FramePath
+from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
@@ -237,3 +239,53 @@ async def test_p5_the_credentials_of_a_login_are_masked_whatever_the_protocol(pr
     ]
     assert [text for payload, text in kept if b"SECRET" in payload or b"U0VDUkVU" in payload or "SECRET" in text] == []
     assert [event.redacted for event in events] == [True] * 2 * len(P5_MESSAGES)
+
+
+async def decoded(protocol: ProtocolName, payloads: list[bytes], *decode: str) -> list[Event]:
+    """The messages that a session tells of compressed payloads that come in; the bytes are kept."""
+    sink, clock = RecordingSink(), SystemClock()
+    of = spec(1, protocol=protocol, decode=decode, capture=CaptureSpec(raw=True))
+    reporter = Reporter(Source("feed", connection_id="c" * 16), Redactor(), sink, clock)
+    messages = message_path(
+        of, reporter, sink, clock, Ticker(asyncio.get_running_loop()), CarriedState(), Random(7).randbytes
+    )
+    assert messages is not None
+    frames = FramePath(
+        reporter.source, of.capture, reporter.redactor, sink, clock, lambda: None, messages, decoding_of(of)
+    )
+    messages.begin("ws://127.0.0.1/", "")
+    messages.start(frames.now())
+    for payload in payloads:
+        frames.on_message("binary", payload, len(payload) + 4, 1)
+    messages.end(frames.now())
+    return [event for event in sink.events if event.name == "message.received"]
+
+
+async def test_a_decoded_message_is_understood_and_its_bytes_are_kept_where_nothing_is_masked() -> None:
+    clean, secret = (
+        gzip.compress(b'{"type":"trade","channel":"btc","id":7}'),
+        gzip.compress(b'{"type":"login","token":"abcdefgh"}'),
+    )
+    first, second = await decoded("json", [clean, secret], "gzip")
+    assert (first.type, first.topic, first.ref, first.opcode, first.size) == ("trade", "btc", "7", "binary", len(clean))
+    assert first.meta == {"encoding": "gzip", "raw_base64": base64.b64encode(clean).decode()}
+    assert (second.payload, second.redacted) == (b'{"type":"login","token":"[FILTERED]"}', True)
+    assert second.meta == {"encoding": "gzip"}
+
+
+async def test_several_messages_in_one_that_was_decoded_share_its_size() -> None:
+    handshake = gzip.compress(b"{}\x1e")
+    payload = gzip.compress(b'{"type":6}\x1e{"type":1,"target":"tick","arguments":[1]}\x1e')
+    events = await decoded("signalr", [handshake, payload], "gzip")
+    assert [(event.payload, event.size, (event.meta or {}).get("part")) for event in events[1:]] == [
+        (b'{"type":6}\x1e', len(payload), 1),
+        (b'{"type":1,"target":"tick","arguments":[1]}\x1e', 0, 2),
+    ]
+    assert {event.encoding for event in events} == {"gzip"}
+    assert all("raw_base64" not in (event.meta or {}) for event in events[1:])
+
+
+async def test_what_a_protocol_decodes_of_a_decoded_message_comes_after_it() -> None:
+    handshake = gzip.compress(b'{"protocol":"messagepack","version":1}\x1e')
+    _, ping = await decoded("signalr", [handshake, gzip.compress(b"\x02\x91\x06")], "gzip")
+    assert (ping.payload, ping.encoding) == (b"[6]", "gzip+msgpack")
