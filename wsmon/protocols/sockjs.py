@@ -1,7 +1,8 @@
 """SockJS: the frames of its WebSocket transport, in whose arrays the messages of another protocol travel.
 
 ``o`` opens, ``h`` is a heartbeat of the server, ``a["…",…]`` has messages, ``c[code,"reason"]`` closes: the close frame
-that follows has a code of its own. A client sends arrays of messages alone, and answers no heartbeat.
+that follows has a code of its own. A client sends arrays of messages alone, and answers no heartbeat. The first character
+tells them apart, so that the connections that an application serves are read, too.
 Source: sockjs-protocol 0.3.3, sections "Framing" and "WebSocket transport".
 """
 
@@ -10,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from wsmon.model.events import Direction, Event, Opcode
+from wsmon.model.events import Direction, Event, EventName, Opcode
 from wsmon.model.json_texts import repairing
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -35,7 +36,7 @@ from wsmon.protocols.base import (
 from wsmon.protocols.parts import MAX_PARTS
 
 _NAME = "sockjs"
-_HEARTBEAT = Decoded("heartbeat", happenings=(Happening("heartbeat.received", "heartbeat"),))
+_HEARTBEAT: Final = "heartbeat"
 
 _Code: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
@@ -61,7 +62,7 @@ class SockJsState:
 def split(direction: Direction, opcode: Opcode, payload: bytes, state: SockJsState) -> Sequence[Part] | None:  # noqa: ARG001 - the signature of all protocols
     """Return the messages in an array; None for all other frames."""
     try:
-        messages = _messages(direction, opcode, payload)
+        messages = _messages(opcode, payload)
     except UNDECODABLE:
         return None
     if len(messages) > MAX_PARTS:
@@ -69,12 +70,11 @@ def split(direction: Direction, opcode: Opcode, payload: bytes, state: SockJsSta
     return [Part("text", message.encode("utf-8", "replace")) for message in messages]
 
 
-def _messages(direction: Direction, opcode: Opcode, payload: bytes) -> list[str]:
-    """Return the messages in a frame; raises one of ``UNDECODABLE`` where it is another one."""
-    is_array = opcode == "text" and (direction == "out" or payload[:1] in (b"a", b"m"))
-    if not is_array:
+def _messages(opcode: Opcode, payload: bytes) -> list[str]:
+    """Return the messages in a frame, none for a frame of another kind; may raise one of ``UNDECODABLE``."""
+    if opcode != "text" or payload[:1] not in (b"a", b"m", b"[", b'"'):
         return []
-    messages = _decode_messages(payload[direction == "in" :])
+    messages = _decode_messages(payload[payload[:1] in (b"a", b"m") :])
     return [messages] if isinstance(messages, str) else messages
 
 
@@ -83,22 +83,24 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: SockJsSt
     if opcode not in ("text", "binary"):
         return UNREAD
     try:
-        messages = _messages(direction, opcode, payload)
+        messages = _messages(opcode, payload)
         if messages:
             error = f"{len(messages)} messages in a frame, more than {MAX_PARTS}: they are not read"
             return Decoded("messages", error_type="too_large", error=error)
-        if direction == "in" and payload[:1] == b"c":
+        if payload[:1] == b"c":
             code, reason = _decode_close(payload[1:])
-            state.closed = ProtocolClose(code, reason)
+            if direction == "in":
+                state.closed = ProtocolClose(code, reason)
             return Decoded("close", ref=cut(str(code)))
     except UNDECODABLE as error:
         fault = unreadable(error, _NAME)
         return Decoded(error_type=fault.error_type, error=fault.error)
     match payload:
-        case b"o" if direction == "in":
+        case b"o":
             return Decoded("open")
-        case b"h" if direction == "in":
-            return _HEARTBEAT
+        case b"h":
+            name: EventName = "heartbeat.received" if direction == "in" else "heartbeat.sent"
+            return Decoded(_HEARTBEAT, happenings=(Happening(name, _HEARTBEAT),))
         case b"a[]" | b"[]":
             return Decoded("messages")
     return Decoded(error_type=_NAME, error="not a SockJS frame")
@@ -124,7 +126,7 @@ def _recognise(sample: MessageSample) -> str:
 
 
 def _dissect(event: Event, payload: bytes) -> Anatomy | None:
-    if event.opcode != "text" or event.direction != "in" or (event.type, payload[:1]) not in _TYPES:
+    if event.opcode != "text" or (event.type, payload[:1]) not in _TYPES:
         return None
     if event.type != "close":
         return Anatomy(f"SockJS {event.type}")
@@ -132,7 +134,7 @@ def _dissect(event: Event, payload: bytes) -> Anatomy | None:
     return Anatomy("SockJS close", (("Code", str(code)), ("Reason", reason)))
 
 
-_TYPES = frozenset({("open", b"o"), ("heartbeat", b"h"), ("close", b"c")})
+_TYPES = frozenset({("open", b"o"), (_HEARTBEAT, b"h"), ("close", b"c")})
 
 PROTOCOL = Protocol(
     _NAME,

@@ -24,6 +24,14 @@ def test_its_own_frames_are_read() -> None:
     assert [read(b"o"), read(b"h"), read(b"a[]")] == [Decoded("open"), heartbeat, Decoded("messages")]
 
 
+def test_frames_that_an_application_serves_are_read() -> None:
+    state = SockJsState()
+    (beat,) = decode("out", "text", b"h", state).happenings
+    assert beat.name == "heartbeat.sent"
+    assert decode("out", "text", b'c[3000,"Go away!"]', state).type == "close"
+    assert state.closed is None
+
+
 def test_a_close_is_remembered() -> None:
     state = SockJsState()
     assert decode("in", "text", b'c[4321,"kicked by app"]', state) == Decoded("close", ref="4321")
@@ -38,6 +46,8 @@ def test_a_close_is_remembered() -> None:
         ("in", b'm"one"', [b"one"]),
         ("out", b'["one"]', [b"one"]),
         ("out", b'"one"', [b"one"]),
+        ("out", b'a["served"]', [b"served"]),
+        ("in", b'["served"]', [b"served"]),
         ("in", b'a["\\ud800!"]', ["\ufffd!".encode()]),
     ],
 )
@@ -46,7 +56,7 @@ def test_messages_are_taken_out_of_their_frame(direction: Direction, payload: by
     assert parts == [Part("text", each) for each in messages]
 
 
-@pytest.mark.parametrize("payload", [b"o", b"h", b"", b'c[3000,"Go away!"]', b"a[", b"a[1]", b'["one"]', b"a[]"])
+@pytest.mark.parametrize("payload", [b"o", b"h", b"", b'c[3000,"Go away!"]', b"a[", b"a[1]", b"a[]", b"[]"])
 def test_other_frames_stay_whole(payload: bytes) -> None:
     assert not split("in", "text", payload, SockJsState())
     assert not split("in", "binary", b'a["one"]', SockJsState())
