@@ -1,13 +1,15 @@
-"""A SockJS server that other people wrote: its frames, the messages in them, and its own way to close."""
+"""SockJS servers that other people wrote: their frames, JSON-RPC and STOMP in them, and their own way to close."""
 
 from __future__ import annotations
 
 import json
 import signal
 
+from tests.support.engines import running, spec
 from tests.support.node_peers import RealPeer, RealPeers
 from tests.support.processes import Home, Recorder, stored
 from wsmon.model.events import Event
+from wsmon.model.redact.masking import Sensitive
 
 CALLS = (
     {"jsonrpc": "2.0", "id": 1, "method": "add", "params": [1, 2]},
@@ -90,3 +92,43 @@ async def test_its_own_close_explains_the_end(home: Home, real_peers: RealPeers)
         "“kicked by app”, 4321, closed by peer in a message; the close frame has 1000; "
     )
     assert "considers the session finished" not in lost.verdict.cause
+
+
+async def test_stomp_within_agrees_with_its_broker(real_peers: RealPeers) -> None:
+    server = await real_peers.start("stomp", 0, "sockjs")
+    auth = {"login": Sensitive("me"), "passcode": Sensitive("correct horse", "…")}
+    url = "ws://127.0.0.1:PORT/stomp/123/abcdefgh/websocket"
+    topics = (Sensitive("/topic/a"),)
+    async with running(
+        spec(server.port, url=url, protocol="stomp", answer=True, auth=auth, subscribe=topics)
+    ) as engine:
+        sink = engine.sink
+        await server.until("subscribe")
+        await server.order("publish", topic="/topic/a", payload="hello")
+        await sink.wait("subscription.subscribe.completed")
+        await sink.wait("auth.completed")
+    messages = [event for event in sink.named("message.received") if event.type == "MESSAGE"]
+    assert [(event.topic, (event.payload or b"").endswith(b"\n\nhello\0")) for event in messages] == [
+        ("/topic/a", True)
+    ]
+    assert [event.type for event in sink.named("message.sent")][:2] == ["CONNECT", "SUBSCRIBE"]
+    assert [(event.topic, event.status) for event in sink.named("subscription.subscribe.completed")] == [
+        ("/topic/a", "ok")
+    ]
+    assert (server.values("connect", "ok"), server.values("subscribe", "topic")) == ([True], ["/topic/a"])
+    assert not sink.named("error.occurred")
+    assert "correct horse" not in sink.text()
+
+
+async def test_stomp_within_is_detected(real_peers: RealPeers) -> None:
+    server = await real_peers.start("stomp", 0, "sockjs")
+    login = json.dumps(["CONNECT\naccept-version:1.1\nlogin:me\npasscode:correct horse\n\n\0"])
+    url = "ws://127.0.0.1:PORT/stomp/123/abcdefgh/websocket"
+    async with running(spec(server.port, url=url, protocol="auto", send=(Sensitive(login),))) as engine:
+        sink = engine.sink
+        await sink.wait("auth.completed")
+    assert server.values("connect", "ok") == [True]
+    assert [(event.type, event.reason) for event in sink.named("connection.protocol")] == [
+        ("stomp", "stomp in sockjs: a message is a STOMP CONNECT or CONNECTED")
+    ]
+    assert "correct horse" not in sink.text()

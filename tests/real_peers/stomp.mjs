@@ -1,4 +1,5 @@
-// A STOMP broker (stomp-broker-js, version 1.1): logins, subscriptions, messages, heart-beats of the client.
+// A STOMP broker (stomp-broker-js, version 1.1): logins, subscriptions, messages, heart-beats of the client. The second
+// argument is its transport: ws, or sockjs.
 
 import { createServer } from "node:http";
 
@@ -6,10 +7,13 @@ import StompBroker from "stomp-broker-js";
 
 import { listen, obey, tell } from "./peer.mjs";
 
+// SockJS says there which path it has taken
+console.log = console.error;
 const server = createServer();
 const broker = new StompBroker({
   server,
   path: "/stomp",
+  protocol: process.argv[3] ?? "ws",
   heartbeat: [500, 500],
   debug: (...words) => tell("debug", { text: words.filter((word) => typeof word === "string").join(" ") }),
 });

@@ -1,7 +1,7 @@
 """SockJS: the frames of its WebSocket transport, in whose arrays the messages of another protocol travel.
 
 ``o`` opens, ``h`` is a heartbeat of the server, ``a["…",…]`` has messages, ``c[code,"reason"]`` closes: the close frame
-that follows has a code of its own. A client sends arrays of messages alone, and answers no heartbeat. The first character
+that follows has a code of its own. A client sends arrays of messages alone, and answers no heartbeat. The first letter
 tells them apart, so that the connections that an application serves are read, too.
 Source: sockjs-protocol 0.3.3, sections "Framing" and "WebSocket transport".
 """
