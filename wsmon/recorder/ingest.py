@@ -271,6 +271,7 @@ class LineIngest:
         now = self.now
         if events := under_way.ends(now, reason):
             self._bus.deliver(EventDelivery(events, now.mono_ns, 0))
+        self._intake.release(stream.reporting)
 
     def is_waiting(self, stream: IngestStream) -> bool:
         """Whether lines of a stream are not committed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Hashable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.sanitize import NAME_LIMIT_CHARS
 from wsmon.model.spans import Instant
-from wsmon.model.statuses import is_allowed
+from wsmon.model.statuses import SESSION_ENDS, Status, is_allowed
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 
@@ -73,6 +73,11 @@ class Reporting:
         # The source of the line before: events of a session share one value
         self.source: Source | None = None
 
+    @property
+    def owner(self) -> Hashable:
+        """The process that reports, over all its streams; this stream where it has not greeted."""
+        return self.greeting.client if self.greeting is not None else self
+
     def greet(self, line: bytes) -> IngestGreeting:
         """Take the greeting; raises ``ValueError`` where there was one, or the line is none."""
         if self.greeting is not None:
@@ -99,6 +104,9 @@ class Intake:
         self._boot_id = boot_id
         self._configured: Container[str] = frozenset()
         self._connections: set[str] = set()
+        # Which process has a connection under way under a name, and under which name it goes where another one had
+        self._owners: dict[str, Hashable] = {}
+        self._rows: dict[tuple[Hashable, str], str] = {}
         self._cleaner = TextCleaner(Redactor(filters_metadata=True))
 
     def configure(self, configuration: Configuration) -> None:
@@ -119,7 +127,39 @@ class Intake:
         event = event_of_line(line, source, name or "trace.log", ts_ns, mono_ns, 0)
         changes = self._cleaned(event, line, is_own_name=name is not None)
         size = _size(line, event.name, event.payload)
+        if event.to_status is not None:
+            self._own(source.connection, event.to_status, reporting.owner)
         return msgspec.structs.replace(event, size=size, **changes)
+
+    def release(self, reporting: Reporting) -> None:
+        """Let others have the names of a process that has ended."""
+        owner = reporting.owner
+        self._owners = {name: each for name, each in self._owners.items() if each != owner}
+        self._rows = {key: name for key, name in self._rows.items() if key[0] != owner}
+
+    def _own(self, name: str, status: Status, owner: Hashable) -> None:
+        """Note that a process has a connection under way, or at its end."""
+        if status not in SESSION_ENDS:
+            self._owners[name] = owner
+        elif self._owners.get(name) == owner:
+            del self._owners[name]
+
+    def _row(self, name: str, line: ReportedLine, owner: Hashable) -> str:
+        """Return the name of a connection; ``NAME-2``, … where another process has one under way under the same name.
+
+        Two processes would contradict each other: one row has one status.
+        """
+        if (owner, name) in self._rows:
+            return self._rows[owner, name]
+        if line.to_status is None or self._owners.get(name, owner) == owner:
+            return name
+        number, free = 1, name
+        while self._owners.get(free, owner) != owner:
+            number += 1
+            suffix = f"-{number}"
+            free = self._name(name[: NAME_LIMIT_CHARS - len(suffix)] + suffix)
+        self._rows[owner, name] = free
+        return free
 
     def _times(self, line: ReportedLine, reporting: Reporting) -> tuple[int, int]:
         """Wall and monotonic time. Without a monotonic time of this boot, it follows from the distance to now."""
@@ -141,7 +181,7 @@ class Intake:
         named = line.connection or (greeting.connection if greeting else "")
         group = line.group or (greeting.group if greeting else "")
         source = Source(
-            self._name(connection_name(named, DEFAULT_CONNECTION)),
+            self._row(self._name(connection_name(named, DEFAULT_CONNECTION)), line, reporting.owner),
             connection_name(group, "unnamed") if group else "",
             line.trace_id,
             line.connection_id,

@@ -176,3 +176,60 @@ def test_the_id_of_a_client_is_random_hex(client: str) -> None:
     with pytest.raises(ValueError, match="client"):
         greeted(client=client)
     assert greeted(client="0" * 16).greeting is not None
+
+
+class TwoProcesses:
+    """Two processes that report a connection under one name."""
+
+    def __init__(self) -> None:
+        self.intake = intake()
+        self.one, self.other = greeted(client="1" * 16), greeted(client="2" * 16)
+
+    def up(self, reporting: Reporting, connection: str = "feed") -> str:
+        return self.say(reporting, connection, name="connection.completed", to_status="websocket_connected")
+
+    def down(self, reporting: Reporting, connection: str = "feed") -> str:
+        return self.say(reporting, connection, name="connection.disconnected", to_status="disconnected")
+
+    def say(self, reporting: Reporting, connection: str = "feed", **keys: object) -> str:
+        """Report an event, and return the name of its connection."""
+        line = json.dumps({"name": "trace.log", "connection": connection, **keys}).encode()
+        return self.intake.event(decode_line(line), reporting).source.connection
+
+
+def test_two_processes_with_one_name_have_a_row_each_while_both_are_connected() -> None:
+    two = TwoProcesses()
+    assert [two.up(two.one), two.say(two.other), two.up(two.other), two.say(two.other), two.say(two.one)] == [
+        "feed", "feed", "feed-2", "feed-2", "feed",
+    ]  # fmt: skip
+    assert (two.down(two.one), two.up(two.one), two.down(two.other)) == ("feed", "feed", "feed-2")
+    # One process alone says itself which rows it has
+    assert (two.up(two.one), two.up(two.one, "feed-3"), two.up(two.other, "feed-3")) == ("feed", "feed-3", "feed-3-2")
+
+
+def test_a_name_is_free_once_its_connection_or_its_process_has_ended() -> None:
+    two = TwoProcesses()
+    two.up(two.one)
+    two.down(two.one)
+    assert two.up(two.other) == "feed"
+    two.intake.release(two.other)
+    assert two.up(two.one) == "feed"
+    two.up(two.other)
+    two.intake.release(two.other)
+    two.intake.release(two.one)
+    assert two.up(two.other) == "feed"
+
+
+def test_a_process_that_comes_back_on_another_stream_keeps_its_names() -> None:
+    two = TwoProcesses()
+    two.up(two.one)
+    two.up(two.other)
+    assert (two.up(greeted(client="2" * 16)), two.up(greeted(client="1" * 16))) == ("feed-2", "feed")
+    nameless = Reporting()
+    assert (two.up(nameless), two.say(nameless), two.up(Reporting())) == ("feed-3", "feed-3", "feed-4")
+
+
+def test_a_second_row_of_a_long_name_has_a_name_too() -> None:
+    two = TwoProcesses()
+    two.up(two.one, "x" * 64)
+    assert two.up(two.other, "x" * 64) == "x" * 62 + "-2"
