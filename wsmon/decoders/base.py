@@ -61,7 +61,11 @@ class Decoder(Generic[StateT]):
     """Whether text messages are decoded, too, where the configuration names this decoder first."""
 
     def __post_init__(self) -> None:
-        """Raise ``ValueError`` for a magic number that too many messages would have."""
+        """Raise ``TypeError`` or ``ValueError`` for magic numbers that are none, or that many messages would have."""
+        # A plugin may give anything
+        magic: object = self.magic
+        if type(magic) is not tuple or not all(isinstance(each, bytes) for each in (*magic, self.end)):
+            raise TypeError(f"the magic numbers of {self.name} are a tuple of bytes, and its end is bytes")
         if any(len(magic) < MAGIC_BYTES for magic in self.magic):
             raise ValueError(f"the magic numbers of {self.name} have {MAGIC_BYTES} bytes or more")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Container, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from wsmon.decoders.base import MAGIC_BYTES, MOST_BYTES, DecodeError, Decoder, is_utf8, room_bytes, too_large
@@ -74,16 +75,16 @@ class PayloadDecoding:
         self._limit_bytes = min(limit_bytes, MOST_BYTES)
         found = (each for each in decoders.values() if each.magic)
         chosen = list(found) if self.is_auto else [_named(name, decoders) for name in names]
-        self._steps: dict[Direction, list[_Step]] = {
-            direction: [_step(decoder) for decoder in chosen] for direction in ("in", "out")
-        }
+        self._chosen = tuple(chosen)
+        # Made for the first message that may have to be decoded: most sessions have none
+        self._steps: dict[Direction, list[_Step]] = {}
         self._base64 = decoders.get("base64")
         self.text_begins: Container[bytes] = EVERYTHING if chosen and chosen[0].takes_text else NOTHING
         """What messages begin with, in two bytes, that may have to be decoded; so do binary ones of the next."""
         self.binary_begins: Container[bytes] = EVERYTHING
         if self.is_auto:
             self.text_begins = COMPRESSED_BEGINS
-            self.binary_begins = frozenset(magic[:MAGIC_BYTES] for each in chosen for magic in each.magic)
+            self.binary_begins = _begins(tuple(each.magic for each in chosen))
         # What was reported: decoder and kind of trouble
         self._reported: set[tuple[str, str]] = set()
         self._refused = 0
@@ -92,7 +93,9 @@ class PayloadDecoding:
         """Return the content of a message, or what is wrong with it."""
         if self._refused >= MOST_REFUSED or not payload:
             return AS_IT_IS
-        steps = self._steps[direction]
+        steps = self._steps.get(direction)
+        if steps is None:
+            steps = self._steps[direction] = [_step(decoder) for decoder in self._chosen]
         if not self.is_auto:
             begins = self.binary_begins if opcode == "binary" else self.text_begins
             return self._run(steps, opcode, payload) if payload[:MAGIC_BYTES] in begins else AS_IT_IS
@@ -152,7 +155,8 @@ class PayloadDecoding:
                     raise too_large(room + len(content))
         except DecodeError as error:
             return Decoding(problem=self._trouble(decoder, error, opcode, payload))
-        except Exception as error:  # noqa: BLE001 - the border: an exception of a plugin is an event, the message stays
+        # The border: an exception of a plugin is an event, the message stays
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             return Decoding(problem=self._failure(decoder, error))
         encoding = "+".join(decoder.name for decoder, _ in steps)
         return Decoding(DecodedMessage(content, encoding, is_alone and content is not None))
@@ -175,7 +179,7 @@ class PayloadDecoding:
             decoder, error.trouble, DecodeProblem("error.occurred", f"decode_{error.trouble}", _sentence(what, hint))
         )
 
-    def _failure(self, decoder: Decoder[Any], error: Exception) -> DecodeProblem | None:
+    def _failure(self, decoder: Decoder[Any], error: Exception | SystemExit) -> DecodeProblem | None:
         """Return what a plugin did wrong; the text of its exception may repeat the message."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
@@ -190,11 +194,18 @@ class PayloadDecoding:
         return problem
 
 
+@lru_cache(maxsize=8)
+def _begins(magics: tuple[tuple[bytes, ...], ...]) -> frozenset[bytes]:
+    """Return what messages with these magic numbers begin with; all sessions share one set."""
+    return frozenset(magic[:MAGIC_BYTES] for each in magics for magic in each)
+
+
 def _step(decoder: Decoder[Any]) -> _Step:
     """Return a decoder and its state; of a plugin that cannot make one, a decoder that fails so with every message."""
     try:
         return decoder, decoder.new_state()
-    except Exception as error:  # noqa: BLE001 - the border: of a plugin, reported with the first message
+    # The border: of a plugin, reported with the first message
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         failure = error
 
     def fail(_payload: bytes, _state: None, _room: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from wsmon.decoders.base import FREE_BYTES, MOST_BYTES, MOST_RATIO, DecodeError, Decoder, is_utf8, room_bytes, too_large
@@ -46,3 +48,9 @@ def test_a_magic_number_has_two_bytes_or_more() -> None:
         Decoder("short", lambda payload, _state, _room: payload, magic=(b"abc", b"a"))
     marked: Decoder[None] = Decoder("marked", lambda payload, _state, _room: payload, magic=(b"abc",), end=b"z")
     assert [marked.marks(payload) for payload in (b"abcz", b"abc", b"bcz")] == [True, False, False]
+
+
+@pytest.mark.parametrize("wrong", [{"magic": [b"abc"]}, {"magic": ("abc",)}, {"magic": b"abc"}, {"end": "z"}])
+def test_magic_numbers_are_bytes(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="a tuple of bytes"):
+        Decoder("wrong", lambda payload, _state, _room: payload, **wrong)

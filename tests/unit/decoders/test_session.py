@@ -197,6 +197,15 @@ def test_a_plugin_that_raises_is_told_once_without_the_text_of_its_exception() -
     assert found.decode("in", "binary", b"secret \xff") == AS_IT_IS
 
 
+def test_a_plugin_that_ends_the_process_does_not() -> None:
+    def leave(_payload: bytes, _state: None, _room: int) -> bytes:
+        raise SystemExit(3)
+
+    result = session("bad", decoders=[Decoder("bad", leave)]).decode("in", "binary", b"\xff")
+    assert result.problem is not None
+    assert result.problem.error.startswith("decoder bad: SystemExit at test_session.py:")
+
+
 def test_a_plugin_that_cannot_make_its_state_is_told_with_the_first_message() -> None:
     def fail() -> None:
         raise KeyError("secret")
