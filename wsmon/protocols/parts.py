@@ -14,6 +14,8 @@ from wsmon.protocols.base import Part
 
 # Messages of one WebSocket message that are read; the smallest ones take two bytes, and an event takes five hundred
 MAX_PARTS = 4_096
+# Messages behind these whose ends are looked for: each takes some microseconds
+_MAX_SKIPPED = 8 * MAX_PARTS
 # A longer message is not joined: its pieces are recorded, and the message is not decoded
 MAX_HELD_BYTES = 4 * 1024 * 1024
 # Of what came before a piece, in which the name of a credential may stand
@@ -92,9 +94,16 @@ class MessageStream:
             self._held.clear()
 
     def _rest(self, opcode: Opcode, payload: bytes, start: int, parts: list[Part]) -> int:
-        """Append all further messages that end in this payload as one part; return where the last of them ends."""
-        first = start
-        while start < (end := self._find_end(payload, start, start)) <= len(payload):
+        """Append all further messages that end in this payload as one part; return where the last of them ends.
+
+        Where even these are too many, the next WebSocket message is taken to begin with a message.
+        """
+        first, size = start, len(payload)
+        for _ in range(_MAX_SKIPPED):
+            if start == size or not start < (end := self._find_end(payload, start, start)) <= size:
+                break
             start = end
+        else:
+            start = size
         parts.append(Part(opcode, payload[first:start], error=_TOO_MANY))
         return start

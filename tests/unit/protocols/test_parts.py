@@ -91,6 +91,25 @@ def test_of_too_many_messages_in_a_frame_the_rest_is_one_part() -> None:
     assert stream.feed("text", b"ward\n") == [Part("text", b"onward\n", earlier_bytes=2)]
 
 
+def test_the_end_is_never_looked_for_where_nothing_begins() -> None:
+    stream = MessageStream(lambda buffer, start, _seen: start + 1 if buffer[start] else -1)
+    *_, rest = stream.feed("binary", b"x" * (MAX_PARTS + 2)) or ()
+    assert (rest.payload, bool(rest.error)) == (b"xx", True)
+
+
+def test_the_ends_of_countless_messages_are_not_looked_for() -> None:
+    looked = 0
+
+    def find_end(_buffer: bytes | bytearray, start: int, _seen: int) -> int:
+        nonlocal looked
+        looked += 1
+        return start + 1
+
+    *_, rest = MessageStream(find_end).feed("binary", b"x" * 100 * MAX_PARTS) or ()
+    assert len(rest.payload) == 99 * MAX_PARTS
+    assert looked < 10 * MAX_PARTS
+
+
 @given(st.lists(st.binary(max_size=20)), st.lists(st.integers(0, 40), min_size=1))
 def test_whatever_the_borders_all_messages_are_whole_and_no_byte_is_lost(
     bodies: list[bytes], sizes: Sequence[int]
