@@ -127,15 +127,21 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
 
 def _print_table(loaded: Loaded) -> None:
     """Print the connections on stdout, warnings and notes on stderr."""
-    _print_rows(
-        [
-            ("name", "group", "enabled", "url"),
-            *(
-                (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
-                for spec in loaded.configuration.connections
-            ),
-        ]
-    )
+    # Imported now: it loads what a recorder needs
+    from wsmon.cli.recording import awaited
+
+    if waits := awaited(loaded.configuration):
+        say(waits)
+    else:
+        _print_rows(
+            [
+                ("name", "group", "enabled", "url"),
+                *(
+                    (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
+                    for spec in loaded.configuration.connections
+                ),
+            ]
+        )
     for warning in loaded.warnings:
         say(f"warning: {warning}")
     for note in loaded.notes:

@@ -209,7 +209,7 @@ def awaited(configuration: Configuration) -> str:
         return ""
     address = configuration.otlp_listen.address
     receiver = f", OpenTelemetry at http://{address}" if address else ""
-    return f"no connection is configured: waiting for applications (wsmon.trace, `wsmon ingest -`{receiver})"
+    return f"no connection is configured: the recorder waits for applications (wsmon.trace, `wsmon ingest -`{receiver})"
 
 
 def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready, note: str = "") -> None:
