@@ -205,6 +205,7 @@ def row(
     problem: Event | None = None,
     incidents: tuple[OpenIncident, ...] = (),
     began: Event | None = None,
+    problem_ended_ns: int | None = None,
     **fields: object,
 ) -> ConnectionRow:
     """A line of the connections list; ``fields`` are those of ``ConnectionState`` and its ``spec``."""
@@ -216,7 +217,7 @@ def row(
         "since_ns": at_ns(since_s),
     }
     state = msgspec.convert({"name": name, "status": status} | whole | fields, ConnectionState)
-    return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents, began)
+    return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents, began, problem_ended_ns)
 
 
 def span(

@@ -115,6 +115,8 @@ class ConnectionRow:
     """Open incidents, the newest last, without stalls, which are in the state."""
     began: Event | None = None
     """The last loss since the connection began to fail; None where there was none, or it is not kept."""
+    problem_ended_ns: int | None = None
+    """Wall time at which the incident that ``problem`` opened ended; None where it goes on, or ``problem`` is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ SELECT connection.id, connection.name, spec, connection.trace_id,
     coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, attempt, next_attempt_ns, sessions,
     last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id,
     (SELECT event_id FROM transition WHERE transition.connection = connection.id
-        AND ts_ns = last_disconnected_ns AND ts_ns >= failing_since_ns LIMIT 1)
+        AND ts_ns = last_disconnected_ns AND ts_ns >= failing_since_ns LIMIT 1),
+    (SELECT closed_ns FROM incident WHERE incident.id = last_problem_id)
 FROM connection LEFT JOIN source ON source.id = connection.source
 WHERE configured ORDER BY position, name
 """
@@ -61,7 +62,7 @@ _CONNECTION_ROW = GenericAlias(
     tuple,
     (
         *(Id, str, str, str, str, ConnectionStatusCode, Ns, Ns | None, Count, Ns | None, Count),
-        *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, Id | None),
+        *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, Id | None, Ns | None),
     ),
 )
 
@@ -76,8 +77,9 @@ def snapshot(
     rates = dict(checked(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)), tuple[Id, Count]))
     losses = dict(checked(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)), tuple[Id, Count]))
     found = checked(connection.execute(_CONNECTIONS), _CONNECTION_ROW)
-    states = {row[0]: _state(row[:-1]) for row in found}
-    began_ids = {row[0]: row[-1] for row in found}
+    states = {row[0]: _state(row[:-2]) for row in found}
+    began_ids = {row[0]: row[-2] for row in found}
+    problem_ended_ns = {row[0]: row[-1] for row in found}
     event_ids = {*began_ids.values(), *(state.last_problem_id for state in states.values())} - {None, 0}
     events = {event.id: event for event in read_events(tuple(event_ids))}
     incidents = tuple(OpenIncident(*row) for row in checked(connection.execute(_INCIDENTS), tuple[Id, str, str, str]))
@@ -93,6 +95,7 @@ def snapshot(
             events.get(state.last_problem_id),
             of_connections.get(state.name, ()),
             events.get(began_ids[connection_id]),
+            problem_ended_ns[connection_id],
         )
         for connection_id, state in states.items()
     )

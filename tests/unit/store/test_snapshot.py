@@ -66,3 +66,14 @@ def test_open_incidents_are_told_and_a_stall_is_in_the_state_alone(tmp_path: Pat
     assert [each.kind for each in found.incidents] == ["stall", "reconnect_storm"]
     assert [(each.kind, each.sentence) for each in row.incidents] == [("reconnect_storm", "5 losses in 60 s")]
     assert row.state.is_stalled
+
+
+def test_a_stall_that_is_over_has_its_end_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path, NAME) as recording:
+        opened_id = recording.write([usable(0, NAME), stall(4, NAME)])
+        assert snapshot_of(path, 6).connections[0].problem_ended_ns is None
+        closed = event("incident.closed", 20, NAME, type="stall", meta={"incident": opened_id})
+        recording.write([closed])
+        (row,) = snapshot_of(path, 30).connections
+    assert (row.problem and row.problem.id, row.problem_ended_ns) == (opened_id, at_ns(20))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsmon.model.detectors.base import Expectation, IncidentDetector, Traffic, counted, seconds
-from wsmon.model.events import Event, Source
+from wsmon.model.events import Event, Json, Source
 from wsmon.model.incident_kinds import STALL, SUBSCRIPTION
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
@@ -101,7 +101,8 @@ class StallDetector(IncidentDetector):
                 reason = f"no data for {seconds(silent_ns)} (expected every {seconds(expected_ns)})"
                 if session.is_unused:
                     reason += f"; {_UNUSED}"
-                self.incidents.open(session.source, reason, [session.heard_id])
+                facts: Mapping[str, Json] = {"silent_ms": round(silent_ns / MS_NS)}
+                self.incidents.open(session.source, reason, [session.heard_id], facts)
 
     def _hear(self, connection: str, session: _OpenSession, heard_ns: int) -> None:
         silent_ns, session.heard_ns = heard_ns - session.heard_ns, heard_ns
