@@ -31,7 +31,7 @@ from wsmon.config.kinds import (
 )
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey
 from wsmon.demo.scenario import demo_scenarios
-from wsmon.model.events import EVENT_NAMES
+from wsmon.model.events import EVENT_MEANINGS
 from wsmon.model.incident_kinds import INCIDENT_KINDS, IncidentKind
 from wsmon.model.profiles import ProfileName
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, kpis
@@ -81,17 +81,14 @@ def flags() -> str:
 
 
 def event_names() -> str:
-    """All names of events, by their first part."""
-    kinds: dict[str, list[str]] = {}
-    for name in EVENT_NAMES:
-        kinds.setdefault(name.partition(".")[0], []).append(name)
-    return table("kind", "names", rows=((code(kind), _in_line(names)) for kind, names in kinds.items()))
+    """All names of events, and what they mean."""
+    return table("name", "meaning", rows=((code(name), meaning) for name, meaning in EVENT_MEANINGS.items()))
 
 
 def statuses() -> str:
-    """All statuses, as queries and as the screen name them, and what they mean."""
-    rows = ((code(status), LABELS[status], MEANINGS[status]) for status in STATUSES)
-    return table("status", "on the screen", "meaning", rows=rows)
+    """All connection states, as the screen and queries name them, and what they mean."""
+    rows = ((code(LABELS[status]), code(status), MEANINGS[status]) for status in STATUSES)
+    return table("state", "long name", "meaning", rows=rows)
 
 
 def incidents() -> str:

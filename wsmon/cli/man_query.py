@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from wsmon.cli.roff import DATE, argument, escaped
-from wsmon.model.events import EVENT_NAMES
-from wsmon.model.statuses import MEANINGS, STATUSES
+from wsmon.model.events import EVENT_MEANINGS
+from wsmon.model.statuses import LABELS, MEANINGS, STATUSES, Status
 from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES, Field
 
 _DESCRIPTION = (
@@ -22,7 +22,7 @@ _TIMES = (
         "Nov 17 10:00:01   17/Nov/2026:10:00:00 +0000   2026-11-17 10:00:00,123",
         "Timestamps from other logs (syslog, nginx, ...); no quotes needed inside the query.",
     ),
-    ("1768053744   1768053744118", "Seconds, milli-, micro- or nanoseconds since 1970."),
+    ("1768053744   1768053744118", "Unix time in s, ms, µs or ns."),
 )
 _EXAMPLES = (
     ("wsmon search 'is:problem since:-15m'", "Problems in the last 15 minutes."),
@@ -52,12 +52,14 @@ def _lines(version: str) -> Iterator[str]:
     yield ".SH FIELDS"
     for field in FIELDS.values():
         yield from _field(field)
-    yield ".SH FLAGS"
+    yield ".SH SEARCH FLAGS"
     yield from _terms((f"is:{flag}", meaning) for flag, meaning in FLAG_MEANINGS.items())
     yield ".SH CONNECTION STATES"
-    yield from _terms((status, f"{MEANINGS[status]}.") for status in STATUSES)
+    yield escaped("Values of state:, from: and to:.")
+    yield from _terms((_status_names(status), f"{MEANINGS[status]}.") for status in STATUSES)
     yield ".SH EVENT NAMES"
-    yield escaped(f"{', '.join(EVENT_NAMES)}.")
+    yield escaped("Values of name:; kind: takes the part before the first dot.")
+    yield from _terms((name, f"{meaning}.") for name, meaning in EVENT_MEANINGS.items())
     yield ".SH EXAMPLES"
     yield from _terms(_EXAMPLES)
     yield ".SH SEE ALSO"
@@ -70,6 +72,11 @@ def _field(field: Field) -> Iterator[str]:
     yield from (".TP", f".B {escaped(names)}", escaped(f"{field.meaning}; operators {operators}"))
     yield ".br"
     yield escaped(f"example: {field.example}")
+
+
+def _status_names(status: Status) -> str:
+    """A status as the screen and queries call it, and its long name where that differs."""
+    return ", ".join(dict.fromkeys((LABELS[status], status)))
 
 
 def _terms(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -127,7 +127,7 @@ INCIDENT_FLAGS: Mapping[str, str] = MappingProxyType(
 FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "problem": "errors, disconnects and incidents",
-        "redacted": "credentials were masked",
+        "redacted": "credentials were redacted",
         "truncated": "payload truncated before it was stored",
         "illegal": "invalid connection state change",
         "unanswered": "request or ping not answered in time",
@@ -135,7 +135,7 @@ FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
         "dup": "incident: duplicate messages",
         "stall": "incident: open connection with no data within the expected interval",
         "storm": "incident: too many connection attempts",
-        "slow": "incident: slow replies or pongs",
+        "slow": "incident: slow responses or pongs",
     }
 )
 
@@ -167,7 +167,7 @@ _ROWS = (
         "kind:message",
         CATEGORIES,
     ),
-    Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status or outcome (ok, error)", "status>=400"),
+    Field("status", ("outcome",), "status", lambda e: e.status, "HTTP status or outcome", "status>=400"),
     Field(
         "from", ("from_status",), "choice", lambda e: e.from_status, "previous connection state", "from:open", STATUSES
     ),
@@ -186,12 +186,17 @@ _ROWS = (
         ("close_by",),
         "choice",
         lambda e: e.close_by,
-        "who closed the connection",
+        "what ended the connection: peer, us (wsmon), network, …",
         "by:peer",
         tuple(filter(None, get_args(CloseBy))),
     ),
     Field(
-        "verdict", (), "prose", lambda e: verdict_text(e.verdict), "cause and suggested action", 'verdict:"rate limit"'
+        "verdict",
+        (),
+        "prose",
+        lambda e: verdict_text(e.verdict),
+        "the cause that wsmon gives, and the suggested action",
+        'verdict:"rate limit"',
     ),
     Field("reason", (), "prose", lambda e: e.reason, "close reason", 'reason:"rate limit"'),
     Field(
@@ -207,7 +212,7 @@ _ROWS = (
         ("text", "binary", "ping", "pong", "close"),
     ),
     Field("type", (), "text", lambda e: e.type, "message type", "type:trade"),
-    Field("topic", ("channel",), "text", lambda e: e.topic, "topic or channel", "topic:room:*"),
+    Field("topic", ("channel",), "text", lambda e: e.topic, "topic", "topic:room:*"),
     Field("ref", (), "text", lambda e: e.ref, "correlation (request) ID", "ref:42"),
     Field("size", (), "size", lambda e: e.size, "message size in bytes", "size>10kb"),
     Field("wire", ("wire_size",), "size", lambda e: e.wire_size, "size on the wire in bytes", "wire>=1mib"),
@@ -216,7 +221,7 @@ _ROWS = (
         ("lat",),
         "duration",
         lambda e: e.duration_ns,
-        "duration (of a reply, pong or handshake)",
+        "response time, ping RTT or handshake time",
         "lat>250ms",
     ),
     Field(
@@ -224,7 +229,7 @@ _ROWS = (
         ("latency_ms",),
         "number",
         _meta_number("latency_ms"),
-        "feed latency in ms (time since sending)",
+        "feed latency: from the sender's timestamp to receipt, in ms (not lat)",
         "latency>100",
     ),
     Field("seq", (), "number", _meta_number("seq"), "sequence number", "seq:100..200"),
@@ -248,7 +253,7 @@ _ROWS = (
         ("marked",),
         "time",
         _of_notes("mark"),
-        "marked; compares the time of marking",
+        "time the event was marked (mark:* = any marked event)",
         "mark:*",
         is_of_notes=True,
     ),
@@ -300,7 +305,7 @@ def nearest(name: str) -> str:
 GRAMMAR: tuple[tuple[str, str], ...] = (
     ("rate limit", "all words, in payload, reason, error, names …"),
     ('"rate limit"', "exact phrase"),
-    ("a OR b   (a b) OR c", "either; adjacent terms must all match"),
+    ("a OR b   (a b) OR c", "a or b; terms without OR between them must all match"),
     ("-ping   NOT (a b)", "exclude"),
     (r"/seq\":\s*\d{7}/i", "regular expression; i: ignore case"),
     ("$.data.qty>=10", "JSON path in the payload"),

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from wsmon.errors import QueryError, UsageError
 from wsmon.model.json_path import compile_path
+from wsmon.model.statuses import STATUSES
 from wsmon.model.units import UNIT_BYTES, UNIT_NS
 from wsmon.query import fields, patterns
 from wsmon.query.ast import (
@@ -48,6 +49,11 @@ MAX_DEPTH = 30
 _LITERAL_STARTS = ("{", "[")
 _ARROW = "->"
 _NEGATED = frozenset({"!=", "!~"})
+# What the screen shows in its column "status" -> the term that finds it; the field ``status`` is another thing.
+# "error" is both a state and an outcome
+_STATE_TERMS: Mapping[str, str] = MappingProxyType(
+    {state: f"state:{state}" for state in (*STATUSES, *OPEN_ALIAS) if state != "error"} | {"stalled": "is:stall"}
+)
 
 # SQLite refuses LIKE patterns over 50,000 bytes; a character has up to four, and may be escaped
 MAX_GLOB_CHARS = 1_000
@@ -305,6 +311,9 @@ class ValueParser:
             return _in_doubles(self._range(field.kind, value))
         if field.kind == "status" and value.kind == "word" and value.text[:1].isdigit() and ".." in value.text:
             return self._range("status", value)
+        if field.kind == "status" and value.kind == "word" and (meant := _STATE_TERMS.get(value.text.lower())):
+            hint = f'did you mean {meant}? quote it to search for this outcome: {field.name}:"{value.text}"'
+            raise QueryError(self._text, value.column, f"{value.text} is a connection state", hint)
         return self._text_item(field, sign, value)
 
     def of_path(self, operator: Token, value: Token) -> Item:

@@ -75,7 +75,7 @@ def test_a_query_page_has_a_section_for_everything(capsys: pytest.CaptureFixture
         "FORMS",
         "TIMES",
         "FIELDS",
-        "FLAGS",
+        "SEARCH FLAGS",
         "CONNECTION STATES",
         "EVENT NAMES",
         "EXAMPLES",

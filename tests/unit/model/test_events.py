@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import event
-from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, EventName, connection_id, span_id, trace_id
+from wsmon.model.events import EVENT_MEANINGS, EVENT_NAMES, PROBLEM_NAMES, EventName, connection_id, span_id, trace_id
 
 
 def test_the_category_is_the_first_part_of_the_name() -> None:
@@ -28,6 +28,11 @@ def test_the_category_is_the_first_part_of_the_name() -> None:
 )
 def test_a_problem_has_an_error_or_a_name_of_trouble(name: EventName, error_type: str, *, expected: bool) -> None:
     assert event(name, error_type=error_type).is_problem is expected
+
+
+def test_every_name_has_a_meaning_for_the_reference() -> None:
+    assert tuple(EVENT_MEANINGS) == EVENT_NAMES
+    assert all(EVENT_MEANINGS.values())
 
 
 def test_names_of_trouble_are_event_names() -> None:

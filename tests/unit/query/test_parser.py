@@ -154,6 +154,8 @@ def test_pasted_json_is_one_literal(pasted: str) -> None:
         ("name:nonsense", 5, "unknown name 'nonsense'", "example: name:connection.*"),
         ("state:open->up", 12, "invalid to 'up': expected initialized, connecting", ""),
         ("state:->open", 6, "expected a status on both sides of ->", ""),
+        ("status:reconnecting", 7, "reconnecting is a connection state", "did you mean state:reconnecting?"),
+        ("-status:404,stalled", 12, "stalled is a connection state", "did you mean is:stall?"),
         ("type>3", 4, "type does not support >", "supported: : = != ~ !~"),
         ("size~3", 4, "size does not support ~", "supported: : = != > >= < <="),
         ("is>x", 2, "is does not support >", ""),
