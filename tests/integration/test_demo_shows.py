@@ -47,7 +47,7 @@ async def test_a_minute_shows_every_kind_of_trouble_and_why(home: Home) -> None:
     assert incidents["orderbook", "gap"] == "1 missing message: BUND 67"
     assert incidents["orderbook", "reorder"] == "1 out-of-order message: BUND 79"
     assert incidents["orderbook", "duplicate"] == "1 duplicate message: BUND 101"
-    assert incidents["login", "auth"] == "login failed: this token was revoked on Friday"
+    assert incidents["login", "auth"] == "login failed: “this token was revoked on Friday”"
     assert incidents["forbidden", "auth"] == "the upgrade was refused with 403"
     assert {name: (verdict.by, verdict.code) for name, verdict in verdicts.items()} == {
         "bouncer": ("peer", "1008 policy violation"),

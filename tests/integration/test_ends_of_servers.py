@@ -164,7 +164,7 @@ ROWS = (
     Row("engine.io", "asked for EIO=3", (
         OF_ENGINE_IO, FIN,
     ), "us", "1002 protocol error, sent by wsmon",
-        ("after the upgrade the server sent HTTP/1.1 400 Bad Request; the body says “Unsupported protocol version”",
+        ("after the upgrade the server sent HTTP/1.1 400 Bad Request; response body: “Unsupported protocol version”",
          "does not accept this version"),
         ("reserved bits", "proxies")),
     Row("socketcluster", "no pong", (close_frame(4001),), "peer", "4001 application-defined",
@@ -250,11 +250,11 @@ async def test_a_verdict_does_not_contradict_how_the_program_ends(row: Row) -> N
         (
             4400,
             "Invalid message received",
-            "the server could not process one of our messages (format or content)",
+            "the server could not process a message from the client (format or content)",
             "compare the last messages sent with the service documentation",
         ),
-        (4401, "Unauthorized", "the server rejected our credentials", "check the credentials"),
-        (4403, "Forbidden", "the server rejected our credentials", "check the credentials"),
+        (4401, "Unauthorized", "the server rejected the credentials", "check the credentials"),
+        (4403, "Forbidden", "the server rejected the credentials", "check the credentials"),
         (
             4406,
             "Subprotocol not acceptable",
@@ -395,11 +395,11 @@ async def test_v1_v2_the_last_words_of_the_peer_explain_the_end(name: str, proto
 @pytest.mark.parametrize(
     ("packet", "words", "cause"),
     [
-        (b"\x20\x02\x00\x05", "CONNACK: not authorized", "the server rejected our credentials"),
+        (b"\x20\x02\x00\x05", "CONNACK: not authorized", "the server rejected the credentials"),
         (
             b"\x20\x02\x00\x00\xe0\x01\x81",
             "DISCONNECT: malformed packet",
-            "the server could not process one of our messages (format or content)",
+            "the server could not process a message from the client (format or content)",
         ),
         (
             b"\x20\x02\x00\x00\xe0\x01\x8e",
@@ -467,7 +467,7 @@ async def test_a_reason_comes_before_the_last_words() -> None:
     verdict, _ = await judged(replaying(pieces))
     assert verdict.cause == (
         '“token expired”, 1008, closed by peer; last message from the peer: “{"error":"boom"}”, 0.0 s before; '
-        "a credential has expired or was revoked"
+        "a credential has expired or been revoked"
     )
     assert verdict.next == "renew the token, and check its lifetime"
 

@@ -79,7 +79,7 @@ CODES: Mapping[int | None, tuple[str, str]] = {
         "no action needed if this is rare",
     ),
     1002: (
-        "the server received something from us that the protocol does not allow",
+        "the server received something from the client that the protocol does not allow",
         "check the last frames sent, and test without intermediate proxies: some alter frames",
     ),
     1003: (
@@ -89,7 +89,8 @@ CODES: Mapping[int | None, tuple[str, str]] = {
     None: ("the server closed without giving a reason", "ask the server operator for the log"),
     1007: (
         (
-            "the server received a message from us whose data does not match its type, such as text that is not "
+            "the server received a message from the client whose data does not match its type, such "
+            "as text that is not "
             "valid UTF-8"
         ),
         "check the encoding of the last messages sent against the service documentation",
@@ -101,15 +102,15 @@ CODES: Mapping[int | None, tuple[str, str]] = {
         ),
         "check the credentials, the service's limits and the last messages sent",
     ),
-    1009: ("one of our messages is larger than the server accepts", "send smaller messages"),
+    1009: ("a message from the client is larger than the server accepts", "send smaller messages"),
     1010: ("a required extension was not negotiated", "compare the extensions"),
     1011: ("internal server error", "report it to the server operator"),
     1012: ("the server announced a restart", "no action needed if this is rare"),
     1013: ("usually the server is overloaded and dropping connections", "connect less often: raise reconnect.initial"),
     1014: ("a gateway in front of the server received a bad response from it", "report it to the server operator"),
-    3000: ("the server rejected our credentials", "check the credentials"),
-    3003: ("the server accepted our identity but does not allow this", "check what these credentials"),
-    3008: ("usually it waited too long for something from us", "lower ping.interval"),
+    3000: ("the server rejected the credentials", "check the credentials"),
+    3003: ("the server accepted the identity but does not allow this", "check what these credentials"),
+    3008: ("usually it waited too long for something from the client", "lower ping.interval"),
     3999: ("the code is specific to the service", "look up the code"),
     4000: ("the code is specific to the service", "look up the code"),
     4999: ("the code is specific to the service", "look up the code"),

@@ -18,8 +18,8 @@ from wsmon.cli.terminal import require_terminal
 def attach(store: str | None, *, wishes: ScreenWishes) -> int:
     """Open the viewer on a running recorder.
 
-    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recorder for the
-    configuration in the current directory, or else the only one running, or else the most recent recording.
+    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recorder for
+    ./wsmon.toml; otherwise the only running recorder.
     """
     from wsmon.cli.known_recordings import choose_recorder
 

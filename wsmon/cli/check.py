@@ -31,8 +31,8 @@ def check(
 ) -> None:
     """Validate CONFIG and list its connections.
 
-    Reports every error with its line. `-` reads the configuration from standard input; relative paths are then
-    relative to the current directory.
+    Reports every error with its line number. With `-`, the configuration is read from standard input and relative
+    paths are resolved against the current directory.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.config.example import example as example_text

@@ -39,7 +39,7 @@ def demo(
     """Run a demo against local scripted servers.
 
     No network or configuration needed: the servers send ticks, drop or refuse connections, stall, and reject logins.
-    Recording continues for 30 minutes after the viewer is closed; the next demo replaces it.
+    Recording continues for 30 minutes after the viewer is closed; the next demo overwrites the recording.
     """
     if not headless and not has_terminal():
         headless, limit_s = True, limit_s or HEADLESS_S

@@ -25,10 +25,9 @@ _COMMENT_COLUMN = 36
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def detectors(config: Path | None, *, as_json: bool) -> None:
-    """List incident kinds with their thresholds, and how to silence them.
+    """List incident kinds, their thresholds and how to silence them.
 
-    Shows the thresholds set in CONFIG or, if not given, in the configuration that the other commands would use;
-    otherwise the defaults.
+    Thresholds come from CONFIG, or from the default configuration; built-in defaults are used for any not set.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.model.incident_kinds import INCIDENT_KINDS

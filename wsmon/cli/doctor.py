@@ -37,8 +37,8 @@ def doctor(store: str | None, *, as_json: bool) -> int:
     """Check the configuration, recording, system and terminal.
 
     Prints one line per check, with a suggested action for each problem. STORE is a store file, its directory or
-    a configuration file (default: the one for the current directory). Nothing is changed. Exits with 1 if a check
-    fails; warnings do not count.
+    a configuration file (default: the one for the current directory). Makes no changes. Exits with status 1 if a
+    check fails. Warnings do not affect the exit status.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.doctor_checks import has_failed

@@ -42,9 +42,9 @@ def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -
     """Import events, HTTP Archives (HAR) or frame recordings.
 
     Creates the store NEW from one or more files; `-` reads standard input. Accepts events from `export --format jsonl`
-    (ids are kept), WebSocket connections in an HTTP Archive (.har), and recordings with one frame per line, as {"ts",
-    "dir", "type", "data"} or as TIME MESSAGE. Files may be gzipped. Unreadable entries are counted and reported;
-    everything else is imported. View the result with `wsmon open NEW`.
+    (IDs are preserved), WebSocket connections in an HTTP Archive (.har), and recordings with one frame per line, as
+    {"ts", "dir", "type", "data"} or as TIME MESSAGE. Files may be gzipped. Unreadable entries are counted and
+    reported; everything else is imported. View the result with `wsmon open NEW`.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.importing import import_files

@@ -11,7 +11,7 @@ from wsmon.errors import EXIT_FAILED, EXIT_OK
 
 @click.command()
 @click.argument("source", metavar="-", type=click.Choice(["-"]))
-@click.option("--store", type=click.Path(path_type=Path), metavar="PATH", help="Store to add to, or to create.")
+@click.option("--store", type=click.Path(path_type=Path), metavar="PATH", help="Store to write to; created if needed.")
 @click.option(
     "--connection", default="", metavar="NAME", help="Connection name for events that have none (default: app)."
 )
@@ -19,11 +19,10 @@ from wsmon.errors import EXIT_FAILED, EXIT_OK
 def ingest(source: str, store: Path | None, connection: str, group: str) -> int:  # noqa: ARG001 - it is `-`
     """Store events from standard input.
 
-    One JSON object per line, with the keys of `search --json`: `name` is required, `ts` defaults to now, `id` is
-    not allowed. If a recorder is writing to the store, events are sent to it; otherwise they are written directly to
-    the store, which is created if needed. Default store: that of the recorder for the configuration in the current
-    directory, or else of the only one running. Invalid lines are reported by line number, and the exit code is 1; all
-    other lines are stored.
+    One JSON object per line, using the same keys as `search --json`: `name` is required, `ts` defaults to now, `id`
+    is not allowed. If a recorder is writing to the store, events are sent to it; otherwise they are written directly
+    to the store. Default store: that of the recorder for ./wsmon.toml; otherwise that of the only running recorder.
+    Invalid lines are reported by line number; all other lines are stored. Exits with status 1 if a line is invalid.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.ingest_input import ingest_stdin

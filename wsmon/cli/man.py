@@ -13,14 +13,14 @@ from wsmon.cli.roff import DATE, argument, escaped
 
 _NAME = "monitor, record and debug WebSocket connections"
 _FILES = (
-    ("./wsmon.toml", "Default configuration, unless given as an argument or in WSMON_CONFIG."),
+    ("./wsmon.toml", "Configuration used if none is given as an argument or in WSMON_CONFIG."),
     ("$XDG_CONFIG_HOME/wsmon/", "User configuration (wsmon.toml) and themes."),
     ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "Recording (SQLite database), one per configuration."),
-    ("recorder.log", "Log of the recorder, next to the store; rotated as recorder.log.1 through recorder.log.3."),
+    ("recorder.log", "Recorder log, in the same directory as the store; rotated to recorder.log.1 to .3."),
     ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of running recorders."),
 )
 _ENVIRONMENT = (
-    ("WSMON_CONFIG", "Configuration to use when no argument is given."),
+    ("WSMON_CONFIG", "Configuration used if none is given as an argument."),
     ("NO_COLOR", "Disables colours when set."),
     (
         "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR",

@@ -206,10 +206,10 @@ def store_option(command: F) -> F:
     """Add the option ``--store`` of the commands that read a store."""
     text = (
         "Recording to read: a name shown by `wsmon ps`, a configuration, a store file or its directory. "
-        "Default: the recorder for the configuration in the current directory, or else the only one running, or else "
-        "the most recent recording."
+        "Default: the recording for ./wsmon.toml; otherwise the only running recorder; otherwise the most recent "
+        "recording."
     )
-    return click.option("--store", type=RecordingName(), metavar="PATH", help=text)(command)
+    return click.option("--store", type=RecordingName(), metavar="STORE", help=text)(command)
 
 
 def request_options(command: F) -> F:
@@ -222,16 +222,16 @@ def request_options(command: F) -> F:
             "headers",
             multiple=True,
             metavar="'NAME: VALUE'",
-            help="Extra request header (URL mode only; repeatable). If the value ends in ?, prompt for it.",
+            help="Extra request header (URL mode only; repeatable). A value ending in ? is prompted for.",
         ),
         click.option(
-            "--subscribe", multiple=True, metavar="X", help="Channel to subscribe to (URL mode only; repeatable)."
+            "--subscribe", multiple=True, metavar="TOPIC", help="Topic to subscribe to (URL mode only; repeatable)."
         ),
         click.option(
             "--subprotocol",
             "subprotocols",
             multiple=True,
-            metavar="X",
+            metavar="NAME",
             help="WebSocket subprotocol to offer (URL mode only; repeatable).",
         ),
         click.option("--store", type=click.Path(path_type=Path), help="Store to record into."),

@@ -24,11 +24,9 @@ ENDED_ROWS = 10
 
 @click.command()
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON array (running recorders; --all: every recording)."
+    "--json", "as_json", is_flag=True, help="Print running recorders (with --all, every recording) as a JSON array."
 )
-@click.option(
-    "--all", "has_all", is_flag=True, help=f"List every recording, not just the {ENDED_ROWS} most recently ended."
-)
+@click.option("--all", "has_all", is_flag=True, help=f"List every recording, not just the {ENDED_ROWS} most recent.")
 def ps(as_json: bool, has_all: bool) -> None:
     """List running recorders and recent recordings.
 

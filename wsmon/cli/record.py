@@ -36,8 +36,8 @@ def record(
     A configuration with [wsmon] and no [[connection]] records only what applications report.
 
     Stops on SIGINT or SIGTERM. Events are written to the store; connection changes are also printed to stderr. Use
-    `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. `-` reads the configuration from
-    standard input; relative paths are then relative to the current directory, and it cannot be reloaded.
+    `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. With `-`, the configuration is read
+    from standard input, relative paths are resolved against the current directory, and reloading is not possible.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, assignment_of, awaited, readiness, run_assignment

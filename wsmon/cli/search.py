@@ -21,7 +21,7 @@ Order = Literal["asc", "desc", "duration", "size"]
     "--since-id",
     type=int,
     metavar="N",
-    help="Print events after event N, oldest first; report events that have since been deleted.",
+    help="Print events after event N, oldest first; warns if events after N have already been deleted.",
 )
 @click.option(
     "-n", "--limit", type=Limit(), metavar="N", help="Maximum number of results (default: 100 on a terminal)."
@@ -50,10 +50,10 @@ def search(
 ) -> int:
     """Print events that match QUERY.
 
-    Every word must occur in the payload, reason, error, type, topic or a name. Use "a b" for a phrase, /a.b/i for a
-    regular expression, a leading minus to exclude, and OR and parentheses to combine. Example fields: conn:NAME
-    name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10.
-    Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the viewer.
+    Every word must occur in the payload, reason, error, type, topic, or the connection or event name. Use "a b" for a
+    phrase, /a.b/i for a regular expression, a leading minus to exclude, and OR and parentheses to combine. Example
+    fields: conn:NAME name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m
+    $.data.qty>=10. Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the viewer.
 
     -n and -f are options: to exclude a one-letter word, quote it: '-"n"'.
     """

@@ -15,10 +15,10 @@ from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Show only this connection.")
 @period_options
 @click.option(
-    "--by", metavar="BY", help="Break down by time (1m, 1h …), by message type (type) or by connection (connection)."
+    "--by", metavar="INTERVAL|type|connection", help="Break down by time (1m, 1h …), by message type or by connection."
 )
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
-@click.option("--check", "is_check", is_flag=True, help="Exit with 3 if a KPI misses its target.")
+@click.option("--check", "is_check", is_flag=True, help="Exit with status 3 if a KPI misses its target.")
 def stats(
     words: tuple[str, ...],
     utc: bool,
@@ -32,8 +32,8 @@ def stats(
 ) -> int:
     """Print uptime, traffic, latency and errors per connection.
 
-    With no QUERY, or only connection:NAME, statistics come from precomputed rollups. The period is extended to whole
-    buckets and printed. Any other QUERY scans the matching events.
+    With no QUERY, or only connection:NAME, statistics come from precomputed rollups. The period is widened to whole
+    buckets; the output shows the period used. Any other QUERY scans the matching events.
     """
     if by is not None and is_check:
         raise UsageError("--by and --check cannot be used together")

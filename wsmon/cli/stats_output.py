@@ -49,7 +49,7 @@ _COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
     ("STATUS", lambda of: "stalled" if of.stalled else LABELS[of.status]),
     ("PROFILE", lambda of: of.profile),
     ("OPEN FOR", lambda of: fmt.duration(round(of.ws_uptime_ms * MS_NS))),
-    ("AVAILABLE", lambda of: fmt.NONE if of.availability is None else fmt.percent(of.availability)),
+    ("UPTIME", lambda of: fmt.NONE if of.availability is None else fmt.percent(of.availability)),
     ("SESSIONS", lambda of: fmt.count(of.sessions)),
     ("OPENED", lambda of: fmt.count(of.connection_count)),
     ("RECONNECTS", lambda of: fmt.count(of.reconnection_count)),

@@ -31,8 +31,8 @@ POLL_S = 0.02
 def stop(store: str | None, everything: bool) -> int:
     """Stop a recorder after flushing everything to disk.
 
-    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recorder for the
-    configuration in the current directory, or else the only one running. Exits with 1 if events were lost.
+    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recorder for
+    ./wsmon.toml; otherwise the only running recorder. Exits with status 1 if events were lost.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.known_recordings import choose_recorder, recorders

@@ -15,7 +15,7 @@ _HEAD = """\
 #
 # Durations: "500ms", "20s", "1h30m", "14d", or a number of seconds. Sizes: "64KiB", "2GB", or a number of bytes.
 # In any string: ${env:NAME} inserts an environment variable; ${secret:NAME} (environment variable) and ${file:PATH}
-# insert a secret, which is masked everywhere; $${ is a literal ${.
+# insert a secret, which is redacted everywhere; $${ is a literal ${.
 # Relative paths are relative to this file. Dotted keys can be written as tables: ping = { interval = "20s" }.
 """
 _DEFAULTS_HEAD = """\

@@ -456,20 +456,25 @@ CONNECTION = (
     ),
     ConfigKey("capture.control_frames", FlagKind(), True, "store pings and pongs as events; false: count only"),
     ConfigKey(
-        "capture.raw", FlagKind(), False, "true: also store the bytes of decoded messages, unless something was masked"
+        "capture.raw",
+        FlagKind(),
+        False,
+        "true: also store the bytes of decoded messages, unless something was redacted",
     ),
-    ConfigKey("redact.keys", ListOf(TextKind(may_be_empty=False)), [], "additional JSON keys whose values are masked"),
+    ConfigKey(
+        "redact.keys", ListOf(TextKind(may_be_empty=False)), [], "additional JSON keys whose values are redacted"
+    ),
     ConfigKey(
         "redact.patterns",
         ListOf(TextKind(checks.pattern, may_be_empty=False)),
         [],
-        "regular expressions; matches are masked",
+        "regular expressions; matches are redacted",
     ),
     ConfigKey(
-        "redact.headers", ListOf(TextKind(checks.field_name, may_be_empty=False)), [], "additional headers to mask"
+        "redact.headers", ListOf(TextKind(checks.field_name, may_be_empty=False)), [], "additional headers to redact"
     ),
-    ConfigKey("redact.query", ListOf(TextKind(may_be_empty=False)), [], "additional URL parameters to mask"),
-    ConfigKey("redact.allow", ListOf(TextKind(may_be_empty=False)), [], "names that are never masked"),
+    ConfigKey("redact.query", ListOf(TextKind(may_be_empty=False)), [], "additional URL parameters to redact"),
+    ConfigKey("redact.allow", ListOf(TextKind(may_be_empty=False)), [], "names that are never redacted"),
     ConfigKey("redirects", OneOf(get_args(RedirectPolicy)), "same-origin", "redirects to follow; never from wss to ws"),
     ConfigKey(
         "kpi",

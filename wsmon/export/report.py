@@ -225,13 +225,13 @@ def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) ->
     rows: list[Cells] = [("Period", period), ("Summary", found)]
     if selection.query.text:
         rows.append(("Query", f"{selection.query.text} (connection terms only)"))
-    rows.append(("Made by", f"wsmon {wsmon.__version__}; credentials are masked as [FILTERED]"))
+    rows.append(("Made by", f"wsmon {wsmon.__version__}; credentials are redacted as [FILTERED]"))
     return ReportTable((), tuple(rows))
 
 
 def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     yield Heading(2, "Connections")
-    columns = ("connection", "now", "available", "open time", "opened", "reconnects", "messages in / out",
+    columns = ("connection", "now", "uptime", "open time", "opened", "reconnects", "messages in / out",
                "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
     yield ReportTable(columns, tuple(_row(one) for one in connections))
     rows = tuple(
@@ -313,7 +313,7 @@ def _incidents(troubles: _Troubles, running: Mapping[int, str]) -> Iterator[Bloc
     rows = tuple(
         (_at(one.ts_ns), one.source.connection, one.type, *_found(one, troubles, running)) for one in troubles.incidents
     )
-    yield ReportTable(("began", "connection", "what", "found", "lasted"), rows) if rows else Paragraph("None.")
+    yield ReportTable(("began", "connection", "kind", "found", "lasted"), rows) if rows else Paragraph("None.")
 
 
 def _found(opened: Event, troubles: _Troubles, running: Mapping[int, str]) -> tuple[str, str]:

@@ -168,7 +168,7 @@ ERRORS: Final = IncidentKind(
 SLOW: Final = IncidentKind(
     "slow",
     query_flag="slow",
-    opens_when="round trips or replies take {times} times as long as usual, or longer than {rtt} or {reply}",
+    opens_when="round trips or responses take {times} times as long as usual, or longer than {rtt} or {reply}",
     thresholds=(
         Threshold("times", 4, "times", "multiple of the usual time required to open it"),
         Threshold("rtt", 1, "seconds", "round trip that always opens it, if the usual one is below half of it"),

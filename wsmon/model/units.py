@@ -77,7 +77,7 @@ def size(size_bytes: float) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """Format a duration: ``0.4 s``, ``41 s``, ``31m``, ``2h14m``, ``3d04h``; truncated, not rounded."""
+    """Format a duration: ``0.4 s``, ``41 s``, ``31m``, ``2h``, ``2h14m``, ``3d04h``; truncated, not rounded."""
     seconds = max(0, nanoseconds) / SECOND_NS
     if seconds < 10:
         return f"{floor(seconds * 10) / 10:.1f} s"
@@ -153,8 +153,10 @@ def _coarse(seconds: int) -> str:
     if seconds < HOUR_S:
         return f"{seconds // MINUTE_S}m"
     if seconds < DAY_S:
-        return f"{seconds // HOUR_S}h{seconds % HOUR_S // MINUTE_S:02}m"
-    return f"{seconds // DAY_S}d{seconds % DAY_S // HOUR_S:02}h"
+        hours, minutes = divmod(seconds // MINUTE_S, 60)
+        return f"{hours}h{minutes:02}m" if minutes else f"{hours}h"
+    days, hours = divmod(seconds // HOUR_S, 24)
+    return f"{days}d{hours:02}h" if hours else f"{days}d"
 
 
 # Units of the configuration, in seconds: not ns, which no setting needs, and µs as well

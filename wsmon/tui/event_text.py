@@ -24,6 +24,8 @@ CLOSED_BY = {
     "proxy": "by the proxy",
     "refusal": "refused",
 }
+# Kind of incident -> clearer words for it, where they fit
+KIND_WORDS = {"storm": "reconnect storm", "auth": "login failed"}
 # Events of the recorder itself whose names say too little
 OF_RECORDER = {"self.run.started": "recorder started", "self.run.ended": "recorder stopped"}
 ERRORS = {
@@ -145,7 +147,7 @@ def _connection(event: Event, ascii_only: bool) -> EventText:
         case "connection.completed":
             return EventText("open", "status-open", "open", _after(event))
         case "connection.reconnect.success":
-            away = f"after {_took(event.duration_ns)} down" if event.duration_ns is not None else ""
+            away = f"after {_took(event.duration_ns)} of downtime" if event.duration_ns is not None else ""
             return EventText("open", "status-open", "reconnected", away)
         case "connection.reconnect.attempt":
             delay_ms = number(event, "delay_ms")
@@ -162,7 +164,7 @@ def _ending(event: Event, ascii_only: bool) -> EventText:
         return EventText("closed", "status-closed", "closed", _how_it_ended(event, ascii_only))
     if event.to_status == "error":
         why = _foreign(error_words(event.error_type) or event.error, ascii_only)
-        return EventText("loss", "status-loss", "gave up", why)
+        return EventText("gave_up", "status-loss", "gave up", why)
     if event.to_status == "disconnected":
         what = "disconnected" if event.from_status == OPEN else "failed"
         return EventText("loss", "status-loss", what, _how_it_ended(event, ascii_only))

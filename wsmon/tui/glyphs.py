@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Sign = Literal["received", "sent", "heartbeat", "open", "waiting", "loss", "closed", "warning", "note"]
+Sign = Literal["received", "sent", "heartbeat", "open", "waiting", "loss", "gave_up", "closed", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,19 @@ class Glyphs:
     open: str
     waiting: str
     loss: str
+    gave_up: str
     closed: str
     warning: str
     note: str
     lane_open: str
     lane_connecting: str
     lane_loss: str
-    lane_gave_up: str
     lane_stalled: str
     lane_incident: str
-    """An incident began."""
+    """An incident opened."""
     lane_open_incident: str
     """Open, while an incident lasts."""
     lane_loss_incident: str
-    lane_closed: str
     scroll_track: str
     scroll_thumb: str
     blocks: str
@@ -71,18 +70,17 @@ UNICODE = Glyphs(
     open="●",
     waiting="╌",
     loss="✕",
+    gave_up="□",
     closed="○",
     warning="⚠",
     note="·",
     lane_open="━",
     lane_connecting="╌",
     lane_loss="╳",
-    lane_gave_up="□",
     lane_stalled="░",
     lane_incident="▲",
     lane_open_incident="═",
     lane_loss_incident="▼",
-    lane_closed="·",
     scroll_track="│",
     scroll_thumb="┃",
     blocks="▁▂▃▄▅▆▇█",
@@ -105,18 +103,17 @@ ASCII = Glyphs(
     open="*",
     waiting="-",
     loss="x",
+    gave_up="G",
     closed="o",
     warning="!",
     note=".",
     lane_open="=",
     lane_connecting="-",
     lane_loss="X",
-    lane_gave_up="G",
     lane_stalled="~",
     lane_incident="!",
     lane_open_incident="&",
     lane_loss_incident="@",
-    lane_closed=".",
     scroll_track="|",
     scroll_thumb="8",
     blocks="_.:-+*%#",

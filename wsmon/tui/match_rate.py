@@ -96,13 +96,16 @@ def _like(event: Event) -> Iterator[RateChoice]:
     # A topic is mostly one of these values
     by_value = {subject[2]: subject for subject in reversed(subjects)}
     for term, path, value in reversed(by_value.values()):
-        yield RateChoice(f"{what} with {path} {cell_text(value, VALUE_LIMIT)}", " ".join([*terms, term]))
+        yield RateChoice(f"{_events_of(what)} with {path} {cell_text(value, VALUE_LIMIT)}", " ".join([*terms, term]))
     yield RateChoice(_events_on(what, connection), " ".join(terms))
 
 
 def _events_on(what: str, connection: str) -> str:
-    noun = "" if what.endswith("messages") else " events"
-    return f"{what}{noun} on {connection}" if connection else f"{what}{noun} from the recorder"
+    return f"{_events_of(what)} on {connection}" if connection else f"{_events_of(what)} from the recorder"
+
+
+def _events_of(what: str) -> str:
+    return what if what.endswith("messages") else f"{what} events"
 
 
 def _named(payload: bytes) -> Iterator[tuple[str, str]]:

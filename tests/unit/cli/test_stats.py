@@ -105,7 +105,7 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24 (UTC)"
     assert " ".join(lines[2].split()) == (
-        "CONNECTION STATUS PROFILE OPEN FOR AVAILABLE SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
+        "CONNECTION STATUS PROFILE OPEN FOR UPTIME SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
     )
     assert " ".join(lines[3].split()).startswith("orders disconnected detailed 10 s 16.66 % 1 1 0 1 2.0 KiB 0 0 B")
     assert lines[6:] == [

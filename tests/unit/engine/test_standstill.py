@@ -204,4 +204,4 @@ def test_the_event_says_what_is_known() -> None:
     assert stopped.reason == "wsmon was stalled for 6.0 s: stopped, frozen, or given no CPU time"
     asleep = suspended_event(Standstill(0, 7_200 * SECOND_NS), FakeClock())
     assert (asleep.duration_ns, asleep.meta) == (7_200 * SECOND_NS, {"asleep_ms": 7_200_000.0})
-    assert asleep.reason == "the machine was suspended for 2h00m"
+    assert asleep.reason == "the machine was suspended for 2h"

@@ -153,7 +153,7 @@ def test_a_failed_attempt_is_an_error_with_the_answer_of_the_server(store: Path)
     attributes = plain(span.attributes)
     assert (attributes["http.response.status_code"], attributes["error.type"]) == (403, "http_status")
     assert span.status.code == 2
-    assert span.status.message.startswith("the server answered HTTP 403; the body says “no key”; HTTP 403 usually")
+    assert span.status.message.startswith("the server answered HTTP 403; response body: “no key”; HTTP 403 usually")
     assert span.end_time_unix_nano - span.start_time_unix_nano == 100_000_000
 
 

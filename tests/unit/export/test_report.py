@@ -68,7 +68,7 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
         assert words in text, words
     assert text[text.index("Likely cause") + 1].endswith("a rate or volume limit of the server was reached")
     assert text[text.index("Suggested action") + 1].startswith("send and subscribe less at once")
-    assert any(one.startswith("the server answered HTTP 403; the body says “no key”; HTTP 403 us") for one in text)
+    assert any(one.startswith("the server answered HTTP 403; response body: “no key”; HTTP 403 us") for one in text)
     around = text[text.index("-3.000 s") : text.index("Failed attempts")]
     assert around[:3] == ["-3.000 s", "message.received", "in"]
     assert [cell for cell in around if re.fullmatch(r"[+-].* s", cell)] == [

@@ -70,7 +70,7 @@ def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path
     assert verdicts(path)[1] == Verdict(
         "refusal",
         "HTTP 429 Too Many Requests",
-        "the server answered HTTP 429; the body says “no key”; HTTP 429 usually means: the server's limit on "
+        "the server answered HTTP 429; response body: “no key”; HTTP 429 usually means: the server's limit on "
         "connection rate or connection count was reached",
         "connect less often: raise reconnect.initial; open fewer connections, and look for other clients with these "
         "credentials; read the response text first",

@@ -76,7 +76,7 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         (usable(took_ms=1.9), EventText("open", "status-open", "open", "after 1.9 ms")),
         (
             event("connection.reconnect.success", duration_ns=3_800_000_000),
-            EventText("open", "status-open", "reconnected", "after 3.8 s down"),
+            EventText("open", "status-open", "reconnected", "after 3.8 s of downtime"),
         ),
         (retry(), EventText("waiting", "status-loss", "retrying", "in 7.0 s (attempt 18)")),
         (
@@ -94,7 +94,7 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (
             event("connection.transition", to_status="error", error_type="retries_exhausted"),
-            EventText("loss", "status-loss", "gave up", "retries exhausted"),
+            EventText("gave_up", "status-loss", "gave up", "retries exhausted"),
         ),
         (
             loss(code=1000, by="us", reason="", to_status="closed"),

@@ -23,7 +23,11 @@ NESTED = message('{"stream":"btc@trade","data":{"symbol":"BTC \\"x\\""}}')
 @pytest.mark.parametrize(
     ("each", "expected"),
     [
-        (TRADE, ["trade with $.s BTCUSDT", "trade events on binance-spot", "all events on binance-spot", "all events"]),
+        (
+            TRADE,
+            ["trade events with $.s BTCUSDT", "trade events on binance-spot",
+             "all events on binance-spot", "all events"],
+        ),
         (
             NESTED,
             ['messages with $.data.symbol BTC "x"', "messages with $.stream btc@trade", "messages on binance-spot",
@@ -31,7 +35,7 @@ NESTED = message('{"stream":"btc@trade","data":{"symbol":"BTC \\"x\\""}}')
         ),
         (
             message('{"s":"BTC","symbol":"BTC"}', type="trade", topic="BTC"),
-            ["trade with topic BTC", "trade events on binance-spot", "all events on binance-spot", "all events"],
+            ["trade events with topic BTC", "trade events on binance-spot", "all events on binance-spot", "all events"],
         ),
         (message("no json"), ["messages on binance-spot", "all events on binance-spot", "all events"]),
         (loss(), ["connection.disconnected events on deribit", "all events on deribit", "all events"]),

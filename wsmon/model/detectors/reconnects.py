@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wsmon.model.detectors.base import IncidentDetector, counted, seconds
-from wsmon.model.ends import fact
+from wsmon.model.ends import fact, shortened
 from wsmon.model.events import Event, Source
 from wsmon.model.incident_kinds import AUTH, RETRIES_EXHAUSTED, STORM
 from wsmon.model.spans import BROKEN_OFF
@@ -141,7 +141,7 @@ class AuthDetector(IncidentDetector):
         if event.name == "auth.failed" and event.error_type != BROKEN_OFF:
             self._refused_upgrades.discard(connection)
             why = event.error or event.reason
-            self.incidents.open(event.source, "login failed" + (f": {why}" if why else ""), [event.id])
+            self.incidents.open(event.source, "login failed" + (f": “{shortened(why)}”" if why else ""), [event.id])
         elif event.to_status == "disconnected" and event.status in REFUSED:
             if connection not in self.incidents:
                 self._refused_upgrades.add(connection)

@@ -60,7 +60,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "no action needed if this is rare; if it happens often, ask the server operator about restarts and rebalancing",
     ),
     1002: Advice(
-        "the server received something from us that the protocol does not allow",
+        "the server received something from the client that the protocol does not allow",
         "check the last frames sent, and test without intermediate proxies: some alter frames",
     ),
     1003: Advice(
@@ -74,7 +74,8 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1006: _MISUSED,
     1007: Advice(
-        "the server received a message from us whose data does not match its type, such as text that is not valid "
+        "the server received a message from the client whose data does not match its type, such as "
+        "text that is not valid "
         "UTF-8",
         "check the encoding of the last messages sent against the service documentation",
     ),
@@ -84,7 +85,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "check the credentials, the service's limits and the last messages sent",
     ),
     1009: Advice(
-        "one of our messages is larger than the server accepts",
+        "a message from the client is larger than the server accepts",
         "send smaller messages, or ask the server operator to raise the limit",
     ),
     1010: Advice(
@@ -109,15 +110,15 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1015: _MISUSED,
     3000: Advice(
-        "the server rejected our credentials",
+        "the server rejected the credentials",
         "check the credentials: missing, wrong or expired",
     ),
     3003: Advice(
-        "the server accepted our identity but does not allow this",
+        "the server accepted the identity but does not allow this",
         "check what these credentials are allowed to do",
     ),
     3008: Advice(
-        "a server timeout: usually it waited too long for something from us",
+        "a server timeout: usually it waited too long for something from the client",
         "lower ping.interval, and check what the service expects to receive, and how soon",
     ),
 }
@@ -216,7 +217,7 @@ def _advice_on_code(code: int | None, meaning: str, also: str) -> Advice:
 # What each kind of reason means for us, and what helps
 ANSWERS_STEP: Final = (
     "compare the last frame in and out: no incoming frames for that long may mean a dead path; incoming frames, that "
-    "our reply was late or that the service requires its own heartbeat"
+    "the client's reply was late or that the service requires its own heartbeat"
 )
 _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ReasonKind.INIT_TWICE: Advice(
@@ -232,11 +233,11 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ),
     ReasonKind.NO_TEXT: Advice("the server does not accept text messages here", "send binary instead of text messages"),
     ReasonKind.BAD_MESSAGE: Advice(
-        "the server could not process one of our messages (format or content)",
+        "the server could not process a message from the client (format or content)",
         "compare the last messages sent with the service documentation",
     ),
     ReasonKind.TOO_BIG: Advice(
-        "one of our messages is larger than the server accepts",
+        "a message from the client is larger than the server accepts",
         "send smaller messages, or ask the server operator to raise the limit",
     ),
     ReasonKind.UNSUPPORTED: Advice(
@@ -254,7 +255,8 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ),
     ReasonKind.PONG: Advice("wsmon did not answer the server's heartbeat in time", ANSWERS_STEP),
     ReasonKind.HEARTBEAT: Advice(
-        "the server did not receive an expected heartbeat from us: a reply to its own, or one that we should send",
+        "the server did not receive an expected heartbeat from the client: a reply to its own, or "
+        "one that the client should send",
         f"{ANSWERS_STEP}; look up which heartbeat the service documents",
     ),
     ReasonKind.STALE: Advice(
@@ -281,7 +283,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "compare the time since the last frame with the time open: after silence, lower ping.interval",
     ),
     ReasonKind.SLOW: Advice(
-        "the server stopped sending because we, or the path to us, received the data too slowly",
+        "the server stopped sending because the client, or the path to it, received the data too slowly",
         "subscribe to less on this connection, and check the load of this machine and its bandwidth",
     ),
     ReasonKind.BANNED: Advice(
@@ -293,11 +295,11 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "check the token: whether it is correct, complete and still valid",
     ),
     ReasonKind.EXPIRED: Advice(
-        "a credential has expired or was revoked",
+        "a credential has expired or been revoked",
         "renew the token, and check its lifetime",
     ),
     ReasonKind.CERTIFICATE: Advice(
-        "the client certificate has expired or was revoked",
+        "the client certificate has expired or been revoked",
         "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
     ),
     ReasonKind.SESSION_OVER: Advice(
@@ -305,7 +307,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
         "log in again: renew the token or the session, and connect with the new one",
     ),
     ReasonKind.CREDENTIALS: Advice(
-        "the server rejected our credentials, or does not allow this",
+        "the server rejected the credentials, or does not allow this",
         "check the credentials and what they are allowed to do",
     ),
     ReasonKind.RESTART: Advice(

@@ -201,7 +201,7 @@ _DIAL_ADVICE: Final = {
         "raise the limit on open files (ulimit -n, LimitNOFILE= of a systemd unit), or record fewer connections",
     ),
     "tcp_refused": Advice(
-        "likely nothing listens on that port, or a firewall rejects us",
+        "likely nothing listens on that port, or a firewall rejects the connection",
         "check the host and port of the URL, and whether the server runs",
     ),
     "tcp_unreachable": Advice(
@@ -214,7 +214,7 @@ _DIAL_ADVICE: Final = {
     ),
     "reset": Advice(
         "the other side, or a firewall on the network path, cut the connection during connect",
-        "compare with another network; if it persists, the server or something in front of it rejects us",
+        "compare with another network; if it persists, the server or something in front of it rejects this client",
     ),
     "eof": Advice(
         "the server accepted the connection and closed it without responding: possibly overloaded, or it expects TLS "
@@ -318,7 +318,7 @@ _FAULTS: Final = {
         "raise max_message if messages of this size are expected",
     ),
     "write_overflow": Advice(
-        "the server is not reading what we send, and too much is queued",
+        "the server is not reading what the client sends, and too much is queued",
         "report it to the server operator, or send less",
     ),
     "http_in_stream": Advice(

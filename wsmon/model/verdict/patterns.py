@@ -253,7 +253,7 @@ def _unheard(cluster: _Cluster) -> Pattern:
     return _of_timer(
         cluster,
         f"{cluster.came} after the last frame that wsmon sent",
-        "possibly the server expects a message from us, such as its own heartbeat",
+        "possibly the server expects a message from the client, such as its own heartbeat",
         "look up the documented heartbeat and its interval, and send it with heartbeat.send",
     )
 

@@ -275,7 +275,7 @@ RESPONSE_CLUES: Final = (
     _clue(
         f"{_TIMED}{_BE} (?:expired|timed out|revoked)(?: or (?:expired|revoked))?|expired {_TIMED}|"
         f"{_TIMED} expir(?:y|ation)|(?:log ?in|session|token){_BE} ended",
-        "a credential in the request has expired or was revoked",
+        "a credential in the request has expired or been revoked",
         "renew the credential named in the response, and check its lifetime",
         (400, 401, 403, 419, 440, 498),
     ),

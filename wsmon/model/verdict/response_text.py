@@ -42,7 +42,7 @@ class ResponseText(NamedTuple):
 
     def quoted(self, said: str) -> str:
         """Return a clause that quotes a part of it; empty for an empty part."""
-        return f"the {'page' if self.kind == 'page' else 'body'} says {quote(said)}" if said else ""
+        return f"response {'page' if self.kind == 'page' else 'body'}: {quote(said)}" if said else ""
 
 
 def quote(text: str) -> str:

@@ -93,7 +93,7 @@ _ALERT: Final = re.compile(r"\b(?:(?:sslv3|tlsv1|tlsv13) (?:alert )?|alert )(.+)
 _OUR_CERTIFICATE: Final = "set tls.cert and tls.key to a certificate that the service accepts"
 _OFFER: Final = "find out which TLS versions and ciphers the server supports; old ones are disabled here"
 _STRICT_TLS: Final = Advice(
-    "the other side could not read our TLS data: possibly altered on the network path, or a TLS library bug",
+    "the other side could not read the client's TLS data: possibly altered on the network path, or a TLS library bug",
     "compare with another network, and look for devices that intercept TLS; if it persists, report it to the server "
     "operator",
 )
@@ -102,7 +102,7 @@ _ALTERED: Final = Advice(
     "compare with another network, and look for devices that intercept TLS",
 )
 _REFUSED_CERTIFICATE: Final = Advice(
-    "the other side does not accept our certificate, or requires one and received none",
+    "the other side does not accept the client certificate, or requires one and received none",
     _OUR_CERTIFICATE,
 )
 _NO_COMMON_TLS: Final = Advice("no common TLS version", _OFFER)
@@ -111,29 +111,31 @@ ALERT_ADVICE: Final[Mapping[str, Advice]] = {
     "certificate required": Advice("the other side requires a client certificate and received none", _OUR_CERTIFICATE),
     "no certificate": Advice("the other side requires a client certificate and received none", _OUR_CERTIFICATE),
     "bad certificate": _REFUSED_CERTIFICATE,
-    "unsupported certificate": Advice("the other side does not support our type of certificate", _OUR_CERTIFICATE),
+    "unsupported certificate": Advice(
+        "the other side does not support the client certificate's type", _OUR_CERTIFICATE
+    ),
     "certificate unknown": _REFUSED_CERTIFICATE,
     "certificate expired": Advice(
-        "the other side reports an expired certificate: ours, since it has no other to check",
+        "the other side reports an expired certificate: that of the client, since it has no other to check",
         "renew the certificate in tls.cert; if it is valid, the clock of the other side is wrong",
     ),
     "certificate revoked": Advice(
-        "the other side reports a revoked certificate: ours, since it has no other to check",
+        "the other side reports a revoked certificate: that of the client, since it has no other to check",
         "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
     ),
     "unknown ca": Advice(
-        "the other side does not know the authority that signed our certificate",
+        "the other side does not know the authority that signed the client certificate",
         "check tls.cert and tls.key: whether this service, or something in front of it, knows their authority",
     ),
     "access denied": Advice(
-        "the other side accepted our certificate, but denies access to its owner",
+        "the other side accepted the client certificate, but denies access to its owner",
         "ask the service operator what the certificate in tls.cert is allowed to do",
     ),
     "unrecognized name": Advice(
         "the other side does not know this host name", "check the host of the URL, and tls.server_name"
     ),
     "handshake failure": Advice(
-        "often no common TLS version or cipher; a missing certificate of ours, or a host name "
+        "often no common TLS version or cipher; a missing client certificate, or a host name "
         "that the other side does not know, can look like this too",
         f"{_OFFER}; check tls.server_name, and whether the service requires a certificate (tls.cert, tls.key)",
     ),
@@ -157,7 +159,7 @@ ALERT_ADVICE: Final[Mapping[str, Advice]] = {
     "decode error": _STRICT_TLS,
     "unexpected message": _STRICT_TLS,
     "internal error": Advice(
-        "the other side had an internal TLS error, unrelated to what we sent",
+        "the other side had an internal TLS error, unrelated to what the client sent",
         "report it to the server operator: the time, and the alert",
     ),
     "user cancelled": Advice(

@@ -55,7 +55,7 @@ def alert(screen: MonitorScreen) -> None:
         return
     change = ConfigChange(
         "Alert on this search",
-        (("Query", query), ("Effect", "opens one incident per connection; closes after 5 min without a match")),
+        (("Query", query), ("Effect", "opens one incident per connection; each closes after 5 min without a match")),
         lambda text, name: _with_rule(text, name, query),
         name=rule_name(query),
         describe=lambda read: (("Notifies", channels(read.alerts)),),

@@ -238,7 +238,7 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
     took = "" if event.duration_ns is None else fmt.milliseconds(event.duration_ns / 1e6)
     is_message = event.opcode in ("text", "binary")
     yield "Decode time", took if is_message else ""
-    yield "Took", "" if is_message else took
+    yield "Duration", "" if is_message else took
     yield "Status", "" if event.status is None else str(event.status)
     yield "From, to", " to ".join(filter(None, (event.from_status, event.to_status)))
     yield "Code", "" if event.close_code is None else str(event.close_code)

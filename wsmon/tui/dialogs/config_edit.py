@@ -21,8 +21,8 @@ from wsmon.tui.widgets.text_view import TextLine, WrappedText
 # Characters of a line of TOML that are shown
 LINE_LIMIT = 500
 NO_FILE = (
-    "This recording was started without a configuration file (demo, URLs, standard input or import). Enter copies "
-    "this; add it to a wsmon.toml."
+    "This recording was started without a configuration file (demo, URLs, standard input or import). Press Enter to "
+    "copy these lines, then add them to your wsmon.toml."
 )
 
 

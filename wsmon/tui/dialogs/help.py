@@ -15,7 +15,10 @@ from textual.widgets import Input
 from wsmon.query.fields import FLAG_MEANINGS, GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, SYNONYMS, Action, Group, Move, key_label
 from wsmon.tui.dialogs.base import Dialog, FinderDialog, typed_line
-from wsmon.tui.text import Line, clip, left, right, width_of
+from wsmon.tui.glyphs import UNICODE
+from wsmon.tui.panes.timeline_lanes import LEGEND as TIMELINE_LEGEND
+from wsmon.tui.panes.timeline_lanes import ROLE_OF_CELL, cell_glyph
+from wsmon.tui.text import Line, StyledText, clip, left, right, width_of
 from wsmon.tui.widgets.text_view import ScrollPane, wrap_line
 
 KEYS_WIDTH = 12
@@ -29,31 +32,40 @@ PALETTE_LABEL_WIDTH, KEY_WIDTH = 17, 8
 LEAST_HELP = 12
 # The groups that help in an emergency come first
 GROUPS: tuple[Group, ...] = get_args(Group)
+# Entries of the timeline's legend on a line
+ENTRIES_PER_LINE = 4
+
+
+def _timeline_legend() -> Iterator[Line]:
+    """Yield the signs of the timeline, in the words of the legend below it."""
+    for at in range(0, len(TIMELINE_LEGEND), ENTRIES_PER_LINE):
+        row: list[StyledText] = [("  ", "text")]
+        for kind, words in TIMELINE_LEGEND[at : at + ENTRIES_PER_LINE]:
+            row += [(f"{cell_glyph(kind, UNICODE)} ", ROLE_OF_CELL[kind]), (f"{words}  ", "text")]
+        yield tuple(row)
+
+
 LEGEND: tuple[Line, ...] = (
     (("Connection symbols", "strong"),),
-    (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
-     ("◌ ", "status-loss"), ("reconnecting  ", "text")),
-    (("  ◐ ", "status-stalled"), ("stalled: open, but silent  ", "text"), ("⚠ ", "caution"),
-     ("open, with an incident", "text")),
-    (("  ✕ ", "status-loss"), ("gave up  ", "text"), ("○ ", "status-off"), ("closed by wsmon, or disabled  ", "text"),
+    (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("(re)connecting  ", "text"),
+     ("◐ ", "status-stalled"), ("stalled: open, but silent", "text")),
+    (("  ⚠ ", "caution"), ("open, with an incident  ", "text"), ("□ ", "status-loss"), ("gave up  ", "text"),
+     ("○ ", "status-off"), ("closed by wsmon, or disabled  ", "text"),
      ("– ", "dim"), ("events only", "text")),
     (),
     (("Timeline symbols", "strong"),),
-    (("  ━ ", "status-open"), ("open  ", "text"), ("╌ ", "status-connecting"), ("connecting, reconnecting  ", "text"),
-     ("░ ", "status-stalled"), ("stalled  ", "text"), ("╳ ", "status-loss"), ("disconnect", "text")),
-    (("  ▲ ", "problem"), ("incident opened  ", "text"), ("▼ ", "status-loss"), ("incident and disconnect  ", "text"),
-     ("═ ", "caution"), ("open, with an incident", "text")),
-    (("  □ ", "status-loss"), ("gave up  ", "text"), ("· ", "status-closed"), ("closed by wsmon  ", "text"),
-     ("blank: not recorded", "text")),
+    *_timeline_legend(),
+    (("  blank: not recorded", "text"),),
     (),
     (("Log symbols", "strong"),),
     (("  ↓ ", "direction-in"), ("received  ", "text"), ("↑ ", "direction-out"), ("sent  ", "text"),
-     ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("connecting  ", "text"),
+     ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("(re)connecting  ", "text"),
      ("● ", "status-open"), ("open", "text")),
-    (("  ✕ ", "status-loss"), ("disconnect  ", "text"), ("○ ", "status-closed"), ("closed by wsmon  ", "text"),
-     ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
+    (("  ✕ ", "status-loss"), ("disconnect or failed attempt  ", "text"), ("□ ", "status-loss"), ("gave up  ", "text"),
+     ("○ ", "status-closed"), ("closed by wsmon  ", "text")),
+    (("  ⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("other event  ", "text"),
      ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
-    (("  ⊣ ", "caution"), ("truncated  ", "text"), ("■ ", "caution"), ("credentials masked  ", "text"),
+    (("  ⊣ ", "caution"), ("truncated  ", "text"), ("■ ", "caution"), ("credentials redacted  ", "text"),
      ("△ ", "caution"), ("over 64 KiB", "text")),
 )  # fmt: skip
 

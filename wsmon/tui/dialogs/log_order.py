@@ -14,7 +14,7 @@ def log_order_dialog() -> ConfirmDialog:
         "Sort the log",
         "Sorts the matches, or all events if no search is set:",
         (
-            ConfirmOption("d", "duration", "duration", "slowest replies, pongs and handshakes first"),
+            ConfirmOption("d", "duration", "duration", "slowest responses, pongs and handshakes first"),
             ConfirmOption("z", "size", "size", "largest messages first"),
             ConfirmOption("t", "time", "time", "as recorded"),
         ),

@@ -31,7 +31,7 @@ OWN_VIEWS = (
     SavedView("Lifecycle", "kind:connection"),
     SavedView("Messages", "kind:message"),
     SavedView("Subscriptions", "kind:subscription"),
-    SavedView("Auth", "kind:auth"),
+    SavedView("Login", "kind:auth"),
     SavedView("Heartbeats", "kind:heartbeat"),
 )
 # Characters of a view's name, cells that it takes in the list, and characters of its query
@@ -112,7 +112,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         lines: list[Line] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
         for column in COLUMNS:
             is_on = column.name in self._shown
-            name = left(column.name, COLUMN_NAME_WIDTH)
+            name = left(column.shown_name or column.name, COLUMN_NAME_WIDTH)
             label = clip(column.label, width - COLUMN_NAME_WIDTH - 6)
             lines.append((_box(is_on=is_on), (name, "strong" if is_on else "text"), (label, "dim")))
         self._list.draw(tuple(lines), self._at)
@@ -201,7 +201,7 @@ class ViewsDialog(FinderDialog[ViewChoice]):
 
     def __init__(self, views: tuple[SavedView, ...], query: str) -> None:
         """``views`` are the user's; ``query`` is the search of the log now."""
-        super().__init__("filter views, or type a name to save this search")
+        super().__init__("type to filter this list, or enter a name to save the current search")
         self._views = views
         self._query = query
 

@@ -14,9 +14,9 @@ from wsmon.model.ends import fact, why
 from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
-from wsmon.model.units import SECOND_NS
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.tui.cell_text import cell_text
-from wsmon.tui.event_text import describe
+from wsmon.tui.event_text import KIND_WORDS, describe, number
 from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right
 from wsmon.tui.widgets.text_view import wrap_line
 
@@ -290,7 +290,7 @@ def status_sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
         case "websocket_connected":
             return "*" if ascii_only else "●"
         case "error":
-            return "x" if ascii_only else "✕"
+            return "G" if ascii_only else "□"
         case "":
             return "-" if ascii_only else "–"
         case _:
@@ -320,16 +320,23 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
         return "", "dim"
     if severity(state) < STALLED_SEVERITY:
         return _outage(row.problem, row.began), "text"
-    return _last_problem(row.problem, now_ns), "dim"
+    return _last_problem(row, row.problem, now_ns), "dim"
 
 
 # Words of an event -> the noun for it
 _NOUNS = {"disconnected": "disconnect", "failed": "failed attempt"}
 
 
-def _last_problem(problem: Event, now_ns: int) -> str:
-    """Return what the last problem was and when, then its cause."""
+def _last_problem(row: ConnectionRow, problem: Event, now_ns: int) -> str:
+    """Return what the last problem was and when, then its cause; of a stall, when it began and how long it lasted."""
     wording = describe(problem)
+    silent_ms = number(problem, "silent_ms")
+    if silent_ms is not None and row.problem_ended_ns is not None:
+        began_ns = problem.ts_ns - round(silent_ms * MS_NS)
+        every_s = row.state.spec.expect_every_s
+        expected = f" (data expected every {every_s:g} s)" if every_s else ""
+        lasted = fmt.duration(row.problem_ended_ns - began_ns)
+        return f"last {wording.what} {fmt.moment(began_ns, now_ns)}: lasted {lasted}{expected}"
     what = f"last {_NOUNS.get(wording.what, wording.what)} {fmt.moment(problem.ts_ns, now_ns)}"
     text = fact(problem) or why(problem) or wording.text
     return f"{what}: {text}" if text else what
@@ -407,19 +414,16 @@ def flapping_since_ns(state: ConnectionState) -> int | None:
     return failing_ns
 
 
-# Kind of incident -> clearer words for it, where they fit
-_KIND_WORDS = {"storm": "reconnect storm", "auth": "login failed"}
-
-
 def _status(row: ConnectionRow, now_ns: int, width: int) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
         if len(row.incidents) > 1:
             return f"{status_word(state)}: {len(row.incidents)} incidents"
         kind = row.incidents[0].kind
-        clear = f"{status_word(state)}: {_KIND_WORDS.get(kind, '')}"
-        if kind in _KIND_WORDS and cell_len(clear) <= width:
-            return clear
+        if words := KIND_WORDS.get(kind):
+            # The sign says that it is open
+            both = f"{status_word(state)}: {words}"
+            return both if cell_len(both) <= width else words
         return f"{status_word(state)}: {cell_text(kind, CAUSE_LIMIT).replace('_', ' ')}"
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{status_word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"

@@ -25,7 +25,7 @@ LONG_NS = 10 * SECOND_NS
 # Characters of the last message before an end: enough for a warning; w shows all of it
 LAST_MESSAGE_LIMIT = 160
 WHO = {
-    "peer": "the peer",
+    "peer": "peer",
     "us": "wsmon",
     "heartbeat": "wsmon: no pong in time",
     "network": "the network: no close frame",
@@ -39,7 +39,7 @@ SHOWN_META = frozenset(
         "open", "paused_ms", "fragments", "part", "parts", "partial", "joined_size", "masked", "body", "url", "proxy",
         "encoding", "continues", "raw_base64",
         "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms", "upgrade_ms", "subprotocol", "extensions", "redirects",
-        "request_headers", "response_headers", "evidence",
+        "request_headers", "response_headers", "evidence", "silent_ms",
     }
 )  # fmt: skip
 
@@ -219,10 +219,10 @@ def message_fields(event: Event) -> Iterator[DetailField]:
         kept = fmt.size(len(event.payload or b""))
         yield DetailField("Truncated", f"first {kept} stored (capture.payload_limit)", "caution", "is:truncated")
     if event.redacted:
-        yield DetailField("Redacted", "credentials masked before storing", "caution", "is:redacted")
+        yield DetailField("Redacted", "credentials, before they were stored", "caution", "is:redacted")
     if (event.meta or {}).get("masked") == "budget":
         rest = "rest of the message, or all of it: scanning it for credentials took too long"
-        yield DetailField("Masked", rest, "caution")
+        yield DetailField("Redacted", rest, "caution")
 
 
 def handshake_fields(event: Event) -> Iterator[DetailField]:
@@ -340,7 +340,7 @@ def _duration_label(event: Event) -> str:
         return "Open for"
     if event.opcode in ("text", "binary"):
         return "Decode time"
-    return "RTT" if event.category == "heartbeat" else "Took"
+    return "RTT" if event.category == "heartbeat" else "Duration"
 
 
 def _status(status: Status | None) -> str:

@@ -70,6 +70,8 @@ class Column:
     """Pairs of the cells of a line and the width of the column from there on, ascending."""
     automatic_from: int | None = None
     """Cells of a line that has the column unless the user chose others; None = only where it is chosen."""
+    shown_name: str = ""
+    """What the dialog calls it; empty = its name in the configuration."""
 
     def width_in(self, line_width: int) -> int:
         """Return the width of the column in a line of so many cells."""
@@ -134,10 +136,10 @@ COLUMNS = (
     ),
     Column(
         "what", "message type or event", "middle", 13, _what, drop_rank=8, fit=left,
-        role=_what_role, wider=((100, 14), (160, 18)), automatic_from=60,
+        role=_what_role, wider=((100, 14), (160, 18)), automatic_from=60, shown_name="event",
     ),
     Column("ref", "correlation ID", "right", 10, _ref, drop_rank=3),
-    Column("took", "duration", "right", 8, _took, drop_rank=2),
+    Column("took", "of a response, pong or handshake", "right", 8, _took, drop_rank=2, shown_name="duration"),
     Column("wire", "size on the wire in bytes", "right", 9, _wire, drop_rank=1),
     Column("size", "message size in bytes", "right", 9, _size, drop_rank=6, automatic_from=60),
 )  # fmt: skip

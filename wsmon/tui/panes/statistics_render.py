@@ -67,7 +67,7 @@ KPI_LABELS = {
     "stalled_share": "time stalled",
 }
 # Cells of the columns of the KPIs; the last ones are left out where there is no room
-KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 21, 9, 2, 10, 8
+KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 20, 9, 2, 10, 9
 # Cells of the names where all columns have room beside them
 KPI_LONG_NAME = 24
 # Titles of the error budget with the cells of the column; the longest that fits is shown
@@ -226,7 +226,7 @@ def _close(code: str) -> str:
 def state_lines(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
     """Yield the status and availability of a connection, its sessions, and its last events."""
     yield from (_state(each), _availability(each), _fact_line("sessions", _sessions(each)))
-    yield _fact_line("last", _last(each, now_ns))
+    yield _fact_line("last session", _last(each, now_ns))
 
 
 def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
@@ -239,7 +239,7 @@ def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
     if any(maxima(each)):
-        yield _fact_line("", "Enter: go to the event with the highest value")
+        yield _fact_line("", "Enter: choose a maximum and go to its event")
 
 
 def maxima(each: ConnectionStatistics) -> Iterator[tuple[Extreme, str, str]]:
@@ -273,7 +273,7 @@ def _state(each: ConnectionStatistics) -> Line:
     if not each.status:
         return (left("status", LABEL), "dim"), (status, "text")
     role: Role = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
-    rest = f" · total open time {_ms(each.ws_uptime_ms)} (TCP {_ms(each.total_uptime_ms)})"
+    rest = f" · open for {_ms(each.ws_uptime_ms)} in total (TCP connected for {_ms(each.total_uptime_ms)})"
     return (left("status", LABEL), "dim"), (status, role), (rest, "text")
 
 
@@ -282,17 +282,17 @@ def _availability(each: ConnectionStatistics) -> Line:
         return _fact_line("uptime", "n/a: the application reports no transitions of a connection")
     if each.availability is None:
         return _fact_line("uptime", "n/a: disabled for the whole period")
-    return _fact_line("uptime", f"{fmt.percent(each.availability)} of scheduled time")
+    return _fact_line("uptime", f"{fmt.percent(each.availability)} of the time the connection was enabled")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
     often = [] if each.reconnects_per_hour is None else [f"{each.reconnects_per_hour:.1f}/h"]
-    often += [] if each.reconnect_gap_ms is None else [f"{_ms(each.reconnect_gap_ms)} apart"]
+    often += [] if each.reconnect_gap_ms is None else [f"mean interval {_ms(each.reconnect_gap_ms)}"]
     frequency = f" ({', '.join(often)})" if often else ""
     attempts, again = each.sessions, each.reconnection_count
     return (
         f"{fmt.count(attempts)} attempt{'' if attempts == 1 else 's'} · {fmt.count(each.connection_count)} opened · "
-        f"{fmt.count(again)} reconnect{'' if again == 1 else 's'}{frequency}"
+        f"{fmt.count(again)} reconnect{'' if again == 1 else 's'} started{frequency}"
     )
 
 
@@ -381,10 +381,11 @@ def _bytes(each: ConnectionStatistics) -> str:
 
 
 def _last(each: ConnectionStatistics, now_ns: int) -> str:
-    moments = (("opened", each.last_connected_ns), ("closed", each.last_disconnected_ns))
-    parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
-    newest = each.last_message_ns
-    parts.append(f"message {fmt.age(now_ns - newest)} ago" if newest is not None else "no message")
+    opened_ns, closed_ns, newest = each.last_connected_ns, each.last_disconnected_ns, each.last_message_ns
+    is_open = opened_ns is not None and (closed_ns is None or closed_ns < opened_ns)
+    moments = (("opened", opened_ns), ("previous one closed" if is_open else "closed", closed_ns))
+    parts = [f"{label} {fmt.moment(at_ns, now_ns)}" for label, at_ns in moments if at_ns is not None]
+    parts.append(f"last message {fmt.age(now_ns - newest)} ago" if newest is not None else "no messages")
     return " · ".join(parts)
 
 
@@ -403,7 +404,7 @@ def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
     cells.append(room)
     heading = (
         left("KPI", name), right("actual", KPI_VALUE), " " * KPI_MARK, right("target", KPI_THRESHOLD),
-        right("samples", KPI_COUNT), right(budget, cells[-1]),
+        right("based on", KPI_COUNT), right(budget, cells[-1]),
     )  # fmt: skip
     shown = next((n for n in (6, 5, 4) if width >= sum(cells[:n])), 3)
     yield (("".join(heading[:shown]), "dim"),)

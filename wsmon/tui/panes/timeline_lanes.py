@@ -29,13 +29,13 @@ UNREAD = "loading"
 LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("loss", "disconnect"),
     ("stalled", "stalled"),
-    ("opened", "incident began"),
-    ("incident", "during an incident"),
-    ("connecting", "connecting"),
+    ("opened", "incident opened"),
+    ("incident", "open, with an incident"),
+    ("connecting", "(re)connecting"),
     ("open", "open"),
     ("closed", "closed by wsmon"),
     ("gave_up", "gave up"),
-    ("loss_opened", "disconnect and incident"),
+    ("loss_opened", "incident and disconnect"),
 )
 ROLE_OF_CELL: Mapping[CellKind, Role] = MappingProxyType(
     {
@@ -186,11 +186,11 @@ def cell_glyph(kind: CellKind, glyphs: Glyphs) -> str:
     return {
         "none": " ",
         "open": glyphs.lane_open,
-        "closed": glyphs.lane_closed,
+        "closed": glyphs.closed,
         "connecting": glyphs.lane_connecting,
         "stalled": glyphs.lane_stalled,
         "incident": glyphs.lane_open_incident,
-        "gave_up": glyphs.lane_gave_up,
+        "gave_up": glyphs.gave_up,
         "opened": glyphs.lane_incident,
         "loss": glyphs.lane_loss,
         "loss_opened": glyphs.lane_loss_incident,

@@ -13,7 +13,7 @@ from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.cell_text import cell_text
 from wsmon.tui.charts import axis_line, cell_duration, period_range
-from wsmon.tui.event_text import CLOSED_BY, describe, number
+from wsmon.tui.event_text import CLOSED_BY, KIND_WORDS, describe, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.timeline_lanes import (
     UNREAD,
@@ -173,11 +173,15 @@ class ReadoutWriter:
 
     def _incident(self, incident: Incident, now_ns: int) -> list[str]:
         lasted = max(0, min(incident.end_ns, now_ns) - incident.start_ns)
-        since = f"{self._kind(incident)} since {self._when(incident.start_ns, now_ns)}"
-        state = "ongoing" if incident.is_open else "ended"
+        kind, at, length = self._kind(incident), self._when(incident.start_ns, now_ns), fmt.duration(lasted)
+        state = (
+            f"{kind} for {length} (ongoing since {at})"
+            if incident.is_open
+            else f"{kind} for {length} from {at} (ended)"
+        )
         many = f"{incident.count} such incidents start in this cell" if incident.count > 1 else ""
         return [
-            f"{since}, {fmt.duration(lasted)}, {state}",
+            state,
             self._foreign(incident.sentence),
             many,
             "press w for evidence",
@@ -189,7 +193,7 @@ class ReadoutWriter:
         before = " or before" if not reading.event_id else ""
         parts = [f"{STATUS_WORDS.get(reading.kind, reading.kind)} {since}{before}"]
         if event is not None and event.name == "connection.reconnect.attempt":
-            parts = [f"waiting {since}{before}", _next_attempt(event), self._foreign(event.reason)]
+            parts = [f"reconnecting {since}{before}", _next_attempt(event), self._foreign(event.reason)]
         elif event_text is not None and reading.kind != "open":
             parts.append(f"{event_text.what} {event_text.text}".rstrip())
         incident = reading.incident
@@ -202,7 +206,7 @@ class ReadoutWriter:
         return day + time_of_day(at_ns, self.zone)
 
     def _kind(self, incident: Incident) -> str:
-        return self._foreign(incident.kind.replace("_", " "))
+        return self._foreign(KIND_WORDS.get(incident.kind) or incident.kind.replace("_", " "))
 
     def _foreign(self, text: str) -> str:
         plain = text.translate(OWN_SIGNS) if self.glyphs.is_ascii else text
@@ -215,9 +219,9 @@ class ReadoutWriter:
 def _next_attempt(event: Event) -> str:
     """Return which attempt follows the wait that an event began, and how long it waits."""
     attempt, delay_ms = number(event, "attempt"), number(event, "delay_ms")
-    which = f" ({attempt:.0f})" if attempt is not None else ""
+    which = f"attempt {attempt:.0f}" if attempt is not None else "next attempt"
     when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
-    return f"next attempt{which}{when}" if which or when else ""
+    return f"{which}{when}" if attempt is not None or when else ""
 
 
 def _many(count: int, noun: str) -> str:

@@ -154,7 +154,7 @@ def test_other_refusals_are_not() -> None:
 def test_a_login_that_failed_ends_with_one_that_works_and_not_with_a_socket() -> None:
     harness = DetectorHarness(AuthDetector())
     harness.see(auth("auth.failed", 0, error="invalid_credentials", error_type="auth"))
-    assert harness.check_until(0, 1) == [("opened", "login failed: invalid_credentials")]
+    assert harness.check_until(0, 1) == [("opened", "login failed: “invalid_credentials”")]
     harness.see(usable(5, NAME))
     assert harness.check(5) == ()
     harness.see(auth("auth.completed", 6))

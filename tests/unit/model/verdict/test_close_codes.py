@@ -20,7 +20,7 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
         (999, "invalid code", "must never be sent"),
         (1000, "normal closure", "usually the server considers the session finished"),
         (1001, "going away", "is shutting down"),
-        (1002, "protocol error", "the server received something from us that the protocol does not allow"),
+        (1002, "protocol error", "the server received something from the client that the protocol does not allow"),
         (
             1003,
             "unsupported data",
@@ -33,7 +33,8 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
             1007,
             "invalid payload data",
             (
-                "the server received a message from us whose data does not match its type, such as text that is not "
+                "the server received a message from the client whose data does not match its type, "
+                "such as text that is not "
                 "valid UTF-8"
             ),
         ),
@@ -45,7 +46,7 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
                 "not allowed"
             ),
         ),
-        (1009, "message too big", "one of our messages is larger than the server accepts"),
+        (1009, "message too big", "a message from the client is larger than the server accepts"),
         (1010, "extension missing", "a required extension was not negotiated"),
         (1011, "internal error", "internal server error"),
         (1012, "service restart", "the server announced a restart"),
@@ -54,9 +55,9 @@ from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
         (1015, "TLS failure", "must never be sent"),
         (1016, "reserved code", "must never be sent"),
         (2999, "reserved code", "must never be sent"),
-        (3000, "unauthorized", "the server rejected our credentials"),
+        (3000, "unauthorized", "the server rejected the credentials"),
         (3003, "forbidden", "does not allow this"),
-        (3008, "timeout", "waited too long for something from us"),
+        (3008, "timeout", "waited too long for something from the client"),
         (3999, "registered by an application", "the code is specific to the service"),
         (4000, "application-defined", "the code is specific to the service"),
         (4999, "application-defined", "the code is specific to the service"),
@@ -87,9 +88,12 @@ def test_each_known_code_has_a_cause_of_its_own() -> None:
         ("rate limit: 5 connections", "a rate or volume limit of the server was reached"),
         ("keepalive ping timeout", "wsmon did not answer the server's heartbeat in time"),
         ("Idle timeout", "the server closes connections on which nothing is sent for a while"),
-        ("slow consumer", "the server stopped sending because we, or the path to us, received the data too slowly"),
-        ("JWT expired", "a credential has expired or was revoked"),
-        ("Unauthorized", "the server rejected our credentials, or does not allow this"),
+        (
+            "slow consumer",
+            "the server stopped sending because the client, or the path to it, received the data too slowly",
+        ),
+        ("JWT expired", "a credential has expired or been revoked"),
+        ("Unauthorized", "the server rejected the credentials, or does not allow this"),
         ("shutting down for maintenance", "the server is restarting or under maintenance"),
         ("logged in elsewhere", "a newer connection with the same identity replaced this one"),
         (
@@ -126,7 +130,7 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
         ("version conflict", "same identity"),
         ("please restart your client", "is restarting"),
         ("trading suspended", "on purpose"),
-        ("order too large", "one of our messages is larger than the server accepts"),
+        ("order too large", "a message from the client is larger than the server accepts"),
         ("symbol unavailable", "the server, or something it depends on, is temporarily unavailable"),
         ("Too many initialisation requests", "limit"),
     ],
@@ -193,7 +197,7 @@ def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str,
     [
         (
             "Token expired",
-            "a credential has expired or was revoked",
+            "a credential has expired or been revoked",
             "renew the token, and check its lifetime",
         ),
         (

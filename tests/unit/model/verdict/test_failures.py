@@ -26,7 +26,7 @@ NO_ANSWER = f"and no heartbeat was answered in this session: possibly the server
         ("protocol", "us", "violates the WebSocket protocol"),
         ("invalid_utf8", "us", "not valid UTF-8"),
         ("message_too_big", "us", "the server sent a message larger than max_message"),
-        ("write_overflow", "us", "the server is not reading what we send, and too much is queued"),
+        ("write_overflow", "us", "the server is not reading what the client sends, and too much is queued"),
         ("internal", "us", "a wsmon bug"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         (
             "tls",
             "TLS failed: tlsv1 alert unknown ca",
-            "the other side does not know the authority that signed our certificate",
+            "the other side does not know the authority that signed the client certificate",
         ),
         ("tls", "TLS failed: tlsv1 unrecognized name", "the other side does not know this host name"),
         ("tls", "TLS failed: tlsv1 alert protocol version", "no common TLS version"),
@@ -261,7 +261,7 @@ def test_w11_an_http_refusal_inside_the_stream_is_read_as_a_refusal() -> None:
     error = "after the upgrade the server sent HTTP/1.1 401 Unauthorized"
     verdict = alone(broken("http_in_stream", error, "us", meta=meta))
     assert verdict.cause == (
-        f"{error}; the server's HTTP layer responded on an upgraded connection; the body says “Token "
-        "expired”; a credential in the request has expired or was revoked"
+        f"{error}; the server's HTTP layer responded on an upgraded connection; response body: “Token "
+        "expired”; a credential in the request has expired or been revoked"
     )
     assert verdict.next == "renew the credential named in the response, and check its lifetime"

@@ -257,7 +257,7 @@ def test_a_standstill_beside_a_reason_that_is_not_understood_is_a_mere_fact(code
     assert (verdict.next, verdict.certainty) == (without.next, without.certainty)
 
 
-@pytest.mark.parametrize(("lasted_s", "said"), [(119, "119 s"), (300, "5m"), (3_600, "1h00m"), (28_800, "8h00m")])
+@pytest.mark.parametrize(("lasted_s", "said"), [(119, "119 s"), (300, "5m"), (3_600, "1h"), (28_800, "8h")])
 @pytest.mark.parametrize("reason", ["", "Connection timed out"])
 def test_d2_a_long_standstill_is_named_first_however_long_the_peer_was_not_heard(
     lasted_s: float, said: str, reason: str
@@ -351,7 +351,7 @@ def test_words_that_are_understood_come_before_a_code_with_another_meaning(code:
     usual = CODE_ADVICE[code]
     assert verdict.cause == (
         f"closed by peer: {code} {CODE_MEANINGS[code]}; last message from the peer: “{CHAT}”, 0.3 s before; possibly "
-        f"a credential has expired or was revoked; {code} usually means: {usual.cause.removeprefix('usually ')}"
+        f"a credential has expired or been revoked; {code} usually means: {usual.cause.removeprefix('usually ')}"
     )
     assert verdict.next == f"renew the token, and check its lifetime; if that is not it: {usual.next}"
     assert verdict.certainty == "inferred"
@@ -363,7 +363,7 @@ def test_an_error_of_the_protocol_that_is_not_understood_comes_before_a_code_wit
     read = event("error.occurred", 90, FEED, direction="in", type="ERROR", error_type="peer_error", error=text)
     verdict = opened(message(frame, 90, FEED), read).verdict(loss(90.05, code=1002, reason=""))
     assert verdict.cause.endswith(
-        "; 1002 usually means: the server received something from us that the protocol does not allow"
+        "; 1002 usually means: the server received something from the client that the protocol does not allow"
     )
     assert verdict.next == (
         "look up this message in the service documentation, and check what was sent before it; if that is not "
@@ -381,7 +381,7 @@ def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_i
     verdict = opened(*said).verdict(loss(90.02, code=1002, reason=""))
     assert verdict.cause.endswith(
         "; possibly the login or server-side session is no longer valid; 1002 usually means: the server received "
-        "something from us that the protocol does not allow"
+        "something from the client that the protocol does not allow"
     )
     assert verdict.next == (
         "log in again: renew the token or the session, and connect with the new one; if that is not it: check the "
@@ -393,14 +393,14 @@ def test_a_server_of_stomp_that_closes_with_1002_after_every_error_is_taken_at_i
 def test_words_of_the_meaning_of_a_code_leave_it_the_cause() -> None:
     words = '{"type":"error","message":"Message too big"}'
     verdict = opened(message(words, 89.7, FEED)).verdict(loss(90, code=1009, reason=""))
-    assert verdict.cause.endswith("0.3 s before; one of our messages is larger than the server accepts")
+    assert verdict.cause.endswith("0.3 s before; a message from the client is larger than the server accepts")
     assert (verdict.next, verdict.certainty) == (CODE_ADVICE[1009].next, "stated")
 
 
 def test_words_before_a_code_that_must_never_be_sent_tell_possibly() -> None:
     verdict = opened(message(CHAT, 89.7, FEED)).verdict(loss(90, code=1015, reason=""))
     assert verdict.cause.endswith(
-        "; possibly a credential has expired or was revoked; this code must never be sent in a close frame: the "
+        "; possibly a credential has expired or been revoked; this code must never be sent in a close frame: the "
         "server, or something in front of it, violates the protocol"
     )
 
@@ -416,7 +416,7 @@ CHECK_RULES = "check the credentials, the service's limits and the last messages
             "a rate or volume limit of the server was reached",
             "send and subscribe less at once, open fewer connections, and compare with the service's limits",
         ),
-        (CHAT, "a credential has expired or was revoked", "renew the token"),
+        (CHAT, "a credential has expired or been revoked", "renew the token"),
     ],
 )
 def test_words_name_the_rule_of_which_a_policy_violation_only_says_that_it_was_broken(
@@ -509,7 +509,7 @@ def test_words_that_are_understood_tell_more_than_a_reason_that_is_not() -> None
     verdict = opened(message(CHAT, 89.9, FEED)).verdict(loss(90, code=4000, reason="Lobby closed"))
     assert verdict.cause == (
         f"“Lobby closed”, 4000, closed by peer; last message from the peer: “{CHAT}”, 0.1 s before; "
-        "possibly a credential has expired or was revoked"
+        "possibly a credential has expired or been revoked"
     )
     assert verdict.next.startswith("look up this reason and the code in the service documentation; renew the")
 
@@ -538,9 +538,9 @@ def test_v1_a_login_that_the_protocol_saw_refused_explains_a_vague_code(before_s
     failed = event("auth.failed", 90 - before_s, FEED, direction="in", error_type="refused", error="wrong password")
     verdict = opened(failed).verdict(loss(90, code=1000, reason=""))
     assert (verdict.certainty, verdict.evidence) == (certainty, (3,))
-    said = "last message from the peer: “wrong password”, 0.1 s before; the server rejected our credentials"
+    said = "last message from the peer: “wrong password”, 0.1 s before; the server rejected the credentials"
     if certainty == "inferred":
-        said = "a login was refused 5.0 s before: “wrong password”; possibly the server rejected our credentials"
+        said = "a login was refused 5.0 s before: “wrong password”; possibly the server rejected the credentials"
     assert f"; {said}" in verdict.cause
 
 

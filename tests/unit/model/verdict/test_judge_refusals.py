@@ -17,7 +17,7 @@ NOBODY_TOOK_IT = (
     "no backend accepted the request, it is overloaded itself, or it is configured to respond this way, as for "
     "maintenance"
 )
-EXPIRED = "a credential in the request has expired or was revoked"
+EXPIRED = "a credential in the request has expired or been revoked"
 
 
 def answer(status: int, body: str = "", *headers: tuple[str, str]) -> Verdict:
@@ -37,7 +37,7 @@ def answer(status: int, body: str = "", *headers: tuple[str, str]) -> Verdict:
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_on_connections_with_its_number_is_none_on_frequency(status: int, text: str) -> None:
     verdict = answer(status, text)
-    said = f"the server answered HTTP {status}; the body says “{text}”; {LIMIT}"
+    said = f"the server answered HTTP {status}; response body: “{text}”; {LIMIT}"
     assert (verdict.cause, verdict.next, verdict.certainty) == (said, OPEN_FEWER, "stated")
 
 
@@ -56,7 +56,7 @@ def test_a_body_that_is_not_understood_hides_no_challenge_that_is() -> None:
     challenge = 'Bearer error="invalid_token", error_description="The access token expired"'
     verdict = answer(401, '{"message":"T-4711 outdated"}', ("WWW-Authenticate", challenge))
     assert verdict.cause == (
-        "the server answered HTTP 401; the body says “T-4711 outdated”; it asks for credentials (WWW-Authenticate: "
+        "the server answered HTTP 401; response body: “T-4711 outdated”; it asks for credentials (WWW-Authenticate: "
         f"{challenge}); {EXPIRED}"
     )
     assert (verdict.next, verdict.certainty) == (
@@ -79,7 +79,7 @@ def test_a_challenge_that_is_not_understood_hides_no_body_that_is() -> None:
 )  # fmt: skip
 def test_maintenance_of_any_subject_is_stated(text: str) -> None:
     verdict = answer(503, f'{{"error":"{text}"}}')
-    assert verdict.cause == f"the server answered HTTP 503; the body says “{text}”; the server is under maintenance"
+    assert verdict.cause == f"the server answered HTTP 503; response body: “{text}”; the server is under maintenance"
     assert verdict.next == "no action needed until it ends; if it lasts, ask the server operator"
     assert verdict.certainty == "stated"
 
@@ -162,7 +162,8 @@ def test_a_key_for_other_addresses_is_no_wrong_key() -> None:
     text = "API key is restricted to 203.0.113.0/24"
     verdict = answer(401, f'{{"code":"key_ip_mismatch","message":"{text}"}}', ("Content-Type", "application/json"))
     assert verdict.cause == (
-        f"the server answered HTTP 401; the body says “{text}”; the credential is only valid for other client addresses"
+        f"the server answered HTTP 401; response body: “{text}”; "
+        "the credential is only valid for other client addresses"
     )
     assert verdict.next == (
         "find out which public address this machine connects from (VPN, proxy), and compare it with the addresses that "

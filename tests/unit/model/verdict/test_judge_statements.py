@@ -12,8 +12,8 @@ from wsmon.model.verdict.close_codes import ANSWERS_STEP
 
 FEED = "deribit"
 EARLY = "unauthorized: subscribed before the connection was acknowledged"
-KNOWN = "the server accepted our identity but does not allow this"
-NOT_ACCEPTED = "the server rejected our credentials, or does not allow this"
+KNOWN = "the server accepted the identity but does not allow this"
+NOT_ACCEPTED = "the server rejected the credentials, or does not allow this"
 BEHIND = "a backend behind the server or gateway failed"
 BEHIND_STEP = "report it to the server operator, with the reason and the time"
 STOOD_STILL = "just before, wsmon itself was stalled for 40 s and could not respond"
@@ -220,7 +220,7 @@ LIMITED = "a rate or volume limit of the server was reached"
         (
             1008,
             "Device certificate revoked by administrator",
-            "the client certificate has expired or was revoked",
+            "the client certificate has expired or been revoked",
             "ask the service operator for a new certificate, and set tls.cert and tls.key to it",
         ),
         (

@@ -72,7 +72,7 @@ def test_a_peer_that_cuts_when_we_sent_nothing_may_wait_for_a_message() -> None:
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=60.0) for n in range(4)))
     assert verdict.cause == (
         f"{LOST}; the last 4 sessions all dropped 60.0 ± 0.0 s after the last frame that wsmon sent: possibly the "
-        "server expects a message from us, such as its own heartbeat"
+        "server expects a message from the client, such as its own heartbeat"
     )
     assert "heartbeat.send" in verdict.next
 
@@ -134,7 +134,7 @@ def test_a_silence_as_long_as_the_session_may_be_a_limit_on_its_life() -> None:
 def test_a_lifetime_with_traffic_until_the_end_is_a_limit() -> None:
     verdict = last(*(session(n * 100_000, 86_400 + n, out_s=19.0 if n % 2 else 3.0) for n in range(4)))
     assert verdict.cause == (
-        f"{LOST}; the last 4 sessions all dropped 1d00h ± 1 s after opening: possibly a limit on connection "
+        f"{LOST}; the last 4 sessions all dropped 1d ± 1 s after opening: possibly a limit on connection "
         "lifetime, at "
         "the server or something in front of it"
     )
@@ -223,7 +223,7 @@ def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> 
     says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "token expired", "error_type": ""}
     verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
     assert verdict.cause == (
-        "“token expired”, 1008, closed by peer; a credential has expired or was revoked; the "
+        "“token expired”, 1008, closed by peer; a credential has expired or been revoked; the "
         "last 3 sessions all dropped within 5 s of opening"
     )
     assert verdict.next == "renew the token, and check its lifetime"
@@ -284,7 +284,7 @@ def test_v5_two_connections_that_end_differently_have_no_common_cause() -> None:
     harness.judge(loss(100, "a", code=4400, reason="Invalid message received"))
     verdict = harness.verdict(loss(101, FEED, code=4403, reason="Forbidden"))
     assert verdict.cause == (
-        "“Forbidden”, 4403, closed by peer; the server rejected our credentials, or does not allow this"
+        "“Forbidden”, 4403, closed by peer; the server rejected the credentials, or does not allow this"
     )
     assert verdict.evidence == ()
 

@@ -57,7 +57,7 @@ def test_a_refused_upgrade(status: int, words: str) -> None:
         ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 60 s, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
         (
             "99999999999999",
-            "wsmon waits 1h00m, its maximum, out of what the server asks (Retry-After: 99999999999999); ",
+            "wsmon waits 1h, its maximum, out of what the server asks (Retry-After: 99999999999999); ",
         ),
         ("soon", ""),
         ("0", ""),
@@ -84,7 +84,7 @@ def test_a_web_page_instead_of_an_upgrade_is_a_captive_portal(meta: dict[str, ob
 def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
     verdict = alone(refused(status=None, error_type="redirect_refused", error="redirected to https://else.test/"))
     assert verdict.cause.startswith(
-        "redirected to https://else.test/; the body says “no key”; possibly the service has moved"
+        "redirected to https://else.test/; response body: “no key”; possibly the service has moved"
     )
     assert verdict.next.startswith("use that address as the URL")
 
@@ -119,7 +119,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “too many failed logins”; the server is temporarily rejecting logins after too many "
+                "response body: “too many failed logins”; the server is temporarily rejecting logins after too many "
                 "failures"
             ),
             (
@@ -132,7 +132,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "rate limit exceeded",
             (("Content-Type", "text/plain"),),
             "stated",
-            ("the body says “rate limit exceeded”; the server's limit on connections or requests was reached"),
+            ("response body: “rate limit exceeded”; the server's limit on connections or requests was reached"),
             "connect less often: raise reconnect.initial, and open fewer connections at a time",
         ),
         (
@@ -140,7 +140,10 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "signature expired",
             (("Content-Type", "text/plain"),),
             "stated",
-            ("the body says “signature expired”; the request signature has expired: signatures are only valid briefly"),
+            (
+                "response body: “signature expired”; the request signature has expired: "
+                "signatures are only valid briefly"
+            ),
             "sign each connection attempt separately, and check the clock of this machine",
         ),
         (
@@ -149,7 +152,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “your plan has expired”; possibly the cause is the account's plan or payment, not the "
+                "response body: “your plan has expired”; possibly the cause is the account's plan or payment, not the "
                 "connection; HTTP 503 itself means: the server is temporarily unavailable: possibly restarting, "
                 "overloaded or under maintenance"
             ),
@@ -164,7 +167,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “connection limit”; possibly it refers to a connection limit; HTTP "
+                "response body: “connection limit”; possibly it refers to a connection limit; HTTP "
                 "404 itself means: nothing found at this path"
             ),
             (
@@ -179,7 +182,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "inferred",
             (
-                "the body says “invalid token”; possibly the server does not accept a credential in the request; "
+                "response body: “invalid token”; possibly the server does not accept a credential in the request; "
                 "HTTP 500 itself means: internal server error"
             ),
             (
@@ -192,7 +195,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             '{"error":"token expired"}',
             (("Content-Type", "application/json"),),
             "stated",
-            ("the body says “token expired”; a credential in the request has expired or was revoked"),
+            ("response body: “token expired”; a credential in the request has expired or been revoked"),
             "renew the credential named in the response, and check its lifetime",
         ),
         (
@@ -201,7 +204,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Sec-WebSocket-Protocol must carry the token”; HTTP 401 usually "
+                "response body: “Sec-WebSocket-Protocol must carry the token”; HTTP 401 usually "
                 "means: the server requires credentials that are missing or not accepted"
             ),
             (
@@ -250,7 +253,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "the page says “400 The plain HTTP request was sent to HTTPS port”; this is an error "
+                "response page: “400 The plain HTTP request was sent to HTTPS port”; this is an error "
                 "page of nginx; the server expects TLS, but received a plain request"
             ),
             (
@@ -267,7 +270,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "inferred",
             (
-                "the page says “No server is available to handle this request.”; the text is that of HAProxy: "
+                "response page: “No server is available to handle this request.”; the text is that of HAProxy: "
                 "likely it responded, not the service; it reports that no backend is ready"
             ),
             "check whether its backend is running, or ask the service operator",
@@ -278,7 +281,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("server", "envoy")),
             "stated",
             (
-                "the body says “no healthy upstream”; the response came through Envoy (Server: envoy), "
+                "response body: “no healthy upstream”; the response came through Envoy (Server: envoy), "
                 "which wrote this text; it reports that no backend is ready"
             ),
             "check whether its backend is running, or ask the service operator",
@@ -307,7 +310,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "cloudflare"), ("cf-mitigated", "challenge")),
             "stated",
             (
-                "the page says “Just a moment...”; Cloudflare itself responded (Cf-Mitigated: challenge); it requires "
+                "response page: “Just a moment...”; Cloudflare itself responded (Cf-Mitigated: challenge); it requires "
                 "a browser challenge before it allows access"
             ),
             ("ask the service operator to allow this client; reconnecting is unlikely to help before that"),
@@ -329,7 +332,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare"), ("CF-RAY", "1-FRA")),
             "stated",
             (
-                "the body says “error code: 1020”; Cloudflare itself responded (Server: cloudflare); "
+                "response body: “error code: 1020”; Cloudflare itself responded (Server: cloudflare); "
                 "its firewall rejected the request, so it never reached the service"
             ),
             "ask the service operator to allow this client, and name CF-RAY 1-FRA",
@@ -340,7 +343,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"), ("Server", "cloudflare")),
             "stated",
             (
-                "the body says “nope”; the response came through Cloudflare (Server: cloudflare); HTTP 403 "
+                "response body: “nope”; the response came through Cloudflare (Server: cloudflare); HTTP 403 "
                 "usually means: the server does not allow this: possibly rights, Origin, address or country, a "
                 "firewall in front of it, or host and path of the URL"
             ),
@@ -360,7 +363,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "Varnish")),
             "stated",
             (
-                "the page says “503 Backend fetch failed”; Varnish itself responded (Server: Varnish); likely no "
+                "response page: “503 Backend fetch failed”; Varnish itself responded (Server: Varnish); likely no "
                 "backend accepted the request, it is overloaded itself, or it is configured to respond this way, as "
                 "for maintenance"
             ),
@@ -377,7 +380,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "CloudFront")),
             "stated",
             (
-                "the page says “CloudFront attempted to establish a connection with the origin, but either the "
+                "response page: “CloudFront attempted to establish a connection with the origin, but either the "
                 "attempt failed or the origin closed the connection.”; CloudFront itself responded (Server: "
                 "CloudFront); it could not connect to its backend, or the backend closed the connection"
             ),
@@ -406,7 +409,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("Server", "AkamaiGHost")),
             "stated",
             (
-                "the page says “Access Denied”; Akamai itself responded (Server: AkamaiGHost); likely one of its "
+                "response page: “Access Denied”; Akamai itself responded (Server: AkamaiGHost); likely one of its "
                 "rules rejected the request, so it never reached the service"
             ),
             "ask the service operator about its rules, and name the reference 18.abc",
@@ -422,7 +425,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"), ("X-Squid-Error", "ERR_CONNECT_FAIL 111")),
             "stated",
             (
-                "the page says “Connection to 10.0.0.7 failed.”; Squid itself responded (X-Squid-Error: "
+                "response page: “Connection to 10.0.0.7 failed.”; Squid itself responded (X-Squid-Error: "
                 "ERR_CONNECT_FAIL 111); it could not connect to the server (connection refused)"
             ),
             "check that the server is running, and that this proxy can reach it",
@@ -444,7 +447,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"),),
             "stated",
             (
-                "the body says “device already connected”; the server allows one connection per identity, and "
+                "response body: “device already connected”; the server allows one connection per identity, and "
                 "already has one"
             ),
             (
@@ -459,7 +462,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "stated",
             ("the server's limit on connection rate or connection count was reached"),
             (
-                "wsmon waits 1h00m, as the server asks (Retry-After: 3600); connect less often: raise "
+                "wsmon waits 1h, as the server asks (Retry-After: 3600); connect less often: raise "
                 "reconnect.initial; open fewer connections, and look for other clients with these credentials"
             ),
         ),
@@ -469,7 +472,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
             "stated",
             (
-                "the body says “no Route matched with those values”; Kong itself responded (Server: "
+                "response body: “no Route matched with those values”; Kong itself responded (Server: "
                 "kong/3.4.0); it reports that it has no route for this host and path"
             ),
             "check the host and path of the URL",
@@ -485,7 +488,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "the page says “The requested URL was not found on this server.”; this is an error "
+                "response page: “The requested URL was not found on this server.”; this is an error "
                 "page of Apache; HTTP 404 usually means: nothing found at this path"
             ),
             "check the path of the URL, and the host that serves it; read the response text first",
@@ -509,7 +512,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "Slow down",
             (("Content-Type", "text/plain"), ("Retry-After", "30")),
             "stated",
-            ("the body says “Slow down”; the server's limit on connections or requests was reached"),
+            ("response body: “Slow down”; the server's limit on connections or requests was reached"),
             (
                 "wsmon waits 30 s, as the server asks (Retry-After: 30); connect less often: raise "
                 "reconnect.initial, and open fewer connections at a time"
@@ -532,7 +535,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/html"),),
             "stated",
             (
-                "the page says “Sign in - Corp”; a login page was returned instead of a WebSocket: possibly the "
+                "response page: “Sign in - Corp”; a login page was returned instead of a WebSocket: possibly the "
                 "service or this network requires a login first"
             ),
             (
@@ -548,7 +551,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (
                 'it asks for credentials (WWW-Authenticate: Bearer realm="api", '
                 'error="invalid_token", error_description="The token expired"); '
-                "a credential in the request has expired or was revoked"
+                "a credential in the request has expired or been revoked"
             ),
             "renew the credential named in the response, and check its lifetime",
         ),
@@ -558,7 +561,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                'the body says “FATAL: too many connections for role "app"”; HTTP 500 usually means: '
+                'response body: “FATAL: too many connections for role "app"”; HTTP 500 usually means: '
                 "internal server error"
             ),
             "report it to the server operator, with the time; read the response text first",
@@ -569,7 +572,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Authentication service unavailable”; HTTP 503 usually means: the server is "
+                "response body: “Authentication service unavailable”; HTTP 503 usually means: the server is "
                 "temporarily unavailable: possibly restarting, overloaded or under maintenance"
             ),
             (
@@ -582,7 +585,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "Missing subprotocol!",
             (("Content-Type", "text/plain"),),
             "stated",
-            ("the body says “Missing subprotocol!”; the response refers to the subprotocol, and none was offered"),
+            ("response body: “Missing subprotocol!”; the response refers to the subprotocol, and none was offered"),
             'set subprotocols to the one that the service documents, as in subprotocols = ["mqtt"]',
         ),
         (
@@ -591,7 +594,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “This endpoint needs the subprotocol mqtt”; HTTP 400 usually means: "
+                "response body: “This endpoint needs the subprotocol mqtt”; HTTP 400 usually means: "
                 "the server, or a proxy in front of it, does not accept the request as an upgrade; "
                 "possibly it requires a subprotocol: none was offered"
             ),
@@ -606,7 +609,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “Account suspended”; the service operator, or an automatic rule, blocks this account "
+                "response body: “Account suspended”; the service operator, or an automatic rule, blocks this account "
                 "or address"
             ),
             ("ask the service operator why, and for how long; reconnecting is unlikely to help before that"),
@@ -632,7 +635,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             ("<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot GET /ws</pre></body></html>"),
             (("Content-Type", "text/html"),),
             "stated",
-            "the page says “Cannot GET /ws”; HTTP 404 usually means: nothing found at this path",
+            "response page: “Cannot GET /ws”; HTTP 404 usually means: nothing found at this path",
             "check the path of the URL, and the host that serves it; read the response text first",
         ),
         (
@@ -640,7 +643,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             "<html><head><title>Application error</title></head></html>",
             (("Content-Type", "text/html"),),
             "stated",
-            "the page says “Application error”; HTTP 500 usually means: internal server error",
+            "response page: “Application error”; HTTP 500 usually means: internal server error",
             "report it to the server operator, with the time; read the response text first",
         ),
         (
@@ -649,7 +652,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "text/plain"),),
             "stated",
             (
-                "the body says “login from another device”; HTTP 401 usually means: the server requires credentials "
+                "response body: “login from another device”; HTTP 401 usually means: the server requires credentials "
                 "that are missing or not accepted"
             ),
             ("check the credentials in the headers or URL: missing, wrong or expired; read the response text first"),
@@ -660,7 +663,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"), ("Server", "kong/3.4.0")),
             "stated",
             (
-                "the body says “API rate limit exceeded”; Kong itself responded (Server: kong/3.4.0); "
+                "response body: “API rate limit exceeded”; Kong itself responded (Server: kong/3.4.0); "
                 "the server's limit on connections or requests was reached"
             ),
             "connect less often: raise reconnect.initial, and open fewer connections at a time",
@@ -679,13 +682,13 @@ def test_the_text_of_a_response_is_the_evidence_of_the_verdict() -> None:
     meta = {"attempt": 1, "open": False, "body": '{"error":"token\\u001b expired"}', "response_headers": []}
     verdict = alone(refused(status=401, meta=meta))
     assert (verdict.evidence_text, verdict.certainty) == ("token␛ expired", "inferred")
-    assert verdict.cause.startswith("the server answered HTTP 401; the body says “token␛ expired”; ")
+    assert verdict.cause.startswith("the server answered HTTP 401; response body: “token␛ expired”; ")
 
 
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ("HTTP/1.1 401 Token expired", "a credential in the request has expired or was revoked"),
+        ("HTTP/1.1 401 Token expired", "a credential in the request has expired or been revoked"),
         ("HTTP/1.1 401 Go away", "the server requires credentials that are missing or not accepted"),
         ("HTTP/1.0 401 Unauthorized", "the server requires credentials that are missing or not accepted"),
     ],
@@ -726,4 +729,4 @@ def test_an_answer_about_the_subprotocol_says_what_was_offered(
     text: str, offered: list[str] | None, cause: str
 ) -> None:
     meta = {"body": text} if offered is None else {"body": text, "offered_subprotocols": offered}
-    assert explain_refusal(refused(status=400, meta=meta)).advice.cause == f"the body says “{text}”; {cause}"
+    assert explain_refusal(refused(status=400, meta=meta)).advice.cause == f"response body: “{text}”; {cause}"

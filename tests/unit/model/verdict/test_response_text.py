@@ -107,6 +107,6 @@ def test_a_quote_is_cut() -> None:
 
 
 def test_what_is_quoted_names_its_place() -> None:
-    assert read("<h1>No</h1>").quoted("No") == "the page says “No”"
-    assert read("No").quoted("No") == "the body says “No”"
+    assert read("<h1>No</h1>").quoted("No") == "response page: “No”"
+    assert read("No").quoted("No") == "response body: “No”"
     assert read("").quoted("") == ""

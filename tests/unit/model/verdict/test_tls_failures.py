@@ -17,12 +17,12 @@ from tests.support.verdicts import alone, attempt, broken
         ),
         (
             "tlsv1 alert internal error",
-            "the other side had an internal TLS error, unrelated to what we sent",
+            "the other side had an internal TLS error, unrelated to what the client sent",
             "report it to the server operator",
         ),
         (
             "sslv3 alert certificate expired",
-            "the other side reports an expired certificate: ours, since it has no other to check",
+            "the other side reports an expired certificate: that of the client, since it has no other to check",
             "renew the",
         ),
         (
@@ -37,7 +37,7 @@ from tests.support.verdicts import alone, attempt, broken
         ),
         (
             "tlsv1 alert access denied",
-            "the other side accepted our certificate, but denies access to its owner",
+            "the other side accepted the client certificate, but denies access to its owner",
             "ask the se",
         ),
         ("tlsv1 unrecognized name", "the other side does not know this host name", "check the host of the URL"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.support.builders import T0_NS, at_ns, loss, refused, row
-from wsmon.model.events import Event, Verdict
+from tests.support.builders import T0_NS, at_ns, event, loss, refused, row
+from wsmon.model import units as fmt
+from wsmon.model.events import Event, Meta, Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.text import width_of
@@ -184,7 +185,7 @@ def test_no_line_is_wider_than_the_list(width: int) -> None:
             "◌ deribit reconnecting down 49 s – – – 0",
         ),
         (row("deribit", "connecting", attempt=3), "◌ deribit connecting #3 – – – – 0"),
-        (row("deribit", "error", problem=refused()), "✕ deribit gave up – – – – 0 the server answered HTTP 403"),
+        (row("deribit", "error", problem=refused()), "□ deribit gave up – – – – 0 the server answered HTTP 403"),
         (
             row("deribit", since_s=-60, stalled_since_ns=at_ns(-41), expect_every_s=2.5, last_message_ns=at_ns(-41)),
             "◐ deribit stalled 41 s 1m 0 41.0 s – no data since 14:01:43 (expected every 2.5 s)",
@@ -226,6 +227,16 @@ def test_what_is_worse_than_an_incident_is_told_instead() -> None:
 def test_of_a_connection_that_is_well_the_last_trouble_is_told_with_its_time() -> None:
     text, role = table.reason(row(problem=loss(-60, code=1001, reason="")), T0_NS)
     assert (text[:16], text.endswith(": closed by peer: 1001 going away"), role) == ("last disconnect ", True, "dim")
+
+
+def test_of_a_stall_that_is_over_its_start_and_whole_length_are_told() -> None:
+    meta: Meta = {"evidence": [1], "silent_ms": 2_200}
+    opened = event("incident.opened", -20, type="stall", reason="no data for 2.2 s (expected every 2 s)", meta=meta)
+    over = row(problem=opened, problem_ended_ns=at_ns(-5.2), expect_every_s=2.0)
+    began = fmt.moment(at_ns(-22.2), T0_NS)
+    assert table.reason(over, T0_NS) == (f"last stall {began}: lasted 17 s (data expected every 2 s)", "dim")
+    no_longer_expected = row(problem=opened, problem_ended_ns=at_ns(-5.2))
+    assert table.reason(no_longer_expected, T0_NS) == (f"last stall {began}: lasted 17 s", "dim")
 
 
 def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:

@@ -42,7 +42,7 @@ def test_the_term_of_a_field_finds_the_event_and_its_opposite_does_not(each: Eve
 def test_a_message_whose_rest_was_masked_says_so() -> None:
     masked = msgspec.structs.replace(message("x", redacted=True), meta={"masked": "budget"})
     labels = {field.label: field.value for field in message_fields(masked)}
-    assert labels["Masked"] == "rest of the message, or all of it: scanning it for credentials took too long"
+    assert labels["Redacted"] == "rest of the message, or all of it: scanning it for credentials took too long"
     assert "Masked" not in {field.label for field in message_fields(message("x", redacted=True))}
 
 

@@ -38,7 +38,7 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
         "",
         "“rate limit: 5 connections”, 1008, closed by peer",
         "",
-        "Closed by    the peer",
+        "Closed by    peer",
         "Code         1008 policy violation",
         "Reason       “rate limit: 5 connections”",
         "Received     close 1008, first",
@@ -69,7 +69,7 @@ def test_a_verdict_says_what_it_means_and_what_to_do() -> None:
         "Suggested action:",
         "  send less",
         "",
-        "Closed by    the peer",
+        "Closed by    peer",
     ]
     assert "Evidence     #7 (press w)" in lines
 
@@ -135,7 +135,7 @@ def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
 
     assert "Size         8.8 KiB (9,000 bytes), 18 B on the wire" in lines
     assert "Truncated    first 14 B stored" in " ".join(lines)
-    assert "Redacted     credentials masked" in " ".join(lines)
+    assert "Redacted     credentials, before" in " ".join(lines)
     start = lines.index("Payload  JSON · text · hex  f")
     assert lines[start + 1 : start + 7] == [
         "{",

@@ -103,7 +103,7 @@ async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
         assert lines[1][start + period.cell_of(at_ns(-300))] == "╳"
         assert lines[2][start + period.cell_of(at_ns(-1500))] == "╳"
         assert lines[2].endswith("░░░░")
-        assert lines[4].count("·") == 26
+        assert lines[4].count("○") == 26
         assert lines[5].endswith("□" * 40)
         assert [line.split()[0] for line in lines[1:8]] == [each.connection for each in LANES] + ["messages", "errors"]
 

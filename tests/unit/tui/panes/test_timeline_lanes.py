@@ -88,7 +88,7 @@ def test_tall_bars_use_all_lines_and_show_every_value(lines: int, expected: list
 
 @pytest.mark.parametrize(
     ("width", "words"),
-    [(5, ""), (16, "╳ disconnect"), (23, "╳ disconnect  ░ stalled"), (200, "▼ disconnect and incident")],
+    [(5, ""), (16, "╳ disconnect"), (23, "╳ disconnect  ░ stalled"), (200, "▼ incident and disconnect")],
 )
 def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
     shown = "".join(text for text, _ in legend_line(width, UNICODE))
