@@ -67,7 +67,7 @@ KPI_LABELS = {
     "stalled_share": "time stalled",
 }
 # Cells of the columns of the KPIs; the last ones are left out where there is no room
-KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 20, 9, 2, 10, 9
+KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 19, 9, 2, 10, 10
 # Cells of the names where all columns have room beside them
 KPI_LONG_NAME = 24
 # Titles of the error budget with the cells of the column; the longest that fits is shown

@@ -87,9 +87,9 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     took = Summary(3, 212.0, 212.0, 212.0, 212.0, 212.0)
     judged = kpis(connection_statistics("a", sessions=40, connection_count=30, connect_ms=took))
     assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
-        "KPI                    actual      target based on  budget",
-        "connection success       75 % ✗    > 99 %       40 used up",
-        "connect time           212 ms ✓   < 1.0 s        3    78 %",
+        "KPI                   actual      target  based on  budget",
+        "connection success      75 % ✗    > 99 %        40 used up",
+        "connect time          212 ms ✓   < 1.0 s         3    78 %",
     ]
     breached = [role for line in kpi_lines(judged, 58) for text, role in line if "75 %" in text]
     assert breached == ["problem"]
@@ -97,19 +97,19 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
 
 def test_the_longest_value_of_a_key_figure_stands_apart_from_its_name() -> None:
     odd = kpis(connection_statistics("a", sessions=30, connection_count=20))
-    assert texts(tuple(kpi_lines(odd, 58)))[1] == "connection success   66.667 % ✗    > 99 %       30 used up"
+    assert texts(tuple(kpi_lines(odd, 58)))[1] == "connection success  66.667 % ✗    > 99 %        30 used up"
 
 
 def test_a_key_figure_of_few_samples_is_not_judged() -> None:
     few = kpis(connection_statistics("a", sessions=3, connection_count=2))
     line = tuple(kpi_lines(few, 58))[1]
-    assert texts((line,)) == ["connection success   66.667 %      > 99 %        3 too few"]
+    assert texts((line,)) == ["connection success  66.667 %      > 99 %         3 too few"]
     assert [meaning for text, meaning in line if "66.667 %" in text] == ["dim"]
 
 
 def test_a_share_of_time_says_of_how_much_time() -> None:
     hardly = kpis(connection_statistics("a", availability=0.0014, scheduled_ms=540_000.0))
-    assert texts(tuple(kpi_lines(hardly, 58)))[7] == "uptime                 0.14 % ✗    > 99 %       9m used up"
+    assert texts(tuple(kpi_lines(hardly, 58)))[7] == "uptime                0.14 % ✗    > 99 %        9m used up"
 
 
 def test_a_key_figure_without_samples_has_no_value() -> None:
