@@ -125,3 +125,24 @@ async def rabbitmq(folder: Path) -> AsyncIterator[Broker]:
     command = ("sh", "-c", _WITH_PORT_MAPPER, _RABBITMQ)
     async with _running(port, folder / "rabbitmq.log", "Server startup complete", *command, **environ) as broker:
         yield broker
+
+
+@asynccontextmanager
+async def prosody(folder: Path) -> AsyncIterator[Broker]:
+    """An XMPP server that traces each stanza, at ``/xmpp-websocket`` of ``localhost``; ``alice`` may log in."""
+    port = free_port()
+    accounts, config = folder / "data" / "localhost" / "accounts", folder / "prosody.cfg.lua"
+    accounts.mkdir(parents=True)
+    (accounts / "alice.dat").write_text(f'return {{ ["password"] = "{PASSWORD}" }};\n')
+    config.write_text(
+        f'run_as_root = true\ndata_path = "{folder}/data"\npidfile = "{folder}/prosody.pid"\n'
+        'log = { { levels = { min = "debug" }, to = "console" } }\n'
+        'c2s_ports = {}\ns2s_ports = {}\nhttps_ports = {}\nhttp_interfaces = { "127.0.0.1" }\n'
+        f"http_ports = {{ {port} }}\n"
+        'modules_enabled = { "websocket", "saslauth", "ping" }\nmodules_disabled = { "s2s", "tls", "offline" }\n'
+        'authentication = "internal_plain"\nconsider_websocket_secure = true\n'
+        'VirtualHost "localhost"\nhttp_host = "localhost"\n'
+    )
+    command = (program("prosody", "prosody"), "--config", str(config), "-F")
+    async with _running(port, folder / "prosody.log", "Serving 'websocket' at http://localhost", *command) as broker:
+        yield broker

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import unescape
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -134,7 +135,7 @@ def decode_xmpp(direction: Direction, opcode: Opcode, payload: bytes, state: Cal
 def _xmpp_error(payload: bytes, at: int, state: CallState) -> str:
     condition, text = _CONDITION.match(payload, at), _XMPP_TEXT.search(payload, at)
     name = condition[1].decode().replace("-", " ") if condition else "error"
-    said = text[1].decode("utf-8", "replace").strip() if text else ""
+    said = unescape(text[1].decode("utf-8", "replace")).strip() if text else ""
     return state.credentials.mask(f"{name}: {said}" if said else name)
 
 
