@@ -199,3 +199,82 @@ async def test_an_application_whose_disk_is_full_counts_what_it_loses(home: Home
     reported = [event.meta["count"] for event in events if event.name == "trace.lost" and event.meta]
     assert (len(found) + lost, sum(int(str(count)) for count in reported)) == (emitted, lost)
     assert lost > 0
+
+
+BURST = """
+import sys
+from wsmon.trace import Sink, TraceEvent
+
+sink = Sink(sys.argv[1], connection="burst", buffer_bytes=400_000, spool_bytes=1_000_000)
+for number in range(1, 50_001):
+    sink.emit(TraceEvent(name=f"n{number}"))
+"""
+
+
+async def run_to_its_end(home: Home, *command: str) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, env=home.environ)
+    home.own(process)
+    async with asyncio.timeout(LONG_S):
+        assert await process.wait() == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("state", ["running", "stopped", "absent"])
+async def test_a_burst_beyond_all_room_is_stored_or_counted_to_the_last_event(
+    home: Home, store: Path, state: str
+) -> None:
+    """The program ends at once: what it could not store or spool is counted in the recording all the same."""
+    recorder = None if state == "absent" else await recorded(home, store)
+    if recorder is not None and state == "stopped":
+        recorder.signal(signal.SIGSTOP)
+    else:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    await run_to_its_end(home, "-c", BURST, str(store))
+    if recorder is not None:
+        recorder.signal(signal.SIGCONT)
+    else:
+        recorder = await recorded(home, store)
+    await until_taken_in(store)
+    await stopped(recorder)
+    events = is_whole(store)
+    found = numbers(events)["burst"]
+    counted = sum(int(str((event.meta or {})["count"])) for event in events if event.name == "trace.lost")
+    assert found == sorted(set(found))
+    assert len(found) + counted == 50_000
+
+
+WORKING = """
+import sys, time
+from wsmon.trace import RequestTracer, span
+
+tracer = RequestTracer("shop", store=sys.argv[1])
+with tracer.request("GET /slow", transport="http"), span("step"):
+    tracer.flush(20)
+    print("under way", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_what_an_application_has_under_way_ends_with_it(home: Home, store: Path, is_recorded: bool) -> None:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    recorder = await recorded(home, store) if is_recorded else None
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKING, str(store), stdout=subprocess.PIPE, env=home.environ
+    )
+    home.own(process)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"under way\n"
+    process.kill()
+    await process.wait()
+    recorder = recorder or await recorded(home, store)
+    ended = await recorder.until_stored(1, "trace.request.end")
+    await until_taken_in(store)
+    await stopped(recorder)
+    (step,) = (event for event in is_whole(store) if event.name == "trace.span.end")
+    reason = f"the application (process {process.pid}) ended"
+    assert [(each.type, each.error_type, each.error) for each in (*ended, step)] == [
+        ("GET /slow", "application_ended", reason),
+        ("step", "application_ended", reason),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -68,6 +69,20 @@ def _misplaced(spec: ConnectionSpec) -> str:
     return ", ".join(
         name for name, value in spec.auth.items() if isinstance(value, MessageCondition) and name not in _SIGNS
     )
+
+
+def _lacks_zstd() -> bool:
+    """Whether neither Python (from 3.14 on) nor an installed package decodes zstd; nothing is imported."""
+    # Imported here for start-up time: few configurations name it
+    from importlib.util import find_spec
+
+    # The package of the module may not be there
+    with suppress(ModuleNotFoundError):
+        if find_spec("compression.zstd") is not None:
+            return False
+    with suppress(ModuleNotFoundError):
+        return find_spec("backports.zstd") is None
+    return True
 
 
 RULES = (
@@ -170,6 +185,20 @@ RULES = (
         lambda spec: bool(spec.messages.replies) and not spec.messages.ref,
         "has no effect without messages.ref",
         "set it to the path of the id of a request",
+        is_warning=True,
+    ),
+    Rule(
+        ("decode",),
+        lambda spec: "zstd" in spec.decode and _lacks_zstd(),
+        "zstd is not installed",
+        "run pip install 'wsmon[zstd]'",
+        is_warning=True,
+    ),
+    Rule(
+        ("capture.raw",),
+        lambda spec: spec.capture.raw and (not spec.decode or (spec.protocol == "raw" and spec.decode == ("auto",))),
+        "has no effect where nothing is decoded",
+        "with protocol raw, name the decoders in decode",
         is_warning=True,
     ),
     Rule(

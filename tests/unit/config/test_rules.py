@@ -47,6 +47,14 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
             "messages.error_text = '$.a'\nprotocol = 'json'",
             ":4: connection[0].messages.error_text: has no effect without a condition in messages.error",
         ),
+        (
+            "capture.raw = true\ndecode = 'none'",
+            ":4: connection[0].capture.raw: has no effect where nothing is decoded",
+        ),
+        (
+            "capture.raw = true\nprotocol = 'raw'",
+            ":4: connection[0].capture.raw: has no effect where nothing is decoded",
+        ),
         ("heartbeat.expect = 'x'", ":4: connection[0].heartbeat.expect: has no effect without heartbeat.send"),
         ("heartbeat.answer = 'x'", ":4: connection[0].heartbeat.answer: has no effect without heartbeat.reply_to"),
     ],
@@ -134,3 +142,11 @@ def test_a_token_is_a_secret_though_it_is_written_out(loaded: Load) -> None:
     configuration = loaded(f'[wsmon]\n{LISTEN}otlp_listen_token = "abcdefgh-1"\n{ONE}').configuration
     assert configuration.secrets == ("abcdefgh-1",)
     assert "abcdefgh" not in repr(configuration)
+
+
+def test_zstd_without_its_library_is_warned_about(loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{ONE}decode = ['base64', 'zstd']"
+    assert loaded(text).warnings == ()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    (warning,) = loaded(text).warnings
+    assert str(warning).endswith(":4: connection[0].decode: zstd is not installed. run pip install 'wsmon[zstd]'")
