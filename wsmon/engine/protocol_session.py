@@ -288,6 +288,8 @@ class ProtocolSession:
 
     def opening(self) -> Outbox:
         """Return what is sent first."""
+        # Of a protocol that was found before, too
+        self._opens_late = False
         self._state.at(self._clock.mono_ns())
         client = self._client
         return () if client is None else self._guarded(lambda: client.opening(self._options, self._state))
@@ -298,13 +300,15 @@ class ProtocolSession:
         return message if envelope is None else envelope.wrap(message)
 
     def _inner_replies(self, inner: ProtocolSession, decoded: Decoded, payload: bytes, *, is_part: bool) -> Outbox:
-        if is_part:
-            return tuple(map(self.wrap, inner.replies(decoded, payload)))
+        sent: Outbox = ()
         envelope = self._protocol.envelope
-        if envelope is None or self._is_inner_open or not envelope.opens(decoded):
-            return ()
-        self._is_inner_open = True
-        return tuple(map(self.wrap, inner.opening()))
+        # A server that sends messages has opened, before the envelope was known
+        if not self._is_inner_open and envelope is not None and (is_part or envelope.opens(decoded)):
+            self._is_inner_open = True
+            sent = inner.opening()
+        if is_part:
+            sent += inner.replies(decoded, payload)
+        return tuple(map(self.wrap, sent))
 
     def replies(self, decoded: Decoded, payload: bytes, *, is_part: bool = False) -> Outbox:
         """Return what is sent after an incoming message was decoded; a heartbeat is answered once."""

@@ -121,8 +121,16 @@ def _recognise_url(url: HandshakeUrl) -> str:
 
 
 def _recognise(sample: MessageSample) -> str:
-    is_it = sample.direction == "in" and sample.opcode == "text" and sample.payload == b"o"
-    return "a message is the open frame “o”" if is_it else ""
+    """Say whether a message is one of its own; ``o`` and ``h`` alone could be any text."""
+    payload = sample.payload
+    try:
+        if sample.opcode == "text" and payload[:2] == b"a[" and _messages("text", payload):
+            return "a message is an array of texts behind the letter a"
+        if sample.opcode == "text" and payload[:2] == b"c[" and _decode_close(payload[1:]):
+            return "a message is a code and a reason behind the letter c"
+    except UNDECODABLE:
+        pass
+    return ""
 
 
 def _dissect(event: Event, payload: bytes) -> Anatomy | None:

@@ -76,12 +76,19 @@ def test_the_url_shows_the_envelope_and_the_messages_what_is_in_it() -> None:
     assert (received.type, received.topic, received.ref) == ("MESSAGE", "/q", "7")
 
 
-def test_the_open_frame_shows_the_envelope() -> None:
+def test_messages_show_the_envelope() -> None:
     rig = Rig(url="ws://h/")
-    (opened,) = rig.take("o")
-    assert [each.type for each in opened.happenings] == ["sockjs"]
+    assert [rig.take("o"), rig.take("h")] == [[Decoded()], [Decoded()]]
     first, second = rig.take(framed('{"jsonrpc":"2.0","method":"a"}', '{"jsonrpc":"2.0","method":"b"}'))
     assert (first.type, second.type) == ("a", "b")
+    assert [each.type for each in first.happenings] == ["sockjs", "jsonrpc"]
+
+
+def test_a_server_that_sends_messages_has_opened() -> None:
+    rig = Rig(url="ws://h/", subscribe=(Sensitive("eth_subscribe x"),))
+    assert rig.replies("o") == ()
+    (asked,) = rig.replies(framed('{"jsonrpc":"2.0","method":"hello"}'))
+    assert json.loads(json.loads(asked)[0])["method"] == "eth_subscribe"
 
 
 def test_a_configured_protocol_is_the_inner_one_where_the_url_shows_an_envelope() -> None:

@@ -105,18 +105,17 @@ def test_urls_of_its_transport_are_recognised(path: str, is_it: bool) -> None:
     assert bool(PROTOCOL.recognise_url(url)) is is_it
 
 
-def test_the_open_frame_shows_it_and_nothing_else_does() -> None:
-    assert PROTOCOL.recognise(MessageSample("in", "text", b"o")) == "a message is the open frame “o”"
-    assert not any(
-        PROTOCOL.recognise(sample)
-        for sample in (
-            MessageSample("out", "text", b"o"),
-            MessageSample("in", "binary", b"o"),
-            MessageSample("in", "text", b'["o"]'),
-            MessageSample("in", "text", b"h"),
-        )
+def test_a_frame_with_messages_or_a_close_shows_it_and_nothing_else_does() -> None:
+    assert PROTOCOL.recognise(MessageSample("in", "text", b'a["x"]')) == (
+        "a message is an array of texts behind the letter a"
     )
-    assert ProtocolDetector().of_frame("in", "text", b"o") == "sockjs"
+    assert PROTOCOL.recognise(MessageSample("in", "text", b'c[3000,"Go away!"]')) == (
+        "a message is a code and a reason behind the letter c"
+    )
+    others = (b"o", b"h", b'["o"]', b"a[1]", b"a[]", b"a[", b"c[1]", b"c", b"")
+    assert not any(PROTOCOL.recognise(MessageSample("in", "text", payload)) for payload in others)
+    assert not PROTOCOL.recognise(MessageSample("in", "binary", b'a["x"]'))
+    assert ProtocolDetector().of_frame("in", "text", b'a["x"]') == "sockjs"
 
 
 def test_what_goes_out_is_an_array_of_one_text() -> None:
