@@ -79,8 +79,10 @@ def waterfall(trace_id: str, store: str | os.PathLike[str] = "") -> tuple[TraceS
         for event in _events(view, trace_id):
             if event.name in _STARTS and event.span_id:
                 found.setdefault(event.span_id, (_open(event), event))
-            if event.name == "connection.started" and (event.meta or {}).get("remote") is True:
-                remote.add(event.source.connection_id)
+            if event.name == "connection.started" and (session := event.source.connection_id):
+                found.setdefault(session, (_open_session(event), event))
+                if (event.meta or {}).get("remote") is True:
+                    remote.add(session)
             for span in fold.ended_by(event):
                 found[span.span_id] = (span, event)
     if not found:
@@ -111,6 +113,13 @@ def _open(event: Event) -> Span:
         event.type or event.topic,
         event.ts_ns,
         event.mono_ns,
+    )
+
+
+def _open_session(event: Event) -> Span:
+    source = event.source
+    return Span(
+        SpanId(source.connection_id), event.parent_id, "session", "", source.connection, event.ts_ns, event.mono_ns
     )
 
 

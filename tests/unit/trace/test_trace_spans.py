@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.support.fake_ports import FakeClock
 from wsmon.clock import SystemClock
 from wsmon.errors import WsmonError
-from wsmon.trace import Sink
+from wsmon.trace import Sink, TraceEvent
 from wsmon.trace.requests import RequestTracer
 from wsmon.trace.trace_spans import TraceSpan, UnknownTraceError, waterfall
 
@@ -67,4 +68,40 @@ def test_nx_14_a_trace_is_its_spans_with_offsets_durations_and_attributes(tmp_pa
             waterfall(unknown, store)
     with pytest.raises(WsmonError):
         waterfall("1" * 32, tmp_path / "missing.db")
+    sink.close()
+
+
+def test_a_session_that_another_program_opened_is_a_span_while_it_lives_and_after(tmp_path: Path) -> None:
+    store, trace, session = tmp_path / "store.db", "3" * 32, "5e551011c0ffee11"
+    sink = Sink(store, own=True)
+    own: dict[str, Any] = {"connection": "feed", "connection_id": session, "trace_id": trace}
+    sink.emit(
+        TraceEvent(
+            name="connection.started",
+            from_status="initialized",
+            to_status="connecting",
+            parent_id=CALLER,
+            meta={"remote": True},
+            **own,
+        )
+    )
+    assert sink.flush(20)
+    (lives,) = waterfall(trace, store)
+    assert (lives.span_id, lives.parent_id, lives.kind, lives.status, lives.duration_ms, lives.is_remote) == (
+        session, CALLER, "session", "open", None, True,
+    )  # fmt: skip
+    sink.emit(
+        TraceEvent(
+            name="connection.disconnected",
+            from_status="connecting",
+            to_status="closed",
+            close_by="us",
+            meta={"open": True},
+            **own,
+        )
+    )
+    assert sink.flush(20)
+    (ended,) = waterfall(trace, store)
+    assert (ended.span_id, ended.parent_id, ended.status, ended.is_remote) == (session, CALLER, "ok", True)
+    assert ended.duration_ms is not None
     sink.close()
