@@ -25,7 +25,7 @@ _COMMENT_COLUMN = 36
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def detectors(config: Path | None, *, as_json: bool) -> None:
-    """List incident kinds, their thresholds and how to silence them.
+    """List incident kinds, thresholds and how to silence them.
 
     Thresholds come from CONFIG, or from the default configuration; built-in defaults are used for any not set.
     """

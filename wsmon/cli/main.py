@@ -41,10 +41,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "import": "Import events, HTTP Archives (HAR) or frame recordings.",
         "ingest": "Store events from standard input.",
         "check": "Validate CONFIG and list its connections.",
-        "detectors": "List incident kinds, their thresholds and how to silence them.",
+        "detectors": "List incident kinds, thresholds and how to silence them.",
         "doctor": "Check the configuration, recording, system and terminal.",
         "demo": "Run a demo against local scripted servers.",
-        "unit": "Print a hardened systemd unit that records the connections in CONFIG.",
+        "unit": "Print a hardened systemd unit for the connections in CONFIG.",
         "completions": "Print the completion script for SHELL.",
         "man": "Print the manual page.",
     }

@@ -26,7 +26,7 @@ NAME = "wsmon"
 @click.option("--user", metavar="NAME", help="User the service runs as (default: you).")
 @click.option("--name", default=NAME, metavar="NAME", help="Name of the service.")
 def unit(config: Path | None, store: Path | None, user: str | None, name: str) -> None:
-    """Print a hardened systemd unit that records the connections in CONFIG.
+    """Print a hardened systemd unit for the connections in CONFIG.
 
     The service starts at boot. Installation instructions are in the first lines of the output. Supply secrets as files
     (${file:PATH}) or with Environment= in a drop-in.
