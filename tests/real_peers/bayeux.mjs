@@ -11,7 +11,7 @@ const bayeux = new faye.NodeAdapter({ mount: "/faye", timeout: 45 });
 bayeux.addExtension({
   incoming(message, done) {
     tell("message", { channel: message.channel, subscription: message.subscription ?? "" });
-      if (message.ext?.word === "wrong") message.error = "403::Wrong word";
+    if (message.ext?.word === "wrong") message.error = "403::Wrong word";
     done(message);
   },
 });

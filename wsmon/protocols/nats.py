@@ -44,6 +44,7 @@ from wsmon.protocols.calls import (
 )
 from wsmon.protocols.credentials import JsonValue
 from wsmon.protocols.nats_ops import (
+    WITH_PAYLOAD,
     NatsOperation,
     find_end,
     is_secret,
@@ -462,30 +463,32 @@ def _recognise(sample: MessageSample) -> str:
     return "a message is a NATS INFO or CONNECT" if line.match(sample.payload) else ""
 
 
+_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(("PUB", "HPUB"), ("Subject", "Reply to")),
+        **dict.fromkeys(("MSG", "HMSG"), ("Subject", "Subscription", "Reply to")),
+        "SUB": ("Subject", "Subscription"),
+        "UNSUB": ("Subscription", "After"),
+    }
+)
+
+
 def _dissect(event: Event, payload: bytes) -> Anatomy | None:
     operation = read_operation(payload)
     if operation is None or operation.name != event.type:
         return None
-    words, sizes = operation.words, 2 if operation.name.startswith("H") else 1
-    labels: tuple[str, ...]
-    match operation.name:
-        case "PUB" | "HPUB":
-            labels = ("Subject", "Reply to")
-            words = words[: max(len(words) - sizes, 0)]
-        case "MSG" | "HMSG":
-            labels = ("Subject", "Subscription", "Reply to")
-            words = words[: max(len(words) - sizes, 0)]
-        case "SUB":
-            labels = ("Subject", "Queue", "Subscription") if len(words) > 2 else ("Subject", "Subscription")
-        case "UNSUB":
-            labels = ("Subscription", "After")
-        case _:
-            return Anatomy(f"NATS {operation.name}", body=operation.text.encode())
+    name, words = f"NATS {operation.name}", operation.words
+    has_headers = operation.name.startswith("H")
+    labels = _LABELS.get(operation.name, ())
+    if operation.name in WITH_PAYLOAD:
+        words = words[: -2 if has_headers else -1]
+    elif len(words) > len(labels):
+        labels = ("Subject", "Queue", "Subscription")
     parts = tuple(zip(labels, words, strict=False))
-    if sizes == 1:
-        return Anatomy(f"NATS {operation.name}", parts, operation.body)
+    if not has_headers:
+        return Anatomy(name, parts, operation.body if parts else operation.text.encode())
     headers, _, body = operation.body.partition(b"\r\n\r\n")
-    return Anatomy(f"NATS {operation.name}", (*parts, ("Headers", headers.decode("utf-8", "replace"))), body)
+    return Anatomy(name, (*parts, ("Headers", headers.decode("utf-8", "replace"))), body)
 
 
 PROTOCOL = Protocol(

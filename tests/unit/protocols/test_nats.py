@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.builders import message
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, MessageSample
+from wsmon.protocols.base import UNREAD, Anatomy, ClientOptions, Decoded, Happening, MessageSample
 from wsmon.protocols.calls import ACCEPTED_NS, NO_ERROR
 from wsmon.protocols.nats import MAX_KEPT, PROTOCOL, NatsState, answer, decode, opening, split
 
@@ -291,3 +292,24 @@ def test_a_connect_that_went_out_before_is_not_sent_again() -> None:
 )
 def test_it_is_recognised_by_its_first_operations(direction: Direction, payload: bytes, is_nats: bool) -> None:
     assert bool(PROTOCOL.recognise(MessageSample(direction, "binary", payload))) == is_nats
+
+
+@pytest.mark.parametrize(
+    ("payload", "anatomy"),
+    [
+        ("PUB a r 2\r\nhi\r\n", Anatomy("NATS PUB", (("Subject", "a"), ("Reply to", "r")), b"hi")),
+        ("MSG a 1 2\r\nhi\r\n", Anatomy("NATS MSG", (("Subject", "a"), ("Subscription", "1")), b"hi")),
+        (
+            "HPUB a 16 18\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n",
+            Anatomy("NATS HPUB", (("Subject", "a"), ("Headers", "NATS/1.0\r\nA: b")), b"hi"),
+        ),
+        ("SUB a q 1\r\n", Anatomy("NATS SUB", (("Subject", "a"), ("Queue", "q"), ("Subscription", "1")), b"")),
+        ("SUB a 1\r\n", Anatomy("NATS SUB", (("Subject", "a"), ("Subscription", "1")), b"")),
+        ("-ERR 'Stale Connection'\r\n", Anatomy("NATS -ERR", (), b"'Stale Connection'")),
+    ],
+)
+def test_a_stored_operation_is_taken_apart(payload: str, anatomy: Anatomy) -> None:
+    event = message(payload, type=payload.split()[0])
+    assert PROTOCOL.dissect is not None
+    assert PROTOCOL.dissect(event, payload.encode()) == anatomy
+    assert PROTOCOL.dissect(message(payload, type="INFO"), payload.encode()) is None
