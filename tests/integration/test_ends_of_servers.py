@@ -69,7 +69,7 @@ OF_ENGINE_IO = (
 
 def too_big(program: str, server: str = "") -> Row:
     """A row of a program that says so with the code for it."""
-    words = ("messages is larger",)
+    words = ("client is larger",)
     return Row(program, "too big", (close_frame(1009),), "peer", "1009 message too big", words, (), server)
 
 
@@ -78,7 +78,7 @@ ROWS = (
     Row("uvicorn", "deploy", (close_frame(1012),), "peer", "1012 service restart", (DEPLOY,), (), "uvicorn"),
     Row("uvicorn", "no pong", (close_frame(1011, "keepalive ping timeout"),), "peer", "1011 internal error",
         ("wsmon did not answer the server's heartbeat in time",), ("internal server error", DEPLOY), "uvicorn"),
-    Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("messages is larger",)),
+    Row("uvicorn", "too big", (close_frame(1009),), "peer", "1009 message too big", ("client is larger",)),
     Row("hypercorn", "application fails, returns, or a deploy", (close_frame(1011),), "peer", "1011 internal error",
         ("Hypercorn", DEPLOY, "when the application fails or returns"), (), "hypercorn-h11"),
     too_big("hypercorn", "hypercorn-h11"),
