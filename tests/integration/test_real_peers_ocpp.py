@@ -74,6 +74,7 @@ async def test_a_station_that_is_rejected_is_told_so(real_peers: RealPeers) -> N
     boot = (2, "1", "BootNotification", {**BOOT, "chargePointVendor": "unknown"})
     async with running(station(server, boot)) as engine:
         rejected = await engine.sink.wait("error.occurred")
+        await server.until("boot")
         assert server.values("boot", "status") == ["Rejected"]
         assert (rejected.type, rejected.error_type) == ("BootNotification", "rejected")
         assert rejected.error == "the management system rejected the charging station; next try in 60 s"

@@ -50,9 +50,10 @@ async def test_the_messages_in_its_frames_are_those_of_the_inner_protocol(home: 
     assert sorted(server.values("request", "method")) == ["add", "eth_subscribe", "fail"]
     opened = of(events, "auto", "connection.completed")[0].meta or {}
     assert opened["protocol"] == "sockjs"
-    inner = of(events, "auto", "connection.protocol")
-    assert [(event.type, event.reason) for event in inner] == [
-        ("jsonrpc", 'jsonrpc in sockjs: a message has "jsonrpc": "2.0"')
+    found = of(events, "auto", "connection.protocol")
+    assert [(event.type, event.reason) for event in found] == [
+        ("sockjs", "sockjs: the path ends in a server, a session and /websocket"),
+        ("jsonrpc", 'jsonrpc in sockjs: a message has "jsonrpc": "2.0"'),
     ]
     sent = of(events, "auto", "message.sent")
     assert [(event.type, event.ref, json.loads(event.payload or b"")["id"]) for event in sent] == [
@@ -129,6 +130,7 @@ async def test_stomp_within_is_detected(real_peers: RealPeers) -> None:
         await sink.wait("auth.completed")
     assert server.values("connect", "ok") == [True]
     assert [(event.type, event.reason) for event in sink.named("connection.protocol")] == [
-        ("stomp", "stomp in sockjs: a message is a STOMP CONNECT or CONNECTED")
+        ("sockjs", "sockjs: the path ends in a server, a session and /websocket"),
+        ("stomp", "stomp in sockjs: a message is a STOMP CONNECT or CONNECTED"),
     ]
     assert "correct horse" not in sink.text()

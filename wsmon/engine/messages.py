@@ -229,6 +229,7 @@ class MessagePath:
         self._sender.stop()
         if self._has_started:
             self._has_started = False
+            self._events.emit(self._protocol.finish(), "in", at)
             self._events.end(at, is_ours=is_ours)
 
     @property

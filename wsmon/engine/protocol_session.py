@@ -32,6 +32,7 @@ from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
+from wsmon.protocols import json
 from wsmon.protocols.base import (
     UNREAD,
     ClientOptions,
@@ -39,6 +40,7 @@ from wsmon.protocols.base import (
     HandshakeUrl,
     Happening,
     Mask,
+    MessageSample,
     Outbox,
     Part,
     Protocol,
@@ -60,6 +62,11 @@ from wsmon.protocols.registry import PROTOCOLS
 # How long topics wait for ``auto`` to know the protocol. Servers that speak first do so at once; others, such as many
 # JSON feeds, wait for a subscription themselves.
 UNDECIDED_S = 3.0
+
+# A guess is confirmed or revised after a few messages, each of which may hold several
+_MAX_HELD_ERRORS = 64
+# Errors of answers to what was not asked: an ordinary message, where the protocol was guessed wrongly
+_UNASKED = frozenset({"unmatched", "unmatched_reply"})
 
 OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
 
@@ -118,6 +125,12 @@ class ProtocolSession:
         self._detector = ProtocolDetector(protocols.values(), carried.misfits) if spec.protocol == "auto" else None
         # None unless a protocol was detected that may turn out not to fit
         self._review: DetectionReview | None = None
+        # Errors of a protocol that is only a guess yet; they never happened where it is revised
+        self._held_errors: tuple[Happening, ...] = ()
+        # Whether messages showed the protocol: then others between them may belong to something else
+        self._is_by_messages = False
+        # The protocol that the handshake named
+        self._named: tuple[Happening, ...] = ()
         self._url: HandshakeUrl | None = None
         # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
@@ -158,6 +171,7 @@ class ProtocolSession:
             self._review = DetectionReview(outer)
         if self._detector is not None and (name := self._detector.of_handshake(url, subprotocol)):
             about = {"protocol": name, "protocol_why": self._detector.why}
+            self._named = (Happening("connection.protocol", type=name, reason=f"{name}: {self._detector.why}"),)
             self._detector = None
             self._release_topics()
             self._use(name)
@@ -248,7 +262,8 @@ class ProtocolSession:
             decoded = msgspec.structs.replace(decoded, error_type="", error="")
         review = self._review
         if review is not None and (decoded.error_type or review.is_counting):
-            settled += self._revise(review, decoded, direction, opcode, payload)
+            decoded, found = self._reviewed(review, decoded, direction, opcode, payload)
+            settled += found
         happenings = decoded.happenings
         if self._configured is not None:
             happenings = self._configured.read(direction, payload, decoded, mono_ns)
@@ -283,8 +298,8 @@ class ProtocolSession:
             return None
 
     def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
-        """Return what the upgrade itself means, where the protocol has no message for it."""
-        return self._protocol.handshake(has_credentials, status)
+        """Return what the upgrade itself means: the protocol that it names, and what that has no message for."""
+        return (*self._named, *self._protocol.handshake(has_credentials, status))
 
     def opening(self) -> Outbox:
         """Return what is sent first."""
@@ -361,7 +376,13 @@ class ProtocolSession:
         """Whether the peer did not answer a heartbeat that the protocol defines."""
         if self._inner is not None:
             return self._inner.is_silent
-        return self._options.answers and self._client is not None and self._client.is_silent(self._state)
+        client = self._client
+        return self._options.answers and client is not None and not self._is_guess and client.is_silent(self._state)
+
+    @property
+    def _is_guess(self) -> bool:
+        """Whether the protocol was detected by JSON that others send as well, and no messages confirmed it yet."""
+        return self._review is not None and not self._review.is_proven
 
     def code_meaning(self, code: int | None) -> str:
         """Return what a close code means in this protocol; empty where it defines none."""
@@ -428,11 +449,74 @@ class ProtocolSession:
             self._note_split()
         else:
             self._use(name)
-        self._review = DetectionReview(name) if name != "raw" else None
+        is_certain, is_proven = detector.is_certain, detector.is_proven
+        self._review = DetectionReview(name, is_certain=is_certain, is_proven=is_proven) if name != "raw" else None
+        self._is_by_messages = True
         return (
             Happening("connection.protocol", type=name, reason=f"{name}{self._within}: {detector.why}"),
             *self._catch_up(detector.held),
         )
+
+    def _reviewed(
+        self, review: DetectionReview, decoded: Decoded, direction: Direction, opcode: Opcode, payload: bytes
+    ) -> tuple[Decoded, tuple[Happening, ...]]:
+        """Return a message without an error that is not known to be one, and what follows for the protocol."""
+        is_guess = not review.is_confirmed
+        found = self._revise(review, decoded, direction, opcode, payload)
+        is_unread = self._is_by_messages and decoded.error_type not in ("", "too_large")
+        if is_unread and self._is_of_another(MessageSample(direction, opcode, payload)):
+            decoded = json.named(direction, opcode, payload)
+        if review is not self._review:
+            self._held_errors = ()
+            return msgspec.structs.replace(decoded, error_type="", error="") if is_guess else decoded, found
+        if is_guess:
+            decoded = self._hold_errors(decoded)
+        if is_guess and review.is_confirmed:
+            found += self._release_errors()
+        return decoded, found
+
+    def _is_of_another(self, sample: MessageSample) -> bool:
+        """Whether a message that cannot be decoded is sound, but of no protocol that messages showed.
+
+        Between JSON, that is a text which does not even begin as JSON, unless it is a page of a proxy.
+        """
+        if self._name == "json":
+            return sample.payload.lstrip()[:1] not in (b"{", b"[", b"<")
+        return sample.json is not None and not self._protocol.recognise(sample)
+
+    def _hold_errors(self, decoded: Decoded) -> Decoded:
+        """Return a message without the errors that are none where the guess is wrong, and keep those."""
+        if decoded.error_type:
+            fault = Happening(
+                "error.occurred",
+                type=decoded.type,
+                topic=decoded.topic,
+                ref=decoded.ref,
+                error_type=decoded.error_type,
+                error=decoded.error,
+            )
+            self._keep_errors(fault)
+            decoded = msgspec.structs.replace(decoded, error_type="", error="")
+        strange = tuple(each for each in decoded.happenings if each.error_type in _UNASKED)
+        if strange:
+            self._keep_errors(*strange)
+            others = tuple(each for each in decoded.happenings if each.error_type not in _UNASKED)
+            decoded = with_happenings(decoded, others)
+        return decoded
+
+    def _keep_errors(self, *errors: Happening) -> None:
+        self._held_errors = (*self._held_errors, *errors)[:_MAX_HELD_ERRORS]
+
+    def _release_errors(self) -> tuple[Happening, ...]:
+        held, self._held_errors = self._held_errors, ()
+        return held
+
+    def finish(self) -> tuple[Happening, ...]:
+        """Return what was held back, where the protocol that was guessed is likely: the session is over."""
+        held = self._release_errors()
+        if self._review is not None and not self._review.is_likely:
+            held = ()
+        return held if self._inner is None else (*held, *self._inner.finish())
 
     def _revise(
         self, review: DetectionReview, decoded: Decoded, direction: Direction, opcode: Opcode, payload: bytes
@@ -514,6 +598,8 @@ class ProtocolSession:
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
         try:
             happenings = self._state.overdue(at.mono_ns)
+            if self._is_guess:
+                happenings = tuple(each for each in happenings if not (each.error_type or each.error))
             if self._declared is not None:
                 happenings = (*happenings, *self._declared.overdue(at.mono_ns))
             if self._configured is not None:

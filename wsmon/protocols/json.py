@@ -137,6 +137,8 @@ class JsonState:
         self.other_pings = Calls(timeout_s, _PINGS_KEPT)
         # Answer to the peer's last ping
         self.pong = ""
+        # Whether a ping was sent: pongs of a peer that never got one are its heartbeat
+        self.has_pinged = False
         self._begun = 0
 
     def at(self, now_ns: int) -> None:
@@ -174,6 +176,12 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
         if empty := jsonrpc_messages.keepalive(direction, payload):
             return empty
         return jsonrpc_messages.read_texts(payload, error, "json", lambda text: _read_text(direction, text, state))
+
+
+def named(direction: Direction, opcode: Opcode, payload: bytes) -> Decoded:
+    """Return the type, topic and id alone of a message between those of another protocol; none where it is no JSON."""
+    decoded = decode(direction, opcode, payload, JsonState())
+    return UNREAD if decoded.error_type else Decoded(decoded.type, decoded.topic, decoded.ref)
 
 
 class _PlainMessage(NamedMessage, gc=False):
@@ -459,6 +467,7 @@ def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonS
     is_ours = direction == "out"
     match about.kind:
         case "ping":
+            state.has_pinged |= is_ours
             key = _ping_key(about, state, by_peer=not is_ours)
             call = Call("heartbeat", key, state.now_ns, about.type, about.ref, by_peer=not is_ours)
             if is_ours:
@@ -472,6 +481,8 @@ def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonS
             ping = _pinged(about, state, by_peer=is_ours)
             if ping is None and is_ours and (other := _oldest_ping(state.other_pings, about)) is not None:
                 return _answered_by_hand(other, state)
+            if ping is None and not (is_ours or state.has_pinged):
+                return (Happening("heartbeat.received", "heartbeat", type=about.type, ref=about.ref),)
             if ping is None:
                 key = jsonrpc_messages.id_key(about.id) if about.id else "pong"
                 return (unmatched("heartbeat", key, about.type, ref=about.ref),)
@@ -575,6 +586,8 @@ PROTOCOL = Protocol(
     decode,
     read_plain,
     prepare=_prepare,
+    # Vite and Janus, whose messages are JSON without further rules
+    subprotocols=("vite-hmr", "janus-protocol"),
     new_masks=lambda _state: {"out": mask_sent},
     client=ProtocolClient(opening, answer, due),
 )

@@ -322,7 +322,9 @@ def _recognise_url(url: HandshakeUrl) -> str:
 def _recognise(sample: MessageSample) -> str:
     message = sample.members
     kind = message.get("kind")
-    is_it = "traceId" in message and isinstance(message.get("id"), int) and isinstance(kind, str) and kind in _KINDS
+    number = message.get("id")
+    is_numbered = isinstance(number, int) and number > 0
+    is_it = "traceId" in message and is_numbered and isinstance(kind, str) and kind in _KINDS
     return f'a message has a traceId and "kind": "{kind}"' if is_it else ""
 
 
