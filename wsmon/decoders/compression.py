@@ -66,6 +66,8 @@ class InflateStream:
     """None before its first message."""
     content: bytes = b""
     """Of a message that continues."""
+    received: int = 0
+    """Bytes of which it was made: with those to come they say what the message may become."""
     is_lost: bool = False
     """Whether a message could not be decoded: what follows refers to it."""
 
@@ -87,8 +89,12 @@ def _unstream(payload: bytes, stream: InflateStream, room: int) -> bytes | None:
         stream.inflater = None
     if stream.inflater is None:
         stream.inflater = zlib.decompressobj(_ZLIB)
+    left = room - len(stream.content)
+    # zlib takes 0 for no limit
+    if left < 0:
+        raise _lost(stream, too_large(room).what)
     try:
-        stream.content += stream.inflater.decompress(payload, room - len(stream.content) + 1)
+        stream.content += stream.inflater.decompress(payload, left + 1)
     except zlib.error as error:
         raise _lost(stream, str(error)) from None
     if len(stream.content) > room:
@@ -96,14 +102,15 @@ def _unstream(payload: bytes, stream: InflateStream, room: int) -> bytes | None:
     if stream.inflater.unused_data:
         raise _lost(stream, "it goes on after the end of the stream")
     if not payload.endswith(_FLUSH_END) and not stream.inflater.eof:
+        stream.received += len(payload)
         return None
-    content, stream.content = stream.content, b""
+    content, stream.content, stream.received = stream.content, b"", 0
     return content
 
 
 def _lost(stream: InflateStream, why: str) -> DecodeError:
     stream.is_lost = True
-    stream.inflater, stream.content = None, b""
+    stream.inflater, stream.content, stream.received = None, b"", 0
     return DecodeError(why, "lost", "The messages that follow refer to this one, and are recorded as they come")
 
 

@@ -137,7 +137,8 @@ class PayloadDecoding:
         return None
 
     def _run(self, steps: Sequence[_Step], opcode: Opcode, payload: bytes) -> Decoding:
-        room = room_bytes(len(payload), self._limit_bytes)
+        earlier = sum(state.received for _, state in steps if isinstance(state, InflateStream))
+        room = room_bytes(earlier + len(payload), self._limit_bytes)
         content: bytes | None = payload
         part = payload
         is_alone = True

@@ -150,6 +150,13 @@ def test_a_message_of_a_stream_may_come_in_pieces() -> None:
     assert [stream.decode(payload[:5]), stream.decode(payload[5:20]), stream.decode(payload[20:])] == [None, None, TEXT]
 
 
+def test_a_piece_of_a_stream_that_has_no_room_left_is_not_inflated() -> None:
+    stream = Stream()
+    payload = stream.message(bytes(2 * ROOM))
+    assert stream.decode(payload[:-4], 4 * ROOM) is None
+    assert stream.trouble(payload[-4:], 2 * ROOM - 1) == f"its content is larger than {2 * ROOM - 1:,} bytes"
+
+
 def test_a_stream_that_ends_and_one_that_begins_again_are_decoded() -> None:
     stream = Stream()
     assert stream.decode(stream.message(TEXT)) == TEXT

@@ -6,6 +6,7 @@ import base64
 import gzip
 import zlib
 from collections.abc import Sequence
+from random import Random
 
 import msgspec
 import pytest
@@ -107,6 +108,15 @@ def test_a_message_of_a_stream_in_pieces_is_content_of_the_last() -> None:
     payload = compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH)
     assert found.decode("in", "binary", payload[:30]) == decoded(None, "zlib-stream", is_alone=False)
     assert found.decode("in", "binary", payload[30:]) == decoded(TEXT, "zlib-stream", is_alone=False)
+
+
+def test_a_piece_of_a_stream_may_be_smaller_than_what_came_before_it_became() -> None:
+    found = session("zlib-stream", limit_bytes=MOST_BYTES)
+    compressor = zlib.compressobj()
+    content = Random(7).randbytes(20_000) + bytes(3 * 2**20)
+    payload = compressor.compress(content) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    assert found.decode("in", "binary", payload[:-9]) == decoded(None, "zlib-stream", is_alone=False)
+    assert found.decode("in", "binary", payload[-9:]) == decoded(content, "zlib-stream", is_alone=False)
 
 
 def test_a_chain_is_applied_in_its_order() -> None:
