@@ -169,7 +169,7 @@ def _recognise(sample: MessageSample) -> str:
     identifier = message.get("identifier")
     if not isinstance(identifier, str) or '"channel"' not in identifier:
         return ""
-    is_it = word in _CONFIRMATIONS or message.get("command") in _COMMANDS
+    is_it = _text(word) in _CONFIRMATIONS or _text(message.get("command")) in _COMMANDS
     return "a message has an identifier of ActionCable" if is_it else ""
 
 

@@ -97,7 +97,7 @@ def _bayeux_refusal(message: dict[str, Any], state: CallState) -> Happening:
 
 def _recognise_bayeux(sample: MessageSample) -> str:
     for item in islice(sample.items, MAX_MESSAGES):
-        if isinstance(item, dict) and item.get("channel") in _META_CHANNELS:
+        if isinstance(item, dict) and _text(item.get("channel")) in _META_CHANNELS:
             return f'a message has "channel": "{item["channel"]}"'
     return ""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.base import Decoded
+from wsmon.protocols.base import Decoded, MessageSample
 from wsmon.protocols.detect import REVIEW_FRAMES, SETTLE_FRAMES, DetectionReview, ProtocolDetector
+from wsmon.protocols.registry import PROTOCOLS
 
 
 def told(detector: ProtocolDetector) -> tuple[str, str]:
@@ -313,3 +316,20 @@ def test_a_beginning_that_never_goes_on_settles_with_what_comes() -> None:
     detector.of_frame("out", "binary", CONNECT[:5])
     assert [detector.of_frame("in", "binary", b"\xff") for _ in range(SETTLE_FRAMES)][-1] == "raw"
     assert detector.held == b""
+
+
+# What JSON of any feed may have in the place of a word
+OTHER_VALUES: tuple[object, ...] = (None, True, 1, -1.5, [], {}, [[]], {"id": 1}, "")
+WORDS = ("channel", "command", "connect", "event", "id", "identifier", "jsonrpc", "method", "op", "type")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_value_of_any_type_in_the_place_of_a_word_is_of_no_protocol(word: str) -> None:
+    others = {"identifier": '{"channel":"a"}', "jsonrpc": "2.0", "id": 1, "payload": {}, "data": {}}
+    for value in OTHER_VALUES:
+        for message in ({word: value}, {**others, word: value}):
+            for content in (message, [message], [value, word], [1, value]):
+                for protocol in PROTOCOLS.values():
+                    payload = json.dumps(content).encode()
+                    assert isinstance(protocol.recognise(MessageSample("in", "text", payload)), str)
+                    assert isinstance(protocol.recognise(MessageSample("out", "text", payload)), str)
