@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from wsmon.decoders.base import DecodeError, Decoder, too_large
+from wsmon.model.msgpack_cost import is_too_costly
 
 # Both alphabets of RFC 4648, with or without padding; MIME breaks lines
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]*={0,2}\s*")
@@ -40,18 +41,9 @@ def begins_compressed(text: bytes) -> bool:
     return _COMPRESSED.match(text) is not None
 
 
-# A list or a map takes 90 to 190 ns and up to 240 bytes, another value 17 ns and 8 to 60 bytes for each byte of it:
-# a message is refused where its size and twelve bytes for each of them come to more. That is 25 ms and 25 MiB.
-# Whether a byte that looks like the head of one is part of a text is not known before decoding.
-_MOST_COST: Final = 1024 * 1024
-_COST_OF_A_CONTAINER: Final = 12
-_CONTAINER_HEADS: Final = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
-
-
 def _unmsgpack(payload: bytes, _state: None, room: int) -> bytes:
     """Return a message of MessagePack as JSON: bytes as base64, times as RFC 3339, and null for what is no number."""
-    containers = len(payload) - len(payload.translate(None, _CONTAINER_HEADS)) if len(payload) > 2**16 else 0
-    if len(payload) + _COST_OF_A_CONTAINER * containers > _MOST_COST:
+    if is_too_costly(payload):
         raise DecodeError("it is too large to be decoded: it may hold too many values", "refused")
     try:
         text = msgspec.json.encode(msgspec.msgpack.decode(payload), enc_hook=_extension)

@@ -57,6 +57,7 @@ from wsmon.protocols.configured import (
 )
 from wsmon.protocols.declared import DeclaredMessages
 from wsmon.protocols.detect import DetectionReview, ProtocolDetector
+from wsmon.protocols.parts import MAX_PARTS, TOO_MANY_PARTS
 from wsmon.protocols.registry import PROTOCOLS
 
 # How long topics wait for ``auto`` to know the protocol. Servers that speak first do so at once; others, such as many
@@ -223,9 +224,15 @@ class ProtocolSession:
             return None
 
     def split_parts(self, direction: Direction, parts: Sequence[Part]) -> Sequence[Part]:
-        """Take messages apart that came in envelopes; pieces of such messages stay as they are."""
+        """Take messages apart that came in envelopes; pieces of such messages stay as they are.
+
+        Of more than ``MAX_PARTS`` messages in all, those of the envelopes that follow are not read.
+        """
         found: list[Part] = []
         for part in parts:
+            if len(found) > MAX_PARTS:
+                found.append(part._replace(error=TOO_MANY_PARTS, is_hidden=True))
+                continue
             is_whole = self.splits and not (part.is_partial or part.error)
             inner = self.split(direction, part.opcode, part.payload) if is_whole else None
             found += (part,) if inner is None else inner

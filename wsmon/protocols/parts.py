@@ -25,7 +25,7 @@ BEFORE_BYTES = 4_096
 # its size is known, else -1. The last argument is the place up to which the end was looked for in vain
 FindEnd: TypeAlias = Callable[[bytes | bytearray, int, int], int]
 
-_TOO_MANY = f"more than {MAX_PARTS} messages in one of the WebSocket; the others are not read"
+TOO_MANY_PARTS = f"more than {MAX_PARTS} messages in one of the WebSocket; the others are not read"
 
 
 class MessageStream:
@@ -105,5 +105,5 @@ class MessageStream:
             start = end
         else:
             start = size
-        parts.append(Part(opcode, payload[first:start], error=_TOO_MANY))
+        parts.append(Part(opcode, payload[first:start], error=TOO_MANY_PARTS))
         return start

@@ -228,11 +228,13 @@ def _text(value: object) -> str:
 
 # The signature of a private channel or a login, wherever it is escaped
 _AUTH = Redactor(keys=("auth",))
+# With one in its name, an event is Pusher's own all the same
+_ESCAPED_LETTER = re.compile(rb"\\u00[67]")
 
 
 def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     """Return a message of Pusher's own with its signature masked, and whether there was one."""
-    if opcode not in ("text", "binary") or b"pusher" not in payload:
+    if opcode not in ("text", "binary") or not (b"pusher" in payload or _ESCAPED_LETTER.search(payload)):
         return payload, False
     return _AUTH.payload(payload)
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from types import MappingProxyType
 
 import msgspec
 
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode
 from wsmon.model.json_texts import repairing
-from wsmon.model.redact.masking import MASK_BYTES, ByteRange, mask_ranges
+from wsmon.model.msgpack_cost import is_too_costly
+from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -140,8 +142,11 @@ def _readable(part: Part) -> Part:
     found = _packed(part.payload, 0) if part.opcode == "binary" else None
     if found is None or found[1] != len(part.payload):
         return part
+    packed = part.payload[found[0] :]
+    if is_too_costly(packed):
+        return part._replace(error="too large to be decoded: it may hold too many values", is_hidden=True)
     try:
-        content = msgspec.msgpack.decode(part.payload[found[0] :])
+        content = msgspec.msgpack.decode(packed)
         text = msgspec.json.encode(content, enc_hook=_extension)
     # Keys and numbers that JSON does not have, too
     except (*UNDECODABLE, TypeError, OverflowError):
@@ -342,6 +347,11 @@ def _close(record: _Record, state: SignalRState) -> Decoded:
 
 # Methods whose arguments are credentials, which have no names
 _LOGINS = re.compile(r"(?:\b|_|(?<=[a-z0-9])(?=[A-Z]))(?i:log_?(?:in|on)|sign_?in|auth(?:enticate|ori[sz]e)?)(?![a-z])")
+# Texts of a login that are masked one by one, names of members included, and places where its arguments stand: they do
+# once, but for a message that repeats them elsewhere
+_MAX_TEXTS = 1_000
+_MAX_PLACES = 8
+_ARGUMENTS_MASK = f'["{MASK}"]'.encode()
 # The second group is there behind the name of a member
 _TEXT = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?', re.DOTALL)
 
@@ -357,18 +367,28 @@ def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     except UNDECODABLE:
         return payload, False
     arguments = bytes(record.arguments)
-    if not arguments or not _LOGINS.search(record.target):
+    if b'"' not in arguments or not _LOGINS.search(record.target):
         return payload, False
     spans: list[ByteRange] = []
     start = payload.find(arguments)
-    # Not there where JSON was repaired to be read
-    if start < 0:
-        return MASK_BYTES, True
-    while start >= 0:
+    for _ in range(_MAX_PLACES):
+        if start < 0:
+            break
         end = start + len(arguments)
-        spans += [ByteRange(*text.span(1)) for text in _TEXT.finditer(payload, start, end) if text[1] and not text[2]]
+        spans += _texts(payload, start, end)
         start = payload.find(arguments, end)
+    # Not there where JSON was repaired to be read, or in too many places
+    if start >= 0 or payload.find(arguments) < 0:
+        return MASK_BYTES, True
     return (mask_ranges(payload, spans), True) if spans else (payload, False)
+
+
+def _texts(payload: bytes, start: int, end: int) -> list[ByteRange]:
+    """Return where the texts in arguments are; where they are too many, all of the arguments."""
+    texts = list(islice(_TEXT.finditer(payload, start, end), _MAX_TEXTS + 1))
+    if len(texts) > _MAX_TEXTS:
+        return [ByteRange(start, end, _ARGUMENTS_MASK)]
+    return [ByteRange(*text.span(1)) for text in texts if text[1] and not text[2]]
 
 
 def opening(_options: ClientOptions, _state: SignalRState) -> Outbox:

@@ -9,6 +9,7 @@ Both sides number acknowledgements from 0 in each namespace: side, namespace and
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -493,7 +494,10 @@ def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     found = _CONNECT_QUERY.match(payload)
     if found is None:
         return payload, False
-    spans = [ByteRange(*each.span(1)) for each in _PARAMETER.finditer(payload, *found.span(1))]
+    values = islice(_PARAMETER.finditer(payload, *found.span(1)), _MAX_PARAMETERS + 1)
+    spans = [ByteRange(*each.span(1)) for each in values]
+    if len(spans) > _MAX_PARAMETERS:
+        spans = [ByteRange(*found.span(1))]
     return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
 

@@ -302,8 +302,11 @@ def _fault(uri: str, text: object, state: WampState) -> tuple[str, str]:
 
 # The ticket or signature of an AUTHENTICATE, whatever follows it
 _SIGNATURE = re.compile(rb"\s*+\[\s*+5\s*+,\s*+\"((?:[^\"\\]|\\.)*+)", re.DOTALL)
-# An array of up to 15 items that begins with 5
-_PACKED_AUTHENTICATE = re.compile(rb"[\x90-\x9f]\x05", re.DOTALL)
+# An array that begins with 5, each in any length that MessagePack has
+_PACKED_AUTHENTICATE = re.compile(
+    rb"(?:[\x90-\x9f]|\xdc..|\xdd....)(?:\x05|[\xcc\xd0]\x05|[\xcd\xd1]\0\x05|[\xce\xd2]\0{3}\x05|[\xcf\xd3]\0{7}\x05)",
+    re.DOTALL,
+)
 _PACKED_MASK = msgspec.msgpack.encode(MASK)
 
 
@@ -314,13 +317,14 @@ def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     if found := _SIGNATURE.match(payload):
         masked = mask_ranges(payload, (ByteRange(*found.span(1)),)) if found[1] else payload
         return masked, masked != payload
-    if not _PACKED_AUTHENTICATE.match(payload):
+    packed = _PACKED_AUTHENTICATE.match(payload)
+    if packed is None:
         return payload, False
     # Where it is no message, all that follows may be the beginning of one
     end = len(payload)
     with contextlib.suppress(*UNDECODABLE):
-        end = 2 + len(_PACKED.items(payload).second)
-    masked = mask_ranges(payload, (ByteRange(2, end, _PACKED_MASK),))
+        end = packed.end() + len(_PACKED.items(payload).second)
+    masked = mask_ranges(payload, (ByteRange(packed.end(), end, _PACKED_MASK),))
     return masked, masked != payload
 
 

@@ -15,6 +15,7 @@ from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
 from wsmon.protocols.base import Decoded, Happening, Outbox, ProtocolClose
+from wsmon.protocols.parts import MAX_PARTS, TOO_MANY_PARTS
 
 URL = "ws://h/echo/123/abcdefgh/websocket"
 CONNECT = "CONNECT\naccept-version:1.2\nlogin:me\npasscode:hunter2\n\n\0"
@@ -169,3 +170,12 @@ def test_the_next_session_remembers_what_did_not_fit_within() -> None:
     assert rig.carried.protocol == "sockjs"
     assert rig.carried.inner is not None
     assert rig.carried.inner.protocol == "jsonrpc"
+
+
+def test_messages_within_messages_are_bounded_together() -> None:
+    rig = Rig("nats")
+    frame = framed(*("PING\r\n" * 1_000 for _ in range(100))).encode()
+    parts = rig.session.split("in", "text", frame) or ()
+    read = [part for part in parts if not part.error]
+    assert MAX_PARTS <= len(read) <= 2 * MAX_PARTS
+    assert [(part.error, part.is_hidden) for part in parts[len(read) :]] == [(TOO_MANY_PARTS, True)] * 95

@@ -168,6 +168,7 @@ def test_signatures_are_masked_wherever_they_are_escaped(is_nested: bool) -> Non
     message = {"event": "pusher:subscribe", "data": json.dumps(data) if is_nested else data}
     masked, is_masked = mask("text", json.dumps(message).encode())
     assert (is_masked, SIGNED.encode() in masked, b"private-a" in masked) == (True, False, True)
+    assert mask("text", b'{"event":"\\u0070usher:subscribe","auth":"x"}')[1]
     assert mask("text", b'{"event":"a","auth":"x"}') == (b'{"event":"a","auth":"x"}', False)
     assert mask("ping", b"pusher") == (b"pusher", False)
 

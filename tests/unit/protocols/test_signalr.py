@@ -278,6 +278,10 @@ def test_the_end_of_a_message_is_found_by_its_beginning(buffer: bytes, end: int)
          b'{"type":1,"target":"SignIn","arguments":[{"p":"[FILTERED]"},5]}\x1e'),
         (b'{"type":1,"target":"Login","x":["a"],"arguments":["a"]}\x1e',
          b'{"type":1,"target":"Login","x":["[FILTERED]"],"arguments":["[FILTERED]"]}\x1e'),
+        (b'{"type":1,"target":"Login","arguments":[' + b'"a",' * 1_000 + b'"a"]}\x1e',
+         b'{"type":1,"target":"Login","arguments":["[FILTERED]"]}\x1e'),
+        (b'{"type":1,"target":"Login","arguments":"a","x":[' + b'"a",' * 1_000 + b'"a"]}\x1e', b"[FILTERED]"),
+        (b'{"type":1,"target":"Login","arguments":1,"x":"' + b"1" * 100 + b'"}\x1e', None),
         (b'{"type":1,"target":"Catalog","arguments":["Login"]}\x1e', None),
         (b'{"type":1,"target":"BlogInfo","arguments":["a"]}\x1e', None),
         (b'{"type":1,"target":"LogInfo","arguments":["a"]}\x1e', None),
@@ -351,3 +355,13 @@ def test_stored_messages_are_taken_apart() -> None:
     closed = dissect(message(b'[7,"bye",true]', type="close", opcode="binary", meta={"encoding": "msgpack"}))
     assert closed is not None
     assert (closed.name, closed.parts) == ("SignalR close", (("Error", "bye"), ("Reconnect", "true")))
+
+
+def test_a_message_that_may_hold_too_many_values_is_not_unpacked() -> None:
+    payload = packed(1, {}, None, "m", [[]] * 2**17)
+    (part,) = split("in", "binary", payload, SignalRState()) or ()
+    assert (part.payload, part.error, part.is_hidden) == (
+        payload,
+        "too large to be decoded: it may hold too many values",
+        True,
+    )

@@ -154,6 +154,12 @@ def test_a_session_that_is_refused_or_closed_says_why() -> None:
         (b'[6,{},"a"]', b'[6,{},"a"]'),
         (packed(5, TICKET, {}), packed(5, "[FILTERED]", {})),
         (packed(5, TICKET, {})[:-3], packed(5, "[FILTERED]")[:0] + b"\x93" + packed(5, "[FILTERED]")[1:]),
+        (b"\x93\xcc\x05" + packed(5, TICKET, {})[2:], b"\x93\xcc\x05" + packed(5, "[FILTERED]", {})[2:]),
+        (b"\xdc\0\3\5" + packed(5, TICKET, {})[2:], b"\xdc\0\3\5" + packed(5, "[FILTERED]", {})[2:]),
+        (
+            b"\xdd\0\0\0\3\xd1\0\5" + packed(5, TICKET, {})[2:],
+            b"\xdd\0\0\0\3\xd1\0\5" + packed(5, "[FILTERED]", {})[2:],
+        ),
         (packed(6, {}, "a"), packed(6, {}, "a")),
     ],
 )
