@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "stop": "Stop a recorder after flushing everything to disk.",
         "search": "Print events that match QUERY.",
         "stats": "Print uptime, traffic, latency and errors per connection.",
+        "assert": "Check assertions about a recording; exit with status 3 if one fails.",
         "export": "Export events that match QUERY.",
         "import": "Import events, HTTP Archives (HAR) or frame recordings.",
         "ingest": "Store events from standard input.",

@@ -10,7 +10,7 @@ from wsmon.model.statuses import LABELS, MEANINGS, STATUSES, Status
 from wsmon.query.fields import FIELDS, FLAG_MEANINGS, GRAMMAR, TAKES, Field
 
 _DESCRIPTION = (
-    "This language filters the log in the viewer (/) and selects events for search, stats, export and alert rules.",
+    "This language filters the log (/) and selects events for search, stats, assert, export and alert rules.",
     "In the shell, quote queries that contain spaces, quotes, $, *, >, < or !.",
 )
 _TIMES = (

@@ -296,8 +296,18 @@ _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     }
 )
 KPI_NAMES: Final = tuple(_RULES)
+# Fields of ``ConnectionStatistics`` that are a ``Summary``; that of sizes is in bytes, the others in milliseconds
+DISTRIBUTIONS: Final = (
+    *("connect_ms", "reconnect_ms", "rtt_ms", "process_ms", "feed_latency_ms", "decode_ms", "encode_ms"),
+    "message_size",
+)
 # Key figures with thresholds of 0…1; the thresholds of the others are milliseconds
 KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_share)
+
+
+def kpi_min_samples(name: str) -> int:
+    """Return from how many samples on a key figure is judged; of a share of time, seconds."""
+    return _RULES[name].min_samples
 
 
 def kpis(connection: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:

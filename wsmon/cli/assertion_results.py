@@ -1,0 +1,340 @@
+"""Results of assertions on a recording: whether each holds, fails or cannot be judged, group by group.
+
+Figures of connections come from the statistics, everything else from a search: with the readers that ``stats`` and
+``search`` use. A scan keeps a histogram or a count for each group, however many events there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from wsmon.cli.stats_output import common_period, statistics_of
+from wsmon.cli.stores import ids_of_period, noted
+from wsmon.clock import SystemClock
+from wsmon.export.selection import Selection
+from wsmon.model.events import EVENT_NAMES, Event
+from wsmon.model.histogram import bucket_index, quantiles
+from wsmon.model.json_path import path_reader, path_text
+from wsmon.model.statistics import TOO_FEW, ConnectionStatistics, Summary, kpi_min_samples
+from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.query.assertions import (
+    MIN_SAMPLES,
+    RANKS,
+    Assertion,
+    ConnectionPercentile,
+    FieldPercentile,
+    Grouping,
+    KpiFigure,
+    QueryCount,
+    Rank,
+)
+from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Glob, Not, PathTerm, Query, Term
+from wsmon.query.fields import Field
+from wsmon.query.predicate import matches
+from wsmon.store.reader import Reader
+
+# Groups that are counted: a path to an id of each message would otherwise hold all of them in memory
+MOST_GROUPS = 10_000
+# Characters of a group's name that are kept
+MOST_GROUP_CHARS = 200
+
+NOTHING_RECORDED = "nothing was recorded in the period"
+NOT_ALL_KEPT = "not all events of the period are still kept"
+# Durations that are no operation's, as in a search by duration: how long reading a message, an outage, an incident or
+# a session took
+_NO_OPERATIONS: tuple[Term, ...] = (
+    Not(FieldTerm("opcode", (Exact("text"), Exact("binary")))),
+    Not(FieldTerm("from", (Exact("websocket_connected"),))),
+    Not(
+        FieldTerm(
+            "name",
+            tuple(
+                Exact(name)
+                for name in EVENT_NAMES
+                if name.startswith(("incident.", "self.")) or name == "connection.reconnect.success"
+            ),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What part of a recording assertions are about."""
+
+    connection: str | None = None
+    """None = all."""
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """Whether an assertion holds of one group; of a connection, where it is about a figure of connections."""
+
+    group: str
+    """Empty where the assertion has no groups."""
+    ok: bool | None
+    """None where it cannot be judged."""
+    value: float | None
+    """In the unit of the assertion; None where nothing was measured."""
+    samples: int | None = None
+    """What the value is made from, of a share of time in seconds; None of a count."""
+    needed: int | None = None
+    """From how many samples on it is judged."""
+    why: str = ""
+    """Why it cannot be judged."""
+    is_of_time: bool = False
+    """Whether samples are seconds of scheduled time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionResult:
+    """What came of one assertion."""
+
+    assertion: Assertion
+    groups: tuple[GroupResult, ...]
+    why: str = ""
+    """Why there are no groups."""
+    took_s: float = 0.0
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether it holds of all groups; False where it fails of one, else None where one cannot be judged."""
+        found = [group.ok for group in self.groups]
+        if False in found:
+            return False
+        return None if None in found or not found else True
+
+
+@dataclass
+class _Distribution:
+    """The values of a group, as counts of buckets."""
+
+    buckets: Counter[int] = field(default_factory=Counter)
+    samples: int = 0
+    max: float = 0.0
+
+    def add(self, value: float) -> None:
+        self.max = max(self.max, value) if self.samples else value
+        self.samples += 1
+        # A clock that differs from the sender's makes feed latencies below 0
+        self.buckets[bucket_index(max(0.0, value))] += 1
+
+
+def judge(view: Reader, assertion: Assertion, scope: Scope) -> AssertionResult:
+    """Return what comes of an assertion; raises ``UsageError`` for an unknown connection or an empty period."""
+    clock = SystemClock()
+    began_ns = clock.mono_ns()
+    match assertion.subject:
+        case KpiFigure(name):
+            groups, why = _of_connections(view, assertion, scope, name)
+        case ConnectionPercentile(name, rank):
+            groups, why = _of_connections(view, assertion, scope, name, rank)
+        case FieldPercentile(field_, rank):
+            groups, why = _of_field(view, assertion, scope, field_, rank)
+        case QueryCount(query):
+            groups, why = _of_count(view, assertion, scope, query)
+    return AssertionResult(assertion, groups, why, (clock.mono_ns() - began_ns) / SECOND_NS)
+
+
+_Found = tuple[tuple[GroupResult, ...], str]
+
+
+def _of_connections(view: Reader, assertion: Assertion, scope: Scope, name: str, rank: Rank | None = None) -> _Found:
+    period = (scope.since_ns, scope.until_ns)
+    found = statistics_of(view, EVERYTHING, scope.connection, *period, has_types=False, has_kpis=rank is None)
+    read = _kpi if rank is None else _percentile
+    groups = tuple(read(assertion, each, name, rank) for each in found.connections)
+    return groups, "" if groups else "no connection was recorded in the period"
+
+
+def _kpi(assertion: Assertion, of: ConnectionStatistics, name: str, _rank: Rank | None) -> GroupResult:
+    """Judge a KPI; whether enough was measured is decided as for its target."""
+    kpi = next(each for each in of.kpis if each.name == name)
+    needed, is_of_time = kpi_min_samples(name), kpi.is_of_time
+    if kpi.ok is None or kpi.value is None:
+        if kpi.why != TOO_FEW:
+            return GroupResult(of.name, None, kpi.value, why=kpi.why)
+        return GroupResult(of.name, None, kpi.value, kpi.samples, needed, TOO_FEW, is_of_time)
+    return GroupResult(of.name, assertion.holds(kpi.value), kpi.value, kpi.samples, needed, is_of_time=is_of_time)
+
+
+def _percentile(assertion: Assertion, of: ConnectionStatistics, name: str, rank: Rank | None) -> GroupResult:
+    assert rank is not None
+    summary: Summary | None = getattr(of, name)
+    samples, value = (0, None) if summary is None else (summary.count, getattr(summary, rank))
+    return _sampled(assertion, of.name, value, samples, rank)
+
+
+def _sampled(assertion: Assertion, group: str, value: float | None, samples: int, rank: Rank) -> GroupResult:
+    needed = MIN_SAMPLES[rank]
+    if value is None or samples < needed:
+        return GroupResult(group, None, value, samples, needed, TOO_FEW)
+    return GroupResult(group, assertion.holds(value), value, samples, needed)
+
+
+def _of_field(view: Reader, assertion: Assertion, scope: Scope, of: Field, rank: Rank) -> _Found:
+    terms: tuple[Term, ...] = (FieldTerm(of.name, (Glob("*"),)),)
+    if of.name == "duration":
+        terms += _NO_OPERATIONS
+    limits = _limits(view, Query(terms), scope)
+    if not limits.is_recorded:
+        return (), NOTHING_RECORDED
+    read_group = None if assertion.by is None else _GroupReader(assertion.by)
+    scale = 1 / MS_NS if of.kind == "duration" else 1.0
+    found: dict[str, _Distribution] = {}
+    for event in _events(view, limits.query, limits.ids):
+        value = of.read(event)
+        group = "" if read_group is None else read_group(event)
+        if group is None or not isinstance(value, int | float):
+            continue
+        if group not in found:
+            if len(found) == MOST_GROUPS:
+                return (), _too_many(assertion)
+            found[group] = _Distribution()
+        found[group].add(value * scale)
+    if assertion.by is None:
+        found = found or {"": _Distribution()}
+    groups = []
+    for group, values in sorted(found.items()):
+        samples = values.samples
+        value = None
+        if samples:
+            value = values.max if rank == "max" else min(values.max, *quantiles(values.buckets, (RANKS[rank],)))
+        result = _sampled(assertion, group, value, samples, rank)
+        groups.append(replace(result, ok=None, why=result.why or NOT_ALL_KEPT) if limits.is_partial else result)
+    return tuple(groups), "" if groups else _no_groups(assertion)
+
+
+def _of_count(view: Reader, assertion: Assertion, scope: Scope, query: Query) -> _Found:
+    limits = _limits(view, query, scope)
+    if not limits.is_recorded:
+        return (), NOTHING_RECORDED
+    if assertion.by is None:
+        found = _count(view, limits.query, limits.ids)
+        return (_counted(assertion, "", found, is_partial=limits.is_partial),), ""
+    return _of_groups(view, assertion, assertion.by, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Where a query is searched."""
+
+    query: Query
+    """With its notes answered, without its period, limited to the connection."""
+    within: Query
+    """Every event of the connection, or of all."""
+    ids: tuple[int, int]
+    connections: tuple[str, ...]
+    """Those of the scope, with and without events."""
+    is_recorded: bool
+    """Whether a recorder ran in the period, or events of it are kept."""
+    is_partial: bool
+    """Whether events of the period are kept no longer."""
+
+
+def _limits(view: Reader, query: Query, scope: Scope) -> _Limits:
+    rest, since, until = common_period(noted(query, view), scope.since_ns, scope.until_ns)
+    statistics = statistics_of(view, EVERYTHING, scope.connection, since, until, has_types=False, has_kpis=False)
+    within = EVERYTHING
+    if scope.connection is not None:
+        within = Query((FieldTerm("connection", (Exact(scope.connection),)),))
+    first_id, last_id = ids_of_period(view, since, until)
+    is_recorded = last_id >= first_id or sum(view.activity(since, until, 0, 0).observed_s) > 0
+    oldest_id = view.bounds().oldest_id
+    is_partial = since is not None and oldest_id > 1 and first_id <= oldest_id
+    names = tuple(each.name for each in statistics.connections)
+    return _Limits(rest.also(within), within, (max(first_id, oldest_id), last_id), names, is_recorded, is_partial)
+
+
+def _count(view: Reader, query: Query, ids: tuple[int, int]) -> int:
+    with closing(view.search(query, *ids, newest_first=False)) as search:
+        return sum(len(searched.ids) for searched in search)
+
+
+def _events(view: Reader, query: Query, ids: tuple[int, int]) -> Iterator[Event]:
+    for page in Selection(view, query, *ids).pages():
+        yield from page
+
+
+def _counted(assertion: Assertion, group: str, found: int, *, is_partial: bool) -> GroupResult:
+    """Judge a count; where events are missing, only if no number of further ones would change the answer."""
+    ok = assertion.holds(found)
+    if is_partial:
+        is_certain = {
+            "<": not ok,
+            "<=": not ok,
+            ">": ok,
+            ">=": ok,
+            "=": found > assertion.bound,
+            "!=": found > assertion.bound,
+        }[assertion.comparison]
+        if not is_certain:
+            return GroupResult(group, None, found, why=NOT_ALL_KEPT)
+    return GroupResult(group, ok, found)
+
+
+def _of_groups(view: Reader, assertion: Assertion, by: Grouping, limits: _Limits) -> _Found:
+    """Count the matches of each group that the period has, whether it has matches or not."""
+    is_of_connections = isinstance(by, Field) and by.name == "connection"
+    counts: Counter[str] = Counter(dict.fromkeys(limits.connections if is_of_connections else (), 0))
+    read_group = _GroupReader(by)
+    for event in _events(view, limits.within.also(Query((read_group.term,))), limits.ids):
+        group = read_group(event)
+        if group is None:
+            continue
+        if group not in counts and len(counts) == MOST_GROUPS:
+            return (), _too_many(assertion)
+        counts[group] += matches(limits.query, event)
+    groups = tuple(
+        _counted(assertion, group, found, is_partial=limits.is_partial) for group, found in sorted(counts.items())
+    )
+    return groups, "" if groups else _no_groups(assertion)
+
+
+class _GroupReader:
+    """Reads the group of an event: the text of a field, or of a scalar in the payload."""
+
+    def __init__(self, by: Grouping) -> None:
+        self._field = by if isinstance(by, Field) else None
+        self._read_path = None if isinstance(by, Field) else path_reader(by)
+        self.term: Term = FieldTerm(by.name, (Glob("*"),)) if isinstance(by, Field) else PathTerm(by, (Glob("*"),))
+        """What events that have a group match."""
+
+    def __call__(self, event: Event) -> str | None:
+        """Return the group; None where the event has none."""
+        value: object = None
+        if self._field is not None:
+            value = self._field.read(event)
+        elif self._read_path is not None and event.payload is not None:
+            value = self._read_path(event.payload)
+        match value:
+            case bool():
+                text = "true" if value else "false"
+            case str() | int() | float():
+                text = str(value)
+            case _:
+                return None
+        return text[:MOST_GROUP_CHARS] or None
+
+
+def _by_text(assertion: Assertion) -> str:
+    by = assertion.by
+    return "" if by is None else by.name if isinstance(by, Field) else path_text(by)
+
+
+def _too_many(assertion: Assertion) -> str:
+    return f"{_by_text(assertion)} has more than {MOST_GROUPS:,} values"
+
+
+def _no_groups(assertion: Assertion) -> str:
+    return f"no event of the period has {_by_text(assertion)}"
+
+
+def judge_all(view: Reader, assertions: Sequence[Assertion], scope: Scope) -> tuple[AssertionResult, ...]:
+    """Return what comes of each assertion, in their order."""
+    return tuple(judge(view, assertion, scope) for assertion in assertions)
