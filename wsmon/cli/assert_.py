@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import ConnectionName, period_options, store_option
-from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, EXIT_USAGE, ConfigError, Problem, UsageError
+from wsmon.cli.params import ConnectionName, assertion_options, period_options, store_option
+from wsmon.errors import ConfigError, Problem, UsageError
 
 if TYPE_CHECKING:
     from wsmon.query.assertions import Assertion
     from wsmon.query.parser import ReferenceTime
 
-FORMATS = ("table", "json", "junit")
 # Characters of an assertion; none that a file of another kind has in it is read to its end
 _MOST_CHARS = 10_000
 _MOST_BYTES = 1 << 20
@@ -26,13 +25,7 @@ _MOST_BYTES = 1 << 20
 @store_option
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Check only this connection.")
 @period_options
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default=FORMATS[0], help="Format of the output (default: table)."
-)
-@click.option("--json", "format_", flag_value="json", help="Same as --format json: print one JSON object.")
-@click.option(
-    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML to FILE, for CI servers."
-)
+@assertion_options
 def assert_(
     arguments: tuple[str, ...],
     utc: bool,
@@ -68,15 +61,7 @@ def assert_(
     with reading(store) as view:
         results = judge_all(view, assertions, Scope(connection, since, until))
         path = view.path
-    if junit is not None:
-        junit.write_bytes(output.junit(results, path, now_ns))
-    if format_ == "json":
-        output.print_json(results, path)
-    elif format_ == "junit":
-        click.echo(output.junit(results, path, now_ns), nl=False)
-    else:
-        output.print_table(results)
-    return {True: EXIT_OK, False: EXIT_THRESHOLD, None: EXIT_USAGE}[output.verdict(results)]
+    return output.report(results, output.Form(format_, junit), path, now_ns)
 
 
 def assertions_of(arguments: tuple[str, ...], now: ReferenceTime) -> tuple[Assertion, ...]:

@@ -6,12 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
 
 from wsmon.cli.assertion_results import AssertionResult, GroupResult
+from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, EXIT_USAGE
 from wsmon.export.jsonl import rfc3339
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import escape_json, sanitize
@@ -30,6 +32,29 @@ _WORDS: dict[bool | None, str] = {True: "holds", False: "fails", None: "not judg
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How results are printed and written."""
+
+    format: str = "table"
+    """``table``, ``json`` or ``junit``."""
+    junit: Path | None = None
+    """The file that JUnit XML is written to as well; None = none."""
+
+
+def report(results: Sequence[AssertionResult], form: Form, store: Path, at_ns: int) -> int:
+    """Print the results, write the file of the form, and return the exit code; ``at_ns`` is the wall time."""
+    if form.junit is not None:
+        form.junit.write_bytes(junit(results, store, at_ns))
+    if form.format == "json":
+        print_json(results, store)
+    elif form.format == "junit":
+        click.echo(junit(results, store, at_ns), nl=False)
+    else:
+        print_table(results)
+    return {True: EXIT_OK, False: EXIT_THRESHOLD, None: EXIT_USAGE}[verdict(results)]
+
+
 def print_table(results: Sequence[AssertionResult]) -> None:
     """Print a line for each assertion, below it the groups of which it does not hold, and how many hold."""
     for line in table(results):
@@ -43,7 +68,7 @@ def table(results: Sequence[AssertionResult]) -> Iterator[str]:
         single = result.groups[0] if len(result.groups) == 1 and not result.groups[0].group else None
         said = result.why if not result.groups else _said(result.assertion, single) if single else _share(result)
         yield f"{_WORDS[result.ok]:<{width}}  {sanitize(result.assertion.text)}: {said}"
-        if single is not None:
+        if len(result.groups) == 1:
             continue
         amiss = sorted((each for each in result.groups if not each.ok), key=lambda each: each.ok is None)
         for group in amiss[:MOST_LINES]:
@@ -64,7 +89,7 @@ def _plural(ok: bool | None, number: int) -> str:
 def _share(result: AssertionResult) -> str:
     holding, whole = sum(each.ok is True for each in result.groups), len(result.groups)
     if whole == 1:
-        return f"{sanitize(result.groups[0].group, NAME_CHARS)} {_said(result.assertion, result.groups[0])}"
+        return f"{sanitize(result.groups[0].group, NAME_CHARS)}, {_said(result.assertion, result.groups[0])}"
     return f"{holding:,} of {whole:,} hold"
 
 

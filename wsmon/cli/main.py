@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "search": "Print events that match QUERY.",
         "stats": "Print uptime, traffic, latency and errors per connection.",
         "assert": "Check assertions about a recording; exit with status 3 if one fails.",
+        "probe": "Connect to URLs, check assertions and disconnect.",
         "export": "Export events that match QUERY.",
         "import": "Import events, HTTP Archives (HAR) or frame recordings.",
         "ingest": "Store events from standard input.",

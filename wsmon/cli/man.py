@@ -30,8 +30,8 @@ _ENVIRONMENT = (
 _STATUS = (
     ("0", "Success."),
     ("1", "Failure."),
-    ("2", "Usage or configuration error, or an assertion that cannot be judged (assert)."),
-    ("3", "A KPI misses its target (stats --check), or an assertion fails (assert)."),
+    ("2", "Usage or configuration error, or an assertion that cannot be judged (assert, probe)."),
+    ("3", "A KPI misses its target (stats --check), or an assertion fails (assert, probe)."),
     ("130", "Interrupted."),
 )
 

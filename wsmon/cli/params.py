@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -212,28 +212,59 @@ def store_option(command: F) -> F:
     return click.option("--store", type=RecordingName(), metavar="STORE", help=text)(command)
 
 
-def request_options(command: F) -> F:
-    """Add the arguments of a ``Request``, for the commands that begin a recording."""
+def assertion_options(command: F) -> F:
+    """Add the options that say how results of assertions are printed and written."""
     decorators: Sequence[Callable[[F], F]] = (
-        click.argument("names", nargs=-1, metavar="[CONFIG | URL …]", type=click.Path()),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(("table", "json", "junit")),
+            default="table",
+            help="Format of the output (default: table).",
+        ),
+        click.option("--json", "format_", flag_value="json", help="Same as --format json: print one JSON object."),
+        click.option(
+            "--junit",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Also write JUnit XML to FILE, for CI servers.",
+        ),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def url_options(command: F, mode: str = "") -> F:
+    """Add the options that go with URLs; ``mode`` is said of them where there may be a configuration instead."""
+    decorators: Sequence[Callable[[F], F]] = (
         click.option(
             "-H",
             "--header",
             "headers",
             multiple=True,
             metavar="'NAME: VALUE'",
-            help="Extra request header (URL mode only; repeatable). A value ending in ? is prompted for.",
+            help=f"Extra request header ({mode}repeatable). A value ending in ? is prompted for.",
         ),
-        click.option(
-            "--subscribe", multiple=True, metavar="TOPIC", help="Topic to subscribe to (URL mode only; repeatable)."
-        ),
+        click.option("--subscribe", multiple=True, metavar="TOPIC", help=f"Topic to subscribe to ({mode}repeatable)."),
         click.option(
             "--subprotocol",
             "subprotocols",
             multiple=True,
             metavar="NAME",
-            help="WebSocket subprotocol to offer (URL mode only; repeatable).",
+            help=f"WebSocket subprotocol to offer ({mode}repeatable).",
         ),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def request_options(command: F) -> F:
+    """Add the arguments of a ``Request``, for the commands that begin a recording."""
+    decorators: Sequence[Callable[[F], F]] = (
+        click.argument("names", nargs=-1, metavar="[CONFIG | URL …]", type=click.Path()),
+        partial(url_options, mode="URL mode only; "),
         click.option("--store", type=click.Path(path_type=Path), help="Store to record into."),
         click.option(
             "--send",

@@ -43,7 +43,7 @@ def test_the_table_says_what_failed_and_what_cannot_be_judged() -> None:
         "not judged  availability >= 99.9%: 1 of 2 hold",
         "            - quotes: too few samples (12 s of 1m scheduled time needed); so far 100 %",
         "not judged  count(type:trade) > 0 by $.nowhere: no event of the period has $.nowhere",
-        "holds       p99(rtt_ms) < 1s: orders 18 ms (100 samples)",
+        "holds       p99(rtt_ms) < 1s: orders, 18 ms (100 samples)",
         "",
         "2 hold, 2 fail, 2 not judged",
     ]

@@ -22,7 +22,7 @@ PRINTING = (
     *("stats --json", "export --format jsonl", "export --format csv", "export --format report", "export --lnav-format"),
     *("check", "check --json", "check --example", "detectors", "detectors --json", "doctor", "doctor --json", "unit"),
     *("completions bash", "completions zsh", "man", "stop --help", "record --help", "attach --help", "open --help"),
-    *("import --help", "ingest --help", "demo --help", "assert 'no is:gap'", "assert --help"),
+    *("import --help", "ingest --help", "demo --help", "assert 'no is:gap'", "assert --help", "probe --help"),
 )
 CLOSED, FULL = "Bad file descriptor", "No space left on device"
 
