@@ -137,14 +137,14 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def answer(decoded: Decoded, options: ClientOptions, _state: CallState) -> Outbox:
+def answer(decoded: Decoded, options: ClientOptions, state: CallState) -> Outbox:
     """Return the subscriptions once the server is ready, and pongs in the extended protocol."""
     if decoded.type == "ping" and options.answers and options.subprotocol == EXTENDED:
         return (_encode({"command": "pong"}),)
     if decoded.type != "welcome":
         return ()
     return tuple(
-        _encode({"command": "subscribe", "identifier": _identifier(topic)}) for topic in options.reveal_topics()
+        _encode({"command": "subscribe", "identifier": _identifier(topic)}) for topic in state.wanted.take(options)
     )
 
 

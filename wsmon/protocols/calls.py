@@ -14,7 +14,7 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Happening, Operation, Phase, cut
+from wsmon.protocols.base import ClientOptions, Happening, Operation, Phase, cut
 from wsmon.protocols.credentials import Credentials
 
 # How long an answer may take before the call counts as unanswered, as in the source systems
@@ -194,6 +194,21 @@ class PeerSilence:
         return (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
 
 
+class WantedTopics:
+    """The topics that wsmon asks for: once a session, however often the server greets."""
+
+    __slots__ = ("_were_taken",)
+
+    def __init__(self) -> None:
+        self._were_taken = False
+
+    def take(self, options: ClientOptions) -> tuple[str, ...]:
+        """Return the topics the first time that there are any."""
+        topics = () if self._were_taken else options.reveal_topics()
+        self._were_taken = self._were_taken or bool(topics)
+        return topics
+
+
 class CallState:
     """State of a session whose messages are calls with their answers, heartbeats and notices."""
 
@@ -203,6 +218,7 @@ class CallState:
         self.silence = PeerSilence()
         # Not to be repeated where the peer repeats them
         self.credentials = Credentials()
+        self.wanted = WantedTopics()
 
     def at(self, now_ns: int) -> None:
         """Set the monotonic time of the messages that follow."""

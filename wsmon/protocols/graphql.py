@@ -29,7 +29,18 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import NO_ERROR, Call, Calls, completed, failed, keep_newest, ping, pong, unsubscribed
+from wsmon.protocols.calls import (
+    NO_ERROR,
+    Call,
+    Calls,
+    WantedTopics,
+    completed,
+    failed,
+    keep_newest,
+    ping,
+    pong,
+    unsubscribed,
+)
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Enumeration CloseCode of the library graphql-ws, src/common.ts
@@ -78,6 +89,7 @@ class GraphqlState:
         # Topics by id of the subscriptions that were confirmed and are not over, oldest first
         self.active: dict[str, str] = {}
         self.credentials = Credentials()
+        self.wanted = WantedTopics()
 
     def at(self, now_ns: int) -> None:
         """Set the monotonic time of the messages that follow."""
@@ -226,7 +238,7 @@ def opening(options: ClientOptions, _state: GraphqlState) -> Outbox:
     return (_encode({"type": "connection_init", "payload": auth} if auth else {"type": "connection_init"}),)
 
 
-def answer(decoded: Decoded, options: ClientOptions, _state: GraphqlState) -> Outbox:
+def answer(decoded: Decoded, options: ClientOptions, state: GraphqlState) -> Outbox:
     """Return pongs, and the subscriptions once the server is ready."""
     if (
         options.answers
@@ -239,7 +251,7 @@ def answer(decoded: Decoded, options: ClientOptions, _state: GraphqlState) -> Ou
     word = "start" if options.subprotocol == OLDER_SUBPROTOCOL else "subscribe"
     return tuple(
         _encode({"id": f"wsmon-{number}", "type": word, "payload": _request(topic)})
-        for number, topic in enumerate(options.reveal_topics(), 1)
+        for number, topic in enumerate(state.wanted.take(options), 1)
     )
 
 

@@ -253,7 +253,7 @@ def answer(decoded: Decoded, options: ClientOptions, state: PusherState) -> Outb
         return ()
     secret = options.reveal_auth().get("secret", "")
     return tuple(
-        _encode("pusher:subscribe", _subscription(topic, str(secret), state)) for topic in options.reveal_topics()
+        _encode("pusher:subscribe", _subscription(topic, str(secret), state)) for topic in state.wanted.take(options)
     )
 
 

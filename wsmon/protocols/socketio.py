@@ -74,6 +74,8 @@ class SocketIoState:
         self.credentials = Credentials()
         # Whether the third revision of Engine.IO was asked for
         self.is_revision_3 = False
+        # Whether wsmon has connected to its namespaces
+        self.has_connected = False
         # Whether the configured events were sent
         self.has_sent_events = False
 
@@ -441,7 +443,8 @@ def answer(decoded: Decoded, options: ClientOptions, state: SocketIoState) -> Ou
             happening.name == "heartbeat.received" for happening in decoded.happenings
         ):
             return ("3",)
-        case "open":
+        case "open" if not state.has_connected:
+            state.has_connected = True
             namespaces = tuple(topic for topic in topics if topic.startswith("/"))
             if events or not namespaces:
                 namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))

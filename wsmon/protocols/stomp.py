@@ -84,8 +84,6 @@ class StompState(CallState):
         self.version = NEWEST
         # Whether a CONNECT went out, and a CONNECTED came in
         self.has_begun = self.is_accepted = False
-        # Whether wsmon has sent its subscriptions
-        self.has_subscribed = False
         # As the server calls itself; empty until it does
         self.server = ""
         # Subscribes without a receipt
@@ -416,13 +414,10 @@ def answer(decoded: Decoded, options: ClientOptions, state: StompState) -> Outbo
 
 def _subscriptions(options: ClientOptions, state: StompState) -> Outbox:
     """Return the subscriptions, once."""
-    if state.has_subscribed:
-        return ()
-    state.has_subscribed = bool(options.topics)
     asks = state.server.startswith(_ANSWERS_RECEIPTS)
     return tuple(
         write_frame("SUBSCRIBE", _subscription_headers(f"wsmon-{number}", topic, asks=asks))
-        for number, topic in enumerate(options.reveal_topics(), 1)
+        for number, topic in enumerate(state.wanted.take(options), 1)
     )
 
 

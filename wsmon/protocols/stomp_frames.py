@@ -81,8 +81,9 @@ _ESCAPES: Mapping[str, re.Pattern[str] | None] = MappingProxyType(
     {"1.0": None, "1.1": re.compile(r"\\([nc\\])"), "1.2": re.compile(r"\\([rnc\\])")}
 )
 _UNESCAPED = {"r": "\r", "n": "\n", "c": ":", "\\": "\\"}
-_ESCAPED = {"\r": "\\r", "\n": "\\n", ":": "\\c", "\\": "\\\\"}
-_TO_ESCAPE = re.compile(r"[\r\n:\\]")
+_ESCAPED = {"\0": "", "\r": "\\r", "\n": "\\n", ":": "\\c", "\\": "\\\\"}
+# NUL ends a frame, and has no escape
+_TO_ESCAPE = re.compile(r"[\r\n:\\\0]")
 VERSIONS = tuple(_ESCAPES)
 NEWEST = VERSIONS[-1]
 

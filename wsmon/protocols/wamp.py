@@ -350,7 +350,7 @@ def answer(decoded: Decoded, options: ClientOptions, state: WampState) -> Outbox
         case "CHALLENGE" if ticket is not None and decoded.meta and decoded.meta.get("method") == "ticket":
             return (_encode([5, str(ticket), {}], options),)
         case "WELCOME":
-            topics = options.reveal_topics()
+            topics = state.wanted.take(options)
             return tuple(_encode([32, state.next_request(), {}, topic], options) for topic in topics)
         case "GOODBYE" if options.answers and not state.is_leaving:
             return (_encode([6, {}, _ACKNOWLEDGED], options),)

@@ -117,6 +117,7 @@ def test_topics_are_asked_for_after_the_welcome_and_pings_answered_where_the_pro
         {"command": "subscribe", "identifier": '{"channel":"ChatChannel"}'},
         {"command": "subscribe", "identifier": ROOM},
     ]
+    assert answer(Decoded("welcome"), options, state) == ()
     assert answer(Decoded("ping"), options, state) == ()
     extended = ClientOptions(subprotocol=EXTENDED, answers=True)
     assert answer(Decoded("ping"), extended, state) == ('{"command":"pong"}',)

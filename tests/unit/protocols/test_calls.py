@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Happening, Operation
+from wsmon.protocols.base import ClientOptions, Happening, Operation
 from wsmon.protocols.calls import (
     ACCEPTED_NS,
     GIVEN_UP,
@@ -15,6 +16,7 @@ from wsmon.protocols.calls import (
     CallState,
     Deliveries,
     PeerSilence,
+    WantedTopics,
     begun,
     completed,
     confirmed,
@@ -241,3 +243,9 @@ def test_a_subscribe_whose_key_is_its_topic_is_confirmed_or_left() -> None:
     ]
     assert [each.name for each in left(calls, "b")] == ["subscription.unsubscribe.completed"]
     assert len(calls) == 0
+
+
+def test_topics_are_taken_once_and_when_there_are_any() -> None:
+    wanted = WantedTopics()
+    options = ClientOptions((Sensitive("a"), Sensitive("b"), Sensitive("a")))
+    assert [wanted.take(each) for each in (ClientOptions(), options, options)] == [(), ("a", "b"), ()]

@@ -155,7 +155,8 @@ def test_the_client_subscribes_after_the_greeting_and_signs_private_channels() -
     assert data[:2] == [{"channel": "trades"}, {"channel": "private-foobar", "auth": SIGNED}]
     assert (data[2]["channel_data"], len(data[2]["auth"])) == ('{"user_id":"wsmon"}', len(SIGNED))
     unsigned = ClientOptions((Sensitive("private-foobar"),))
-    assert answer(Decoded("pusher:connection_established"), unsigned, state) == (
+    assert answer(Decoded("pusher:connection_established"), options, state) == ()
+    assert answer(Decoded("pusher:connection_established"), unsigned, greeted()) == (
         '{"event":"pusher:subscribe","data":{"channel":"private-foobar"}}',
     )
     assert answer(Decoded("pusher:ping"), options, state) == ()

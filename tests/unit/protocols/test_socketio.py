@@ -441,3 +441,10 @@ def test_wsmon_emits_the_wanted_events_once_the_main_namespace_is_usable() -> No
     assert answer(read(state, "out", b"40"), options, state) == ()
     assert answer(read(state, "in", b"40/admin,"), options, state) == ()
     assert answer(read(state, "in", b'40{"sid":"x"}'), options, state) == ('42["join","room"]', '42["hello"]')
+
+
+def test_namespaces_are_connected_to_once_however_often_the_server_opens() -> None:
+    state = SocketIoState()
+    options = ClientOptions((Sensitive("/admin"),))
+    opened = [answer(read(state, "in", OPEN), options, state) for _ in range(3)]
+    assert opened == [("40/admin,",), (), ()]

@@ -96,6 +96,7 @@ def test_heart_beats_are_milliseconds(value: str, both_ns: tuple[int, int]) -> N
 def test_a_frame_that_is_written_is_read_as_the_same() -> None:
     headers = {"id": "a:b\n\\", "destination": "/q"}
     assert read_frame(write_frame("SUBSCRIBE", headers).encode(), "1.2") == StompFrame("SUBSCRIBE", headers)
+    assert write_frame("SUBSCRIBE", {"destination": "a\0b"}) == "SUBSCRIBE\ndestination:ab\n\n\0"
     assert write_frame("CONNECT", {"login": "a:b\nc"}) == "CONNECT\nlogin:a:bc\n\n\0"
 
 

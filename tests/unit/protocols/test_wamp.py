@@ -184,6 +184,7 @@ def test_the_client_logs_in_subscribes_and_says_goodbye(subprotocol: str, load: 
     read(state, "out", 16, 7, {}, "com.x")
     asked = [load(each) for each in answer(Decoded("WELCOME"), options, state)]
     assert asked == [[32, 8, {}, "com.a"], [32, 9, {}, "com.b"]]
+    assert answer(Decoded("WELCOME"), options, state) == ()
     assert [load(each) for each in answer(Decoded("GOODBYE"), options, state)] == [
         [6, {}, "wamp.close.goodbye_and_out"]
     ]
