@@ -19,6 +19,7 @@ HEADLESS = (
     "search",
     "stats",
     "export",
+    "serve",
     "import",
     "ingest",
     "check",

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "assert": "Check assertions about a recording; exit with status 3 if one fails.",
         "probe": "Connect to URLs, check assertions and disconnect.",
         "export": "Export events that match QUERY.",
+        "serve": "Serve a recording as a local WebSocket server.",
         "import": "Import events, HTTP Archives (HAR) or frame recordings.",
         "ingest": "Store events from standard input.",
         "check": "Validate CONFIG and list its connections.",

@@ -1,0 +1,165 @@
+"""``wsmon serve`` as CI uses it: an incident of the demo given to clients of two libraries, one of which has a bug."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.support.builders import loss, message
+from tests.support.node_peers import FOLDER, REQUIRED, missing
+from tests.support.processes import DEADLINE_S, Home, stored
+from tests.support.served import written
+from tests.support.session_events import FIRST, SECOND, of, opening
+from wsmon.model.events import Event
+
+
+class Served:
+    """A ``wsmon serve`` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, list[str]]:
+        """Its exit code, and its lines on stderr."""
+        self.process.send_signal(number)
+        async with asyncio.timeout(DEADLINE_S):
+            _, err = await self.process.communicate()
+        return self.process.returncode or 0, err.decode().splitlines()
+
+
+async def serve(home: Home, store: Path, *options: str) -> Served:
+    """Serve the one connection of a recording, or the one that the options name."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wsmon", "serve", str(store), *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=home.environ,
+    )  # fmt: skip
+    home.own(process)
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        return Served(process, (await process.stdout.readline()).decode().strip())
+
+
+async def one_session(url: str) -> tuple[list[str | bytes], int | None]:
+    """What a client gets until the server ends the session, and the code."""
+    messages: list[str | bytes] = []
+    async with asyncio.timeout(DEADLINE_S), connect(url, proxy=None, ping_interval=None) as client:
+        try:
+            while True:
+                messages.append(await client.recv())
+        except ConnectionClosed as closed:
+            return messages, closed.rcvd.code if closed.rcvd else None
+
+
+async def test_an_incident_of_the_demo_shows_the_bug_of_a_client(home: Home) -> None:
+    recorder = await home.demonstrate()
+    async with asyncio.timeout(DEADLINE_S):
+        while not any(is_back(event) for event in stored(recorder.store)):
+            await asyncio.sleep(0.05)  # another process's store tells nobody
+    recorder.signal(signal.SIGTERM)
+    await recorder.ended()
+    recorded = [event for event in stored(recorder.store) if event.source.connection == "dropper"]
+    sessions = dict.fromkeys(event.source.connection_id for event in recorded if event.name == "connection.completed")
+    sent = [
+        [bytes(event.payload or b"") for event in recorded
+         if event.name == "message.received" and event.source.connection_id == session]
+        for session in sessions
+    ]  # fmt: skip
+    served = await serve(home, recorder.store, "--connection", "dropper", "--speed", "50")
+    # The bug: it takes the first close for the end, and never sees the second session
+    naive, _ = await one_session(served.url)
+    assert [as_bytes(each) for each in naive] == sent[0]
+    # A client that connects again has all
+    rest = [(await one_session(served.url))[0] for _ in sent[1:]]
+    assert [[as_bytes(each) for each in messages] for messages in rest] == sent[1:]
+    with pytest.raises(InvalidStatus):
+        await one_session(served.url)
+    code, lines = await served.stop(signal.SIGINT)
+    assert code == 0
+    assert lines[0].startswith(f"wsmon: serving dropper: {len(sent)} sessions, ")
+
+
+def is_back(event: Event) -> bool:
+    """Whether the dropping server has been connected to again."""
+    return event.source.connection == "dropper" and event.name == "connection.reconnect.success"
+
+
+def as_bytes(payload: str | bytes) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+def incident() -> list[Event]:
+    """Two sessions: one closed for a restart, one after it."""
+    ticks = [message(f'{{"n":{number}}}', 2 + number / 100, "nova") for number in range(100)]
+    return [
+        *of(FIRST, *opening(1), *ticks, loss(4, "nova", code=1012, reason="restart")),
+        *of(SECOND, *opening(6), message(b"\x00\xff", 7, "nova"), loss(8, "nova", code=1000, reason="")),
+    ]
+
+
+async def test_the_same_seed_gives_the_same_faults_twice(home: Home) -> None:
+    store = written(home.folder, incident(), "nova")
+
+    async def served_with(seed: str) -> tuple[list[str | bytes], int | None]:
+        faults = ("--fault", "drop 10%", "--fault", "close 1013 after 10s", "--seed", seed, "--speed", "50")
+        served = await serve(home, store, *faults)
+        found = await one_session(served.url)
+        assert (await served.stop())[0] == 0
+        return found
+
+    first = await served_with("incident")
+    assert 70 < len(first[0]) < 100
+    assert await served_with("incident") == first
+    assert await served_with("another") != first
+
+
+async def test_strict_refuses_what_is_not_as_received(home: Home) -> None:
+    events = of(FIRST, *opening(1), message('{"k":"[FILTERED]"}', 2, "nova", redacted=True))
+    code, out, err = await home.run("serve", written(home.folder, events, "nova"), "--strict")
+    assert (code, out) == (3, "")
+    assert err == (
+        "wsmon: serving nova: 1 session, 1 message. Not as received: 1 masked; sent as recorded\n"
+        "wsmon: 1 message cannot be served as received. without --strict, what is stored of them is sent\n"
+    )
+
+
+NODE = """
+import WebSocket from "ws";
+const seen = [];
+const dial = () => {
+  const socket = new WebSocket(process.argv[2], { perMessageDeflate: true });
+  socket.on("message", (data, isBinary) => seen.push([isBinary, data.toString("base64")]));
+  socket.on("close", (code, reason) => {
+    seen.push([code, reason.toString()]);
+    if (code === 1012) dial(); else console.log(JSON.stringify(seen));
+  });
+};
+dial();
+"""
+
+
+async def test_a_client_of_node_gets_the_same(home: Home) -> None:
+    if reason := missing():
+        if os.environ.get("WSMON_REAL_PEERS") == REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    served = await serve(home, written(home.folder, incident(), "nova"), "--speed", "50")
+    node = await asyncio.create_subprocess_exec(
+        "node", "--input-type=module", "-", served.url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        cwd=FOLDER,
+    )  # fmt: skip
+    home.own(node)
+    async with asyncio.timeout(DEADLINE_S):
+        out, _ = await node.communicate(NODE.encode())
+    seen = json.loads(out)
+    assert len(seen) == 103
+    assert seen[100:] == [[1012, "restart"], [True, "AP8="], [1000, ""]]
+    assert (await served.stop())[0] == 0

@@ -1,0 +1,154 @@
+"""A session as one client gets it: timing, replies with its ids, faults, and ends that break the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.builders import event, loss, message
+from tests.support.clients import end_of
+from tests.support.served import serving, written
+from tests.support.session_events import FIRST, of, opening
+from wsmon.model.events import Event
+from wsmon.serve.faults import FaultPlan, parse_faults
+
+
+def client(url: str, **options: object) -> connect:
+    standard: dict[str, object] = {"ping_interval": None, "proxy": None, "close_timeout": 1}
+    return connect(url, **(standard | options))  # type: ignore[arg-type]  # names are the library's
+
+
+def ticks(count: int, every_s: float = 0.1) -> list[Event]:
+    """A session of so many messages, closed at its end."""
+    times = [2 + number * every_s for number in range(count)]
+    messages = [message(str(number), at_s, "nova") for number, at_s in enumerate(times)]
+    return of(FIRST, *opening(1), *messages, loss(times[-1] + 1, "nova", code=1000, reason=""))
+
+
+async def received(path: Path, faults: FaultPlan, speed: float = 100.0) -> tuple[list[str | bytes], int | None]:
+    """What one client gets of the first session, and the code of its end."""
+    async with serving(path, faults=faults, speed=speed) as server, client(server.urls[0]) as one:
+        messages, closed = await end_of(one)
+        return messages, closed.rcvd.code if closed.rcvd else None
+
+
+async def test_the_timing_is_the_recorded_one(tmp_path: Path) -> None:
+    async with serving(written(tmp_path, ticks(20, 0.05), "nova"), speed=2) as server, client(server.urls[0]) as one:
+        times = []
+        for _ in range(20):
+            await one.recv()
+            times.append(time.monotonic())
+    # 19 intervals of 25 ms; a busy machine may be late, and never early
+    assert times[-1] - times[0] == pytest.approx(0.475, abs=0.1)
+
+
+async def test_a_reply_waits_for_the_request_and_has_its_id(tmp_path: Path) -> None:
+    events = of(
+        FIRST,
+        *opening(1),
+        message('{"jsonrpc":"2.0","id":1,"method":"get","params":{}}', 2, "nova", direction="out"),
+        message('{"jsonrpc":"2.0","id":1,"result":"of get"}', 2.1, "nova"),
+        message('{"jsonrpc":"2.0","method":"tick"}', 3, "nova"),
+    )
+    events += of(FIRST, loss(60, "nova", code=1000, reason=""))
+    async with serving(written(tmp_path, events, "nova"), speed=20) as server, client(server.urls[0]) as one:
+        assert await one.recv() == '{"jsonrpc":"2.0","method":"tick"}'
+        await one.send('{"jsonrpc":"2.0","id":"mine","method":"get","params":{}}')
+        assert json.loads(await one.recv()) == {"jsonrpc": "2.0", "id": "mine", "result": "of get"}
+        await one.send('{"jsonrpc":"2.0","id":8,"method":"never recorded"}')
+        await one.send('{"jsonrpc":"2.0","id":9,"method":"get","params":{}}')
+        assert json.loads(await one.recv())["id"] == 9
+
+
+async def test_a_phoenix_client_gets_its_own_references(tmp_path: Path) -> None:
+    events = of(
+        FIRST,
+        *opening(1),
+        message('["1","1","room","phx_join",{}]', 2, "nova", direction="out"),
+        message('["1","1","room","phx_reply",{"status":"ok"}]', 2.1, "nova"),
+        message('["1",null,"room","tick",{}]', 30, "nova"),
+    )
+    async with serving(written(tmp_path, events, "nova")) as server, client(server.urls[0]) as one:
+        await one.send('["5","6","room","phx_join",{}]')
+        assert [await one.recv(), await one.recv()] == [
+            '["5","6","room","phx_reply",{"status":"ok"}]',
+            '["5",null,"room","tick",{}]',
+        ]
+
+
+async def test_pings_of_the_server_are_sent(tmp_path: Path) -> None:
+    ping = event("heartbeat.received", 2, "nova", direction="in", opcode="ping", payload=b"p", size=1)
+    events = of(FIRST, *opening(1), ping, message("x", 3, "nova"), loss(4, "nova", code=1000, reason=""))
+    assert await received(written(tmp_path, events, "nova"), FaultPlan()) == (["x"], 1000)
+
+
+async def test_the_same_seed_drops_the_same_messages(tmp_path: Path) -> None:
+    path = written(tmp_path, ticks(60), "nova")
+    first = await received(path, parse_faults(["drop 20%"], "s"))
+    assert await received(path, parse_faults(["drop 20%"], "s")) == first
+    assert 30 < len(first[0]) < 60
+    assert await received(path, parse_faults(["drop 20%"], "t")) != first
+
+
+async def test_delay_keeps_the_order(tmp_path: Path) -> None:
+    path = written(tmp_path, ticks(10), "nova")
+    began_s = time.monotonic()
+    assert await received(path, parse_faults(["delay 300ms"])) == ([str(number) for number in range(10)], 1000)
+    assert time.monotonic() - began_s >= 0.3
+
+
+@pytest.mark.parametrize(("fault", "code"), [("cut after 50ms", None), ("close 1012 after 50ms", 1012)])
+async def test_a_fault_ends_the_session(tmp_path: Path, fault: str, code: int | None) -> None:
+    messages, found = await received(written(tmp_path, ticks(300), "nova"), parse_faults([fault]), speed=10)
+    assert found == code
+    assert len(messages) < 300
+
+
+async def test_a_stalled_server_answers_no_ping_and_loses_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, ticks(10), "nova")
+    async with serving(path, faults=parse_faults(["stall 400ms"]), speed=1000) as server:
+        url = server.urls[0]
+        async with client(url) as one:
+            pong = await one.ping()
+            began_s = time.monotonic()
+            assert [await one.recv() for _ in range(10)] == [str(number) for number in range(10)]
+            await pong
+            assert time.monotonic() - began_s >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("code", "by", "error_type", "seen"),
+    [(None, "peer", "", 1005), (2010, "peer", "", None), (None, "network", "reset", None)],
+)
+async def test_ends_that_break_the_rules_are_kept(
+    tmp_path: Path, code: int | None, by: str, error_type: str, seen: int | None
+) -> None:
+    ended = loss(3, "nova", code=code, by=by, reason="", error_type=error_type)
+    path = written(tmp_path, of(FIRST, *opening(1), message("x", 2, "nova"), ended), "nova")
+    # The client's library refuses 2010
+    assert await received(path, FaultPlan()) == (["x"], seen)
+
+
+async def test_a_client_that_leaves_ends_its_session(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = written(tmp_path, ticks(10, 10), "nova")
+    async with serving(path, speed=1, report=said.append) as server:
+        async with client(server.urls[0]):
+            pass
+        async with asyncio.timeout(5):
+            while len(said) < 2:
+                await asyncio.sleep(0)
+    assert said[1] == "nova: session 1 ended by the client; 0 messages sent"
+
+
+async def test_a_request_after_the_end_is_not_answered(tmp_path: Path) -> None:
+    async with serving(written(tmp_path, ticks(1), "nova")) as server, client(server.urls[0]) as one:
+        await end_of(one)
+        with pytest.raises(ConnectionClosed):
+            await one.send("late")
