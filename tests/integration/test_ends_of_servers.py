@@ -159,7 +159,8 @@ ROWS = (
     silent("prosody", "deploy"),
     Row("sockjs", "closed by the application", (
         frame(TEXT, b'c[4321,"kicked by app"]'), close_frame(1000, "Normal closure"),
-    ), "peer", "1000 normal closure", ('last message from the peer: “c[4321,"kicked by app"]”', "deliberately"),
+    ), "peer", "4321 application-defined",
+        ("“kicked by app”, 4321, closed by peer in a message; the close frame has 1000", "deliberately"),
         ("considers the session finished",)),
     Row("engine.io", "asked for EIO=3", (
         OF_ENGINE_IO, FIN,
@@ -359,7 +360,6 @@ REFUSALS = {
     "actioncable": (b'{"type":"disconnect","reason":"unauthorized","reconnect":false}', 1000, "check the credentials"),
     "stomp": (b"ERROR\nmessage:Bad CONNECT\n\nAccess refused for user 'guest'\n\0\n", None, "check the credentials"),
     "graphql": (BAD_TOKEN, 1011, "check the token"),
-    "sockjs": (b'c[4321,"kicked by app"]', 1000, "ask the service "),
     "signalr": (b'{"error":"Requested protocol \'x\' is not available."}\x1e', 1000, "compare protocol version"),
     "xmpp": (b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>", 1000, "check the cred"),
     "plain": (b"Invalid key", None, "check the credentials"),
@@ -390,6 +390,13 @@ async def test_v1_v2_the_last_words_of_the_peer_explain_the_end(name: str, proto
     assert not any(
         each in verdict.cause for each in ("considers the session finished", "load balancer", "internal server error")
     )
+
+
+async def test_v1_unread_a_frame_of_sockjs_is_last_words() -> None:
+    said = b'c[4321,"kicked by app"]'
+    verdict, _ = await judged(replaying((frame(TEXT, said), close_frame(1000))), protocol="raw")
+    assert '; last message from the peer: “c[4321,"kicked by app"]”, 0.0 s before; ' in verdict.cause
+    assert verdict.next.startswith("ask the service ")
 
 
 @pytest.mark.parametrize(
