@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 20
 
 
 @click.command("assert")
-@click.argument("arguments", nargs=-1, metavar="FILE|EXPR...")
+@click.argument("arguments", nargs=-1, metavar="FILE|EXPR...", type=click.Path())
 @click.option("--utc", is_flag=True, is_eager=True, help="Days and times of day are in UTC.")
 @store_option
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Check only this connection.")

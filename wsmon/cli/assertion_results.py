@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from wsmon.cli.stats_output import common_period, statistics_of
 from wsmon.cli.stores import ids_of_period, noted
@@ -38,11 +39,11 @@ from wsmon.store.reader import Reader
 
 # Groups that are counted: a path to an id of each message would otherwise hold all of them in memory
 MOST_GROUPS = 10_000
-# Characters of a group's name that are kept
+# Characters of a group's name that are kept in memory; a digest tells longer ones apart
 MOST_GROUP_CHARS = 200
 
 NOTHING_RECORDED = "nothing was recorded in the period"
-NOT_ALL_KEPT = "not all events of the period are still kept"
+NOT_ALL_KEPT = "not all events of the period are in the store"
 # Durations that are no operation's, as in a search by duration: how long reading a message, an outage, an incident or
 # a session took
 _NO_OPERATIONS: tuple[Term, ...] = (
@@ -234,7 +235,7 @@ class _Limits:
     is_recorded: bool
     """Whether a recorder ran in the period, or events of it are kept."""
     is_partial: bool
-    """Whether events of the period are kept no longer."""
+    """Whether events of the period are kept no longer, or could not be stored."""
 
 
 def _limits(view: Reader, query: Query, scope: Scope) -> _Limits:
@@ -246,7 +247,8 @@ def _limits(view: Reader, query: Query, scope: Scope) -> _Limits:
     first_id, last_id = ids_of_period(view, since, until)
     is_recorded = last_id >= first_id or sum(view.activity(since, until, 0, 0).observed_s) > 0
     oldest_id = view.bounds().oldest_id
-    is_partial = since is not None and oldest_id > 1 and first_id <= oldest_id
+    is_pruned = since is not None and oldest_id > 1 and first_id <= oldest_id
+    is_partial = is_pruned or any(each.shed_messages for each in statistics.connections)
     names = tuple(each.name for each in statistics.connections)
     return _Limits(rest.also(within), within, (max(first_id, oldest_id), last_id), names, is_recorded, is_partial)
 
@@ -319,7 +321,10 @@ class _GroupReader:
                 text = str(value)
             case _:
                 return None
-        return text[:MOST_GROUP_CHARS] or None
+        if len(text) > MOST_GROUP_CHARS:
+            digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            return f"{text[:MOST_GROUP_CHARS]}… (SHA-256 {digest[:16]})"
+        return text or None
 
 
 def _by_text(assertion: Assertion) -> str:

@@ -27,7 +27,12 @@ MOST_PROBLEMS = 5
 @click.command()
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option(
-    "--assert", "asserted", multiple=True, metavar="FILE|EXPR", help="Assertions to check as well (repeatable)."
+    "--assert",
+    "asserted",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE|EXPR",
+    help="Assertions to check as well (repeatable).",
 )
 @click.option(
     "--for", "limit_s", type=Duration(), default=f"{DEFAULT_S:g}s", metavar="DURATION",

@@ -148,7 +148,30 @@ def test_events_kept_no_longer_leave_open_what_they_could_change(tmp_path: Path)
     finally:
         reader.close()
     assert {text: group.ok for text, group in found.items()} == OF_PRUNED
-    assert found["no type:book"].why == "not all events of the period are still kept"
+    assert found["no type:book"].why == "not all events of the period are in the store"
+
+
+def test_messages_that_could_not_be_stored_leave_open_what_they_could_change(tmp_path: Path) -> None:
+    shed = event("self.shed", 5, "orders", meta={"name": "message.received", "events": 3, "size_bytes": 30})
+    path = recorded(tmp_path / "shed.db", [message("x", 1, "orders"), shed], "orders")
+    reader = Reader(path, SystemClock())
+    try:
+        has_shed = reader.statistics(None, None).connections[0].shed_messages
+        found = result(reader, "no type:book").groups[0]
+    finally:
+        reader.close()
+    assert (has_shed, found.ok, found.why) == (3, None, "not all events of the period are in the store")
+
+
+def test_long_values_that_begin_alike_are_groups_of_their_own(tmp_path: Path) -> None:
+    texts = ["x" * 300 + end for end in "abb"]
+    events = [message(f'{{"key":"{text}"}}', n, "orders") for n, text in enumerate(texts)]
+    reader = Reader(recorded(tmp_path / "long.db", events, "orders"), SystemClock())
+    try:
+        found = groups(result(reader, "count() > 1 by $.key"))
+    finally:
+        reader.close()
+    assert (sorted(found.values()), {name[:201] for name in found}) == ([(False, 1), (True, 2)], {"x" * 200 + "…"})
 
 
 OF_PRUNED = {
