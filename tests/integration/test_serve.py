@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.builders import loss, message
-from tests.support.node_peers import FOLDER, REQUIRED, missing
+from tests.support.node_peers import FOLDER, REQUIRED, RealPeers, missing
 from tests.support.processes import DEADLINE_S, Home, stored
 from tests.support.served import written
 from tests.support.session_events import FIRST, SECOND, of, opening
@@ -163,3 +163,25 @@ async def test_a_client_of_node_gets_the_same(home: Home) -> None:
     assert len(seen) == 103
     assert seen[100:] == [[1012, "restart"], [True, "AP8="], [1000, ""]]
     assert (await served.stop())[0] == 0
+
+
+async def test_a_client_of_sockjs_gets_the_frames_that_the_real_server_sends(home: Home, real_peers: RealPeers) -> None:
+    server = await real_peers.start("sockjs")
+    url = f"ws://127.0.0.1:{server.port}/feed/123"
+    names = ("auto", "named")
+    tables = [f'[[connection]]\nname = "{name}"\nurl = "{url}/{name}xyz/websocket"\n' for name in names]
+    recorder = await home.record(home.write(f'{tables[0]}{tables[1]}protocol = "jsonrpc"\n'))
+    await recorder.until_stored(2, "connection.completed")
+    async with connect(f"{url}/direct1/websocket", proxy=None) as direct:
+        frames = [await direct.recv()]
+        await server.until("connection", 3)
+        for text in ('{"jsonrpc":"2.0","method":"tick","params":{"s":"é\\n"}}', "[1,2]"):
+            await server.order("emit", text=text)
+            frames.append(await direct.recv())
+    await recorder.until_stored(6)
+    recorder.signal(signal.SIGTERM)
+    await recorder.ended()
+    for name in names:
+        served = await serve(home, recorder.store, "--connection", name, "--speed", "100")
+        assert (await one_session(served.url))[0] == frames
+        await served.stop()
