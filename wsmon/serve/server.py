@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -41,6 +41,8 @@ from wsmon.serve.wire_messages import WireMessage
 _MOST_BYTES: Final = 16 * 1024 * 1024
 # How long a client may take to answer a close frame
 _CLOSE_S: Final = 2.0
+# Between two attempts to interrupt a survey
+_INTERRUPT_S: Final = 0.01
 # A logger outside the tree of loggers: what the server has to say, it says by ``report``
 _QUIET: Final = logging.Logger("wsmon.serve")  # noqa: LOG001  # see above
 _QUIET.disabled = True
@@ -69,6 +71,7 @@ class RecordingReader:
         self._open = open_view
         self._view: StoreView
         self._first_id = 1
+        self._survey: Future[tuple[ServedConnection, ...]] | None = None
 
     async def survey(
         self, selected: Callable[[StoreView], tuple[int, int, str]], connection: str | None = None
@@ -83,7 +86,8 @@ class RecordingReader:
             self._first_id, last_id, name = selected(self._view)
             return served_connections(self._view, self._first_id, last_id, connection or name or None)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, survey)
+        self._survey = self._thread.submit(survey)
+        return await asyncio.wrap_future(self._survey)
 
     def pages(self, served: ServedSession) -> Iterator[list[WireMessage]]:
         """Begin to read a session."""
@@ -100,7 +104,12 @@ class RecordingReader:
         )
 
     def close(self) -> None:
-        """Close the recording, after what is being read."""
+        """Close the recording; a survey under way is given up, a page that is being read is read first."""
+        while self._survey is not None and not self._survey.done():
+            # What is not a query ends by itself, and the next query is interrupted
+            if hasattr(self, "_view"):
+                self._view.interrupt()
+            wait((self._survey,), _INTERRUPT_S)
         if hasattr(self, "_view"):
             self._thread.submit(self._view.close)
         self._thread.shutdown()

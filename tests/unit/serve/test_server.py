@@ -12,9 +12,13 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.support.builders import dialled, loss, message, refused
 from tests.support.clients import end_of
+from tests.support.recordings import FixedClock
 from tests.support.served import serving, written
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening
 from wsmon.model.events import Event
+from wsmon.ports import StoreView
+from wsmon.serve.server import RecordingReader
+from wsmon.store.reader import Reader
 
 
 def client(url: str, **options: object) -> connect:
@@ -66,6 +70,21 @@ async def test_a_client_that_reconnects_gets_what_was_recorded(tmp_path: Path) -
         "nova: session 2 ended by the recording; 1 messages sent",
         "nova: refused a connection, all recorded sessions were served (--loop repeats them)",
     ]
+
+
+async def test_a_survey_that_is_cancelled_ends_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, story(), "nova")
+    reader = RecordingReader(lambda: Reader(path, FixedClock()))
+
+    def endless(view: StoreView) -> tuple[int, int, str]:
+        while True:
+            view.events_after(0, 100)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await reader.survey(endless)
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(reader.close)
 
 
 async def test_a_loop_begins_again(tmp_path: Path) -> None:
