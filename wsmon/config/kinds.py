@@ -277,10 +277,15 @@ class ConditionOr:
 class ChainOf:
     """Steps in their order, read into a tuple: a list, or one text, which may also be a word that stands alone."""
 
-    item: Kind
+    item: OneOf
     words: Mapping[str, tuple[str, ...]]
     """What stands alone, and what it is read as."""
     most: int
+
+    @property
+    def alone(self) -> OneOf:
+        """What one text may be: a step, or a word that stands alone."""
+        return OneOf((*self.words, *self.item.words), self.item.more)
 
 
 @dataclass(frozen=True, slots=True)

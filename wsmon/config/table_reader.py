@@ -163,7 +163,7 @@ class TableReader:
 
     def _chain(self, value: object, at: KeyPath, kind: ChainOf) -> object:
         if isinstance(value, str):
-            return kind.words[value] if value in kind.words else (self._scalar(value, at, kind.item),)
+            return kind.words[value] if value in kind.words else (self._scalar(value, at, kind.alone),)
         steps = self._list(value, at, ListOf(kind.item))
         if isinstance(steps, tuple) and len(steps) > kind.most:
             self.fault(at, FaultError(f"too many: {len(steps)}", f"use at most {kind.most}"))

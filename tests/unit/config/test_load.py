@@ -417,7 +417,8 @@ def test_decoders_are_a_word_or_a_chain(tmp_path: Path, value: str, names: tuple
 
 
 def test_decoders_that_cannot_be_used_are_named_with_the_nearest(problems: Problems) -> None:
-    expected = "expected one of gzip, zlib, deflate, zlib-stream, base64, msgpack, zstd"
+    steps = "gzip, zlib, deflate, zlib-stream, base64, msgpack, zstd"
+    expected, alone = f"expected one of {steps}", f"expected one of auto, none, {steps}"
     found = problems(
         """
         [[connection]]
@@ -436,13 +437,18 @@ def test_decoders_that_cannot_be_used_are_named_with_the_nearest(problems: Probl
         name = "d"
         url = "ws://h/"
         decode = true
+        [[connection]]
+        name = "e"
+        url = "ws://h/"
+        decode = "Auto"
         """
     )
     assert found == [
-        f'wsmon.toml:5: connection[0].decode: invalid value: {expected} (gzpi). did you mean "gzip"?',
+        f'wsmon.toml:5: connection[0].decode: invalid value: {alone} (gzpi). did you mean "gzip"?',
         f'wsmon.toml:9: connection[1].decode[1]: invalid value: {expected} (messagepack). did you mean "msgpack"?',
         f"wsmon.toml:9: connection[1].decode[2]: invalid value: {expected} (auto)",
         f"wsmon.toml:9: connection[1].decode[3]: {expected}, got a number (5)",
         "wsmon.toml:13: connection[2].decode: too many: 5. use at most 4",
         "wsmon.toml:17: connection[3].decode: expected a list, got a boolean",
+        f'wsmon.toml:21: connection[4].decode: invalid value: {alone} (Auto). did you mean "auto"?',
     ]
