@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from wsmon.query.ast import EVERYTHING
 
@@ -318,6 +318,14 @@ class Notes(Protocol):
         ...
 
 
+class SentByHand(NamedTuple):
+    """A message that the recorder sent for the user."""
+
+    sentence: str
+    kept: str
+    """Its text, masked as in the recording; empty for a binary message."""
+
+
 class RecorderControl(Protocol):
     """Commands to the recorder that holds the store of a viewer."""
 
@@ -338,8 +346,8 @@ class RecorderControl(Protocol):
         """Open a connection that was disabled."""
         ...
 
-    async def send(self, connection: str, text: str) -> str:
-        """Send a text to the peer of a connection; return what was done, in a sentence."""
+    async def send(self, connection: str, message: str | bytes) -> SentByHand:
+        """Send a text or a binary message to the peer of a connection; return what was done."""
         ...
 
     async def reload(self) -> str:

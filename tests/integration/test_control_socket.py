@@ -112,8 +112,8 @@ async def test_commands_are_answered(recorder: Recorder) -> None:
 async def test_a_text_to_send_travels_with_its_command_unless_it_is_too_large(recorder: Recorder) -> None:
     async with Viewer(recorder.path) as viewer:
         await viewer.until(lambda: viewer.client.can_command)
-        assert await viewer.client.send("orders", 'say "hi"\n') == "send done"
-        with pytest.raises(WsmonError, match="the text is too large to send by hand"):
+        assert await viewer.client.send("orders", 'say "hi"\n') == ("send done", "")
+        with pytest.raises(WsmonError, match="the message is too large to send by hand"):
             await viewer.client.send("orders", "x" * 65_536)
     assert (recorder.commands, recorder.texts) == ([("send", "orders")], ['say "hi"\n'])
 

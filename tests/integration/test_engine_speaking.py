@@ -275,7 +275,8 @@ async def test_sending_by_hand_is_refused_where_it_is_not_allowed_or_cannot_be()
     async with against(Peer(lambda _text, _say: None), ping=QUIET, allow_send=True) as engine:
         await engine.sink.wait("connection.completed")
         for text in ("", "x"):
-            engine.supervisor.disable("feed")
+            if text:
+                engine.supervisor.disable("feed")
             with pytest.raises(WsmonError) as caught:
                 engine.supervisor.send("feed", text)
             refused.append(str(caught.value))

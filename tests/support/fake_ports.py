@@ -30,6 +30,7 @@ from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Extreme, Statistics, Trend
 from wsmon.model.subscriptions import TopicState
 from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+from wsmon.ports import SentByHand
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
 
@@ -357,9 +358,10 @@ class FakeControl:
     async def enable(self, connection: str) -> None:
         self._obey(f"enable {connection}")
 
-    async def send(self, connection: str, text: str) -> str:
-        self._obey(f"send {connection} {text}")
-        return f"sent to {connection}"
+    async def send(self, connection: str, message: str | bytes) -> SentByHand:
+        self._obey(f"send {connection} {message!s}")
+        kept = message.replace("hunter2", "[FILTERED]") if isinstance(message, str) else ""
+        return SentByHand(f"sent to {connection}", kept)
 
     async def reload(self) -> str:
         self._obey("reload")

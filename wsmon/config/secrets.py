@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from wsmon.config.kinds import FaultError, shown
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
 from wsmon.config.specs import AuthValue, Configuration, ConnectionSpec, MessageCondition, RedactSpec
+from wsmon.errors import WsmonError
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.names import PLAIN_KEYS
 from wsmon.model.redact.redactor import Redactor
@@ -85,6 +86,66 @@ def expand(text: str, sources: ReferenceSources) -> Expanded:
             secrets.append(value)
     rest = text[end:]
     return Expanded("".join(plain) + rest, "".join(masked) + rest, tuple(secrets), tuple(faults), tuple(notes))
+
+
+# In a text that is typed, only secrets are looked up: it may hold templates
+_TYPED_REFERENCE = re.compile(r"\$?\$\{secret:([^}]*)\}")
+# Stand for references while a text is masked; characters for private use mean nothing to anybody else
+_PLACES = tuple(map(chr, range(0xE000, 0xE100)))
+
+
+class TypedText(NamedTuple):
+    """A text that a user typed, to be sent."""
+
+    text: str
+    """With the values of its references."""
+    secrets: tuple[str, ...] = ()
+    """Those values."""
+    bare: str = ""
+    """With a placeholder for each reference."""
+    references: tuple[str, ...] = ()
+
+    def restored(self, bare: str) -> str:
+        """Return ``bare``, masked, with its references as they were typed."""
+        for place, reference in zip(_PLACES, self.references, strict=False):
+            bare = bare.replace(place, reference)
+        return bare
+
+
+def expand_typed(text: str, environ: Mapping[str, str]) -> TypedText:
+    """Return a text with the values of ``${secret:NAME}``; raises ``WsmonError`` for one that has none.
+
+    ``$${secret:NAME}`` stands for the reference itself, and all else is sent as it was typed.
+    """
+    sources = ReferenceSources(environ, Path())
+    secrets: list[str] = []
+    references: list[str] = []
+    if any(place in text for place in _PLACES) or len(_TYPED_REFERENCE.findall(text)) > len(_PLACES):
+        places: tuple[str, ...] = (MASK,)
+    else:
+        places = _PLACES
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[0].startswith("$$"):
+            return match[0][1:]
+        reference = _REFERENCE.fullmatch(match[0])
+        try:
+            if reference is None:
+                raise FaultError("add the name of an environment variable", "", shown(match[0]))
+            value = _resolved(reference, sources, [])[0]
+        except FaultError as fault:
+            what = f"not sent: {shown(match[0])}: {fault.what}"
+            raise WsmonError(what, "the recorder looks in the environment that it was started in") from None
+        secrets.append(value)
+        return value
+
+    def place_of(match: re.Match[str]) -> str:
+        references.append(match[0])
+        return places[(len(references) - 1) % len(places)]
+
+    expanded = _TYPED_REFERENCE.sub(value_of, text)
+    bare = _TYPED_REFERENCE.sub(place_of, text)
+    return TypedText(expanded, tuple(dict.fromkeys(secrets)), bare, tuple(references) if places is _PLACES else ())
 
 
 def _resolved(match: re.Match[str], sources: ReferenceSources, notes: list[FaultError]) -> tuple[str, bool]:

@@ -27,6 +27,7 @@ from wsmon.control.ownership import ForeignFileError, check_socket, may_talk_to,
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 from wsmon.model.units import format_size
+from wsmon.ports import SentByHand
 
 # Delay before the next dial while no recorder answers
 REDIAL_S = 0.5
@@ -110,16 +111,21 @@ class RecorderClient:
         """Read the configuration again; return what changed, in a sentence."""
         return await self.command("reload")
 
-    async def send(self, connection: str, text: str) -> str:
-        """Send a text to the peer of a connection; return what was done, in a sentence."""
-        return await self.command("send", connection, text)
+    async def send(self, connection: str, message: str | bytes) -> SentByHand:
+        """Send a text or a binary message to the peer of a connection; return what was done."""
+        text, data = (message, b"") if isinstance(message, str) else ("", message)
+        reply = await self._ask("send", connection, text, data)
+        return SentByHand(reply.text, reply.kept)
 
     async def stop(self) -> None:
         """End the recorder cleanly."""
         await self.command("stop")
 
-    async def command(self, action: Action, connection: str = "", text: str = "") -> str:
+    async def command(self, action: Action, connection: str = "") -> str:
         """Send a command; return the sentence of its reply, or raise it as a ``WsmonError``."""
+        return (await self._ask(action, connection)).text
+
+    async def _ask(self, action: Action, connection: str = "", text: str = "", data: bytes = b"") -> Reply:
         if self._writer is None or self.hello is None:
             raise WsmonError("no recorder is responding", "start one with `wsmon` or `wsmon record`")
         if not self.can_command:
@@ -129,9 +135,13 @@ class RecorderClient:
             )
         self._refs += 1
         ref = self._refs
-        line = encode(Command(ref, action, connection, text))
+        try:
+            line = encode(Command(ref, action, connection, text, data))
+        # Half of a surrogate pair
+        except UnicodeEncodeError:
+            raise WsmonError("the text is not valid Unicode") from None
         if len(line) > LINE_LIMIT_BYTES:
-            what = f"the text is too large to send by hand ({format_size(len(text.encode()))})"
+            what = f"the message is too large to send by hand ({format_size(len(data or text.encode()))})"
             raise WsmonError(what, f"at most {format_size(LINE_LIMIT_BYTES)} as JSON")
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._answers[ref] = answer
@@ -145,7 +155,7 @@ class RecorderClient:
             self._answers.pop(ref, None)
         if not reply.ok:
             raise WsmonError(reply.text)
-        return reply.text
+        return reply
 
     async def listen(self, on_change: Callable[[], None]) -> None:
         """Handle messages of the recorder until it closes the connection."""

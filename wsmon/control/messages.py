@@ -63,7 +63,9 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     action: Action
     connection: str = ""
     text: str = ""
-    """What ``send`` sends."""
+    """What ``send`` sends, as one text message; ``${secret:NAME}`` stands for the value that the recorder knows."""
+    data: bytes = b""
+    """What ``send`` sends as one binary message, as it is, in the place of a text."""
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):
@@ -72,6 +74,8 @@ class Reply(msgspec.Struct, frozen=True, tag="reply"):
     ref: int
     ok: bool
     text: str = ""
+    kept: str = ""
+    """Of ``send``: the text, with what is masked in the recording masked; a history may keep it."""
 
 
 Message: TypeAlias = Hello | Wake | Sample | Command | Reply

@@ -85,16 +85,26 @@ class Connection:
             self._desired = "up"
             self._restart("enabled")
 
-    def send(self, text: str) -> None:
-        """Send a text of the user; raises ``WsmonError`` where that is not allowed, or the connection is not open."""
+    def check_send(self) -> None:
+        """Raise ``WsmonError`` where the user may not send, or the connection is not open."""
         name = self.spec.name
         if not self.spec.allow_send:
             raise WsmonError(f"manual sending is disabled for {name}", "set allow_send = true on the connection")
-        if not text:
+        if self._session is None or not self._session.is_open:
+            raise WsmonError(f"not sent to {name}: it is not open")
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message of the user; raises ``WsmonError`` where that is not allowed, or it is not open."""
+        self.check_send()
+        if not message:
             raise WsmonError("no text to send")
-        refusal = "it is not open" if self._session is None else self._session.send_by_hand(text)
+        refusal = "it is not open" if self._session is None else self._session.send_by_hand(message)
         if refusal:
-            raise WsmonError(f"not sent to {name}: {refusal}")
+            raise WsmonError(f"not sent to {self.spec.name}: {refusal}")
+
+    def masked(self, text: str) -> str:
+        """Return a text as the recording of this connection shows it."""
+        return self._reporter.redactor.payload(text.encode("utf-8", "replace"))[0].decode("utf-8", "replace")
 
     def reconfigure(self, spec: ConnectionSpec, secrets: tuple[str, ...]) -> None:
         """Continue with another configuration, in a new session."""

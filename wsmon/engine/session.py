@@ -283,15 +283,20 @@ class Session:
         if self._tap is not None and not self._withholds(message):
             self._tap.send_message(message)
 
-    def send_by_hand(self, text: str) -> str:
-        """Send a text of the user; its event says so. Return why it was not sent; empty where it was."""
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._tap is not None and self._tap.is_open
+
+    def send_by_hand(self, message: str | bytes) -> str:
+        """Send a message of the user; its event says so. Return why it was not sent; empty where it was."""
         if self._tap is None or not self._tap.is_open:
             return "it is not open"
-        if self._withholds(text):
+        if self._withholds(message):
             return "the text contains secrets, and a redirect led to another origin"
         self._frames.is_by_hand = True
         try:
-            self._tap.send_message(text)
+            self._tap.send_message(message)
         finally:
             self._frames.is_by_hand = False
         return ""

@@ -63,6 +63,8 @@ class Supervisor:
             sink, clock, random, TlsContexts(), Redactors(), Ticker(self._loop), protocols, decoders
         )
         self._secrets = secrets
+        # Values that were sent by hand: they are masked until the end, whatever the configuration says later
+        self._typed_secrets: tuple[str, ...] = ()
         self._connections = {spec.name: Connection(spec, secrets, self._services) for spec in connections}
         # Connections that were removed and still close, too
         self._running: set[Connection] = set()
@@ -104,13 +106,32 @@ class Supervisor:
         """Open a connection that was disabled. Raises ``UsageError`` for an unknown name."""
         self._connection(name).enable()
 
-    def send(self, name: str, text: str) -> None:
-        """Send a text of the user. Raises ``UsageError`` for an unknown name, ``WsmonError`` where it is refused."""
-        self._connection(name).send(text)
+    def check_send(self, name: str) -> None:
+        """Raise ``UsageError`` for an unknown name, ``WsmonError`` where the user may not send, or nothing is open."""
+        self._connection(name).check_send()
+
+    def send(self, name: str, message: str | bytes, secrets: tuple[str, ...] = ()) -> None:
+        """Send a message of the user, and mask the ``secrets`` in it from now on; raises what ``check_send`` does."""
+        connection = self._connection(name)
+        connection.check_send()
+        if new := tuple(secret for secret in secrets if secret not in self._typed_secrets):
+            self._typed_secrets += new
+            for each in self._connections.values():
+                each.use_secrets(self._all_secrets)
+        connection.send(message)
+
+    def masked(self, name: str, text: str) -> str:
+        """Return a text as the recording of a connection shows it."""
+        return self._connection(name).masked(text)
+
+    @property
+    def _all_secrets(self) -> tuple[str, ...]:
+        return (*self._secrets, *self._typed_secrets)
 
     def apply(self, connections: tuple[ConnectionSpec, ...], secrets: tuple[str, ...]) -> Changes:
         """Continue with another configuration; only connections that changed get a new session."""
         self._secrets = secrets
+        secrets = self._all_secrets
         self._services.contexts.forget()
         self._services.redactors.forget()
         specs = {spec.name: spec for spec in connections}

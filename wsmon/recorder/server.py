@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from wsmon.config.secrets import expand_typed
 from wsmon.config.specs import Configuration
 from wsmon.control.ingest import LineFault, encode_ingest, is_from_application
 from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
@@ -23,6 +24,7 @@ from wsmon.control.ownership import ROOT, peer_uid
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
 from wsmon.model.units import format_size
+from wsmon.ports import SentByHand
 from wsmon.recorder.alerts import AlertDispatcher
 from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
@@ -51,7 +53,7 @@ class ControlServer:
         path: Path,
         hello: Callable[[], Hello],
         sample: Callable[[], Sample],
-        execute: Callable[[Command], Awaitable[str]],
+        execute: Callable[[Command], Awaitable[str | SentByHand]],
         report: ReportFault,
         ingest: Ingest,
     ) -> None:
@@ -195,7 +197,9 @@ class ControlServer:
         if not isinstance(command, Command):
             raise WsmonError("a viewer may only send commands")
         try:
-            return Reply(command.ref, ok=True, text=await self._execute(command))
+            done = await self._execute(command)
+            sentence, kept = (done, "") if isinstance(done, str) else done
+            return Reply(command.ref, True, sentence, kept)
         except WsmonError as error:
             return Reply(command.ref, ok=False, text=str(error))
         except Exception as error:  # noqa: BLE001 - an error of ours costs one command
@@ -273,7 +277,7 @@ class CommandHandler:
         """Digest of the configuration in force."""
         return self._configuration.digest
 
-    async def execute(self, command: Command) -> str:
+    async def execute(self, command: Command) -> str | SentByHand:
         """Carry out a command; raises ``WsmonError`` with the reason where that fails."""
         name = command.connection
         match command.action:
@@ -292,8 +296,20 @@ class CommandHandler:
                 self._supervisor.enable(name)
                 return f"{name}: connecting"
             case "send":
-                self._supervisor.send(name, command.text)
-                return f"sent to {name}, {format_size(len(command.text.encode()))}"
+                return self._send(name, command.text, command.data)
+
+    def _send(self, name: str, text: str, data: bytes) -> SentByHand:
+        """Send a message of the user; a refusal comes before its references are looked up."""
+        self._supervisor.check_send(name)
+        if text and data:
+            raise WsmonError("not sent: a message is either text or binary")
+        if data:
+            self._supervisor.send(name, data)
+            return SentByHand(f"sent to {name}, {format_size(len(data))} binary", "")
+        typed = expand_typed(text, os.environ)
+        self._supervisor.send(name, typed.text, typed.secrets)
+        kept = typed.restored(self._supervisor.masked(name, typed.bare))
+        return SentByHand(f"sent to {name}, {format_size(len(typed.text.encode()))}", kept)
 
     async def reload(self) -> str:
         """Read the configuration again and restart only what changed; a file with errors changes nothing."""

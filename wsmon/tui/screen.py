@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -39,6 +39,7 @@ from wsmon.tui.panes.statistics_render import StatisticsAnswer, maxima
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recorder_status import RecorderStatus
 from wsmon.tui.related import EvidenceNavigator, has_prior_events, read_prior_events
+from wsmon.tui.sent_history import SentHistory, history_path
 from wsmon.tui.services import PaneQueries, ScreenServices
 from wsmon.tui.session_state import LogPosition, SessionState
 from wsmon.tui.terminal import driver, osc
@@ -99,8 +100,10 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self._apart: Event | None = None
         """What the detail shows instead of the event under the log's cursor."""
         self.last_export: ExportRequest | None = None
-        self.typed: Mapping[Literal["send", "pipe"], InputHistory] = {"send": InputHistory(), "pipe": InputHistory()}
-        """Texts that were sent and commands that were piped to; kept nowhere else, since they may be confidential."""
+        self.piped = InputHistory()
+        """Commands that were piped to; kept nowhere else, since they may be confidential."""
+        self.sent = SentHistory(history_path(services.options.memory))
+        """Texts that were sent by hand, with what is masked in the recording masked."""
         self.is_restored = False
         """Whether panes are as they were when the screen was last left."""
 

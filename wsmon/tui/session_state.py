@@ -136,19 +136,24 @@ def save(path: Path | None, state: SessionState) -> None:
     """
     if path is None:
         return
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        make_private_folder(path.parent)
-        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        try:
-            with os.fdopen(opened, "wb") as file:
-                file.write(encode(state))
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        write_private(path, encode(state))
     except OSError as error:
         raise WsmonError(f"can't save the screen's state to {path}: {error.strerror}") from error
+
+
+def write_private(path: Path, octets: bytes) -> None:
+    """Write a file that no other user reads, as a whole, beside it first; raises ``OSError``."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    make_private_folder(path.parent)
+    opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(octets)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 class Saver:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from wsmon.config.load import Loaded
-from wsmon.config.secrets import Expanded, ReferenceSources, expand
+from wsmon.config.secrets import Expanded, ReferenceSources, expand, expand_typed
 from wsmon.config.specs import ConnectionSpec
-from wsmon.errors import ConfigError
+from wsmon.errors import ConfigError, WsmonError
 from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]
@@ -264,3 +264,25 @@ def test_an_empty_credential_is_warned_about(loaded: Load, text: str, named: str
 def test_an_empty_credential_in_the_url_is_warned_about(loaded: Load) -> None:
     (warning,) = loaded(HEAD.replace("/p", "/p?access_token=${env:EMPTY}&x="), EMPTY="").warnings
     assert "empty credential (access_token= in the URL)" in str(warning)
+
+
+def test_references_in_a_typed_text_are_those_of_secrets_alone() -> None:
+    typed = expand_typed("${secret:A} ${env:A} ${x} $${secret:A} ${file:/etc/passwd} $", {"A": "value-of-a"})
+    assert typed.text == "value-of-a ${env:A} ${x} ${secret:A} ${file:/etc/passwd} $"
+    assert typed.secrets == ("value-of-a",)
+    assert typed.restored(typed.bare) == "${secret:A} ${env:A} ${x} $${secret:A} ${file:/etc/passwd} $"
+    assert typed.restored('{"password":"[FILTERED]"}') == '{"password":"[FILTERED]"}'
+
+
+@pytest.mark.parametrize("text", ["\ue000 ${secret:A}", "${secret:A}" * 300])
+def test_where_no_placeholder_is_free_a_history_has_a_mask(text: str) -> None:
+    typed = expand_typed(text, {"A": "value-of-a"})
+    assert typed.text == text.replace("${secret:A}", "value-of-a")
+    assert typed.restored(typed.bare) == text.replace("${secret:A}", "[FILTERED]")
+
+
+@pytest.mark.parametrize("text", ["${secret:B}", "${secret:}", "${secret:EMPTY}", "${secret:HIDDEN}", "${secret:a b}"])
+def test_an_unknown_secret_in_a_typed_text_is_refused(text: str) -> None:
+    with pytest.raises(WsmonError, match=r"not sent: \$\{secret:") as caught:
+        expand_typed(text, {"EMPTY": "", "HIDDEN": "hidden-\u200bvalue"})
+    assert "hidden-" not in str(caught.value)

@@ -22,6 +22,7 @@ from wsmon.control.messages import Action, Command
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import ConfigError, Problem, UsageError, WsmonError
 from wsmon.model.redact.masking import Sensitive
+from wsmon.ports import SentByHand
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler
 
@@ -82,7 +83,7 @@ class Rig:
     def _stop(self) -> None:
         self.stops += 1
 
-    async def execute(self, action: Action, connection: str = "") -> str:
+    async def execute(self, action: Action, connection: str = "") -> str | SentByHand:
         return await self.handler.execute(Command(1, action, connection))
 
 

@@ -11,9 +11,6 @@ from wsmon.model.snapshot import ConnectionState
 from wsmon.model.statuses import OPEN
 from wsmon.tui.commands.selection import subject_of
 from wsmon.tui.screen import Command, MonitorScreen
-from wsmon.tui.text import Line
-
-SEND_HELP: Line = (("Sent as it is, as one text message; recorded as sent by hand.", "dim"),)
 
 
 def reconnect(screen: MonitorScreen) -> None:
@@ -69,20 +66,24 @@ def send(screen: MonitorScreen) -> None:
     if state.status != OPEN:
         screen.say(f"{state.name} is not open: can't send", "caution")
         return
-    from wsmon.tui.dialogs.base import PromptDialog
+    from wsmon.tui.dialogs.send import SendDialog
+
+    history = screen.sent
+    dialog = SendDialog(state.name, state.spec.protocol, history.texts)
+
+    async def deliver(typed: str, *, is_kept: bool) -> str:
+        done = await control.send(state.name, dialog.message)
+        # Of a file the history has the path, and of a text what the recorder masked
+        kept = typed if typed.startswith("@") else done.kept
+        trouble = history.add(kept) if is_kept and kept else ""
+        return f"{done.sentence}; {trouble}" if trouble else done.sentence
 
     def close(text: str | None) -> None:
         if text is not None:
-            screen.typed["send"].add(text)
-            _send(screen, lambda: control.send(state.name, text), "sent")
+            # A blank in front says that the history is not to keep it
+            _send(screen, lambda: deliver(text, is_kept=not text.startswith(" ")), "sent")
 
-    history = screen.typed["send"].texts
-    dialog = PromptDialog(f"Send to {state.name}", "", SEND_HELP, _text_fault, history=history, is_verbatim=True)
     screen.app.push_screen(dialog, close)
-
-
-def _text_fault(text: str) -> str:
-    return "" if text else "type a text to send"
 
 
 def _connection(screen: MonitorScreen) -> ConnectionState | None:

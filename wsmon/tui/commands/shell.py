@@ -41,10 +41,10 @@ def pipe(screen: MonitorScreen) -> None:
 
     def close(command: str | None) -> None:
         if command is not None:
-            screen.typed["pipe"].add(command)
+            screen.piped.add(command)
             screen.app.push_screen(PipeDialog(screen.services.exporter, scope.effective, subject, command))
 
-    dialog = PromptDialog(f"Pipe {subject} to", "", PIPE_HELP, _command_fault, history=screen.typed["pipe"].texts)
+    dialog = PromptDialog(f"Pipe {subject} to", "", PIPE_HELP, _command_fault, history=screen.piped.texts)
     screen.app.push_screen(dialog, close)
 
 

@@ -195,6 +195,7 @@ class PromptDialog(Dialog[str]):
     BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("up", "recall(1)", "older"),
         Binding("down", "recall(-1)", "newer"),
+        Binding("ctrl+r", "find_older", "search"),
     ]
 
     def __init__(
@@ -230,7 +231,15 @@ class PromptDialog(Dialog[str]):
     def on_mount(self) -> None:
         """Show the key of the history where there is one."""
         if len(self._recalled) > 1:
-            self.hint(*self.HINT, ("  ↑", "key-name"), (" history", "dim"))
+            self.hint(*self.HINT, ("  ↑", "key-name"), (" history  ", "dim"), ("^r", "key-name"), (" search it", "dim"))
+
+    def action_find_older(self) -> None:
+        """Put the next older text that contains what was typed into the line."""
+        wanted = (self._input.value if self._at == 0 else self._recalled[0]).casefold()
+        for at in range(self._at + 1, len(self._recalled)):
+            if wanted in self._recalled[at].casefold():
+                self.action_recall(at - self._at)
+                return
 
     def action_recall(self, older: int) -> None:
         """Put an older or newer text into the line."""

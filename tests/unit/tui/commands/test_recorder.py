@@ -139,8 +139,8 @@ async def test_n_a_text_is_sent_by_hand_as_it_is_and_comes_back_with_the_arrow()
     on.store.connections = (replace(kraken, state=state), *others)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("1", "j", "a", *" hi", "enter")
-        await until(pilot, lambda: on.control.commands == ["send kraken-book  hi"])
+        await pilot.press("1", "j", "a", *"hi", "enter")
+        await until(pilot, lambda: on.control.commands == ["send kraken-book hi"])
         assert text(on.screen.footer) == "sent to kraken-book"
         await pilot.press("a", "enter")
         assert len(on.control.commands) == 1
