@@ -20,7 +20,7 @@ from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happeni
 from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
-many = settings(max_examples=times(400))
+many = settings(max_examples=times(120))
 
 NAMES: tuple[ProtocolName, ...] = (
     *("graphql-ws", "socketio", "stomp", "mqtt", "nats", "actioncable", "pusher", "ocpp", "wamp"),
