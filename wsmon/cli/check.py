@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--example", is_flag=True, help="Print an example configuration with all keys.")
-@click.option("--message", metavar="TEXT", help="Print what `messages` finds in TEXT, by connection.")
+@click.option("--message", metavar="TEXT", help="Show how each connection's `messages` rules decode TEXT.")
 @click.option("--dashboard", is_flag=True, help="Print a Grafana dashboard (JSON).")
 @click.option("--rules", is_flag=True, help="Print Prometheus recording and alerting rules.")
 def check(

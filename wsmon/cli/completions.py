@@ -19,7 +19,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completions(shell: str) -> None:
-    """Print the completion script for SHELL.
+    """Print the completion script for a shell.
 
     bash: add `source <(wsmon completions bash)` to ~/.bashrc. zsh: add `source <(wsmon completions zsh)` to ~/.zshrc,
     after compinit. fish: `wsmon completions fish > ~/.config/fish/completions/wsmon.fish`.

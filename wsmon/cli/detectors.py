@@ -25,9 +25,9 @@ _COMMENT_COLUMN = 36
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def detectors(config: Path | None, *, as_json: bool) -> None:
-    """List incident kinds, thresholds and how to silence them.
+    """List incident kinds with their thresholds and silencing options.
 
-    Thresholds come from CONFIG, or from the default configuration; built-in defaults are used for any not set.
+    Thresholds are read from CONFIG (default: ./wsmon.toml); any not set there use built-in values.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.model.incident_kinds import INCIDENT_KINDS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FORMAT_NAMES: dict[ImportFormat, str] = {
     "jsonl": "an export of events",
     "har": "an HTTP Archive",
-    "recording": "a frame recording",
+    "recording": "a frame log",
 }
 _PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
 
@@ -39,12 +39,12 @@ _PLURALS = {"line": "lines", "entry": "entries", "message": "messages"}
     "--format", "format_", type=click.Choice(IMPORT_FORMATS), help="Format of each FILE (default: auto-detect)."
 )
 def import_(files: tuple[str, ...], store: Path, format_: ImportFormat | None) -> int:
-    """Import events, HTTP Archives (HAR) or frame recordings.
+    """Import events, HTTP Archives (HAR) or frame logs.
 
     Creates the store NEW from one or more files; `-` reads standard input. Accepts events from `export --format jsonl`
-    (IDs are preserved), WebSocket connections in an HTTP Archive (.har), and recordings with one frame per line, as
-    {"ts", "dir", "type", "data"} or as TIME MESSAGE. Files may be gzipped. Unreadable entries are counted and
-    reported; everything else is imported. View the result with `wsmon open NEW`.
+    (IDs are preserved), WebSocket connections in an HTTP Archive (.har), and frame logs: one frame per line, as a JSON
+    object with keys ts, dir, type and data, or as TIME MESSAGE. Files may be gzipped. Unreadable entries are counted
+    and reported; everything else is imported. View the result with `wsmon open NEW`.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.importing import import_files

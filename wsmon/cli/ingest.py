@@ -21,7 +21,7 @@ def ingest(source: str, store: Path | None, connection: str, group: str) -> int:
 
     One JSON object per line, using the same keys as `search --json`: `name` is required, `ts` defaults to now, `id`
     is not allowed. If a recorder is writing to the store, events are sent to it; otherwise they are written directly
-    to the store. Default store: that of the recorder for ./wsmon.toml; otherwise that of the only running recorder.
+    to the store. Default: the store of the recorder for ./wsmon.toml, or of the only running recorder.
     Invalid lines are reported by line number; all other lines are stored. Exits with status 1 if a line is invalid.
     """
     # Imported now: a shell that completes the options waits for this module.

@@ -41,15 +41,15 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "probe": "Connect to URLs, check assertions and disconnect.",
         "export": "Export events that match QUERY.",
         "serve": "Serve a recording as a local WebSocket server.",
-        "import": "Import events, HTTP Archives (HAR) or frame recordings.",
+        "import": "Import events, HTTP Archives (HAR) or frame logs.",
         "ingest": "Store events from standard input.",
         "check": "Validate CONFIG and list its connections.",
-        "detectors": "List incident kinds, thresholds and how to silence them.",
+        "detectors": "List incident kinds with their thresholds and silencing options.",
         "doctor": "Check the configuration, recording, system and terminal.",
         "demo": "Run a demo against local scripted servers.",
         "unit": "Print a hardened systemd unit for the connections in CONFIG.",
-        "completions": "Print the completion script for SHELL.",
-        "man": "Print the manual page.",
+        "completions": "Print the completion script for a shell.",
+        "man": "Print a manual page.",
     }
 )
 
@@ -133,7 +133,7 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Run `wsmon` to record the connections in ./wsmon.toml in the background and open the viewer. "
-    "`wsmon wss://host/path` needs no configuration. Try `wsmon demo` first.",
+    "A recording is kept in a store file. `wsmon wss://host/path` needs no configuration. Try `wsmon demo` first.",
 )
 @click.version_option(wsmon.__version__, prog_name=PROGRAM)
 def cli() -> None:

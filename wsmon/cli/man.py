@@ -15,7 +15,10 @@ _NAME = "monitor, record and debug WebSocket connections"
 _FILES = (
     ("./wsmon.toml", "Configuration used if none is given as an argument or in WSMON_CONFIG."),
     ("$XDG_CONFIG_HOME/wsmon/", "User configuration (wsmon.toml) and themes."),
-    ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "Recording (SQLite database), one per configuration."),
+    (
+        "$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db",
+        "Store file (SQLite database) that keeps the recording, one per configuration.",
+    ),
     ("recorder.log", "Recorder log, in the same directory as the store; rotated to recorder.log.1 to .3."),
     ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of running recorders."),
 )
@@ -43,7 +46,7 @@ PAGES = ("wsmon", "query")
 @click.command()
 @click.argument("page", required=False, default=PAGES[0], type=click.Choice(PAGES), metavar="[wsmon|query]")
 def man(page: str) -> None:
-    """Print the manual page.
+    """Print a manual page.
 
     View it with `wsmon man | man -l -`; install it with `wsmon man > ~/.local/share/man/man1/wsmon.1`. `wsmon man
     query` prints wsmon-query(7), the search language.

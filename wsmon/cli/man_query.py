@@ -40,7 +40,7 @@ def query_page(version: str) -> str:
 def _lines(version: str) -> Iterator[str]:
     yield f'.TH WSMON\\-QUERY 7 {DATE} "wsmon {escaped(version)}" "Miscellaneous Information"'
     yield ".SH NAME"
-    yield "wsmon\\-query \\- search language of wsmon"
+    yield "wsmon\\-query \\- wsmon search language"
     yield ".SH DESCRIPTION"
     for number, paragraph in enumerate(_DESCRIPTION):
         yield from ((".PP",) if number else ())
@@ -58,7 +58,7 @@ def _lines(version: str) -> Iterator[str]:
     yield escaped("Values of state:, from: and to:.")
     yield from _terms((_status_names(status), f"{MEANINGS[status]}.") for status in STATUSES)
     yield ".SH EVENT NAMES"
-    yield escaped("Values of name:; kind: takes the part before the first dot.")
+    yield escaped("Values of the name: field. The kind: field matches the part before the first dot.")
     yield from _terms((name, f"{meaning}.") for name, meaning in EVENT_MEANINGS.items())
     yield ".SH EXAMPLES"
     yield from _terms(_EXAMPLES)

@@ -33,7 +33,7 @@ def record(
 ) -> int:
     """Record connections in the foreground until interrupted.
 
-    A configuration with [wsmon] and no [[connection]] records only what applications report.
+    If the configuration has no [[connection]], only events reported by applications are recorded.
 
     Stops on SIGINT or SIGTERM. Events are written to the store; connection changes are also printed to stderr. Use
     `wsmon attach` in another terminal to watch. SIGHUP reloads the configuration. With `-`, the configuration is read

@@ -50,12 +50,13 @@ def search(
 ) -> int:
     """Print events that match QUERY.
 
-    Every word must occur in the payload, reason, error, type, topic, or the connection or event name. Use "a b" for a
-    phrase, /a.b/i for a regular expression, a leading minus to exclude, and OR and parentheses to combine. Example
-    fields: conn:NAME name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected since:-15m
-    $.data.qty>=10. Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the viewer.
+    Each word must occur in at least one of: payload, reason, error, type, topic, connection name, event name. Use "a b"
+    for a phrase, /a.b/i for a regular expression, a leading minus to exclude, and OR and parentheses to combine.
+    Example fields: conn:NAME name:EVENT dir:in code:1006 size>10kb lat>250ms is:problem state:open->disconnected
+    since:-15m $.data.qty>=10. Full list of fields: wsmon-query(7) (`wsmon man query`), docs/search.md, or ? in the
+    viewer.
 
-    -n and -f are options: to exclude a one-letter word, quote it: '-"n"'.
+    To exclude the word n or f, quote it ('-"n"'); unquoted, -n and -f are options.
     """
     if since is not None and since_id is not None:
         raise UsageError("--since and --since-id cannot be used together")

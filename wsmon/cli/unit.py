@@ -23,7 +23,7 @@ NAME = "wsmon"
 @click.command("unit")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--store", type=click.Path(path_type=Path), help="Store to record into.")
-@click.option("--user", metavar="NAME", help="User the service runs as (default: you).")
+@click.option("--user", metavar="NAME", help="User the service runs as (default: the current user).")
 @click.option("--name", default=NAME, metavar="NAME", help="Name of the service.")
 def unit(config: Path | None, store: Path | None, user: str | None, name: str) -> None:
     """Print a hardened systemd unit for the connections in CONFIG.

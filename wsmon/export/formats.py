@@ -169,6 +169,6 @@ _ROWS = (
         result="a report on {events} events",
         variants=MappingProxyType({".md": _markdown_report}),
     ),
-    ExportFormat("sqlite", ".db", "a store to open with `wsmon open` or query with SQL (it includes views)", None),
+    ExportFormat("sqlite", ".db", "a store with SQL views, to open with `wsmon open` or query with SQL", None),
 )
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _ROWS})

@@ -159,11 +159,9 @@ def guessed_format(source: ImportSource) -> ImportFormat:
     if "name" in keys or source.suffix == ".jsonl":
         return "jsonl"
     if not source.head:
-        raise UsageError(
-            f"{source.label} is empty", "import accepts exports of events, HTTP Archives and frame recordings"
-        )
+        raise UsageError(f"{source.label} is empty", "import accepts exports of events, HTTP Archives and frame logs")
     raise UsageError(
-        f"{source.label}: unknown format: not an export of events, an HTTP Archive or a frame recording",
+        f"{source.label}: unknown format: not an export of events, an HTTP Archive or a frame log",
         "if it is one of these, set --format to jsonl, har or recording",
     )
 

@@ -33,5 +33,5 @@ def test_man_shows_the_page_without_a_warning(tmp_path: Path) -> None:
     page.write_text(query_page("0.1.0"))
     shown = output_of("man", "--warnings", "-E", "UTF-8", "-l", page)
     assert "warning: " not in shown
-    assert "search language of wsmon" in " ".join(shown.split())
+    assert "wsmon search language" in " ".join(shown.split())
     assert "conn:binance-*" in shown

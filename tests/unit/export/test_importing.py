@@ -77,7 +77,7 @@ def test_a_file_tells_what_it_is(tmp_path: Path, name: str, content: bytes, expe
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"hello\n", "unknown format: not an export of events, an HTTP Archive or a frame recording"),
+        (b"hello\n", "unknown format: not an export of events, an HTTP Archive or a frame log"),
         (b"\x00\x01\x02", "unknown format: not an export of events"),
         (b"", "a.txt is empty"),
     ],
