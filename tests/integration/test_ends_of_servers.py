@@ -476,7 +476,7 @@ async def test_a_reason_comes_before_the_last_words() -> None:
         '“token expired”, 1008, closed by peer; last message from the peer: “{"error":"boom"}”, 0.0 s before; '
         "a credential has expired or been revoked"
     )
-    assert verdict.next == "renew the token, and check its lifetime"
+    assert verdict.next == "renew the token and check when it expires"
 
 
 @pytest.mark.parametrize(

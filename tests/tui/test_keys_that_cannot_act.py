@@ -79,7 +79,7 @@ async def test_no_other_problem_in_what_is_searched_for_names_the_search() -> No
         on.screen.panes.log.set_query(parse("conn:binance-spot"))
         await pilot.press("e")
         await until(pilot, lambda: "problem" in on.screen.panes.log.status)
-        assert on.screen.panes.log.status == "no older problem matching conn:binance-spot (Esc clears the filter)"
+        assert on.screen.panes.log.status == "no older problem matching conn:binance-spot (Esc clears the search)"
 
 
 async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
@@ -89,7 +89,7 @@ async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
         on.screen.panes.log.set_query(parse("conn:deribit"))
         on.screen.say("the log shows conn:deribit: Esc in the log clears")
         await pilot.press("escape")
-        assert text(on.screen.footer).strip() == "filter cleared"
+        assert text(on.screen.footer).strip() == "search cleared"
 
 
 async def test_the_detail_does_not_say_that_a_log_follows_which_shows_nothing() -> None:

@@ -261,7 +261,7 @@ def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     yield Heading(2, "KPIs")
     yield Paragraph(f"{len(measured) - len(breached):,} of {len(measured):,} KPIs within target.")
     if breached:
-        columns = ("connection", "KPI", "actual", "target", "based on")
+        columns = ("connection", "KPI", "actual", "target", "samples")
         yield ReportTable(columns, tuple(_breach(name, kpi) for name, kpi in breached))
 
 

@@ -366,7 +366,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def _filter_requested(self, message: DetailPane.FilterRequested) -> None:
         """Narrow the search to events with the value in the detail, or without it."""
         if not message.term:
-            self.say("can't filter by this field", "caution")
+            self.say("can't search by this field", "caution")
             return
         text = narrowed(self.panes.log.search_query.text, message.term, is_excluded=message.is_excluded)
         try:
@@ -376,7 +376,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             return
         self.services.notebook.remember(text)
         self.panes.log.set_query(query)
-        self.say(f"filter: {text} (Esc in the log clears it)")
+        self.say(f"search: {text} (Esc in the log clears it)")
 
     @on(DetailPane.EvidenceRequested)
     def _evidence_requested(self, message: DetailPane.EvidenceRequested) -> None:

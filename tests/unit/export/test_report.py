@@ -168,7 +168,7 @@ def test_key_figures_that_are_not_as_wanted_are_named(tmp_path: Path) -> None:
     text = Page(report_text(recorded(tmp_path / "ten.db", attempts, "nova"))[0]).text
     figures = text[text.index("KPIs") : text.index("Timeline")]
     assert figures[1].endswith("KPIs within target.")
-    assert figures[2:7] == ["connection", "KPI", "actual", "target", "based on"]
+    assert figures[2:7] == ["connection", "KPI", "actual", "target", "samples"]
     assert figures[7:12] == ["nova", "connection success rate", "0.00 %", "> 99.00 %", "10 samples"]
 
 

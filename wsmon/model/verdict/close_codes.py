@@ -296,7 +296,7 @@ _REASON_ADVICE: Final[Mapping[ReasonKind, Advice]] = {
     ),
     ReasonKind.EXPIRED: Advice(
         "a credential has expired or been revoked",
-        "renew the token, and check its lifetime",
+        "renew the token and check when it expires",
     ),
     ReasonKind.CERTIFICATE: Advice(
         "the client certificate has expired or been revoked",

@@ -241,7 +241,7 @@ def _by_unread_reason(
 # A login that was accepted longer ago than this may have run out since
 _LOGIN_AGES_NS: Final = 60 * SECOND_NS
 _LOGIN_CODES_ALONE: Final = (3000, 3003)
-_RENEW: Final = "renew the token, and check its lifetime"
+_RENEW: Final = "renew the token and check when it expires"
 _RIGHTS: Final = "check what these credentials are allowed to do"
 
 

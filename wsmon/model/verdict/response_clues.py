@@ -276,7 +276,7 @@ RESPONSE_CLUES: Final = (
         f"{_TIMED}{_BE} (?:expired|timed out|revoked)(?: or (?:expired|revoked))?|expired {_TIMED}|"
         f"{_TIMED} expir(?:y|ation)|(?:log ?in|session|token){_BE} ended",
         "a credential in the request has expired or been revoked",
-        "renew the credential named in the response, and check its lifetime",
+        "renew the credential named in the response and check when it expires",
         (400, 401, 403, 419, 440, 498),
     ),
     _clue(

@@ -37,7 +37,7 @@ def detail(screen: MonitorScreen, section: str = "") -> None:
 
 
 def subscriptions(screen: MonitorScreen) -> None:
-    """Show the active, pending and lost topics of the connection of the subject."""
+    """Show the active, pending and lost subscriptions of the connection of the subject."""
     from wsmon.tui.dialogs.connection_detail import SUBSCRIPTIONS
 
     detail(screen, SUBSCRIPTIONS)

@@ -30,7 +30,7 @@ def back(screen: MonitorScreen) -> None:
         screen.panes.log.sort(None)
     elif screen.panes.log.search_query:
         screen.panes.log.set_query(EVERYTHING)
-        screen.say("filter cleared")
+        screen.say("search cleared")
     elif "detail" in layout.in_sight:
         layout.close_detail()
 

@@ -99,7 +99,7 @@ def pause(screen: MonitorScreen) -> None:
 
 
 def heartbeats(screen: MonitorScreen) -> None:
-    """Hide or show pings and pongs."""
+    """Hide or show heartbeats."""
     screen.pane_layout.bring("log")
     scope = screen.panes.log.state.wanted_scope
     screen.panes.log.set_scope(replace(scope, hides_heartbeats=not scope.hides_heartbeats))

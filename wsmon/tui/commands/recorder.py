@@ -60,7 +60,10 @@ def send(screen: MonitorScreen) -> None:
     if (state := _connection(screen)) is None:
         return
     if not state.spec.allow_send:
-        how = "set allow_send = true in the configuration (^e to edit)"
+        has_file = screen.services.options.config is not None
+        how = (
+            "set allow_send = true in the configuration (^e to edit)" if has_file else "restart with `wsmon URL --send`"
+        )
         screen.say(f"manual sending is disabled for {state.name}; {how}", "caution")
         return
     if state.status != OPEN:

@@ -296,6 +296,10 @@ class FinderDialog(Dialog[Result]):
         """Return a result as a line of the list."""
         raise NotImplementedError
 
+    def keys(self, chosen: Result | None) -> Line:
+        """Return which keys help, with this result under the cursor."""
+        return self.HINT
+
     def first(self, results: tuple[Result, ...]) -> int:
         """Return the number of the result that has the cursor at first."""
         return 0
@@ -338,6 +342,7 @@ class FinderDialog(Dialog[Result]):
     def _draw(self) -> None:
         lines = tuple(self.line(result, self._list.size.width or LIST_WIDTH) for result in self._results)
         self._list.draw(lines or (((f"  {self.NOTHING}", "dim"),),), self._at if lines else None)
+        self.hint(*self.keys(self.chosen))
         self._list.show_cursor()
 
 

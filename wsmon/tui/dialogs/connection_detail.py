@@ -170,7 +170,7 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
     if facts.opened is not None:
         is_present = facts.opened.source.connection_id == state.connection_id and state.status == OPEN
         opened = fmt.moment(facts.opened.ts_ns, facts.at_ns)
-        yield _field("Last opened", opened if is_present else f"{opened}; that session has ended")
+        yield _field("Last session", f"opened {opened}" if is_present else f"opened {opened}, now closed")
         yield _field("Subprotocol", json_words(meta.get("subprotocol")) if meta.get("subprotocol") else "none")
         yield _field("Extensions", json_words(meta.get("extensions")) if meta.get("extensions") else "none")
         for label, key in (("Peer", "peer"), ("Proxy", "proxy"), ("Redirects", "redirects")):

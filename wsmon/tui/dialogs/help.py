@@ -50,8 +50,8 @@ LEGEND: tuple[Line, ...] = (
     (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("(re)connecting  ", "text"),
      ("◐ ", "status-stalled"), ("stalled: open, but silent", "text")),
     (("  ⚠ ", "caution"), ("open, with an incident  ", "text"), ("□ ", "status-loss"), ("gave up  ", "text"),
-     ("○ ", "status-off"), ("closed by wsmon, or disabled  ", "text"),
-     ("– ", "dim"), ("events only", "text")),
+     ("○ ", "status-off"), ("closed by wsmon, or disabled", "text")),
+    (("  – ", "dim"), ("application events only, no WebSocket", "text")),
     (),
     (("Timeline symbols", "strong"),),
     *_timeline_legend(),
@@ -66,7 +66,7 @@ LEGEND: tuple[Line, ...] = (
     (("  ⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("other event  ", "text"),
      ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
     (("  ⊣ ", "caution"), ("truncated  ", "text"), ("■ ", "caution"), ("credentials redacted  ", "text"),
-     ("△ ", "caution"), ("over 64 KiB", "text")),
+     ("△ ", "caution"), ("payload over 64 KiB", "text")),
 )  # fmt: skip
 
 

@@ -12,11 +12,11 @@ def log_order_dialog() -> ConfirmDialog:
     """Return the question; the result is ``time``, or a ranking."""
     return ConfirmDialog(
         "Sort the log",
-        "Sorts the matches, or all events if no search is set:",
+        "Sorts the matches, or all events if there is no active search:",
         (
-            ConfirmOption("d", "duration", "duration", "slowest responses, pongs and handshakes first"),
+            ConfirmOption("d", "duration", "duration", "slowest responses, pings and handshakes first"),
             ConfirmOption("z", "size", "size", "largest messages first"),
-            ConfirmOption("t", "time", "time", "as recorded"),
+            ConfirmOption("t", "time", "time", "in recorded order"),
         ),
     )
 

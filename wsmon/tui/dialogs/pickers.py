@@ -196,8 +196,6 @@ class ViewsDialog(FinderDialog[ViewChoice]):
     TITLE = "Views"
     NOTHING = "no matching view, and no search to save"
     BINDINGS = [Binding("delete,ctrl+x", "drop", "forget", priority=True)]  # noqa: RUF012 (Textual's declaration)
-    HINT = (("↑ ↓", "key-name"), (" choose ", "dim"), ("Enter", "key-name"), (" open ", "dim"),
-            ("^x", "key-name"), (" delete", "dim"))  # fmt: skip
 
     def __init__(self, views: tuple[SavedView, ...], query: str) -> None:
         """``views`` are the user's; ``query`` is the search of the log now."""
@@ -212,6 +210,16 @@ class ViewsDialog(FinderDialog[ViewChoice]):
     def line(self, result: ViewChoice, width: int) -> Line:
         """Return name and query of a view."""
         return _line(result, width)
+
+    def keys(self, chosen: ViewChoice | None) -> Line:
+        """Return what the keys do now: open the view, or save the search under the name that was typed."""
+        keys: list[StyledText] = [("↑ ↓", "key-name"), (" choose  ", "dim")]
+        if chosen is not None:
+            does = f"save as {cell_text(chosen.view.name, VIEW_NAME_LIMIT)}" if chosen.verb == "save" else "open"
+            keys += [("Enter", "key-name"), (f" {does}  ", "dim")]
+        if chosen is not None and chosen.view in self._views:
+            keys += [("^x", "key-name"), (" delete  ", "dim")]
+        return (*keys, ("Esc", "key-name"), (" close", "dim"))
 
     def first(self, results: tuple[ViewChoice, ...]) -> int:
         """Return the number of the view that the log shows."""

@@ -23,11 +23,12 @@ from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 # Pause between the last letter and the search: longer than the gaps within a typed word
 PAUSE_S = 0.15
+# Shown while nothing is typed
+EXAMPLE = "e.g. is:problem $.a>9"
 HINT: Line = (
-    (" e.g. is:problem $.a>9", "dim"), (" │", "rule"),
     (" →", "key-name"), (" complete", "dim"), ("  ↑", "key-name"), (" history", "dim"),
-    ("  Enter", "key-name"), (" apply", "dim"), ("  ^y", "key-name"), (" copy", "dim"), ("  Esc", "key-name"),
-    (" clear", "dim"),
+    ("  Enter", "key-name"), (" apply", "dim"), ("  ^y", "key-name"), (" apply, copy newest", "dim"),
+    ("  Esc", "key-name"), (" clear", "dim"),
 )  # fmt: skip
 
 
@@ -66,7 +67,9 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         """
         super().__init__()
         self._text = text
-        self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_FieldSuggester())
+        self._line = Input(
+            text, EXAMPLE, compact=True, id="search-input", select_on_focus=False, suggester=_FieldSuggester()
+        )
         self._note = WrappedText(id="search-note")
         self._apply = apply
         self._halt = halt

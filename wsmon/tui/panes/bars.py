@@ -221,8 +221,14 @@ def _recording(recording: Recording, now_ns: int) -> Line:
         if recording.is_over:
             return ((f"○ recording, ended {ended}" if ended else "○ recording, ended", "text"),)
         return (("○ not recording", "problem"),)
-    since = f" {fmt.duration(now_ns - recording.since_ns)}" if recording.since_ns is not None else ""
+    since = f" {_lasting(now_ns - recording.since_ns)}" if recording.since_ns is not None else ""
     return (("● ", "status-open"), (f"recording{since}", "text"))
+
+
+def _lasting(nanoseconds: int) -> str:
+    """Return a duration; minutes alone are spelled as seconds are: ``46 s``, ``1 min``, ``2h14m``."""
+    text = fmt.duration(nanoseconds)
+    return f"{text.removesuffix('m')} min" if text.endswith("m") and "h" not in text else text
 
 
 def _labelled_statuses(statuses: Line, recording: Recording) -> Line:

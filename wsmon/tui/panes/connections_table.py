@@ -336,7 +336,7 @@ def _last_problem(row: ConnectionRow, problem: Event, now_ns: int) -> str:
         every_s = row.state.spec.expect_every_s
         expected = f" (data expected every {every_s:g} s)" if every_s else ""
         lasted = fmt.duration(row.problem_ended_ns - began_ns)
-        return f"last {wording.what} {fmt.moment(began_ns, now_ns)}: lasted {lasted}{expected}"
+        return f"last {wording.what} at {fmt.moment(began_ns, now_ns)} lasted {lasted}{expected}"
     what = f"last {_NOUNS.get(wording.what, wording.what)} {fmt.moment(problem.ts_ns, now_ns)}"
     text = fact(problem) or why(problem) or wording.text
     return f"{what}: {text}" if text else what

@@ -32,7 +32,7 @@ MOST_LINES = 10_000
 # Characters of the text that is searched for, in the title
 NEEDLE_LIMIT = 24
 FOLLOWING_HINT = "Live. Enter: show event · e: jump to latest problem"
-EMPTY_LOG_HINT = "No events. Press Esc in the log to clear the filter."
+EMPTY_LOG_HINT = "No events. Press Esc in the log to clear the search."
 NO_EVENT = "no event here: press Enter on an event of the log"
 NO_JSON = "no JSON to collapse here: f changes the view of the payload"
 ONE_FORM = "this event has no payload"

@@ -135,11 +135,11 @@ COLUMNS = (
         "session", "first 8 digits of the session ID", "left", 8, _session, drop_rank=5, fit=left, automatic_from=150
     ),
     Column(
-        "what", "message type or event", "middle", 13, _what, drop_rank=8, fit=left,
+        "what", "message type or event name", "middle", 13, _what, drop_rank=8, fit=left,
         role=_what_role, wider=((100, 14), (160, 18)), automatic_from=60, shown_name="event",
     ),
     Column("ref", "correlation ID", "right", 10, _ref, drop_rank=3),
-    Column("took", "of a response, pong or handshake", "right", 8, _took, drop_rank=2, shown_name="duration"),
+    Column("took", "response, ping RTT or handshake time", "right", 8, _took, drop_rank=2, shown_name="duration"),
     Column("wire", "size on the wire in bytes", "right", 9, _wire, drop_rank=1),
     Column("size", "message size in bytes", "right", 9, _size, drop_rank=6, automatic_from=60),
 )  # fmt: skip

@@ -211,5 +211,5 @@ class LogState:
     def _miss(self, *, newer: bool) -> None:
         is_narrowed = bool(self.query) and not self.filter.scope.is_in_context
         shown = cell_text(self.query.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
-        among = f" matching {shown} (Esc clears the filter)" if is_narrowed else ""
+        among = f" matching {shown} (Esc clears the search)" if is_narrowed else ""
         self.note = f"no {'newer' if newer else 'older'} {self._aim.noun}{among}"

@@ -239,7 +239,7 @@ def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
     if any(maxima(each)):
-        yield _fact_line("", "Enter: choose a maximum and go to its event")
+        yield _fact_line("", "Enter: pick a maximum and jump to that event")
 
 
 def maxima(each: ConnectionStatistics) -> Iterator[tuple[Extreme, str, str]]:
@@ -282,7 +282,7 @@ def _availability(each: ConnectionStatistics) -> Line:
         return _fact_line("uptime", "n/a: the application reports no transitions of a connection")
     if each.availability is None:
         return _fact_line("uptime", "n/a: disabled for the whole period")
-    return _fact_line("uptime", f"{fmt.percent(each.availability)} of the time the connection was enabled")
+    return _fact_line("uptime", f"{fmt.percent(each.availability)} (of enabled time)")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
@@ -292,7 +292,7 @@ def _sessions(each: ConnectionStatistics) -> str:
     attempts, again = each.sessions, each.reconnection_count
     return (
         f"{fmt.count(attempts)} attempt{'' if attempts == 1 else 's'} · {fmt.count(each.connection_count)} opened · "
-        f"{fmt.count(again)} reconnect{'' if again == 1 else 's'} started{frequency}"
+        f"{fmt.count(again)} reconnect{'' if again == 1 else 's'}{frequency}"
     )
 
 
@@ -376,7 +376,7 @@ def _bytes(each: ConnectionStatistics) -> str:
     received, sent, wire = each.bytes.received, each.bytes.sent, each.wire_bytes
     return (
         f"received {fmt.size(received)}, sent {fmt.size(sent)} "
-        f"(on the wire {fmt.size(wire.received)}, {fmt.size(wire.sent)})"
+        f"(on the wire: {fmt.size(wire.received)} received, {fmt.size(wire.sent)} sent)"
     )
 
 
@@ -404,7 +404,7 @@ def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
     cells.append(room)
     heading = (
         left("KPI", name), right("actual", KPI_VALUE), " " * KPI_MARK, right("target", KPI_THRESHOLD),
-        right("based on", KPI_COUNT), right(budget, cells[-1]),
+        right("samples", KPI_COUNT), right(budget, cells[-1]),
     )  # fmt: skip
     shown = next((n for n in (6, 5, 4) if width >= sum(cells[:n])), 3)
     yield (("".join(heading[:shown]), "dim"),)

@@ -174,11 +174,7 @@ class ReadoutWriter:
     def _incident(self, incident: Incident, now_ns: int) -> list[str]:
         lasted = max(0, min(incident.end_ns, now_ns) - incident.start_ns)
         kind, at, length = self._kind(incident), self._when(incident.start_ns, now_ns), fmt.duration(lasted)
-        state = (
-            f"{kind} for {length} (ongoing since {at})"
-            if incident.is_open
-            else f"{kind} for {length} from {at} (ended)"
-        )
+        state = f"{kind} for {length} (since {at})" if incident.is_open else f"{kind} for {length} from {at} (ended)"
         many = f"{incident.count} such incidents start in this cell" if incident.count > 1 else ""
         return [
             state,
@@ -219,7 +215,7 @@ class ReadoutWriter:
 def _next_attempt(event: Event) -> str:
     """Return which attempt follows the wait that an event began, and how long it waits."""
     attempt, delay_ms = number(event, "attempt"), number(event, "delay_ms")
-    which = f"attempt {attempt:.0f}" if attempt is not None else "next attempt"
+    which = f"next attempt ({attempt:.0f})" if attempt is not None else "next attempt"
     when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
     return f"{which}{when}" if attempt is not None or when else ""
 

@@ -198,7 +198,7 @@ def test_a_reason_that_the_code_leaves_room_for_says_why(code: int, reason: str,
         (
             "Token expired",
             "a credential has expired or been revoked",
-            "renew the token, and check its lifetime",
+            "renew the token and check when it expires",
         ),
         (
             "Rate limit exceeded",

@@ -264,4 +264,4 @@ def test_w11_an_http_refusal_inside_the_stream_is_read_as_a_refusal() -> None:
         f"{error}; the server's HTTP layer responded on an upgraded connection; response body: “Token "
         "expired”; a credential in the request has expired or been revoked"
     )
-    assert verdict.next == "renew the credential named in the response, and check its lifetime"
+    assert verdict.next == "renew the credential named in the response and check when it expires"

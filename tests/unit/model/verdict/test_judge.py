@@ -353,7 +353,7 @@ def test_words_that_are_understood_come_before_a_code_with_another_meaning(code:
         f"closed by peer: {code} {CODE_MEANINGS[code]}; last message from the peer: “{CHAT}”, 0.3 s before; possibly "
         f"a credential has expired or been revoked; {code} usually means: {usual.cause.removeprefix('usually ')}"
     )
-    assert verdict.next == f"renew the token, and check its lifetime; if that is not it: {usual.next}"
+    assert verdict.next == f"renew the token and check when it expires; if that is not it: {usual.next}"
     assert verdict.certainty == "inferred"
 
 

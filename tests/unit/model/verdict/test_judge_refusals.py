@@ -60,7 +60,7 @@ def test_a_body_that_is_not_understood_hides_no_challenge_that_is() -> None:
         f"{challenge}); {EXPIRED}"
     )
     assert (verdict.next, verdict.certainty) == (
-        "renew the credential named in the response, and check its lifetime",
+        "renew the credential named in the response and check when it expires",
         "stated",
     )
 

@@ -51,7 +51,7 @@ def test_a_refusal_long_after_an_accepted_login_possibly_means_that_it_ran_out(r
         f"; {accepted}: possibly the credential has since expired or been revoked, or lacks permission for the last "
         "request"
     )
-    assert verdict.next == ("renew the token, and check its lifetime; check what these credentials are allowed to do")
+    assert verdict.next == ("renew the token and check when it expires; check what these credentials are allowed to do")
     assert (verdict.by, verdict.certainty, verdict.evidence) == ("peer", "inferred", (3,))
 
 

@@ -226,7 +226,7 @@ def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> 
         "“token expired”, 1008, closed by peer; a credential has expired or been revoked; the "
         "last 3 sessions all dropped within 5 s of opening"
     )
-    assert verdict.next == "renew the token, and check its lifetime"
+    assert verdict.next == "renew the token and check when it expires"
 
 
 def test_a_limit_that_is_named_again_and_again() -> None:

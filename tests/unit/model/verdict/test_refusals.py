@@ -196,7 +196,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
             (("Content-Type", "application/json"),),
             "stated",
             ("response body: “token expired”; a credential in the request has expired or been revoked"),
-            "renew the credential named in the response, and check its lifetime",
+            "renew the credential named in the response and check when it expires",
         ),
         (
             401,
@@ -553,7 +553,7 @@ def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: st
                 'error="invalid_token", error_description="The token expired"); '
                 "a credential in the request has expired or been revoked"
             ),
-            "renew the credential named in the response, and check its lifetime",
+            "renew the credential named in the response and check when it expires",
         ),
         (
             500,

@@ -92,10 +92,7 @@ async def test_the_evidence_of_an_incident_is_one_key_away(size: tuple[int, int]
         first = pane.problem
         await pilot.press("E")
         await until(pilot, lambda: pane.problem != first)
-        assert (
-            pane.readout
-            == "binance-spot · gap for 20 s (ongoing since 14:02:04.000) · 3 missing · press w for evidence"
-        )
+        assert pane.readout == "binance-spot · gap for 20 s (since 14:02:04.000) · 3 missing · press w for evidence"
         await pilot.press("w")
         await until(pilot, lambda: on.screen.panes.log.current_id == 3)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.support.screen_harness import COMPACT, ROOMY, stage, text, until
+from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, stage, text, until
+from wsmon.config.config_file import ConfigFile
 from wsmon.errors import WsmonError
 from wsmon.tui.dialogs.base import ConfirmDialog
 
@@ -147,5 +149,14 @@ async def test_n_a_text_is_sent_by_hand_as_it_is_and_comes_back_with_the_arrow()
         await pilot.press("up", "enter")
         await until(pilot, lambda: len(on.control.commands) == 2)
         await pilot.press("k", "a")
-        refusal = "manual sending is disabled for deribit; set allow_send = true in the configuration (^e to edit)"
+        refusal = "manual sending is disabled for deribit; restart with `wsmon URL --send`"
         assert text(on.screen.footer) == refusal
+
+
+async def test_n_where_sending_is_off_the_key_of_the_configuration_is_named(tmp_path: Path) -> None:
+    on = stage(options=replace(OPTIONS, config=ConfigFile(tmp_path / "wsmon.toml", {})))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "a")
+        how = "set allow_send = true in the configuration (^e to edit)"
+        assert text(on.screen.footer).endswith(how)

@@ -40,6 +40,11 @@ def test_everything_is_said_where_there_is_room() -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(46, "46 s"), (60, "1 min"), (1_859, "30 min"), (8_040, "2h14m")])
+def test_minutes_alone_are_spelled_as_seconds_are(seconds: int, said: str) -> None:
+    assert f"● recording {said} " in header(160, recording=Recording(True, T0_NS - seconds * SECOND_NS))
+
+
 @pytest.mark.parametrize("width", range(45, 170, 5))
 def test_it_never_grows_beyond_the_terminal(width: int) -> None:
     assert len(header(width)) <= width + 3  # blanks at the end are cut

@@ -234,9 +234,9 @@ def test_of_a_stall_that_is_over_its_start_and_whole_length_are_told() -> None:
     opened = event("incident.opened", -20, type="stall", reason="no data for 2.2 s (expected every 2 s)", meta=meta)
     over = row(problem=opened, problem_ended_ns=at_ns(-5.2), expect_every_s=2.0)
     began = fmt.moment(at_ns(-22.2), T0_NS)
-    assert table.reason(over, T0_NS) == (f"last stall {began}: lasted 17 s (data expected every 2 s)", "dim")
+    assert table.reason(over, T0_NS) == (f"last stall at {began} lasted 17 s (data expected every 2 s)", "dim")
     no_longer_expected = row(problem=opened, problem_ended_ns=at_ns(-5.2))
-    assert table.reason(no_longer_expected, T0_NS) == (f"last stall {began}: lasted 17 s", "dim")
+    assert table.reason(no_longer_expected, T0_NS) == (f"last stall at {began} lasted 17 s", "dim")
 
 
 def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:

@@ -181,7 +181,7 @@ def test_a_newer_jump_replaces_the_one_before() -> None:
     ("scope", "note"),
     [
         (LogScope(), "no older problem"),
-        (LogScope(NEEDLE), "no older problem matching needle (Esc clears the filter)"),
+        (LogScope(NEEDLE), "no older problem matching needle (Esc clears the search)"),
         (LogScope(NEEDLE, is_in_context=True), "no older problem"),
     ],
 )

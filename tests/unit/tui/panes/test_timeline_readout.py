@@ -77,7 +77,7 @@ def test_an_incident_that_goes_on_lasts_until_now() -> None:
     silence = Incident(at_ns(2), at_ns(9_999), 301, "stall", "no data for 8 s", is_open=True)
     shown = replace(lane("a", [(0, "websocket_connected")], 10), incidents=(silence,))
 
-    assert told(shown, 5) == "a · stall for 8.0 s (ongoing since 14:02:26.000) · no data for 8 s · press w for evidence"
+    assert told(shown, 5) == "a · stall for 8.0 s (since 14:02:26.000) · no data for 8 s · press w for evidence"
 
 
 def test_a_status_says_since_when_also_where_its_event_is_gone() -> None:
