@@ -34,7 +34,7 @@ async def test_the_warning_line_is_as_high_as_its_sentence() -> None:
             ["Disable kraken-book? Nothing will be recorded of it until you enable it again.", "D opens it again"],
         ),
         (("x",), ["Enter save", "Tab next field", "← → change", "Esc cancel"]),
-        (("question_mark",), ["Filter the log; in the detail, find text."]),
+        (("question_mark",), ["Search; in the detail pane, find text."]),
         (("t", *"soon", "enter"), ["Esc cancel"]),
         (("slash", *"nmae:x"), ["unknown field 'nmae' · did you mean 'name'?"]),
         (("colon", *"theme", "enter"), ["Esc cancel"]),
