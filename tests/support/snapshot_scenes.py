@@ -69,8 +69,13 @@ class Scene:
 
 
 def searched(query: str) -> Condition:
-    """Whether the log is searched for this."""
-    return lambda on: on.screen.panes.log.search_query.text == query
+    """Whether the log shows what it found for this."""
+
+    def condition(on: Stage) -> bool:
+        log = on.screen.panes.log
+        return log.search_query.text == query and not log.state.is_pending
+
+    return condition
 
 
 def is_troubled(on: Stage) -> bool:

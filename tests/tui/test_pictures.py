@@ -76,7 +76,7 @@ async def at_rest(on: Stage, pilot: Pilot[Any]) -> str:
 
 async def take_looks(on: Stage, pilot: Pilot[Any], taken: dict[str, str]) -> None:
     """The same in every look; the first one is put on again."""
-    taken["80x24"] = screen_svg(on.app)
+    taken["80x24"] = await at_rest(on, pilot)
     for look in LOOKS:
         on.app.appearance.set_theme(look)
         await pilot.pause()
