@@ -156,6 +156,11 @@ def _publishing(store: Path, count: int) -> Callable[[], float]:
     def measure() -> float:
         sink = Sink(store, buffer_bytes=BUFFER_BYTES, spool_bytes=BUFFER_BYTES)
         bus = Bus(connection="shop", sink=sink)
+        # Dialling is not what is measured, and a busy machine takes its time for it
+        bus.publish(TraceEvent(name="order.placed"))
+        ends_s = time.monotonic() + FLUSH_S
+        while not (sink.state.is_connected and bus.flush(FLUSH_S)):
+            assert time.monotonic() < ends_s, sink.state
         began_s = time.process_time()
         for number in range(count):
             bus.publish(TraceEvent(name="order.placed", meta={"qty": number, "symbol": "BTC"}))

@@ -240,7 +240,9 @@ async def test_a_burst_beyond_all_room_is_stored_or_counted_to_the_last_event(
     found = numbers(events)["burst"]
     counted = sum(int(str((event.meta or {})["count"])) for event in events if event.name == "trace.lost")
     assert found == sorted(set(found))
-    assert len(found) + counted == 50_000
+    # What was on its way to the recorder at the end may be counted although it arrived; nothing is in neither
+    assert len(found) + counted >= 50_000
+    assert state == "running" or len(found) + counted == 50_000
 
 
 WORKING = """

@@ -58,6 +58,7 @@ async def test_what_is_recorded_of_bayeux_agrees_with_what_faye_saw(real_peers: 
         sink = engine.sink
         refused = await sink.wait("auth.failed")
         await sink.wait("message.received", 2)
+        await server.until("message", 2)
         assert (refused.type, refused.error) == ("/meta/handshake", "403::Wrong word")
         assert [one.type for one in sink.named("connection.protocol")] == ["bayeux"]
         assert [one.type for one in sink.named("message.received")] == server.values("message", "channel")

@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 20
 
 @click.command("assert")
 @click.argument("arguments", nargs=-1, metavar="FILE|EXPR...", type=click.Path())
-@click.option("--utc", is_flag=True, is_eager=True, help="Days and times of day are in UTC.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Interpret dates and times as UTC.")
 @store_option
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Check only this connection.")
 @period_options
@@ -36,14 +36,14 @@ def assert_(
     format_: str,
     junit: Path | None,
 ) -> int:
-    """Check assertions about a recording; exit with status 3 if one fails.
+    """Check assertions against a recording.
 
     A FILE has one assertion per line; lines that begin with # are comments. Quote an EXPR in the shell: 'no is:gap
     since:-10m' 'p95(lat) < 250ms' 'availability >= 99.9%' 'count(type:trade) > 0 by $.symbol'. Full list of forms:
     docs/assert.md.
 
-    Exit status: 0 if all assertions hold, 3 if one fails, 2 if none fails but one cannot be judged, for example from
-    too few samples.
+    Exit status: 0 if all assertions hold, 3 if one fails, 2 if none fails but one cannot be evaluated, for example
+    because there are too few samples.
     """
     if not arguments:
         raise UsageError("no assertions", "give a file or an expression, e.g. wsmon assert 'no is:problem'")

@@ -47,7 +47,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 
 @click.command(cls=QueryCommand, help=_HELP)
 @query_argument
-@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since, --until and times in QUERY in UTC.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since, --until and times in QUERY as UTC.")
 @click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="Output format.")
 @click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Output file (default: stdout).")
 @store_option

@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "stop": "Stop a recorder after flushing everything to disk.",
         "search": "Print events that match QUERY.",
         "stats": "Print uptime, traffic, latency and errors per connection.",
-        "assert": "Check assertions about a recording; exit with status 3 if one fails.",
+        "assert": "Check assertions against a recording.",
         "probe": "Connect to URLs, check assertions and disconnect.",
         "export": "Export events that match QUERY.",
         "serve": "Serve a recording as a local WebSocket server.",

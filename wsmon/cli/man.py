@@ -33,7 +33,7 @@ _ENVIRONMENT = (
 _STATUS = (
     ("0", "Success."),
     ("1", "Failure."),
-    ("2", "Usage or configuration error, or an assertion that cannot be judged (assert, probe)."),
+    ("2", "Usage or configuration error, or an assertion that cannot be evaluated (assert, probe)."),
     ("3", "A KPI misses its target (stats --check), or an assertion fails (assert, probe)."),
     ("130", "Interrupted."),
 )

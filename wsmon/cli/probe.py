@@ -32,7 +32,7 @@ MOST_PROBLEMS = 5
     multiple=True,
     type=click.Path(),
     metavar="FILE|EXPR",
-    help="Assertions to check as well (repeatable).",
+    help="Additional assertions to check (repeatable).",
 )
 @click.option(
     "--for", "limit_s", type=Duration(), default=f"{DEFAULT_S:g}s", metavar="DURATION",
@@ -40,7 +40,9 @@ MOST_PROBLEMS = 5
 )  # fmt: skip
 @url_options
 @click.option(
-    "--store", type=click.Path(path_type=Path), help="Store to record into; without it, the recording is removed."
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Store to record into; by default the recording is deleted on exit.",
 )
 @assertion_options
 def probe(
@@ -56,12 +58,12 @@ def probe(
 ) -> int:
     """Connect to URLs, check assertions and disconnect.
 
-    Every connection has to open; `wsmon assert` describes the assertions that --assert adds. Example: wsmon probe
-    wss://host/path --for 30s --assert 'count(type:trade) > 0' --assert 'p95(lat) < 250ms'. Availability is judged from
-    60 seconds on.
+    The probe fails if a connection does not open. --assert adds checks; see `wsmon assert --help` for their syntax.
+    Example: wsmon probe wss://host/path --for 30s --assert 'count(type:trade) > 0' --assert 'p95(lat) < 250ms'.
+    Availability is evaluated only if the probe runs for at least 60 seconds.
 
-    SIGINT and SIGTERM end it early; the assertions are checked on what was recorded until then. Exit status: 0 if all
-    assertions hold, 3 if one fails, 2 if none fails but one cannot be judged.
+    On SIGINT or SIGTERM the probe stops early and checks the assertions against what has been recorded so far. Exit
+    status: 0 if all assertions hold, 3 if one fails, 2 if none fails but one cannot be evaluated.
     """
     if stray := [url for url in urls if "://" not in url]:
         raise UsageError(f"{stray[0]!r} is not a URL", "probe takes URLs; `wsmon record` takes a configuration")

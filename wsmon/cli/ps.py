@@ -30,7 +30,7 @@ ENDED_ROWS = 10
 def ps(as_json: bool, has_all: bool) -> None:
     """List running recorders and recent recordings.
 
-    Names in the first column can be used wherever a command takes a path.
+    Names in the first column can be used wherever a command takes STORE.
     """
     # Imported now: a shell that completes the options waits for this module.
     import asyncio

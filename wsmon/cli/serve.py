@@ -55,7 +55,7 @@ class ListenAddress(click.ParamType[tuple[str, int]]):
     help="Address to listen on; port 0 is any free port (default: 127.0.0.1:0).",
 )
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Serve only this connection.")
-@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since and --until in UTC.")
+@click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since and --until as UTC.")
 @period_options
 @click.option(
     "--incident", type=click.IntRange(min=1), metavar="ID", help="Serve an incident: its connection and time range."
@@ -70,23 +70,25 @@ class ListenAddress(click.ParamType[tuple[str, int]]):
     metavar="N",
     help="Play N times as fast as recorded (default: 1).",
 )
-@click.option("--loop", is_flag=True, help="Start again with the first session after the last one.")
+@click.option("--loop", is_flag=True, help="After the last session, start over from the first.")
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="FAULT",
-    help="Fault in every session (repeatable): 'drop 1%', 'delay 200ms', 'stall 10s after 30s', 'cut after 30s', "
-    "'close 1012 after 30s'.",
+    help="Fault to inject into every session (repeatable): 'drop 1%', 'delay 200ms', 'stall 10s after 30s', "
+    "'cut after 30s', 'close 1012 after 30s'.",
 )
-@click.option("--seed", default="", metavar="TEXT", help="Seed of the faults: the same seed drops the same messages.")
+@click.option(
+    "--seed", default="", metavar="TEXT", help="Seed for random faults; the same seed drops the same messages."
+)
 @click.option("--strict", is_flag=True, help="Exit with status 3 if messages cannot be served as they were received.")
 @click.option(
     "--origin",
     "origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Origin of web pages that may connect (repeatable); pages served from this machine always may.",
+    help="Allow web pages from this origin to connect (repeatable). Pages served from this machine are always allowed.",
 )
 def serve(
     store: str | None,
@@ -109,9 +111,9 @@ def serve(
     STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recording for
     ./wsmon.toml; otherwise the only running recorder; otherwise the most recent recording.
 
-    Prints the URL of each connection on stdout. A client gets the messages of the recorded server with their original
-    timing, then the recorded end; when it connects again, the next session. Replies of JSON-RPC and Phoenix wait for
-    the client's request and have its id. Stop with ^C.
+    Prints the URL of each connection on stdout. Each client receives the server's recorded messages with their
+    original timing, then the connection is closed as recorded. When the client reconnects, it gets the next session.
+    JSON-RPC and Phoenix replies are held until the client sends the matching request, and carry its ID. Stop with ^C.
     """
     if around is not None and incident is None:
         raise UsageError("--around needs --incident", "add --incident ID")

@@ -84,12 +84,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "log.context", ("ctrl+f",), "filter/highlight", "Show only matches, or highlight them.", "Search & navigate"
     ),
-    Action("log.trace_next", ("o",), "next related", "Next with same ref, span or session.", "Search & navigate"),
+    Action("log.trace_next", ("o",), "next related", "Next event with same ref, span, session.", "Search & navigate"),
     Action(
         "log.trace_previous",
         ("O",),
         "previous related",
-        "Previous with same ref, span or session.",
+        "Previous event with same ref or session.",
         "Search & navigate",
     ),
     Action(
@@ -123,7 +123,7 @@ ACTIONS: tuple[Action, ...] = (
         "log.times",
         ("T",),
         "time mode",
-        "Cycle times: of day, elapsed, delta, date.",
+        "Cycle time display: clock, elapsed, delta.",
         "Log",
     ),
     Action("log.sort", ("s",), "sort", "Sort the log by time, duration or size.", "Log", "log"),
@@ -158,13 +158,13 @@ ACTIONS: tuple[Action, ...] = (
         "Timeline",
         "timeline",
     ),
-    Action("timeline.fit", ("0",), "fit", "Fit this run; again: entire recording.", "Timeline", "timeline"),
+    Action("timeline.fit", ("0",), "fit", "Fit this run; again: the whole recording.", "Timeline", "timeline"),
     Action("timeline.now", ("full_stop",), "live", "Follow live at the same zoom.", "Timeline", "timeline"),
     Action("timeline.groups", ("l",), "group lanes", "One lane per group / per connection.", "Timeline", "timeline"),
     Action("statistics.shorter", ("plus", "equals_sign"), "shorter", "Shorter period.", "Statistics", "statistics"),
     Action("statistics.longer", ("minus",), "longer", "Longer period.", "Statistics", "statistics"),
     Action(
-        "statistics.everything", ("0",), "all", "Toggle entire recording and last hour.", "Statistics", "statistics"
+        "statistics.everything", ("0",), "all", "Toggle between last hour and everything.", "Statistics", "statistics"
     ),
     Action("statistics.beside", ("B",), "compare", "Compare with another connection.", "Statistics", "statistics"),
     Action("pane.connections", ("1",), "connections", "Go to connections.", "Panes"),
