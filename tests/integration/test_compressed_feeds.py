@@ -22,7 +22,7 @@ from tests.support.processes import Home, stored
 from wsmon.model.events import Event
 
 CANARY = "cAnArY-x7Q9zz-in-a-stream"
-BOMB = gzip.compress(bytes(2**22))
+BOMB = gzip.compress(bytes(2**22), mtime=0)
 Serve = Callable[[ServerConnection], Awaitable[None]]
 
 
@@ -69,7 +69,7 @@ async def test_a_market_of_gzip_is_understood_and_its_ping_is_answered(home: Hom
     """As Huobi: each message is gzip in a binary frame, and {"ping": T} is answered by {"pong": T} as text."""
     answers: list[str | bytes] = []
     ticks = [{"topic": "market.btcusdt.kline.1min", "type": "tick", "close": 64_123.5 + at} for at in range(8)]
-    payloads = [gzip.compress(compact(each)) for each in ({"ping": 1}, *ticks)]
+    payloads = [gzip.compress(compact(each), mtime=0) for each in ({"ping": 1}, *ticks)]
 
     async def market(websocket: ServerConnection) -> None:
         await websocket.send(payloads[0])
@@ -164,10 +164,10 @@ async def test_feeds_are_decoded_as_they_begin_or_as_they_are_configured(home: H
         "msgpack": [msgspec.msgpack.encode(each) for each in TICKS],
         "base64": ["HeK is how a word begins", *(base64.b64encode(zlib.compress(each)).decode() for each in texts)],
         "stream": [compressor.compress(each) + compressor.flush(zlib.Z_SYNC_FLUSH) for each in texts],
-        "none": [gzip.compress(b'{"n":1}')],
-        "raw": [gzip.compress(b'{"n":1}')],
-        "named": [gzip.compress(b'{"n":1}')],
-        "bombs": [BOMB, base64.b64encode(BOMB).decode(), gzip.compress(b'{"n":1}')],
+        "none": [gzip.compress(b'{"n":1}', mtime=0)],
+        "raw": [gzip.compress(b'{"n":1}', mtime=0)],
+        "named": [gzip.compress(b'{"n":1}', mtime=0)],
+        "bombs": [BOMB, base64.b64encode(BOMB).decode(), gzip.compress(b'{"n":1}', mtime=0)],
     }
     rest = {
         "msgpack": 'decode = "msgpack"\ncapture.raw = true',

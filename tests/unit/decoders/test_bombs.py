@@ -19,8 +19,8 @@ MOST_MIB = 64
 
 # Expressions for a bomb, with the decoders that it is for
 BOMBS = {
-    "gzip": (["gzip"], "gzip.compress(ZEROS)"),
-    "gzip of many parts": (["gzip"], "gzip.compress(b'') * 50_000"),
+    "gzip": (["gzip"], "gzip.compress(ZEROS, mtime=0)"),
+    "gzip of many parts": (["gzip"], "gzip.compress(b'', mtime=0) * 50_000"),
     "zlib": (["zlib"], "zlib.compress(ZEROS)"),
     "deflate": (["deflate"], "zlib.compress(ZEROS)[2:-4]"),
     "zlib-stream": (["zlib-stream"], "flushed(ZEROS)"),
@@ -31,10 +31,10 @@ BOMBS = {
         "zstd.compress(ZEROS, options={zstd.CompressionParameter.window_log: 27})",
     ),
     "base64": (["base64"], "b'A' * 2**24"),
-    "base64 of gzip": (["base64", "gzip"], "base64.b64encode(gzip.compress(ZEROS))"),
-    "base64 of gzip found": (["auto"], "base64.b64encode(gzip.compress(ZEROS))"),
-    "gzip in gzip": (["gzip", "gzip"], "gzip.compress(gzip.compress(ZEROS))"),
-    "four of them": (["gzip"] * 4, "gzip.compress(gzip.compress(gzip.compress(gzip.compress(ZEROS))))"),
+    "base64 of gzip": (["base64", "gzip"], "base64.b64encode(gzip.compress(ZEROS, mtime=0))"),
+    "base64 of gzip found": (["auto"], "base64.b64encode(gzip.compress(ZEROS, mtime=0))"),
+    "gzip in gzip": (["gzip", "gzip"], "gzip.compress(gzip.compress(ZEROS), mtime=0)"),
+    "four of them": (["gzip"] * 4, "gzip.compress(gzip.compress(gzip.compress(gzip.compress(ZEROS), mtime=0)))"),
     "msgpack nested": (["msgpack"], r"b'\x91' * 2**20"),
     "msgpack nested a little": (["msgpack"], r"b'\x91' * 50_000"),
     "msgpack of a huge list": (["msgpack"], r"b'\xdd\xff\xff\xff\xff' * 1_000"),
@@ -42,7 +42,7 @@ BOMBS = {
     "msgpack of a huge text": (["msgpack"], r"b'\xdb\xff\xff\xff\xff'"),
     "msgpack of empty maps": (["msgpack"], r"b'\xdd\x00\x10\x00\x00' + b'\x80' * 2**20"),
     "msgpack of small maps": (["msgpack"], r"b'\xdd\x00\x05\x00\x00' + b'\x81\x00\x00' * 0x50000"),
-    "msgpack of gzip": (["gzip", "msgpack"], r"gzip.compress(b'\xdd\x00\x10\x00\x00' + b'\x80' * 2**20)"),
+    "msgpack of gzip": (["gzip", "msgpack"], r"gzip.compress(b'\xdd\x00\x10\x00\x00' + b'\x80' * 2**20, mtime=0)"),
 }
 # The most that is decoded costs no more
 COSTLY = {

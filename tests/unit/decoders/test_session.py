@@ -28,7 +28,7 @@ from wsmon.decoders.session import (
 from wsmon.model.events import Opcode
 
 TEXT = b'{"type":"trade","price":64123.5}'
-BOMB = gzip.compress(bytes(2**21))
+BOMB = gzip.compress(bytes(2**21), mtime=0)
 
 
 def session(*names: str, limit_bytes: int = 2**20, decoders: Sequence[Decoder[None]] = ()) -> PayloadDecoding:
@@ -48,10 +48,10 @@ def problem(error_type: str, error: str) -> Decoding:
 @pytest.mark.parametrize(
     ("opcode", "payload", "encoding"),
     [
-        ("binary", gzip.compress(TEXT), "gzip"),
+        ("binary", gzip.compress(TEXT, mtime=0), "gzip"),
         ("binary", zlib.compress(TEXT), "zlib"),
         ("binary", zstd.compress(TEXT), "zstd"),
-        ("text", base64.b64encode(gzip.compress(TEXT)), "base64+gzip"),
+        ("text", base64.b64encode(gzip.compress(TEXT, mtime=0)), "base64+gzip"),
         ("text", base64.b64encode(zlib.compress(TEXT)), "base64+zlib"),
         ("text", base64.b64encode(zstd.compress(TEXT)), "base64+zstd"),
     ],
@@ -66,14 +66,14 @@ def test_magic_numbers_decide_by_default(opcode: Opcode, payload: bytes, encodin
         ("text", TEXT),
         ("text", b"Hello"),
         ("text", b"eJxHello"),
-        ("text", base64.b64encode(gzip.compress(b"\xff\xfe"))),
-        ("text", base64.b64encode(gzip.compress(TEXT)) + b"!"),
+        ("text", base64.b64encode(gzip.compress(b"\xff\xfe", mtime=0))),
+        ("text", base64.b64encode(gzip.compress(TEXT, mtime=0)) + b"!"),
         ("binary", TEXT),
         ("binary", b""),
         ("binary", msgspec.msgpack.encode({"type": "trade"})),
         ("binary", b"\x78\x9c is no zlib"),
         ("binary", zlib.compress(TEXT)[:-1]),
-        ("binary", base64.b64encode(gzip.compress(TEXT))),
+        ("binary", base64.b64encode(gzip.compress(TEXT, mtime=0))),
     ],
 )
 def test_anything_else_is_left_as_it_is(opcode: Opcode, payload: bytes) -> None:
@@ -144,7 +144,7 @@ def test_a_message_that_a_configured_decoder_cannot_read_is_an_error_once() -> N
 
 def test_gzip_that_is_damaged_is_an_error_once_even_if_it_was_found() -> None:
     found = session()
-    payload = gzip.compress(TEXT)[:-3]
+    payload = gzip.compress(TEXT, mtime=0)[:-3]
     assert found.decode("in", "binary", payload) == problem(
         "decode_damaged", "gzip: it ends within the compressed data; recorded as it came"
     )
@@ -160,7 +160,7 @@ def test_after_some_bombs_nothing_is_decoded() -> None:
         *[AS_IT_IS] * (MOST_REFUSED - 2),
         problem("decode_refused", f"{what}. It is the 8th of this session: nothing more is decoded"),
     ]
-    assert found.decode("in", "binary", gzip.compress(TEXT)) == AS_IT_IS
+    assert found.decode("in", "binary", gzip.compress(TEXT, mtime=0)) == AS_IT_IS
 
 
 @pytest.mark.parametrize(
@@ -168,16 +168,16 @@ def test_after_some_bombs_nothing_is_decoded() -> None:
     [(1_000, 1_000, True), (1_000, 1_001, False), (2**30, MOST_BYTES, False), (2**30, 2**20, True)],
 )
 def test_content_is_bounded_by_the_largest_message_and_the_ratio(limit_bytes: int, size: int, is_decoded: bool) -> None:
-    found = session(limit_bytes=limit_bytes).decode("in", "binary", gzip.compress(bytes(size)))
+    found = session(limit_bytes=limit_bytes).decode("in", "binary", gzip.compress(bytes(size), mtime=0))
     assert (found.payload is not None) is is_decoded
 
 
 def test_all_steps_of_a_chain_share_the_room() -> None:
     found = session("gzip", "gzip", limit_bytes=1_000)
-    inner = gzip.compress(bytes(900))
-    assert found.decode("in", "binary", gzip.compress(inner)) == decoded(bytes(900), "gzip+gzip")
-    inner = gzip.compress(bytes(990))
-    assert found.decode("in", "binary", gzip.compress(inner)).problem is not None
+    inner = gzip.compress(bytes(900), mtime=0)
+    assert found.decode("in", "binary", gzip.compress(inner, mtime=0)) == decoded(bytes(900), "gzip+gzip")
+    inner = gzip.compress(bytes(990), mtime=0)
+    assert found.decode("in", "binary", gzip.compress(inner, mtime=0)).problem is not None
 
 
 def exclusive_or(payload: bytes, _state: None, _room: int) -> bytes:
@@ -273,7 +273,7 @@ def test_a_decode_error_of_a_plugin_is_its_own_sentence() -> None:
 
 def test_a_plugin_that_could_not_be_loaded_is_told_once() -> None:
     found = PayloadDecoding(("gzip", "a-plugin"), 2**20)
-    payload = gzip.compress(TEXT)
+    payload = gzip.compress(TEXT, mtime=0)
     assert found.decode("in", "binary", payload) == problem(
         "decode_missing", "a-plugin: the plugin is not loaded; recorded as it came"
     )

@@ -229,7 +229,7 @@ def test_a_message_that_is_too_much_to_read_says_that_its_rest_was_masked(
 
 
 TEXT = b'{"type":"trade","price":64123.5}'
-ZIPPED = gzip.compress(TEXT)
+ZIPPED = gzip.compress(TEXT, mtime=0)
 
 
 def test_what_was_decoded_is_the_payload_and_sizes_are_those_of_what_came() -> None:
@@ -260,10 +260,10 @@ def test_the_bytes_that_came_are_kept_where_that_is_configured() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        gzip.compress(b'{"token":"abcdefgh"}'),
-        gzip.compress(b"it is hunter2hunter2"),
+        gzip.compress(b'{"token":"abcdefgh"}', mtime=0),
+        gzip.compress(b"it is hunter2hunter2", mtime=0),
         # The name of a file, in the head of gzip
-        b"\x1f\x8b\x08\x08\0\0\0\0\0\x03hunter2hunter2\0" + gzip.compress(b"{}")[10:],
+        b"\x1f\x8b\x08\x08\0\0\0\0\0\x03hunter2hunter2\0" + gzip.compress(b"{}", mtime=0)[10:],
     ],
     ids=["by its key", "by its value", "beside the content"],
 )
@@ -277,21 +277,21 @@ def test_the_bytes_that_came_are_not_kept_where_they_hold_a_secret(payload: byte
 
 def test_a_decoded_text_is_cut_between_two_characters() -> None:
     rig = Rig(("gzip",), payload_limit_bytes=5)
-    rig.frames.on_message("binary", gzip.compress("1234ü".encode()), 40, 1)
+    rig.frames.on_message("binary", gzip.compress("1234ü".encode(), mtime=0), 40, 1)
     (event,) = rig.sink.events
     assert (event.payload, event.truncated, event.holds_text) == (b"1234", True, True)
 
 
 def test_content_that_is_no_text_is_binary() -> None:
     rig = Rig(("gzip",))
-    rig.frames.on_message("binary", gzip.compress(b"\xff\xfe"), 40, 1)
+    rig.frames.on_message("binary", gzip.compress(b"\xff\xfe", mtime=0), 40, 1)
     (event,) = rig.sink.events
     assert (event.payload, event.encoding, event.holds_text) == (b"\xff\xfe", "gzip", False)
 
 
 def test_trouble_is_an_event_behind_the_message_which_stays_as_it_came() -> None:
     rig = Rig(AUTO, raw=True)
-    bomb = gzip.compress(bytes(2**21))
+    bomb = gzip.compress(bytes(2**21), mtime=0)
     rig.frames.on_message("binary", bomb, 9, 1)
     rig.frames.on_message("binary", bomb, 9, 1)
     assert [(event.name, event.error_type, event.meta) for event in rig.sink.events] == [
@@ -332,7 +332,7 @@ def test_a_protocol_reads_the_decoded_text_of_both_directions() -> None:
 def test_a_closing_session_decodes_what_still_comes_so_that_it_is_masked() -> None:
     frames, _, sink, _ = understood(*AUTO)
     frames.stop_interpreting()
-    frames.on_message("binary", gzip.compress(b'{"token":"abcdefgh"}'), 60, 1)
+    frames.on_message("binary", gzip.compress(b'{"token":"abcdefgh"}', mtime=0), 60, 1)
     assert [event.payload for event in sink.events] == [b'{"token":"[FILTERED]"}']
 
 

@@ -148,7 +148,7 @@ def test_the_start_of_a_compressed_body_is_decoded() -> None:
 
 
 def test_a_body_that_grows_without_end_is_cut() -> None:
-    bomb = gzip.compress(b"x" * 10_000_000)
+    bomb = gzip.compress(b"x" * 10_000_000, mtime=0)
     assert decoded_body(head(("Content-Encoding", "gzip")), bomb) == b"x" * BODY_LIMIT_BYTES
 
 

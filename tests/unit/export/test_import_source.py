@@ -36,9 +36,9 @@ TEXT = '{"a": "ü €"}\n{"b": 2}\n'
         b"\xef\xbb\xbf" + TEXT.encode(),
         b"\xff\xfe" + TEXT.encode("utf-16-le"),
         b"\xfe\xff" + TEXT.encode("utf-16-be"),
-        gzip.compress(TEXT.encode()),
-        gzip.compress(b"\xff\xfe" + TEXT.encode("utf-16-le")),
-        gzip.compress(TEXT.encode()[:9]) + gzip.compress(TEXT.encode()[9:]) + b"\x00" * 512,
+        gzip.compress(TEXT.encode(), mtime=0),
+        gzip.compress(b"\xff\xfe" + TEXT.encode("utf-16-le"), mtime=0),
+        gzip.compress(TEXT.encode()[:9], mtime=0) + gzip.compress(TEXT.encode()[9:], mtime=0) + b"\x00" * 512,
     ],
     ids=["plain", "utf-8 mark", "utf-16", "utf-16 big-endian", "gzip", "gzip of utf-16", "two of gzip, padded"],
 )
