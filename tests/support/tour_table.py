@@ -35,7 +35,7 @@ STORY = Chapter(
 MOVING = Chapter(
     "moving",
     (
-        press("/", "log.search", r"\n /\s*\n"),
+        press("/", "log.search", r"\n / +e\.g\."),
         write("conn:orders type:order", r"4 Log .*\b60\b.*conn:orders t", says="a search narrows while one types"),
         press("Enter", "", hides=r"\n / conn:orders type:order"),
         press("g", "move.top", r"Ref +1\b"),
@@ -89,7 +89,7 @@ WRITING = Chapter(
         press("F", "log.follow", r"4 Log .*following"),
         press("p", "log.pause", r"4 Log .*paused"),
         press("p", "log.pause", r"4 Log .*following"),
-        press("/", "log.search", r"\n /\s*\n"),
+        press("/", "log.search", r"\n / +e\.g\."),
         write("conn:orders type:order", r"4 Log .*\b60\b.*conn:orders t"),
         press("Enter", "", hides=r"\n / conn:orders type:order"),
         press("g", "move.top", r"Ref +1\b"),

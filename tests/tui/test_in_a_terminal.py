@@ -105,7 +105,7 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
         terminal.type("4:help\r")
         terminal.until("type a key or word to filter")
         terminal.press("C-End")
-        terminal.until(r"△ over 64 KiB")
+        terminal.until(r"△ payload over 64 KiB")
         terminal.press("Escape")
         terminal.until("type a key or word to filter", gone=True)
         terminal.type("qd")

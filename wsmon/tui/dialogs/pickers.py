@@ -213,7 +213,8 @@ class ViewsDialog(FinderDialog[ViewChoice]):
 
     def keys(self, chosen: ViewChoice | None) -> Line:
         """Return what the keys do now: open the view, or save the search under the name that was typed."""
-        keys: list[StyledText] = [("↑ ↓", "key-name"), (" choose  ", "dim")]
+        # Without the arrows: at twenty columns the list needs the line
+        keys: list[StyledText] = []
         if chosen is not None:
             does = f"save as {cell_text(chosen.view.name, VIEW_NAME_LIMIT)}" if chosen.verb == "save" else "open"
             keys += [("Enter", "key-name"), (f" {does}  ", "dim")]

@@ -60,7 +60,7 @@ async def test_what_nothing_asks_for_is_said() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "enter", "g", "equals_sign")
-        await until(pilot, lambda: "can't filter by this field" in "".join(part for part, _ in on.screen.footer.line))
+        await until(pilot, lambda: "can't search by this field" in "".join(part for part, _ in on.screen.footer.line))
         assert not on.screen.panes.log.search_query
 
 
