@@ -127,8 +127,7 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
 
 def _print_table(loaded: Loaded) -> None:
     """Print the connections on stdout, warnings and notes on stderr."""
-    # Imported now: it loads what a recorder needs
-    from wsmon.cli.recording import awaited
+    from wsmon.cli.targets import awaited
 
     if waits := awaited(loaded.configuration):
         say(waits)

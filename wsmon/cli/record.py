@@ -40,9 +40,9 @@ def record(
     from standard input, relative paths are resolved against the current directory, and reloading is not possible.
     """
     # Imported now: a shell that completes the options waits for this module.
-    from wsmon.cli.recording import StderrLog, assignment_of, awaited, readiness, run_assignment
+    from wsmon.cli.recording import StderrLog, assignment_of, readiness, run_assignment
     from wsmon.cli.spawn import receive_handed
-    from wsmon.cli.targets import resolve
+    from wsmon.cli.targets import awaited, resolve
     from wsmon.cli.terminal import ask_header_values
 
     with (

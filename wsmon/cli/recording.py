@@ -203,15 +203,6 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Reco
     )
 
 
-def awaited(configuration: Configuration) -> str:
-    """Return what a recorder without configured connections waits for, as a sentence; empty where it has some."""
-    if configuration.connections:
-        return ""
-    address = configuration.otlp_listen.address
-    receiver = f", OpenTelemetry at http://{address}" if address else ""
-    return f"no connection is configured: the recorder waits for applications (wsmon.trace, `wsmon ingest -`{receiver})"
-
-
 def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready, note: str = "") -> None:
     """Record in this process, until a signal or the end of the assignment; ``note`` is printed once it records."""
     # Imported after everything that can be refused quickly: the recorder's modules take the longest.

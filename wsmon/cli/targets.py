@@ -11,6 +11,7 @@ from typing import BinaryIO
 from wsmon.cli.request import Request, split_header
 from wsmon.config.load import STDIN, Loaded, from_urls, load, load_stream
 from wsmon.config.locate import check_found, default_store, find_config, is_named, socket_of, state_dir
+from wsmon.config.specs import Configuration
 from wsmon.errors import UsageError
 
 
@@ -25,6 +26,15 @@ class Target:
     """The configuration's real path, or its URLs with secrets masked."""
     reload: Callable[[], Loaded] | None
     """None where there is no file to read again."""
+
+
+def awaited(configuration: Configuration) -> str:
+    """Return what a recorder without configured connections waits for, as a sentence; empty where it has some."""
+    if configuration.connections:
+        return ""
+    address = configuration.otlp_listen.address
+    receiver = f", OpenTelemetry at http://{address}" if address else ""
+    return f"no connection is configured: the recorder waits for applications (wsmon.trace, `wsmon ingest -`{receiver})"
 
 
 def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None = None) -> Target:
