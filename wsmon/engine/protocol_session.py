@@ -24,6 +24,7 @@ from wsmon.config.specs import (
     MessagesSpec,
     ProtocolName,
 )
+from wsmon.engine.held_errors import HeldErrors
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Direction, Json, Opcode
@@ -64,10 +65,6 @@ from wsmon.protocols.registry import PROTOCOLS
 # JSON feeds, wait for a subscription themselves.
 UNDECIDED_S = 3.0
 
-# A guess is confirmed or revised after a few messages, each of which may hold several
-_MAX_HELD_ERRORS = 64
-# Errors of answers to what was not asked: an ordinary message, where the protocol was guessed wrongly
-_UNASKED = frozenset({"unmatched", "unmatched_reply"})
 
 OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
 
@@ -126,8 +123,7 @@ class ProtocolSession:
         self._detector = ProtocolDetector(protocols.values(), carried.misfits) if spec.protocol == "auto" else None
         # None unless a protocol was detected that may turn out not to fit
         self._review: DetectionReview | None = None
-        # Errors of a protocol that is only a guess yet; they never happened where it is revised
-        self._held_errors: tuple[Happening, ...] = ()
+        self._held_errors = HeldErrors()
         # Whether messages showed the protocol: then others between them may belong to something else
         self._is_by_messages = False
         # The protocol that the handshake named
@@ -474,12 +470,12 @@ class ProtocolSession:
         if is_unread and self._is_of_another(MessageSample(direction, opcode, payload)):
             decoded = json.named(direction, opcode, payload)
         if review is not self._review:
-            self._held_errors = ()
+            self._held_errors.release()
             return msgspec.structs.replace(decoded, error_type="", error="") if is_guess else decoded, found
         if is_guess:
-            decoded = self._hold_errors(decoded)
+            decoded = self._held_errors.hold(decoded)
         if is_guess and review.is_confirmed:
-            found += self._release_errors()
+            found += self._held_errors.release()
         return decoded, found
 
     def _is_of_another(self, sample: MessageSample) -> bool:
@@ -491,36 +487,9 @@ class ProtocolSession:
             return sample.payload.lstrip()[:1] not in (b"{", b"[", b"<")
         return sample.json is not None and not self._protocol.recognise(sample)
 
-    def _hold_errors(self, decoded: Decoded) -> Decoded:
-        """Return a message without the errors that are none where the guess is wrong, and keep those."""
-        if decoded.error_type:
-            fault = Happening(
-                "error.occurred",
-                type=decoded.type,
-                topic=decoded.topic,
-                ref=decoded.ref,
-                error_type=decoded.error_type,
-                error=decoded.error,
-            )
-            self._keep_errors(fault)
-            decoded = msgspec.structs.replace(decoded, error_type="", error="")
-        strange = tuple(each for each in decoded.happenings if each.error_type in _UNASKED)
-        if strange:
-            self._keep_errors(*strange)
-            others = tuple(each for each in decoded.happenings if each.error_type not in _UNASKED)
-            decoded = with_happenings(decoded, others)
-        return decoded
-
-    def _keep_errors(self, *errors: Happening) -> None:
-        self._held_errors = (*self._held_errors, *errors)[:_MAX_HELD_ERRORS]
-
-    def _release_errors(self) -> tuple[Happening, ...]:
-        held, self._held_errors = self._held_errors, ()
-        return held
-
     def finish(self) -> tuple[Happening, ...]:
         """Return what was held back, where the protocol that was guessed is likely: the session is over."""
-        held = self._release_errors()
+        held = self._held_errors.release()
         if self._review is not None and not self._review.is_likely:
             held = ()
         return held if self._inner is None else (*held, *self._inner.finish())
