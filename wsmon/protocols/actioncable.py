@@ -25,6 +25,7 @@ from wsmon.protocols.base import (
     Protocol,
     ProtocolClient,
     cut,
+    text_of,
     unreadable,
 )
 from wsmon.protocols.calls import Call, CallState, confirmed, failed, left
@@ -67,13 +68,13 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: CallStat
     except UNDECODABLE as error:
         return unreadable(error, "actioncable")
     # An identifier may hold credentials
-    topic = cut(state.credentials.mask(_text(message.identifier)))
+    topic = cut(state.credentials.mask(text_of(message.identifier)))
     if direction == "out":
-        word = _text(message.command)
+        word = text_of(message.command)
         meta, happenings = _read_command(word, topic, message, state)
         return Decoded(cut(word), topic, happenings=happenings, meta=meta)
     # What a channel broadcasts has no type
-    word = _text(message.type) or "message"
+    word = text_of(message.type) or "message"
     return Decoded(cut(word), topic, happenings=_read_notice(word, topic, message, state))
 
 
@@ -99,7 +100,7 @@ def _action(data: object) -> str:
     if not isinstance(data, str):
         return ""
     try:
-        return cut(_text(_decode_data(data).action))
+        return cut(text_of(_decode_data(data).action))
     except UNDECODABLE:
         return ""
 
@@ -123,7 +124,7 @@ def _read_notice(word: str, topic: str, message: _Message, state: CallState) -> 
 
 def _disconnected(message: _Message, state: CallState) -> Happening:
     """Return the server's last words; it closes with 1000 afterwards, whatever the reason."""
-    reason = state.credentials.mask(_text(message.reason))
+    reason = state.credentials.mask(text_of(message.reason))
     meta = {"reconnect": message.reconnect} if isinstance(message.reconnect, bool) else None
     name: EventName = "auth.failed" if reason == _UNAUTHORIZED else "error.occurred"
     status = "error" if name == "auth.failed" else None
@@ -131,10 +132,6 @@ def _disconnected(message: _Message, state: CallState) -> Happening:
         name, type="disconnect", status=status, error_type="disconnect",
         error=reason or "disconnected without a reason", meta=meta,
     )  # fmt: skip
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def answer(decoded: Decoded, options: ClientOptions, state: CallState) -> Outbox:
@@ -169,7 +166,7 @@ def _recognise(sample: MessageSample) -> str:
     identifier = message.get("identifier")
     if not isinstance(identifier, str) or '"channel"' not in identifier:
         return ""
-    is_it = _text(word) in _CONFIRMATIONS or _text(message.get("command")) in _COMMANDS
+    is_it = text_of(word) in _CONFIRMATIONS or text_of(message.get("command")) in _COMMANDS
     return "a message has an identifier of ActionCable" if is_it else ""
 
 

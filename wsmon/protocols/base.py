@@ -359,6 +359,11 @@ def is_heartbeat(decoded: Decoded) -> bool:
     return any(happening.operation == "heartbeat" for happening in decoded.happenings)
 
 
+def text_of(value: object) -> str:
+    """Return a value of a peer that should be a text; empty where it is none."""
+    return value if isinstance(value, str) else ""
+
+
 def cut(name: str) -> str:
     """Return a name that a peer chose, at most ``MAX_NAME_CHARS`` long."""
     return name if len(name) <= MAX_NAME_CHARS else name[: MAX_NAME_CHARS - 1] + "…"

@@ -19,7 +19,7 @@ from wsmon.model.json_texts import repairing
 from wsmon.model.redact.masking import ByteRange, mask_ranges
 from wsmon.model.redact.names import is_credential_key
 from wsmon.model.redact.redactor import Redactor
-from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Protocol, cut, unreadable
+from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Protocol, cut, text_of, unreadable
 from wsmon.protocols.calls import Call, CallState, completed, duplicate, failed, unmatched
 from wsmon.protocols.jsonrpc_messages import MAX_BYTES, NOTHING, id_key, id_ref, too_large
 
@@ -110,7 +110,7 @@ def _read_answer(kind: int, direction: Direction, items: _Items, ref: str, state
     if call is None:
         return Decoded(name, "", ref, happenings=(unmatched("request", key, name, ref=ref),))
     answer = _decode_answer(items.third)
-    status = cut(answer.status) if isinstance(answer.status, str) else ""
+    status = cut(text_of(answer.status))
     meta = {"status": status} if status else None
     if call.type == _BOOT and status == "Rejected":
         wait_s = answer.interval

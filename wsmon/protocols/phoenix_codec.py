@@ -14,7 +14,7 @@ import msgspec
 
 from wsmon.model.events import Direction
 from wsmon.model.json_texts import repairing
-from wsmon.protocols.base import cut
+from wsmon.protocols.base import cut, text_of
 
 REPLY = "phx_reply"
 
@@ -110,8 +110,7 @@ def decode_reply(frame: Frame) -> ReplyBody:
 
 def reason_of(response: object) -> str:
     """Return the text under ``reason``; empty where there is none."""
-    reason = response.get("reason") if isinstance(response, dict) else None
-    return reason if isinstance(reason, str) else ""
+    return text_of(response.get("reason")) if isinstance(response, dict) else ""
 
 
 def decode_binary(direction: Direction, payload: bytes) -> Frame:

@@ -31,6 +31,7 @@ from wsmon.protocols.base import (
     Protocol,
     ProtocolClient,
     cut,
+    text_of,
     unreadable,
 )
 from wsmon.protocols.calls import WAIT_S, Call, Calls, CallState, completed, confirmed, failed, left, ping, pong
@@ -139,7 +140,7 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PusherSt
         data = _read_data(message.data) if is_own else _Data()
     except UNDECODABLE as error:
         return unreadable(error, "pusher")
-    topic = cut(_text(message.channel) or _text(data.channel))
+    topic = cut(text_of(message.channel) or text_of(data.channel))
     name = message.event.partition(":")[2] if is_own else ""
     happenings = _sent(name, topic, data, state) if direction == "out" else _received(name, topic, data, state)
     return Decoded(cut(message.event), topic, happenings=happenings)
@@ -155,12 +156,12 @@ def _read_data(raw: msgspec.Raw) -> _Data:
 def _sent(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Happening, ...]:
     match name:
         case "subscribe":
-            state.credentials.remember({"auth": _text(data.auth)}, is_auth=True)
+            state.credentials.remember({"auth": text_of(data.auth)}, is_auth=True)
             return state.calls.begin_anew(Call("subscribe", topic, state.now_ns, "pusher:subscribe", topics=(topic,)))
         case "unsubscribe":
             return left(state.calls, topic)
         case "signin":
-            state.credentials.remember({"auth": _text(data.auth)}, is_auth=True)
+            state.credentials.remember({"auth": text_of(data.auth)}, is_auth=True)
             return state.calls.begin_anew(Call("auth", _LOGIN, state.now_ns, _LOGIN))
         case "ping":
             return ping(state.pings, "out", state.now_ns)
@@ -188,7 +189,7 @@ def _received(name: str, topic: str, data: _Data, state: PusherState) -> tuple[H
 
 
 def _greeted(data: _Data, state: PusherState) -> tuple[Happening, ...]:
-    state.socket_id = _text(data.socket_id)
+    state.socket_id = text_of(data.socket_id)
     timeout_s = data.activity_timeout
     if isinstance(timeout_s, int | float) and 0 < timeout_s <= _MAX_ACTIVITY_S:
         state.activity_ns = round(timeout_s * SECOND_NS)
@@ -200,7 +201,7 @@ def _greeted(data: _Data, state: PusherState) -> tuple[Happening, ...]:
 def _refused(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Happening, ...]:
     """Read an error: of a subscription where it names a channel, else of the login or of the connection."""
     code = _code(data.code) or _code(data.status)
-    text = _text(data.message) or _text(data.error) or _CODES.get(code, "error without a message")
+    text = text_of(data.message) or text_of(data.error) or _CODES.get(code, "error without a message")
     error = state.credentials.mask(text)
     error_type = f"pusher_{code}" if code else name
     meta: dict[str, Json] = {}
@@ -220,10 +221,6 @@ def _refused(name: str, topic: str, data: _Data, state: PusherState) -> tuple[Ha
 def _code(value: object) -> int:
     """Return a code, or the HTTP status of an authorisation; 0 where it is none."""
     return value if isinstance(value, int) and 0 < value < 10_000 else 0
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 # The signature of a private channel or a login, wherever it is escaped

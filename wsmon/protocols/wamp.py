@@ -28,6 +28,7 @@ from wsmon.protocols.base import (
     Protocol,
     ProtocolClient,
     cut,
+    text_of,
     unreadable,
 )
 from wsmon.protocols.calls import Call, CallState, completed, duplicate, failed, keep_newest, unmatched
@@ -136,8 +137,7 @@ class _Message:
 
     def text(self, place: int) -> str:
         """Return a text."""
-        value = self.at(place)
-        return value if isinstance(value, str) else ""
+        return text_of(self.at(place))
 
     def members(self, place: int) -> dict[Any, Any]:
         """Return the members of options or details."""
@@ -212,7 +212,7 @@ def _read_revocation(message: _Message, state: WampState) -> Decoded:
     kind, member = ("SUBSCRIBE", "subscription") if is_topic else ("REGISTER", "registration")
     given, reason = details.get(member), details.get("reason")
     topic = state.uris.get(f"{kind} {given}", "") if isinstance(given, int) else ""
-    reason = state.credentials.mask(reason) if isinstance(reason, str) else ""
+    reason = state.credentials.mask(text_of(reason))
     name: EventName = "subscription.lost" if is_topic else "error.occurred"
     about = Happening(name, type=message.name, topic=topic, reason=reason, error_type="revoked", error="revoked")
     return Decoded(message.name, topic, happenings=(about,))

@@ -23,6 +23,7 @@ from wsmon.protocols.base import (
     Protocol,
     ProtocolClient,
     cut,
+    text_of,
     unreadable,
 )
 from wsmon.protocols.raw import RawState, decode
@@ -169,3 +170,8 @@ def test_the_page_about_plugins_explains_every_public_name() -> None:
 def test_a_plugin_may_name_the_type_of_its_state() -> None:
     client = ProtocolClient[RawState]()
     assert Protocol[RawState]("x", RawState, decode, client=client).client is client
+
+
+@pytest.mark.parametrize(("value", "text"), [("a", "a"), ("", ""), (None, ""), (1, ""), (True, ""), (["a"], "")])
+def test_a_value_that_is_no_text_counts_as_an_empty_one(value: object, text: str) -> None:
+    assert text_of(value) == text
