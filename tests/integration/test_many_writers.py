@@ -6,7 +6,6 @@ import asyncio
 import os
 import resource
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from tests.support.applications import RawApplication
 from tests.support.not_run import not_run
-from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, socket_in, stored
+from tests.support.processes import DEADLINE_S, Home, Recorder, socket_in, stored
 from wsmon.recorder.descriptors import raised_limit
 
 WRITERS = 1_000
@@ -85,24 +84,11 @@ async def test_a_thousand_idle_writers_cost_little_and_delay_no_busy_one(home: H
 
 
 async def test_where_descriptors_run_out_it_says_so_and_serves_those_that_it_has_then_the_others(home: Home) -> None:
-    store = home.folder / "store.db"
-    process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f'ulimit -n {LIMIT}; exec "$@"', "sh", sys.executable, "-m", "wsmon"),
-        *("record", str(home.write("[wsmon]\n")), "--store", str(store), "--quiet"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=home.environ,
-        cwd=home.folder,
-    )
-    home.own(process)
-    recorder = Recorder(process, store)
-    async with asyncio.timeout(DEADLINE_S):
-        while not socket_in(home, store).exists():
-            await asyncio.sleep(POLL_S)
+    recorder = await home.record_with_files(home.write("[wsmon]\n"), LIMIT)
+    socket = str(socket_in(home, recorder.store))
     told = f"it cannot accept a client: too many open files: wsmon may open {LIMIT}"
     # Linux takes all connections: the last ones wait for a descriptor of the recorder
-    streams = [await asyncio.open_unix_connection(str(socket_in(home, store))) for _ in range(LIMIT)]
+    streams = [await asyncio.open_unix_connection(socket) for _ in range(LIMIT)]
     (failed,) = await recorder.until_stored(1, "self.sink.failed")
     assert failed.error == told
     served = [RawApplication(*streams[number]) for number in range(LIMIT // 2)]
@@ -120,7 +106,7 @@ async def test_where_descriptors_run_out_it_says_so_and_serves_those_that_it_has
         assert (await late.read()).count(b"\n") == 1
     writer.close()
     recorder.signal(signal.SIGTERM)
-    out, err = await process.communicate()
-    assert (process.returncode, out, err.decode()) == (0, b"", f"server failed: {told}\n")
-    types = [event.type for event in stored(store) if event.name == "trace.log"]
+    out, err = await recorder.process.communicate()
+    assert (recorder.process.returncode, out, err.decode()) == (0, b"", f"server failed: {told}\n")
+    types = [event.type for event in stored(recorder.store) if event.name == "trace.log"]
     assert types == [*(f"tick-{number}" for number in range(1, LINES + 1)), "late"]

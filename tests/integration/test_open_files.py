@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
-import sys
 
 import pytest
 
 from tests.support.peers import Peers, script
-from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from tests.support.processes import Home, socket_in, stored
 
 CONNECTIONS = 60
 LIMIT = 40
@@ -29,35 +27,21 @@ async def test_s5_more_connections_than_open_files_are_told_as_ours_and_asyncio_
     server = await peers.start(script(HOLD))
     of_one = '[[connection]]\nname = "c{}"\nurl = "{}"\n'
     config = home.write("".join(of_one.format(number, server.url) for number in range(CONNECTIONS)))
-    store = home.folder / "store.db"
-    process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f'ulimit -n {LIMIT}; exec "$@"', "sh", sys.executable, "-m", "wsmon"),
-        *("record", str(config), "--store", str(store), "--quiet"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=home.environ,
-        cwd=home.folder,
-    )
-    home.own(process)
-    recorder = Recorder(process, store)
-    async with asyncio.timeout(DEADLINE_S):
-        while not (controls := [*home.runtime.glob("wsmon/*.sock")]):
-            await asyncio.sleep(POLL_S)
+    recorder = await home.record_with_files(config, LIMIT)
     tried = len(await recorder.until_stored(1, "connection.reconnect.failed"))
     # There is no descriptor to let them in with, which asyncio finds once a second
     viewers = [socket.socket(socket.AF_UNIX) for _ in range(clients)]
     for viewer in viewers:
-        viewer.connect(str(controls[0]))
+        viewer.connect(str(socket_in(home, recorder.store)))
     await recorder.until_stored(tried + CONNECTIONS, "connection.reconnect.failed")
     for viewer in viewers:
         viewer.close()
     recorder.signal(signal.SIGTERM)
-    out, err = await process.communicate()
+    out, err = await recorder.process.communicate()
     told = f"server failed: it cannot accept a client: too many open files: wsmon may open {LIMIT}\n"
     said = told.encode() if clients else b""
-    assert (process.returncode, out, err) == (0, b"", said)
-    events = stored(store)
+    assert (recorder.process.returncode, out, err) == (0, b"", said)
+    events = stored(recorder.store)
     failed = [event for event in events if event.error_type and event.source.connection]
     assert {event.error for event in failed} == {f"too many open files: wsmon may open {LIMIT}"}
     assert {event.error_type for event in failed} == {"descriptors"}

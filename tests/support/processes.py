@@ -151,6 +151,24 @@ class Home:
         store = store or self.folder / "recording" / "store.db"
         return await self._recorder("record", *arguments, store=store, stdin=stdin)
 
+    async def record_with_files(self, config: Path, limit: int) -> Recorder:
+        """Start ``wsmon record`` that may open so many files, and wait for its socket; what it prints is not read."""
+        store = self.folder / "store.db"
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", sys.executable, "-m", "wsmon"),
+            *("record", str(config), "--store", str(store), "--quiet"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self.environ,
+            cwd=self.folder,
+        )
+        self.own(process)
+        async with asyncio.timeout(DEADLINE_S):
+            while not socket_in(self, store).exists():
+                await asyncio.sleep(POLL_S)
+        return Recorder(process, store)
+
     async def demonstrate(self) -> Recorder:
         """Start the recorder of ``wsmon demo``, as ``record`` does."""
         return await self._recorder("demo", "--headless", store=self.folder / "demo.db")
