@@ -19,6 +19,15 @@ import msgspec
 import pytest
 
 from tests.support.builders import at_ns
+from tests.support.kept_stores import (
+    kept_answers,
+    kept_store,
+    left_as_it_is,
+    migrated,
+    read_through,
+    sources_of,
+    states_of,
+)
 from tests.support.queries import found_ids
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock
@@ -32,7 +41,6 @@ from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.search.plan import SourceSearch
 from wsmon.store.sessions import session_spans, trace_spans
 
-STORES = Path(__file__).parent / "stores"
 VERSIONS = (8, 9, 10)
 WHOLE = (at_ns(0), at_ns(4_000))
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -46,28 +54,15 @@ def version(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def store(tmp_path: Path, version: int) -> Path:
-    path = tmp_path / "store.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((STORES / f"schema-{version}.sql").read_text())
-    return path
+    return kept_store(tmp_path, version)
 
 
 @pytest.fixture
 def expected(version: int) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((STORES / f"schema-{version}.json").read_text())
-    return read
-
-
-def migrated(store: Path) -> None:
-    open_for_writing(store).close()
-
-
-def left_as_it_is(_store: Path) -> None:
-    """A viewer reads it without a migration."""
+    return kept_answers(version)
 
 
 def answers(reader: Reader, expected: dict[str, Any]) -> dict[str, Any]:
-    states = [row.state for row in reader.snapshot(at_ns(4_000)).connections]
     return {
         "searches": {text: found_ids(reader, parse(text), 1, 10_000) for text in expected["searches"]},
         "statistics": [
@@ -75,23 +70,9 @@ def answers(reader: Reader, expected: dict[str, Any]) -> dict[str, Any]:
             reader.statistics(at_ns(0), at_ns(60), "deribit"),
             reader.statistics(None, None, "feed-00"),
         ],
-        "connections": [
-            (
-                state.name,
-                state.spec.group,
-                state.spec.url,
-                state.spec.enabled,
-                state.spec.profile,
-                state.spec.expect_every_s,
-                state.status,
-                state.last_problem_id,
-            )
-            for state in states
-        ],
+        "connections": states_of(reader.snapshot(at_ns(4_000)).connections),
         "lanes": [each for each in reader.lanes(*WHOLE) if not each.connection.startswith("feed")],
-        "sources": sorted(
-            {(each.source.connection, each.source.group, each.source.run) for each in reader.events_after(0, 1_000)}
-        ),
+        "sources": sources_of(reader),
         "spans": {
             session: [
                 (span.span_id, span.operation, span.name, span.status, span.duration_ns)
@@ -131,10 +112,7 @@ def test_the_migration_keeps_a_copy(store: Path, version: int) -> None:
 
 def test_reading_it_changes_nothing_in_the_file(store: Path) -> None:
     before = store.read_bytes()
-    with closing(Reader(store, FixedClock())) as reader:
-        reader.snapshot(at_ns(0))
-    found = check_integrity(store, SystemClock())
-    assert (found.damage, found.missing_ids, store.read_bytes()) == ((), 0, before)
+    assert read_through(store) == ((), 0, before)
 
 
 def test_a_migrated_store_is_sound(store: Path) -> None:

@@ -7,7 +7,6 @@ connections that use every stored key. ``stores/schema-6.json`` is what that cod
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,41 +16,35 @@ import msgspec
 import pytest
 
 from tests.support.builders import at_ns
+from tests.support.kept_stores import (
+    kept_answers,
+    kept_store,
+    left_as_it_is,
+    migrated,
+    read_through,
+    sources_of,
+    states_of,
+)
 from tests.support.queries import found_ids
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock
 from tests.support.stores import run_start, stored
-from wsmon.clock import SystemClock
 from wsmon.model.snapshot import StoredSpec
 from wsmon.store.connections import COLUMNS, spec_of
 from wsmon.store.database import open_for_writing
-from wsmon.store.integrity import check_integrity
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 
-STORES = Path(__file__).parent / "stores"
-EXPECTED: dict[str, Any] = json.loads((STORES / "schema-6.json").read_text())
+EXPECTED = kept_answers(6)
 WHOLE = (at_ns(0), at_ns(4_000))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    path = tmp_path / "store.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((STORES / "schema-6.sql").read_text())
-    return path
-
-
-def migrated(store: Path) -> None:
-    open_for_writing(store).close()
-
-
-def left_as_it_is(_store: Path) -> None:
-    """A viewer reads it without a migration."""
+    return kept_store(tmp_path, 6)
 
 
 def answers(reader: Reader) -> dict[str, Any]:
-    states = [row.state for row in reader.snapshot(at_ns(4_000)).connections]
     return {
         "searches": {text: found_ids(reader, parse(text), 1, 10_000) for text in EXPECTED["searches"]},
         "statistics": [
@@ -59,23 +52,9 @@ def answers(reader: Reader) -> dict[str, Any]:
             reader.statistics(at_ns(0), at_ns(60)),
             reader.statistics(None, None, "deribit"),
         ],
-        "connections": [
-            (
-                state.name,
-                state.spec.group,
-                state.spec.url,
-                state.spec.enabled,
-                state.spec.profile,
-                state.spec.expect_every_s,
-                state.status,
-                state.last_problem_id,
-            )
-            for state in states
-        ],
+        "connections": states_of(reader.snapshot(at_ns(4_000)).connections),
         "lanes": [reader.lane_titles(*WHOLE), reader.lanes(*WHOLE)],
-        "sources": sorted(
-            {(each.source.connection, each.source.group, each.source.run) for each in reader.events_after(0, 1_000)}
-        ),
+        "sources": sources_of(reader),
     }
 
 
@@ -135,10 +114,7 @@ def test_the_migration_keeps_a_copy_and_puts_the_configuration_into_one_column(s
 
 def test_reading_it_changes_nothing_in_the_file(store: Path) -> None:
     before = store.read_bytes()
-    with closing(Reader(store, FixedClock())) as reader:
-        reader.snapshot(at_ns(0))
-    found = check_integrity(store, SystemClock())
-    assert (found.damage, found.missing_ids, store.read_bytes()) == ((), 0, before)
+    assert read_through(store) == ((), 0, before)
 
 
 def test_a_viewer_that_read_it_goes_on_after_a_recorder_migrated_it(store: Path) -> None:
