@@ -24,6 +24,8 @@ LIMIT_BYTES = 64 * 1024
 # Columns that are compressed are small
 PARQUET_LIMIT_BYTES = 4 * 1024
 BATCHES, BATCH_MESSAGES = 20, 1_000
+# With more than this in the file, an export may be through before a signal is handled
+EARLY_BYTES = 10 * 2**20
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +47,20 @@ async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio
                 WSMON, *arguments, env=home.environ, stderr=asyncio.subprocess.PIPE
             )
             while process.returncode is None:
-                if any(part.stat().st_size for part in target.parent.glob(f".{target.name}.*.part")):
+                if written_bytes(target):
                     process.send_signal(signal.SIGSTOP)
-                    return process
+                    if written_bytes(target) < EARLY_BYTES:
+                        return process
+                    process.send_signal(signal.SIGCONT)
+                    await process.wait()
                 await asyncio.sleep(POLL_S / 10)
             assert process.returncode == 0
             await asyncio.to_thread(target.unlink, missing_ok=True)
+
+
+def written_bytes(target: Path) -> int:
+    """The size of what is to become a file."""
+    return sum(part.stat().st_size for part in target.parent.glob(f".{target.name}.*.part"))
 
 
 @pytest.mark.parametrize(
