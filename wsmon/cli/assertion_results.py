@@ -19,7 +19,7 @@ from wsmon.export.selection import Selection
 from wsmon.model.events import EVENT_NAMES, Event
 from wsmon.model.histogram import bucket_index, quantiles
 from wsmon.model.json_path import path_reader, path_text
-from wsmon.model.statistics import TOO_FEW, ConnectionStatistics, Summary, kpi_min_samples
+from wsmon.model.statistics import TOO_FEW, ConnectionStatistics, Statistics, Summary, kpi_min_samples
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.query.assertions import (
     MIN_SAMPLES,
@@ -126,28 +126,53 @@ class _Distribution:
         self.buckets[bucket_index(max(0.0, value))] += 1
 
 
-def judge(view: Reader, assertion: Assertion, scope: Scope) -> AssertionResult:
-    """Return what comes of an assertion; raises ``UsageError`` for an unknown connection or an empty period."""
+class _Judged:
+    """The part of a recording that assertions are about; its statistics are computed once a period for all of them."""
+
+    def __init__(self, view: Reader, scope: Scope) -> None:
+        self.view = view
+        self.scope = scope
+        self._statistics: dict[tuple[int | None, int | None], Statistics] = {}
+
+    def statistics(self, since_ns: int | None, until_ns: int | None) -> Statistics:
+        """Return the statistics of the connections; raises ``UsageError`` for an unknown one."""
+        period = (since_ns, until_ns)
+        if period not in self._statistics:
+            self._statistics[period] = statistics_of(
+                self.view, EVERYTHING, self.scope.connection, *period, has_types=False, has_kpis=True
+            )
+        return self._statistics[period]
+
+
+def judge_all(view: Reader, assertions: Sequence[Assertion], scope: Scope) -> tuple[AssertionResult, ...]:
+    """Return what comes of each assertion, in their order.
+
+    Raises ``UsageError`` for an unknown connection or an empty period.
+    """
+    judged = _Judged(view, scope)
+    return tuple(_result(judged, assertion) for assertion in assertions)
+
+
+def _result(judged: _Judged, assertion: Assertion) -> AssertionResult:
     clock = SystemClock()
     began_ns = clock.mono_ns()
     match assertion.subject:
         case KpiFigure(name):
-            groups, why = _of_connections(view, assertion, scope, name)
+            groups, why = _of_connections(judged, assertion, name)
         case ConnectionPercentile(name, rank):
-            groups, why = _of_connections(view, assertion, scope, name, rank)
+            groups, why = _of_connections(judged, assertion, name, rank)
         case FieldPercentile(field_, rank):
-            groups, why = _of_field(view, assertion, scope, field_, rank)
+            groups, why = _of_field(judged, assertion, field_, rank)
         case QueryCount(query):
-            groups, why = _of_count(view, assertion, scope, query)
+            groups, why = _of_count(judged, assertion, query)
     return AssertionResult(assertion, groups, why, (clock.mono_ns() - began_ns) / SECOND_NS)
 
 
 _Found = tuple[tuple[GroupResult, ...], str]
 
 
-def _of_connections(view: Reader, assertion: Assertion, scope: Scope, name: str, rank: Rank | None = None) -> _Found:
-    period = (scope.since_ns, scope.until_ns)
-    found = statistics_of(view, EVERYTHING, scope.connection, *period, has_types=False, has_kpis=rank is None)
+def _of_connections(judged: _Judged, assertion: Assertion, name: str, rank: Rank | None = None) -> _Found:
+    found = judged.statistics(judged.scope.since_ns, judged.scope.until_ns)
     read = _kpi if rank is None else _percentile
     groups = tuple(read(assertion, each, name, rank) for each in found.connections)
     return groups, "" if groups else "no connection was recorded in the period"
@@ -178,17 +203,17 @@ def _sampled(assertion: Assertion, group: str, value: float | None, samples: int
     return GroupResult(group, assertion.holds(value), value, samples, needed)
 
 
-def _of_field(view: Reader, assertion: Assertion, scope: Scope, of: Field, rank: Rank) -> _Found:
+def _of_field(judged: _Judged, assertion: Assertion, of: Field, rank: Rank) -> _Found:
     terms: tuple[Term, ...] = (FieldTerm(of.name, (Glob("*"),)),)
     if of.name == "duration":
         terms += _NO_OPERATIONS
-    limits = _limits(view, Query(terms), scope)
+    limits = _limits(judged, Query(terms))
     if not limits.is_recorded:
         return (), NOTHING_RECORDED
     read_group = None if assertion.by is None else _GroupReader(assertion.by)
     scale = 1 / MS_NS if of.kind == "duration" else 1.0
     found: dict[str, _Distribution] = {}
-    for event in _events(view, limits.query, limits.ids):
+    for event in _events(judged.view, limits.query, limits.ids):
         value = of.read(event)
         group = "" if read_group is None else read_group(event)
         if group is None or not isinstance(value, int | float):
@@ -211,14 +236,14 @@ def _of_field(view: Reader, assertion: Assertion, scope: Scope, of: Field, rank:
     return tuple(groups), "" if groups else _no_groups(assertion)
 
 
-def _of_count(view: Reader, assertion: Assertion, scope: Scope, query: Query) -> _Found:
-    limits = _limits(view, query, scope)
+def _of_count(judged: _Judged, assertion: Assertion, query: Query) -> _Found:
+    limits = _limits(judged, query)
     if not limits.is_recorded:
         return (), NOTHING_RECORDED
     if assertion.by is None:
-        found = _count(view, limits.query, limits.ids)
+        found = _count(judged.view, limits.query, limits.ids)
         return (_counted(assertion, "", found, is_partial=limits.is_partial),), ""
-    return _of_groups(view, assertion, assertion.by, limits)
+    return _of_groups(judged.view, assertion, assertion.by, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +263,10 @@ class _Limits:
     """Whether events of the period are kept no longer, or could not be stored."""
 
 
-def _limits(view: Reader, query: Query, scope: Scope) -> _Limits:
+def _limits(judged: _Judged, query: Query) -> _Limits:
+    view, scope = judged.view, judged.scope
     rest, since, until = common_period(noted(query, view), scope.since_ns, scope.until_ns)
-    statistics = statistics_of(view, EVERYTHING, scope.connection, since, until, has_types=False, has_kpis=False)
+    statistics = judged.statistics(since, until)
     within = EVERYTHING
     if scope.connection is not None:
         within = Query((FieldTerm("connection", (Exact(scope.connection),)),))
@@ -338,8 +364,3 @@ def _too_many(assertion: Assertion) -> str:
 
 def _no_groups(assertion: Assertion) -> str:
     return f"no event of the period has {_by_text(assertion)}"
-
-
-def judge_all(view: Reader, assertions: Sequence[Assertion], scope: Scope) -> tuple[AssertionResult, ...]:
-    """Return what comes of each assertion, in their order."""
-    return tuple(judge(view, assertion, scope) for assertion in assertions)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.builders import T0_NS, at_ns, dialled, event, loss, message, ping, pong, usable
 from tests.support.recordings import Recording, recorded
 from wsmon.cli import assertion_results
-from wsmon.cli.assertion_results import AssertionResult, Scope, judge
+from wsmon.cli.assertion_results import AssertionResult, Scope, judge_all
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.query.assertions import parse_assertion
@@ -41,7 +42,8 @@ def view(tmp_path: Path) -> Iterator[Reader]:
 
 
 def result(view: Reader, text: str, scope: Scope = Scope()) -> AssertionResult:  # noqa: B008 (frozen)
-    return judge(view, parse_assertion(text, NOW), scope)
+    (found,) = judge_all(view, [parse_assertion(text, NOW)], scope)
+    return found
 
 
 def groups(found: AssertionResult) -> dict[str, tuple[bool | None, float | None]]:
@@ -183,3 +185,20 @@ OF_PRUNED = {
     "count(type:trade) < 10": False,
     "max(size) < 10": None,
 }
+
+
+def test_the_statistics_of_a_period_are_computed_once_for_all_assertions(
+    view: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    periods: list[tuple[object, ...]] = []
+    statistics = view.statistics
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        periods.append(arguments[:2])
+        return statistics(*arguments, **options)
+
+    monkeypatch.setattr(view, "statistics", counted)
+    texts = ("availability >= 0", "p50(rtt_ms) < 1s", "count(type:trade) > 0", "no code:1008", "max(size) < 1kb")
+    found = judge_all(view, [parse_assertion(text, NOW) for text in texts], Scope())
+    assert [each.assertion.text for each in found] == list(texts)
+    assert periods == [(None, None)]
