@@ -1,0 +1,92 @@
+"""Request heads as applications send them, cut anywhere, and what is sent on of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.engine.http_head import MAX_HEAD_BYTES, MAX_HEADER_LINES
+from wsmon.relay.request_head import RequestError, RequestHead, RequestReader
+
+REQUEST = (
+    b"GET /feed?x=1 HTTP/1.1\r\n"
+    b"host: 127.0.0.1:9000\r\n"
+    b"Upgrade: h2c, WebSocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Cookie:  a=b\r\n"
+    b"X-Folded: one\r\n"
+    b"\ttwo\r\n"
+    b"x-bare: \xff\n"
+    b"\r\n"
+)
+
+
+def read(data: bytes) -> RequestHead:
+    head = RequestReader().feed(data)
+    assert head is not None
+    return head
+
+
+class TestReading:
+    def test_a_head_is_the_same_wherever_its_bytes_are_cut_and_what_follows_is_kept(self) -> None:
+        whole = read(REQUEST)
+        assert whole.headers == (
+            ("host", "127.0.0.1:9000"),
+            ("Upgrade", "h2c, WebSocket"),
+            ("Connection", "Upgrade"),
+            ("Cookie", "a=b"),
+            ("X-Folded", "one two"),
+            ("x-bare", "ÿ"),
+        )
+        assert (whole.method, whole.target, whole.path, whole.version) == ("GET", "/feed?x=1", "/feed", "HTTP/1.1")
+        for at in range(1, len(REQUEST)):
+            reader = RequestReader()
+            assert reader.feed(REQUEST[:at]) is None
+            assert reader.feed(REQUEST[at:] + b"\x81\x85") == whole
+            assert reader.rest == b"\x81\x85"
+
+    @pytest.mark.parametrize(
+        ("data", "status"),
+        [
+            (b"\x16\x03\x01\x02\x00\x01\n", 400),
+            (b"GET / HTTP/2.0\r\n", 400),
+            (b"GET  / HTTP/1.1\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nnothing\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MAX_HEADER_LINES + 1), 431),
+            (b"G" * (MAX_HEAD_BYTES + 1), 431),
+            (b"GET / HTTP/1.1\r\na: " + b"b" * MAX_HEAD_BYTES, 431),
+            (b"\r\n" * MAX_HEAD_BYTES, 431),
+        ],
+    )
+    def test_what_is_no_request_or_has_no_end_is_refused(self, data: bytes, status: int) -> None:
+        with pytest.raises(RequestError) as raised:
+            RequestReader().feed(data)
+        assert raised.value.status == status
+
+    @pytest.mark.parametrize(
+        ("request_bytes", "asks"),
+        [
+            (REQUEST, True),
+            (REQUEST.replace(b"GET", b"POST"), False),
+            (REQUEST.replace(b"WebSocket", b"spdy"), False),
+            (b"GET /health HTTP/1.1\r\n\r\n", False),
+        ],
+    )
+    def test_an_upgrade_is_told_from_other_requests(self, request_bytes: bytes, asks: bool) -> None:
+        assert read(request_bytes).asks_for_upgrade is asks
+
+
+class TestSendingOn:
+    def test_nothing_but_target_and_replaced_headers_differs(self) -> None:
+        sent = read(REQUEST).rewritten("/v2/feed?x=1", [("Host", "example.com"), ("X-Key", "s"), ("X-Key", "t")])
+        expected = REQUEST.replace(b"/feed", b"/v2/feed").replace(b"host: 127.0.0.1:9000", b"Host: example.com")
+        assert sent == expected.removesuffix(b"\r\n") + b"X-Key: s\r\nX-Key: t\r\n\r\n"
+
+    def test_a_replaced_header_goes_with_its_folded_lines_and_its_repetitions(self) -> None:
+        sent = read(REQUEST.replace(b"Cookie", b"X-FOLDED")).rewritten("/feed?x=1", [("x-folded", "new")])
+        assert b"two" not in sent
+        assert sent.count(b"olded") == 1
+
+    def test_a_head_without_changes_is_sent_on_byte_for_byte(self) -> None:
+        assert read(b"\r\n" + REQUEST).rewritten("/feed?x=1", ()) == REQUEST
