@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import io
 import json
 import os
 from collections.abc import AsyncIterator
@@ -22,6 +23,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.support.external_programs import free_port, running_program
 from tests.support.node_peers import REQUIRED
 from tests.support.prometheus import fetched
+from tests.support.recordings import FixedClock
+from wsmon.export.run import ExportRequest, run_export
+from wsmon.store.reader import Reader
 
 SOON_S = 10.0
 HANG, RESET = b"HANG", b"RESET"
@@ -55,6 +59,15 @@ def as_protobuf_json(value: Any) -> Any:
 def plain(attributes: Any) -> dict[str, Any]:
     """Attributes by name."""
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+
+
+def exported(store: Path, name: str, **fields: Any) -> Any:
+    """An export of a store, as JSON."""
+    stream = io.BytesIO()
+    reader = Reader(store, FixedClock())
+    run_export(ExportRequest(name, stream, **fields), reader)
+    reader.close()
+    return json.loads(stream.getvalue())
 
 
 class FakeCollector:

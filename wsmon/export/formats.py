@@ -108,7 +108,7 @@ def _har(selection: Selection) -> Iterator[bytes]:
 
 
 def _otlp(selection: Selection) -> Iterator[bytes]:
-    from wsmon.export.otlp import otlp
+    from wsmon.export.otlp_spans import otlp
 
     return otlp(selection)
 

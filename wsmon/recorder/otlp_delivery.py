@@ -23,7 +23,8 @@ from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.control.lock import beside
 from wsmon.control.ownership import ForeignFileError, read_own, write_own
 from wsmon.engine.retry import next_delay_s
-from wsmon.export.otlp import Fields, RecordKind, dial_records, document, log_record, operation_records, session_records
+from wsmon.export.otlp import Fields, RecordKind, document, log_record
+from wsmon.export.otlp_spans import dial_records, operation_records, session_records
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import LIFECYCLE, ExportedSession, alive_before, follow
 from wsmon.model.events import EVENT_NAMES, Event, EventName
