@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from wsmon.serve.faults import FaultPlan, ServedEnd, is_sendable_code
-from wsmon.serve.request_pairing import PairedRequest, rejoined, reply_to, request_of
+from wsmon.serve.request_pairing import PairedRequest, rejoined
 from wsmon.serve.served_session import RecordedReply, ServedSession, played_s
 from wsmon.serve.wire_messages import WireMessage
 
@@ -76,6 +76,8 @@ class SessionPlayer:
         # Of Phoenix: the reference of the live client's join, by topic
         self._join_refs: dict[str, bytes] = {}
         self._room = asyncio.Semaphore(MOST_REPLIES)
+        # Of MQTT: set once the client has the reply to its CONNECT, before which a server sends nothing
+        self._opened = asyncio.Event()
 
     async def play(self) -> None:
         """Play the session until the recording, a fault or the client ends it."""
@@ -87,25 +89,27 @@ class SessionPlayer:
             }
             if self._faults.end_s is not None:
                 running.add(tasks.create_task(self._end_by_fault(self._faults.end_s), name="fault"))
+            read = self._served.new_request_reader()
             try:
                 while True:
-                    await self._room.acquire()
-                    request = request_of(await self._connection.recv(decode=False))
-                    replying = None if request is None else self._replying(request)
-                    if replying is None:
-                        self._room.release()
-                        continue
-                    task = tasks.create_task(self._reply(*replying), name="reply")
-                    running.add(task)
-                    task.add_done_callback(running.discard)
+                    for request in read(await self._connection.recv(decode=False)):
+                        replying = self._replying(request)
+                        if replying is None:
+                            continue
+                        await self._room.acquire()
+                        task = tasks.create_task(self._reply(*replying), name="reply")
+                        running.add(task)
+                        task.add_done_callback(running.discard)
             except ConnectionClosed:
                 for task in running:
                     task.cancel()
 
     async def _play_messages(self) -> None:
         """Send the messages at their times, then end as recorded."""
+        end_s = played_s(self._served, self._served.end_ns, self._speed) + self._faults.delay_s
+        is_open = not self._served.waits_for_opening or await self._is_opened(end_s)
         pages = self._source.pages(self._served)
-        page = await self._source.next_page(pages)
+        page = await self._source.next_page(pages) if is_open else None
         while page is not None:
             # Read while this page is played: a read takes some milliseconds
             async with asyncio.TaskGroup() as reading:
@@ -114,8 +118,16 @@ class SessionPlayer:
                     await self._until(played_s(self._served, message.mono_ns, self._speed) + self._faults.delay_s)
                     await self._send(message)
             page = following.result()
-        await self._until(played_s(self._served, self._served.end_ns, self._speed) + self._faults.delay_s)
+        await self._until(end_s)
         await self._end(self._served.end, "recording")
+
+    async def _is_opened(self, end_s: float) -> bool:
+        """Wait until the client has the reply to its first packet; False where the session ends before."""
+        try:
+            async with asyncio.timeout(max(0, end_s - self._elapsed_s())):
+                return await self._opened.wait()
+        except TimeoutError:
+            return False
 
     def _replying(self, request: PairedRequest) -> tuple[PairedRequest, RecordedReply, float] | None:
         """Return the reply to a request, and when it is sent."""
@@ -132,7 +144,9 @@ class SessionPlayer:
             recorded = await self._source.reply(self._served, reply)
             if recorded is not None:
                 await self._until(at_s)
-                await self._send(recorded._replace(payload=reply_to(recorded.payload, request)))
+                await self._send(recorded._replace(payload=self._served.answered(recorded.payload, request)))
+            if request.is_opening:
+                self._opened.set()
         finally:
             self._room.release()
 

@@ -1,6 +1,7 @@
 """Requests and their replies by id, in JSON-RPC and Phoenix: which reply was recorded, and a reply for a live request.
 
-Messages of other shapes are no requests. JSON-RPC is taken as many servers speak it, with or without ``jsonrpc``.
+``mqtt_pairing`` has those of MQTT. Messages of other shapes are no requests. JSON-RPC is taken as many servers speak
+it, with or without ``jsonrpc``.
 """
 
 from __future__ import annotations
@@ -29,16 +30,18 @@ class PairedRequest:
     """A request that a reply answers by its id."""
 
     id: bytes
-    """The id as JSON; of Phoenix, its ``ref``."""
+    """The id as JSON; of Phoenix, its ``ref``; of MQTT, type and packet identifier of the reply."""
     kind: str
-    """The method; of Phoenix, event and topic."""
+    """The method; of Phoenix, event and topic; of MQTT, the packet and what its reply depends on."""
     arguments: bytes = b""
-    """The parameters in one spelling; empty for Phoenix."""
+    """The parameters in one spelling; empty for Phoenix; of MQTT, the topics."""
     topic: str = ""
     """Of Phoenix alone."""
     join_ref: bytes = b""
     """Of Phoenix alone, as JSON; empty where there is none."""
     is_join: bool = False
+    is_opening: bool = False
+    """Of MQTT alone: a CONNECT, before whose reply a server sends nothing."""
 
 
 def request_of(payload: bytes) -> PairedRequest | None:

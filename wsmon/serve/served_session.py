@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -14,7 +14,8 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.serve.faults import ServedEnd
-from wsmon.serve.request_pairing import PairedRequest, replied_id, request_of
+from wsmon.serve.mqtt_pairing import SUBPROTOCOLS, MqttRequests, MqttServerStream, mqtt_reply_to
+from wsmon.serve.request_pairing import PairedRequest, replied_id, reply_to, request_of
 from wsmon.serve.wire_messages import SOCKJS, ServedCounts, WireMessage, WireMessages
 
 # Requests of a session whose replies are looked for: 50 MiB at most; replies to further ones are sent at their time
@@ -44,6 +45,8 @@ class RecordedReply(NamedTuple):
 
     event_id: int
     delay_ns: int
+    packet: bytes = b""
+    """Of MQTT: the reply itself, which is a part of its message; empty: the whole message is."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,21 @@ class ServedSession:
     replies: dict[tuple[str, bytes | None], list[RecordedReply]] = field(default_factory=dict)
     """By kind and arguments, and by kind alone (None), in their order."""
     reply_ids: set[int] = field(default_factory=set)
+    """Ids of the messages that are replies; of MQTT, places among all packets that may be replies, from 0."""
+    is_mqtt: bool = False
+
+    @property
+    def waits_for_opening(self) -> bool:
+        """Whether the server sent nothing before the reply to the first packet of its client."""
+        return any(kind.startswith("CONNECT ") for kind, _ in self.replies) if self.is_mqtt else False
+
+    def new_request_reader(self) -> Callable[[bytes], tuple[PairedRequest, ...]]:
+        """Return what reads the requests of one live client out of its messages."""
+        return MqttRequests() if self.is_mqtt else _requests_of
+
+    def answered(self, reply: bytes, request: PairedRequest) -> bytes:
+        """Return a recorded reply with the id of a live request."""
+        return mqtt_reply_to(reply, request) if self.is_mqtt else reply_to(reply, request)
 
     def reply(self, request: PairedRequest, asked: dict[tuple[str, bytes | None], int]) -> RecordedReply | None:
         """Return the recorded reply for a live request, the last one again where there are no more; None = none is.
@@ -172,28 +190,21 @@ def _surveyed(view: StoreView, session: ExportedSession, first_id: int) -> Serve
         -1 if completed is None or completed.id < first_id else completed.mono_ns,
         0,
         _end_of(session.ended),
+        is_mqtt=subprotocol in SUBPROTOCOLS or session.meta_value("protocol") == "mqtt",
     )
-    waiting: dict[bytes, tuple[PairedRequest, int]] = {}
-    requests = 0
+    replies = (_MqttReplies if served.is_mqtt else _Replies)(served)
     last_ns = served.start_ns
     for page in _pages(view, session, first_id):
         for event in page:
             last_ns = event.mono_ns
             if served.start_ns < 0:
                 served.start_ns = event.mono_ns
-            if not _is_alone(event):
-                continue
-            if event.name == "message.sent" and requests < MOST_REQUESTS:
-                request = request_of(event.payload or b"")
-                if request is not None and len(waiting) < _MOST_WAITING:
-                    requests += 1
-                    waiting[request.id] = (request, event.mono_ns)
-            elif event.name == "message.received" and waiting:
-                asked = waiting.pop(replied_id(event.payload or b""), None)
-                if asked is not None:
-                    _note_reply(served, asked[0], RecordedReply(event.id, max(0, event.mono_ns - asked[1])))
-        for _ in wire.feed(page):
-            pass
+            if event.name == "message.sent":
+                replies.sent(event)
+            elif event.name == "message.received":
+                replies.received(event)
+            for message in wire.feed((event,)):
+                replies.on_wire(message)
     for _ in wire.end():
         pass
     if served.start_ns < 0:
@@ -207,6 +218,98 @@ def _surveyed(view: StoreView, session: ExportedSession, first_id: int) -> Serve
     return served
 
 
+class _Replies:
+    """Finds the replies of a session as its events come, in JSON-RPC and Phoenix, where each is a message."""
+
+    def __init__(self, served: ServedSession) -> None:
+        self.served = served
+        # Requests without a reply yet, and their times
+        self._waiting: dict[bytes, tuple[PairedRequest, int]] = {}
+        self._requests = 0
+
+    def sent(self, event: Event) -> None:
+        """A message of the recorded client."""
+        if _is_alone(event):
+            self.ask(_requests_of(event.payload or b""), event.mono_ns)
+
+    def received(self, event: Event) -> None:
+        """A message of the recorded server."""
+        if self._waiting and _is_alone(event):
+            self.take(replied_id(event.payload or b""), event.id, event.id, event.mono_ns)
+
+    def on_wire(self, message: WireMessage) -> None:
+        """A message of the recorded server as it is sent again."""
+
+    def ask(self, requests: tuple[PairedRequest, ...], at_ns: int) -> None:
+        """Wait for the replies to requests."""
+        for request in requests:
+            if self._requests < MOST_REQUESTS and len(self._waiting) < _MOST_WAITING:
+                self._requests += 1
+                self._waiting[request.id] = (request, at_ns)
+
+    def take(self, reply_id: bytes, place: int, event_id: int, at_ns: int, packet: bytes = b"") -> None:
+        """Note a reply, where it answers a request that waits."""
+        asked = self._waiting.pop(reply_id, None)
+        if asked is None:
+            return
+        request, asked_ns = asked
+        reply = RecordedReply(event_id, max(0, at_ns - asked_ns), packet)
+        self.served.reply_ids.add(place)
+        for arguments in (request.arguments, None):
+            self.served.replies.setdefault((request.kind, arguments), []).append(reply)
+
+
+class _MqttReplies(_Replies):
+    """The same in MQTT, where a message may hold several packets, or a part of one."""
+
+    def __init__(self, served: ServedSession) -> None:
+        super().__init__(served)
+        self._read = MqttRequests()
+        self._stream = MqttServerStream()
+        self._place = 0
+
+    def sent(self, event: Event) -> None:
+        """A message of the recorded client."""
+        self.ask(self._read.stored(event.payload, event.size, is_masked=event.redacted), event.mono_ns)
+
+    def received(self, event: Event) -> None:
+        """Nothing: replies are looked for in the bytes that are sent again."""
+
+    def on_wire(self, message: WireMessage) -> None:
+        """A message of the recorded server as it is sent again."""
+        if message.opcode != "binary":
+            return
+        for piece in self._stream.feed(message.payload, message.size):
+            if piece.reply_id:
+                self.take(piece.reply_id, self._place, message.event_id, message.mono_ns, piece.content)
+                self._place += 1
+
+
+class _WithoutReplies:
+    """Takes the replies out of the messages of a recorded server of MQTT."""
+
+    def __init__(self, served: ServedSession) -> None:
+        self._reply_places = served.reply_ids
+        self._stream = MqttServerStream()
+        self._place = 0
+
+    def rest(self, message: WireMessage) -> WireMessage:
+        """Return a message without the replies in it, which leaves none of some."""
+        if message.opcode != "binary":
+            return message
+        kept = []
+        for piece in self._stream.feed(message.payload, message.size):
+            if not piece.reply_id or self._place not in self._reply_places:
+                kept.append(piece.content)
+            self._place += bool(piece.reply_id)
+        return message._replace(payload=b"".join(kept))
+
+
+def _requests_of(payload: bytes) -> tuple[PairedRequest, ...]:
+    request = request_of(payload)
+    return () if request is None else (request,)
+
+
 def _is_alone(event: Event) -> bool:
     """Whether a message went over the socket as it is stored: not encoded, and no part of another."""
     return (
@@ -214,22 +317,23 @@ def _is_alone(event: Event) -> bool:
     )
 
 
-def _note_reply(served: ServedSession, request: PairedRequest, reply: RecordedReply) -> None:
-    served.reply_ids.add(reply.event_id)
-    for arguments in (request.arguments, None):
-        served.replies.setdefault((request.kind, arguments), []).append(reply)
-
-
 def messages_of(view: StoreView, served: ServedSession, first_id: int) -> Iterator[list[WireMessage]]:
     """Iterate over what the server sent by itself, page by page: everything but the replies to requests."""
     wire = WireMessages(served.sockjs_from_id)
+    without = _WithoutReplies(served) if served.is_mqtt else None
     for page in _pages(view, served.session, first_id):
-        yield [message for message in wire.feed(page) if message.event_id not in served.reply_ids]
+        if without is None:
+            yield [message for message in wire.feed(page) if message.event_id not in served.reply_ids]
+        else:
+            rests = map(without.rest, wire.feed(page))
+            yield [message for message in rests if message.payload or message.opcode == "ping"]
     yield list(wire.end())
 
 
 def reply_payload(view: StoreView, reply: RecordedReply, sockjs_from_id: int | None) -> WireMessage | None:
     """Read a recorded reply; None where retention has removed it meanwhile."""
+    if reply.packet:
+        return WireMessage(reply.event_id, 0, "binary", reply.packet)
     wire = WireMessages(sockjs_from_id)
     return next(iter((*wire.feed(view.events_by_id((reply.event_id,))), *wire.end())), None)
 

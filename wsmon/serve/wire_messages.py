@@ -73,6 +73,8 @@ class WireMessage(NamedTuple):
     mono_ns: int
     opcode: Literal["text", "binary", "ping"]
     payload: bytes
+    size: int | None = None
+    """Bytes that the server sent, where they are stored as they are, masked or cut; None = made from what is stored."""
 
 
 class WireMessages:
@@ -132,7 +134,8 @@ class WireMessages:
         elif any(event.truncated for event in events):
             counts.cut += 1
         opcode, payload = self._payload(events)
-        yield WireMessage(first.id, first.mono_ns, opcode, payload)
+        is_own = len(events) == 1 and not first.encoding and not _number(first, "joined_size")
+        yield WireMessage(first.id, first.mono_ns, opcode, payload, first.size if is_own else None)
 
     def _payload(self, events: list[Event]) -> tuple[Literal["text", "binary"], bytes]:
         first, counts = events[0], self.counts

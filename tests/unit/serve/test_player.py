@@ -7,15 +7,18 @@ import json
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.builders import event, loss, message
 from tests.support.clients import end_of
+from tests.support.mqtt_packets import connect as mqtt_connect
+from tests.support.mqtt_packets import granted, packet, publish, subscribe
 from tests.support.served import serving, written
 from tests.support.session_events import FIRST, of, opening
-from wsmon.model.events import Event
+from wsmon.model.events import Direction, Event
 from wsmon.serve.faults import FaultPlan, parse_faults
 
 
@@ -152,3 +155,40 @@ async def test_a_request_after_the_end_is_not_answered(tmp_path: Path) -> None:
         await end_of(one)
         with pytest.raises(ConnectionClosed):
             await one.send("late")
+
+
+async def test_a_client_of_mqtt_gets_its_own_identifiers_and_nothing_before_it_is_accepted(tmp_path: Path) -> None:
+    accepted, pings, answered = packet(0x20, b"\x00\x00"), packet(0xC0, b""), packet(0xD0, b"")
+    news, more = publish(b"feed/1", b"news"), publish(b"feed/1", b"more")
+
+    def binary(payload: bytes, at_s: float, direction: Direction = "in") -> Event:
+        return message(payload, at_s, "nova", direction=direction)
+
+    opened = opening(1)
+    opened[-1] = msgspec.structs.replace(opened[-1], meta={**(opened[-1].meta or {}), "subprotocol": "mqtt"})
+    events = of(
+        FIRST,
+        *opened,
+        binary(mqtt_connect(0), 2, "out"),
+        binary(accepted, 2.1),
+        binary(subscribe(1, b"feed/#"), 2.2, "out"),
+        # As brokers write: the reply and a retained message together, the next one in two pieces
+        binary(granted(1, 1) + news + more[:3], 2.3),
+        binary(more[3:], 2.4),
+        binary(publish(b"own", identifier=2, qos=1), 3, "out"),
+        binary(packet(0x40, b"\x00\x02"), 3.1),
+        binary(pings, 4, "out"),
+        binary(answered, 4.1),
+    )
+    events += of(FIRST, loss(90, "nova", code=1000, reason=""))
+    path = written(tmp_path, events, "nova")
+    async with serving(path) as server, client(server.urls[0], subprotocols=["mqtt"]) as one:
+        await one.send(mqtt_connect(0))
+        assert [await one.recv() for _ in range(3)] == [accepted, news + more[:3], more[3:]]
+        await one.send(subscribe(77, b"feed/#"))
+        assert await one.recv() == granted(77, 1)
+        # Two topics were never asked for: not answered
+        await one.send(subscribe(78, b"feed/#", b"other/#") + publish(b"own", identifier=79, qos=1) + pings)
+        assert {await one.recv(), await one.recv()} == {packet(0x40, b"\x00\x4f"), answered}
+    async with serving(path) as server, client(server.urls[0], subprotocols=["mqtt"]) as silent:
+        assert (await end_of(silent))[0] == []
