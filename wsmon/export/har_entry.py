@@ -29,7 +29,7 @@ _DIRECTIONS: dict[str, Direction] = {
     "send": "out", "sent": "out", "outgoing": "out", "out": "out",
     "receive": "in", "received": "in", "incoming": "in", "in": "in",
 }  # fmt: skip
-_CLOSERS: tuple[CloseBy, ...] = ("peer", "us", "heartbeat", "network", "proxy", "refusal")
+_CLOSERS: tuple[CloseBy, ...] = ("peer", "us", "heartbeat", "network", "proxy", "refusal", "application")
 _PHASES = ("dns", "connect", "ssl", "wait")
 _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _SESSION_ID = re.compile(r"[0-9a-f]{16}")

@@ -17,7 +17,7 @@ from wsmon.export.selection import Selection
 from wsmon.export.sessions import ExportedSession, address_and_port, endpoint, sessions
 from wsmon.model.ends import why
 from wsmon.model.events import Event, Json, Source, SpanId
-from wsmon.model.spans import CLEAN_CODES, PHASES, Span, SpanFold, derived_id
+from wsmon.model.spans import PHASES, Span, SpanFold, derived_id, is_clean_end
 from wsmon.model.units import MS_NS
 from wsmon.ports import StoreView
 
@@ -144,7 +144,7 @@ def _whole(session: ExportedSession, first: Event, last: Event) -> Span:
     span = Span(own_id, parent_id, "session", "", name, first.ts_ns, first.mono_ns, took_ns, "ok")
     if ended is None or (ended.close_by == "us" and not ended.error_type):
         return span
-    if ended.close_by == "peer" and ended.close_code in CLEAN_CODES:
+    if ended.close_by in ("peer", "application") and is_clean_end(ended):
         return span
     error_type = ended.error_type or ("" if ended.close_code is None else f"close_{ended.close_code}")
     return msgspec.structs.replace(span, status="error", error_type=error_type, error=why(ended))

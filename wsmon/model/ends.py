@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from wsmon.model.events import Event
-from wsmon.model.statuses import SESSION_ENDS
+from wsmon.model.statuses import OPEN, SESSION_ENDS
+
+# Key of ``meta``: the leg of a relayed connection
+LEG: Final = "leg"
+# Of a close frame that has none (RFC 6455, section 7.4.1)
+NO_CODE: Final = 1005
 
 # RFC 6455, section 7.4.1, and the IANA registry of close codes
 CODE_MEANINGS: Final = {
@@ -52,6 +57,10 @@ def fact(event: Event) -> str:
         then = f"the close frame has {event.close_code}" if event.close_by == "peer" else "no close frame"
         return f"{said}, closed by peer in a message; {then}"
     match event.close_by:
+        case "application":
+            return _ended_first(event, "application")
+        case "peer" | "network" if leg_of(event) == "server" and event.from_status == OPEN:
+            return _ended_first(event, "server")
         case "peer" if not event.error_type:
             return _closed_by_peer(event)
         case "heartbeat":
@@ -64,6 +73,29 @@ def fact(event: Event) -> str:
         return "no close frame: connection lost (1006)"
     if event.error_type == "reset" and event.duration_ns is not None:
         return "no close frame: connection reset (1006)"
+    return event.error or event.error_type
+
+
+def leg_of(event: Event) -> str:
+    """Return the leg of a relayed connection that an event is about: ``application``, ``server``; else empty."""
+    leg = (event.meta or {}).get(LEG)
+    return leg if leg in ("application", "server") else ""
+
+
+def _ended_first(event: Event, side: str) -> str:
+    """Return how one side of a relayed connection ended it, before the other one did."""
+    code = event.close_code
+    if code is not None and event.reason:
+        fault = f" ({event.error})" if event.error else ""
+        return f"the {side} closed first: “{shortened(event.reason)}”, {code}{fault}"
+    if code is not None:
+        given = code_meaning(code) if code == NO_CODE else f"{code} {code_meaning(code)}"
+        return f"the {side} closed first: {given}"
+    match event.error_type:
+        case "eof":
+            return f"no close frame: the {side}'s connection ended first (1006)"
+        case "reset":
+            return f"no close frame: the {side}'s connection was reset (1006)"
     return event.error or event.error_type
 
 
@@ -82,7 +114,7 @@ def _closed_by_peer(event: Event) -> str:
         # Of a reason that is not valid UTF-8
         fault = f" ({event.error})" if event.error else ""
         return f"“{shortened(event.reason)}”, {code}, closed by peer{fault}"
-    if code is None or code == 1005:
+    if code is None or code == NO_CODE:
         return f"closed by peer: {code_meaning(code)}"
     return f"closed by peer: {code} {code_meaning(code)}"
 

@@ -146,7 +146,7 @@ Direction = Literal["", "in", "out"]
 Opcode = Literal["", "text", "binary", "ping", "pong", "close"]
 # stated: the peer, the server or the protocol said so; observed: wsmon saw it; inferred: it follows from both, or may
 Certainty = Literal["", "stated", "observed", "inferred"]
-CloseBy = Literal["", "peer", "us", "heartbeat", "network", "proxy", "refusal"]
+CloseBy = Literal["", "peer", "us", "heartbeat", "network", "proxy", "refusal", "application"]
 
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | list[Json] | tuple[Json, ...] | None"
 Meta: TypeAlias = Mapping[str, Json]

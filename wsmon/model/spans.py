@@ -222,6 +222,8 @@ BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
 )
 # Close codes of a peer that end a session without an error
 CLEAN_CODES = (1000, 1001)
+# A client that gives no code says no more than that it is done: close() of a browser sends none
+CLIENT_CLEAN_CODES = (*CLEAN_CODES, 1005)
 
 
 class SpanFold:
@@ -270,8 +272,20 @@ def session_span(
     )  # fmt: skip
 
 
+def is_clean_end(event: Event) -> bool:
+    """Return whether a side closed a session as it should: wsmon, the peer, or the application behind a relay."""
+    match event.close_by:
+        case "us":
+            return True
+        case "peer":
+            return event.close_code in CLEAN_CODES
+        case "application":
+            return event.close_code in CLIENT_CLEAN_CODES
+    return False
+
+
 def _session(event: Event, began: Instant, parent_id: str) -> Span:
-    is_clean = event.close_by == "us" or (event.close_by == "peer" and event.close_code in CLEAN_CODES)
+    is_clean = is_clean_end(event)
     error_type, error = event.error_type, event.error or event.reason
     if is_clean and not error_type:
         status: SpanStatus = "ok"

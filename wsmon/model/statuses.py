@@ -58,7 +58,7 @@ MEANINGS: Mapping[Status, str] = MappingProxyType(
         "disconnected": "lost or refused",
         "reconnecting": "waiting for the next attempt",
         "error": "gave up",
-        "closed": "closed by wsmon, or disabled",
+        "closed": "closed by wsmon, by an application, or disabled",
     }
 )
 # As the screen shows them

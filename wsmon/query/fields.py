@@ -186,7 +186,7 @@ _ROWS = (
         ("close_by",),
         "choice",
         lambda e: e.close_by,
-        "closing side: peer, us (wsmon), network, …",
+        "closing side: peer, us (wsmon), application, …",
         "by:peer",
         tuple(filter(None, get_args(CloseBy))),
     ),

@@ -347,8 +347,11 @@ def _pages(view: StoreView, session: ExportedSession, first_id: int) -> Iterator
 
 
 def _end_of(ended: Event | None) -> ServedEnd:
-    """Return how the server ended a session; one that the recorder or the selection ended is closed with 1001."""
-    if ended is None or (ended.close_by == "us" and not ended.error_type):
+    """Return how the server ended a session; one that the recorder or the selection ended is closed with 1001.
+
+    So is one that the application of a relay ended: the server had no part in that.
+    """
+    if ended is None or ended.close_by == "application" or (ended.close_by == "us" and not ended.error_type):
         return _RECORDING_ENDS
     if ended.close_by == "peer" and ended.error_type not in ("eof", "reset"):
         return ServedEnd("close", _sent_code(ended), _shortened(ended.reason))

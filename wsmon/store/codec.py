@@ -113,6 +113,7 @@ CLOSE_BY_CODES: Final[Mapping[CloseBy, int | None]] = {
     "network": 4,
     "proxy": 5,
     "refusal": 6,
+    "application": 7,
 }
 
 FLAG_IN: Final = 1

@@ -57,7 +57,7 @@ class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """ok, error"""
     close_code: int | None = None
     close_by: str = ""
-    """peer, us, heartbeat, network, proxy, refusal"""
+    """peer, us, heartbeat, network, proxy, refusal, application"""
     reason: str = ""
     error_type: str = ""
     error: str = ""

@@ -23,6 +23,7 @@ CLOSED_BY = {
     "network": "by the network",
     "proxy": "by the proxy",
     "refusal": "refused",
+    "application": "by the application",
 }
 # Kind of incident -> clearer words for it, where they fit
 KIND_WORDS = {"storm": "reconnect storm", "auth": "login failed"}

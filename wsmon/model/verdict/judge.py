@@ -13,12 +13,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from wsmon.model import units as fmt
-from wsmon.model.ends import code_meaning, fact, protocol_close, shortened
+from wsmon.model.ends import code_meaning, fact, leg_of, protocol_close, shortened
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
+from wsmon.model.verdict.application_ends import as_application_step, explain_application_end
 from wsmon.model.verdict.close_codes import (
     ANSWERS_STEP,
     CODE_ADVICE,
@@ -103,6 +104,8 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     """
     if event.to_status == "error":
         return _gave_up(event, history)
+    if event.close_by == "application":
+        return _by_application(event, history, said)
     if event.to_status != "disconnected" or (event.close_by == "us" and not event.error_type):
         return None
     words = None
@@ -118,9 +121,8 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     evidence = _merge(found.evidence, _evidence(event, history))
     sentence = "; ".join(filter(None, (observed, found.words, found.advice.cause, found.hint)))
     text = found.text if words is None else words.said.text
-    return Verdict(
-        _by(event, history, words), _code(event), sentence, found.advice.next, evidence, text, _certainty(found)
-    )
+    step = as_application_step(found.advice.next) if leg_of(event) else found.advice.next
+    return Verdict(_by(event, history, words), _code(event), sentence, step, evidence, text, _certainty(found))
 
 
 # Words of a guess, and what the peer said, which may hold any word
@@ -565,28 +567,36 @@ def _complaint(event: Event, history: History) -> Precursor | None:
 
 
 def _unanswered(event: Event, history: History, said: LastMessages | None) -> _Explanation | None:
-    """Look for a heartbeat of the peer that we left unanswered, in an end that nothing else explains."""
-    reply = "set answer = true, so that wsmon answers it; a WebSocket pong does not count"
+    """Look for a heartbeat of the peer that the client left unanswered, in an end that nothing else explains.
+
+    The client is wsmon, or the application behind a relay.
+    """
+    is_ours = not leg_of(event)
+    client = "wsmon" if is_ours else "the application"
+    reply = "set answer = true, so that wsmon answers it" if is_ours else "check that the application answers it"
+    reply = f"{reply}; a WebSocket pong does not count"
     unsent, ping = history.unsent, history.unanswered
     if unsent is not None and event.mono_ns - unsent.mono_ns <= HEARTBEAT_WAIT_NS:
-        cause = f"possibly the heartbeats that wsmon left out: {unsent.text}"
-        step = "set answer = true, so that wsmon sends them; a WebSocket ping does not count"
+        cause = f"possibly the heartbeats that {client} left out: {unsent.text}"
+        step = "set answer = true, so that wsmon sends them" if is_ours else "check that the application sends them"
+        step = f"{step}; a WebSocket ping does not count"
         return _Explanation(Advice(cause, step), "inferred", evidence=(unsent.id,) if unsent.id else ())
+    left_out = f"possibly a heartbeat of the server that {client} did not answer"
     if (
         ping is not None
         and history.unanswered_count <= INSISTS_UNTIL
         and LEAST_HEARTBEAT_WAIT_NS <= event.mono_ns - ping.mono_ns <= HEARTBEAT_WAIT_NS
     ):
         ago_s = (event.mono_ns - ping.mono_ns) / SECOND_NS
-        cause = f"possibly a heartbeat of the server that wsmon did not answer: the last one came {ago_s:.1f} s before"
+        cause = f"{left_out}: the last one came {ago_s:.1f} s before"
         return _Explanation(Advice(cause, reply), "inferred", evidence=(ping.id,) if ping.id else ())
     words = None if said is None else unanswered_ping(said, event)
     if words is None or not LEAST_HEARTBEAT_WAIT_NS <= words.before_ns <= HEARTBEAT_WAIT_NS:
         return None
     text = words.text
-    reply = f'set answer = true, or heartbeat = {{ reply_to = "{text}", answer = "{_pong(text)}" }}'
-    cause = "possibly a heartbeat of the server that wsmon did not answer; a WebSocket pong does not count"
-    return _Explanation(Advice(cause, reply), "inferred", words.quote)
+    if is_ours:
+        reply = f'set answer = true, or heartbeat = {{ reply_to = "{text}", answer = "{_pong(text)}" }}'
+    return _Explanation(Advice(f"{left_out}; a WebSocket pong does not count", reply), "inferred", words.quote)
 
 
 def _pong(ping: str) -> str:
@@ -621,6 +631,25 @@ def _habit(event: Event, history: History) -> str:
     if kind is None:
         kind = {"eof": "fin", "reset": "reset"}.get(event.error_type)  # type: ignore[assignment]  # a part of EndKind
     return "" if kind is None or event.reason else habit(history.server, kind, is_busy=is_busy(event, history))
+
+
+def _by_application(event: Event, history: History, said: LastMessages | None) -> Verdict:
+    """Explain an end by the application behind a relay; a refusal that the server sent just before may be why."""
+    found = explain_application_end(event)
+    advice, certainty = found.advice, found.certainty
+    words = _last_words(event, history, said) if event.from_status == OPEN else None
+    quote = text = ""
+    evidence: tuple[int, ...] = ()
+    if words is not None and words.said.is_refusal and words.said.before_ns <= WINDOW_NS:
+        quote, evidence, text = words.said.quote, words.said.evidence, words.said.text
+        told = _told_by(words)
+        advice = Advice(
+            f"{advice.cause}; possibly because of what the server said just before",
+            told.next if told is not None else _UNCLEAR_WORDS.next,
+        )
+        certainty = "inferred"
+    sentence = "; ".join(filter(None, (fact(event), quote, advice.cause)))
+    return Verdict("application", _code(event), sentence, advice.next, evidence, text, certainty)
 
 
 def _gave_up(event: Event, history: History) -> Verdict:

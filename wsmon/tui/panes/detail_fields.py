@@ -31,6 +31,7 @@ WHO = {
     "network": "the network: no close frame",
     "proxy": "the proxy",
     "refusal": "the server: upgrade refused",
+    "application": "the application",
 }
 # Metadata with a field of its own; the rest is listed as it is
 SHOWN_META = frozenset(

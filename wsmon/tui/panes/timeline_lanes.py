@@ -33,7 +33,7 @@ LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("incident", "open, with an incident"),
     ("connecting", "(re)connecting"),
     ("open", "open"),
-    ("closed", "closed by wsmon"),
+    ("closed", "closed"),
     ("gave_up", "gave up"),
     ("loss_opened", "incident and disconnect"),
 )

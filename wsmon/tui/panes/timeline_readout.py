@@ -36,7 +36,7 @@ OWN_SIGNS = str.maketrans("“”‘’…–±", "\"\"''~-~")
 STATUS_WORDS: dict[CellKind, str] = {
     "open": "open",
     "connecting": "connecting",
-    "closed": "closed by wsmon",
+    "closed": "closed",
     "gave_up": "gave up",
 }
 # Free lines from which on the legend is shown below the readout too

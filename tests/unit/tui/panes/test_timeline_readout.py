@@ -82,7 +82,7 @@ def test_an_incident_that_goes_on_lasts_until_now() -> None:
 
 def test_a_status_says_since_when_also_where_its_event_is_gone() -> None:
     assert told(lane("a", [(-86_400, "websocket_connected")], 10), 5) == "a · open since 2026-01-09 14:02:24.000"
-    assert told(lane("a", [(0, "closed")], 10, first_id=0), 5) == "a · closed by wsmon since 14:02:24.000 or before"
+    assert told(lane("a", [(0, "closed")], 10, first_id=0), 5) == "a · closed since 14:02:24.000 or before"
 
 
 def test_the_reading_of_a_group_names_the_connection_and_how_many_more() -> None:
