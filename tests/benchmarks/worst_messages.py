@@ -26,13 +26,13 @@ from websockets.protocol import State
 from tests.benchmarks.table import Options, Row, paired
 from wsmon.clock import SystemClock
 from wsmon.config.specs import BuiltInProtocol, ConnectionSpec, ProtocolName
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.supervisor import Supervisor
-from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import Block
 from wsmon.model.events import Event, Source

@@ -19,7 +19,8 @@ from websockets.uri import parse_uri
 from tests.support.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
 from tests.support.taps import FakeTransport
 from tests.support.thoroughness import times
-from wsmon.engine.tap import DataOpcode, Tap
+from wsmon.engine.frame_scan import DataOpcode
+from wsmon.engine.tap import Tap
 from wsmon.model.events import Opcode as OpcodeName
 
 LIMIT_BYTES = 70_000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.json_corpus import corpus
 from tests.support.transcripts import Sent, recorded, transcripts
-from wsmon.engine.tap import DataOpcode
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.model.events import Event
 
 

@@ -22,11 +22,11 @@ from tests.support.stores import spec as stored_spec
 from tests.support.thoroughness import times
 from wsmon.config.specs import CaptureSpec
 from wsmon.decoders.base import is_utf8
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
-from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Opcode, Source
 from wsmon.model.redact.masking import Sensitive

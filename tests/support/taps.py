@@ -11,7 +11,8 @@ from websockets.uri import parse_uri
 
 from tests.support.engines import accepting
 from wsmon.engine.deflate import DeflateOffer
-from wsmon.engine.tap import DataOpcode, Tap
+from wsmon.engine.frame_scan import DataOpcode
+from wsmon.engine.tap import Tap
 from wsmon.model.events import Opcode as OpcodeName
 
 Heard: TypeAlias = tuple[object, ...]

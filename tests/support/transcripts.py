@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from tests.support.engines import RecordingSink, spec
 from tests.support.fake_ports import FakeClock
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
-from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Direction, Event, Source
 from wsmon.model.redact.redactor import Redactor

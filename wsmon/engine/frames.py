@@ -15,7 +15,7 @@ from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.decoders.base import MAGIC_BYTES, Decoder, is_utf8
 from wsmon.decoders.registry import DECODERS
 from wsmon.decoders.session import AUTO, EVERYTHING, NOTHING, DecodedMessage, DecodeProblem, PayloadDecoding
-from wsmon.engine.tap import DataOpcode
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
 from wsmon.model.events import BY_HAND, ENCODING, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD

@@ -17,11 +17,11 @@ from typing import Any
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec, MessagesSpec, ProtocolName
 from wsmon.decoders.base import is_utf8
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import WireForm, cut, payload_limit_bytes
 from wsmon.engine.protocol_sender import ProtocolSender
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
-from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import (

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
@@ -29,6 +28,16 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from wsmon.engine.deflate import TapDeflate
+from wsmon.engine.frame_scan import (
+    DEFLATED,
+    DEFLATED_MESSAGES,
+    WHOLE_MESSAGES,
+    DataOpcode,
+    Inflate,
+    count_utf8,
+    inflate_nothing,
+    scan_run,
+)
 from wsmon.engine.upgrade import (
     GRACE_S,
     BadUpgradeError,
@@ -62,21 +71,6 @@ LOGGER = logging.getLogger("wsmon.websockets")
 # At DEBUG the library prints the Authorization header
 LOGGER.setLevel(logging.WARNING)
 
-DataOpcode = Literal["text", "binary"]
-
-# First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
-_WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
-# The bit RSV1 of the first byte: a compressed message, where permessage-deflate was negotiated (RFC 7692, section 6)
-_RSV1 = 0x40
-_DEFLATED = 0x80 | _RSV1
-_DEFLATED_MESSAGES = _WHOLE_MESSAGES | {first | _RSV1: opcode for first, opcode in _WHOLE_MESSAGES.items()}
-# Compressed messages are reported together up to this size: a read of 64 KiB may hold 64 MiB of them
-_INFLATED_BYTES = 1024 * 1024
-# The first two bytes of the same frames but for the length: below 126 it is added, 126 says that 16 bits with it follow
-_SHORT_HEADS: dict[DataOpcode, int] = {"text": 0x8100, "binary": 0x8200}
-_MEDIUM = 126
-# The first two bytes of a frame, and the next two
-_unpack_head = struct.Struct(">HH").unpack_from
 _OPCODES = frozenset(Opcode)
 # How an HTTP response begins; as a frame it would have a reserved bit set and be a close frame in fragments
 _HTTP = b"HTTP/"
@@ -189,8 +183,8 @@ class Tap(ClientConnection):
         self._wire_size = 0
         self._fragments = Fragments()
         # First bytes of the messages that do not go through the library, and what inflates the compressed ones of them
-        self._whole_messages = _WHOLE_MESSAGES
-        self._inflate: Callable[[bytes, int], bytes | None] = _leave_to_library
+        self._whole_messages = WHOLE_MESSAGES
+        self._inflate: Inflate = inflate_nothing
         # Frames that the library sends while it is being given one: an answer is reported after the frame it answers
         self._held: list[_Sent] | None = None
         # True while received bytes are processed: what the library sends meanwhile is written after all of them
@@ -420,7 +414,7 @@ class Tap(ClientConnection):
         """Inflate whole messages here, where ours is the only extension; without a limit the library does it."""
         match self.protocol.extensions:
             case [TapDeflate() as deflate] if self._limit_bytes:
-                self._whole_messages = _DEFLATED_MESSAGES
+                self._whole_messages = DEFLATED_MESSAGES
                 self._inflate = deflate.inflate
 
     def _read_stray(self, stray: StrayResponse, data: bytes) -> None:
@@ -465,7 +459,7 @@ class Tap(ClientConnection):
             stop = body + length
             if opcode is not None and length <= limit_bytes and not parts:
                 if stop <= end:
-                    payload = data[body:stop] if first < _DEFLATED else self._inflate(data[body:stop], limit_bytes)
+                    payload = data[body:stop] if first < DEFLATED else self._inflate(data[body:stop], limit_bytes)
                     if payload is not None:
                         if stop < end:
                             at = self._scan_run(data, stop, opcode, [payload], [stop - at])
@@ -480,57 +474,14 @@ class Tap(ClientConnection):
         self._tail = data[at:] if self._is_scanning else b""
 
     def _scan_run(self, data: bytes, at: int, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> int:
-        """Add the whole messages of this kind that follow, report all; return where the next frame begins.
-
-        A frame with a length of 64 bits, one of fewer than 4 bytes at the end, and one that cannot be inflated are left
-        to the caller.
-        """
-        limit_bytes = self._limit_bytes
-        inflate = self._inflate
-        unpack_head, add_payload, add_size = _unpack_head, payloads.append, wire_sizes.append
-        short = _SHORT_HEADS[opcode]
-        medium = short + _MEDIUM
-        deflated_short, deflated_medium = short | _RSV1 << 8, medium | _RSV1 << 8
-        inflated_bytes = 0
-        end = len(data)
-        last = end - 4
-        while at <= last:
-            head, length = unpack_head(data, at)
-            if head == medium:
-                body = at + 4
-            elif short <= head < medium:
-                length = head - short
-                body = at + 2
-            elif deflated_short <= head <= deflated_medium and inflated_bytes < _INFLATED_BYTES:
-                body = at + 4
-                if head < deflated_medium:
-                    length = head - deflated_short
-                    body = at + 2
-                stop = body + length
-                if stop > end or length > limit_bytes:
-                    break
-                payload = inflate(data[body:stop], limit_bytes)
-                if payload is None:
-                    break
-                add_payload(payload)
-                add_size(stop - at)
-                inflated_bytes += len(payload)
-                at = stop
-                continue
-            else:
-                break
-            stop = body + length
-            if stop > end or length > limit_bytes:
-                break
-            add_payload(data[body:stop])
-            add_size(stop - at)
-            at = stop
+        """Add the whole messages of this kind that follow, report all; return where the next frame begins."""
+        at = scan_run(data, at, opcode, self._limit_bytes, self._inflate, payloads, wire_sizes)
         self._report_run(opcode, payloads, wire_sizes)
         return at
 
     def _report_run(self, opcode: DataOpcode, payloads: list[bytes], wire_sizes: list[int]) -> None:
         """Report whole messages together, as far as they are valid UTF-8 where they are text."""
-        valid = len(payloads) if opcode == "binary" else _count_utf8(payloads)
+        valid = len(payloads) if opcode == "binary" else count_utf8(payloads)
         if valid == 1:
             self._frames.on_message(opcode, payloads[0], wire_sizes[0], 1)
         elif valid:
@@ -656,26 +607,6 @@ class Tap(ClientConnection):
             self._abort_timer.cancel()
         if not self.connection_lost_waiter.done():
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
-
-
-def _leave_to_library(payload: bytes, limit_bytes: int) -> None:
-    """Inflate nothing: no extension that can be used here was negotiated."""
-
-
-def _count_utf8(payloads: list[bytes]) -> int:
-    """Return how many texts, from the first one on, are valid UTF-8."""
-    # No character can reach across the separator: a text is valid in the joined ones where it is by itself
-    joined = b"\n".join(payloads)
-    try:
-        if not joined.isascii():
-            joined.decode()
-    except UnicodeDecodeError:
-        for number, payload in enumerate(payloads):
-            try:
-                payload.decode()
-            except UnicodeDecodeError:
-                return number
-    return len(payloads)
 
 
 def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exception:

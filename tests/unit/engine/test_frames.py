@@ -13,8 +13,8 @@ from tests.support.engines import RecordingSink, spec
 from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.decoders.session import AUTO, PayloadDecoding
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath, WireForm, decoding_of
-from wsmon.engine.tap import DataOpcode
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.redact.redactor import Redactor

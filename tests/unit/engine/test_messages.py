@@ -17,11 +17,11 @@ from tests.support.json_corpus import HOLDS_SECRET, corpus
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import BuiltInProtocol, CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
+from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
-from wsmon.engine.tap import DataOpcode
 from wsmon.engine.ticker import Ticker
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
