@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
-from tests.support.collectors import RealCollector, real_collector
+from tests.support.builders import TRACE, event, loss
+from tests.support.collectors import RealCollector, exported, real_collector
 from tests.support.peers import Peers, script
 from tests.support.processes import Home
+from tests.support.recordings import recorded
+from tests.support.session_events import FIRST, of, opening
+from wsmon.recorder.http import post
 
 DEADLINE_S = 20.0
 FEED = """
@@ -33,6 +39,13 @@ async def session_spans(collector: RealCollector) -> list[Any]:
             await asyncio.sleep(0.1)  # it tells nobody
 
 
+def long_session(folder: Path) -> bytes:
+    """The export of a session of an hour with a gap."""
+    gap = event("incident.opened", 900, "nova", type="gap", reason="3 numbers missing", meta={"missing": 3})
+    store = recorded(folder / "long.db", of(FIRST, *opening(1, "nova"), gap, loss(3_700, "nova")), "nova")
+    return json.dumps(exported(store, "otlp")).encode()
+
+
 async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers: Peers) -> None:
     server = await peers.start(script(FEED))
     async with real_collector() as collector:
@@ -49,6 +62,11 @@ async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers:
             while not (stats.get("logCount") and stats.get("metricPointCount")):
                 stats = await collector.ask("/api/stats")
                 await asyncio.sleep(0.1)  # it tells nobody
+        # Twice: spans have the same ids, and are there once
+        body = long_session(home.folder)
+        for _ in range(2):
+            await post(f"http://127.0.0.1:{collector.port}/v1/traces", body)
+        (trace,) = [each for each in (await collector.ask("/v1/traces"))["traces"] if each["traceId"] == TRACE]
     session = next(span for span in spans if span["name"] == "websocket session")
     dial = next(span for span in spans if span["name"] == "websocket connect" and "parentSpanId" in span)
     assert {span["traceId"] for span in spans} == {"4b" * 16}
@@ -59,3 +77,13 @@ async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers:
     assert session["attributes"]["service.name"] == "wsmon"
     assert session["attributes"]["websocket.close.code"] == 1013
     assert stats["spanCount"] >= len(spans)
+    parts = [span for span in trace["spans"] if span["name"] == "websocket session"]
+    assert [(span["attributes"]["wsmon.part"], span["duration"]) for span in parts] == [
+        *((number, 900_000) for number in range(1, 5)), (5, 99_000),
+    ]  # fmt: skip
+    assert [[link["spanId"] for link in span["links"]] for span in parts] == [
+        [],
+        *([each["spanId"]] for each in parts[:-1]),
+    ]
+    found = {span["attributes"]["wsmon.part"]: [each["name"] for each in span["events"]] for span in parts}
+    assert found == {1: ["incident.opened"], 2: [], 3: [], 4: [], 5: ["connection.disconnected"]}

@@ -12,8 +12,9 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -24,7 +25,14 @@ from wsmon.control.lock import beside
 from wsmon.control.ownership import ForeignFileError, read_own, write_own
 from wsmon.engine.retry import next_delay_s
 from wsmon.export.otlp import Fields, RecordKind, document, log_record
-from wsmon.export.otlp_spans import dial_records, operation_records, session_records
+from wsmon.export.otlp_spans import (
+    ALL_PARTS,
+    complete_part_records,
+    count_parts,
+    dial_records,
+    operation_records,
+    session_records,
+)
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import LIFECYCLE, ExportedSession, alive_before, follow
 from wsmon.model.events import EVENT_NAMES, Event, EventName
@@ -53,6 +61,9 @@ PAGE_EVENTS: Final = 256
 # Ids searched for one page: where only messages came, the page is empty
 WINDOW_IDS: Final = 50_000
 
+# How long after an event it is in the store, unless that is slow: a part of a session is sent that much later
+COMMITTED_WITHIN_NS: Final = 5 * SECOND_NS
+
 # Names of the signals in the configuration; of metrics, points are counted
 SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs", "metrics": "metrics"}
 # gzip level: three quarters of the best compression, in a third of its time
@@ -70,6 +81,9 @@ _REPLY: Final[EventName] = "message.process.completed"
 _LOG = logging.getLogger("wsmon.otlp")
 
 RowKind = Literal["spans", "logRecords"]
+# By session: the number of a part
+Parts = Mapping[str, int]
+NO_PARTS: Final[Parts] = MappingProxyType({})
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -354,14 +368,17 @@ class RecordBatch:
     records: tuple[bytes, ...] = ()
     pruned: int = 0
     """Events removed by retention before they could be sent."""
+    parts: Parts = field(default_factory=lambda: NO_PARTS)
+    """The newest part among all records so far, of each open session that has one."""
 
 
 class Backlog:
     """Reads the records of the store, page by page. Use it on the thread that made it."""
 
-    def __init__(self, store: Path, clock: Clock, kind: RowKind, after_id: int) -> None:
-        """Start after this event; raises ``StoreError`` where the store cannot be read."""
+    def __init__(self, store: Path, clock: Clock, kind: RowKind, after_id: int, parts: Parts = NO_PARTS) -> None:
+        """Start after this event, and these parts of sessions; raises ``StoreError`` where the store cannot be read."""
         self._view = Reader(store, clock)
+        self._clock = clock
         self._kind = kind
         self._after_id = after_id
         self._fold = SpanFold()
@@ -371,6 +388,8 @@ class Backlog:
         if kind == "spans":
             alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))
             self._alive = {session.source.connection: session for session in alive}
+        # By session: the newest part that is among the records so far
+        self._parts = {each: parts[each] for each in self._sessions() if each in parts}
 
     def next(self) -> RecordBatch:
         """Return the records of the next events; an empty batch where there are none."""
@@ -379,8 +398,11 @@ class Backlog:
         last_id = min(bounds.last_id, after_id + WINDOW_IDS)
         page = self._view.events_after(after_id, PAGE_EVENTS, _RECORDS.within(after_id + 1, last_id))
         up_to_id = page[-1].id if len(page) == PAGE_EVENTS else max(last_id, after_id)
-        records = tuple(record for event in page for record in self._records(event))
-        batch = RecordBatch(up_to_id, bounds.last_id, records, after_id - self._after_id)
+        records = [record for event in page for record in self._records(event)]
+        if up_to_id == bounds.last_id:
+            records += self._complete_parts(up_to_id)
+        pruned = after_id - self._after_id
+        batch = RecordBatch(up_to_id, bounds.last_id, tuple(records), pruned, MappingProxyType(dict(self._parts)))
         self._after_id = up_to_id
         return batch
 
@@ -393,6 +415,8 @@ class Backlog:
             yield from operation_records(self._fold, event)
             if event.name in LIFECYCLE and event.source.connection_id:
                 yield from self._lifecycle(event)
+            elif event.name == "self.run.ended":
+                yield from self._cut_parts(event)
         elif event.name != _REPLY:
             yield log_record(event)
 
@@ -400,12 +424,42 @@ class Backlog:
         """Yield the spans of a dial when it succeeds, of a session when it ends."""
         name = event.source.connection
         for session in follow(self._alive, event, event.id, event.id):
-            yield from session_records(self._view, session, self._before.get(name))
+            wanted = ALL_PARTS[self._parts.pop(session.source.connection_id, 0) :]
+            yield from session_records(self._view, session, self._before.get(name), wanted)
             if session.completed is None:
                 yield from dial_records(session)
             self._before[name] = session
         if event.name == "connection.completed" and name in self._alive:
             yield from dial_records(self._alive[name])
+
+    def _complete_parts(self, up_to_id: int) -> Iterator[bytes]:
+        """Yield the parts of open sessions that are over; the events of a part are in the store some seconds later."""
+        now_ns = self._clock.mono_ns() - COMMITTED_WITHIN_NS
+        for name, session in self._alive.items():
+            after_part = self._parts.get(session.source.connection_id, 0)
+            newest_part = count_parts(self._view, session, now_ns) - 1
+            # Whether a session of an earlier run goes on is not known before its next event
+            if newest_part > after_part and session.source.run == self._run_at(up_to_id):
+                session.last_id = up_to_id
+                before = self._before.get(name)
+                yield from complete_part_records(self._view, session, before, after_part, now_ns)
+                self._parts[session.source.connection_id] = newest_part
+
+    def _cut_parts(self, ended: Event) -> Iterator[bytes]:
+        """Yield the parts of sessions that go on after the end of their recorder, as those of an application may."""
+        for name, session in self._alive.items():
+            if session.source.run == ended.source.run:
+                session.last_id = ended.id
+                wanted = ALL_PARTS[self._parts.get(session.source.connection_id, 0) :]
+                yield from session_records(self._view, session, self._before.get(name), wanted, ended)
+                self._parts[session.source.connection_id] = count_parts(self._view, session, ended.mono_ns)
+
+    def _run_at(self, event_id: int) -> int:
+        newest = self._view.events_before(event_id + 1, 1)
+        return newest[0].source.run if newest else 0
+
+    def _sessions(self) -> Iterator[str]:
+        return (session.source.connection_id for session in self._alive.values())
 
 
 class PushPosition(msgspec.Struct, frozen=True):
@@ -415,14 +469,18 @@ class PushPosition(msgspec.Struct, frozen=True):
     spans: int | None = None
     logs: int | None = None
     """None where no records of the kind were sent yet, as for ``spans``."""
+    parts: dict[str, int] = {}
+    """The newest part that was sent, of each open session that has one: no event of the store marks its end."""
 
     def of(self, kind: RowKind) -> int | None:
         """Return the position of a kind."""
         return self.spans if kind == "spans" else self.logs
 
-    def moved(self, kind: RowKind, event_id: int) -> PushPosition:
-        """Return the position after records of that kind were settled."""
-        return msgspec.structs.replace(self, **{"spans" if kind == "spans" else "logs": event_id})
+    def moved(self, kind: RowKind, event_id: int, parts: Parts = NO_PARTS) -> PushPosition:
+        """Return the position after records of that kind were settled; ``parts`` are those of spans."""
+        if kind == "spans":
+            return msgspec.structs.replace(self, spans=event_id, parts=dict(parts))
+        return msgspec.structs.replace(self, logs=event_id)
 
 
 def read_position(store: Path, store_id: str) -> PushPosition:

@@ -24,11 +24,13 @@ from wsmon.export.otlp import Fields, metric_records, point_count
 from wsmon.model.metrics import MetricFamily, SinkState
 from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import (
+    NO_PARTS,
     SIGNALS,
     Accepted,
     Backlog,
     Collector,
     Delivery,
+    Parts,
     PushPosition,
     RecordBatch,
     Rejected,
@@ -184,11 +186,12 @@ class OtlpPusher:
             self._context.first_id if after_id is None else after_id,
             partial(self._move, kind),
             self._report,
+            self._position.parts,
         )
 
-    async def _move(self, kind: RowKind, event_id: int) -> None:
+    async def _move(self, kind: RowKind, event_id: int, parts: Parts = NO_PARTS) -> None:
         async with self._moving:
-            self._position = self._position.moved(kind, event_id)
+            self._position = self._position.moved(kind, event_id, parts)
             try:
                 await asyncio.to_thread(write_position, self._context.store, self._position)
             except OSError as error:
@@ -214,10 +217,15 @@ class RowPusher:
         health: SinkHealth,
         timing: RetryTiming,
         after_id: int,
-        moved: Callable[[int], Awaitable[None]],
+        moved: Callable[[int, Parts], Awaitable[None]],
         report: ReportFault,
+        parts: Parts = NO_PARTS,
     ) -> None:
-        """Events after ``after_id`` are sent; ``moved`` gets the id up to which all were accepted or rejected."""
+        """Events after ``after_id`` are sent, and parts of open sessions after ``parts``.
+
+        ``moved`` gets the id up to which all were accepted or rejected, and the parts.
+        """
+        self._parts = parts
         self._report = report
         self._kind = kind
         self._store = store
@@ -271,7 +279,7 @@ class RowPusher:
                 return True
         self._batch = None
         if batch.records:
-            await self._moved(batch.up_to_id)
+            await self._moved(batch.up_to_id, batch.parts)
         self._health.wait(self._kind, batch.newest_id - batch.up_to_id)
         return batch.up_to_id >= batch.newest_id
 
@@ -280,7 +288,7 @@ class RowPusher:
         if self._batch is not None:
             return
         if self._backlog is None:
-            self._backlog = Backlog(self._store, self._timing.clock, self._kind, self._after_id)
+            self._backlog = Backlog(self._store, self._timing.clock, self._kind, self._after_id, self._parts)
             _LOG.info("%s are sent to %s, starting after event %d", self._kind, self._collector.name, self._after_id)
         batch = self._backlog.next()
         if batch.pruned:

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from tests.support.builders import T0_NS, TRACE, event
+from tests.support.builders import T0_NS, TRACE, event, loss
 from tests.support.collectors import as_protobuf_json, exported, plain
 from tests.support.queries import query as parse
 from tests.support.recordings import recorded
@@ -91,6 +91,7 @@ def test_a_session_has_times_attributes_and_the_verdict_of_its_end(store: Path) 
         "websocket.close.reason": "rate limit: 5 connections",
         "websocket.verdict": VERDICT,
         "websocket.open_ms": 400.0,
+        "wsmon.part": 1,
         "websocket.outcome": "error",
         "error.type": "close_1008",
     }
@@ -239,3 +240,88 @@ def test_metadata_of_a_telemetry_span_are_its_attributes(tmp_path: Path) -> None
 def test_a_file_of_no_session_is_a_file(tmp_path: Path) -> None:
     (resource,) = exported(recorded(tmp_path / "store.db", [], "nova"), "otlp")["resourceSpans"]
     assert resource["scopeSpans"][0]["spans"] == []
+
+
+def gap(after_s: float, name: EventName = "incident.opened", **fields: Any) -> Event:
+    about: dict[str, Any] = {"evidence": [3], "silence": "none", "missing": 3}
+    return event(name, after_s, "nova", type="gap", reason="3 numbers missing", meta=about, **fields)
+
+
+def parts_of(store: Path, **fields: Any) -> list[Any]:
+    """The spans of whole sessions, in the order of the file."""
+    read = ParseDict(as_protobuf_json(exported(store, "otlp", **fields)), TracesData())
+    return [span for span in read.resource_spans[0].scope_spans[0].spans if span.name == "websocket session"]
+
+
+def test_a_long_session_is_cut_every_15_minutes_into_linked_spans(tmp_path: Path) -> None:
+    closed = gap(950, "incident.closed", duration_ns=50 * 10**9)
+    story = of(FIRST, *opening(1, "nova"), gap(900), closed, loss(1_900, "nova"))
+    following = of(SECOND, *opening(1_910, "nova"), loss(1_920, "nova"))
+    first, second, third, next_one = parts_of(recorded(tmp_path / "store.db", [*story, *following], "nova"))
+    times = [(each.start_time_unix_nano - T0_NS, each.end_time_unix_nano - T0_NS) for each in (first, second, third)]
+    assert times == [(10**9, 901 * 10**9), (901 * 10**9, 1_801 * 10**9), (1_801 * 10**9, 1_900 * 10**9)]
+    own_ids = [FIRST, derived_id(FIRST, "part", 2), derived_id(FIRST, "part", 3), SECOND]
+    assert [each.span_id.hex() for each in (first, second, third, next_one)] == own_ids
+    links = [[(link.span_id.hex(), plain(link.attributes)) for link in each.links] for each in (first, second, third)]
+    previous = {"websocket.link": "previous part"}
+    assert links == [[], [(own_ids[0], previous)], [(own_ids[1], previous)]]
+    (link,) = next_one.links
+    assert (link.span_id.hex(), plain(link.attributes)) == (own_ids[2], {"websocket.link": "previous session"})
+    told = [plain(each.attributes) for each in (first, second, third)]
+    assert [(each["wsmon.part"], each.get("websocket.open"), each.get("websocket.close.code")) for each in told] == [
+        (1, True, None), (2, True, None), (3, None, 1008),
+    ]  # fmt: skip
+    assert [each.status.code for each in (first, second, third)] == [0, 0, 2]
+    assert {each.trace_id.hex() for each in (first, second, third)} == {TRACE}
+
+
+def test_a_span_has_the_incidents_and_the_end_of_its_session_as_events(tmp_path: Path) -> None:
+    closed = gap(950, "incident.closed", duration_ns=50 * 10**9)
+    story = of(FIRST, *opening(1, "nova"), gap(900), closed, loss(960, "nova"))
+    first, second = parts_of(recorded(tmp_path / "store.db", story, "nova"))
+    incident = {"websocket.incident.kind": "gap", "websocket.incident.reason": "3 numbers missing"}
+    told = [
+        (each.time_unix_nano - T0_NS, each.name, plain(each.attributes)) for each in (*first.events, *second.events)
+    ]
+    assert told == [
+        (900 * 10**9, "incident.opened", {"websocket.event.id": 4, **incident, "websocket.incident.missing": 3}),
+        (
+            950 * 10**9,
+            "incident.closed",
+            {
+                "websocket.event.id": 5,
+                **incident,
+                "websocket.incident.missing": 3,
+                "websocket.incident.open_ms": 50_000.0,
+            },
+        ),
+        (
+            960 * 10**9,
+            "connection.disconnected",
+            {
+                "websocket.event.id": 6,
+                "websocket.close.code": 1008,
+                "websocket.close.by": "peer",
+                "websocket.close.reason": "rate limit: 5 connections",
+                "websocket.verdict": VERDICT,
+            },
+        ),
+    ]
+
+
+def test_of_too_many_events_the_first_ones_and_the_end_are_kept(tmp_path: Path) -> None:
+    incidents = [gap(10 + number) for number in range(300)]
+    (span,) = parts_of(recorded(tmp_path / "s.db", of(FIRST, *opening(1), *incidents, loss(400, "nova")), "nova"))
+    assert (len(span.events), span.dropped_events_count) == (128, 173)
+    assert [each.time_unix_nano - T0_NS for each in span.events[:127]] == [(10 + n) * 10**9 for n in range(127)]
+    assert span.events[127].name == "connection.disconnected"
+
+
+def test_of_a_long_session_the_parts_are_written_that_were_asked_for(tmp_path: Path) -> None:
+    story = of(FIRST, *opening(1), gap(1_000), gap(1_900), gap(3_000), loss(5_000, "nova"))
+    store = recorded(tmp_path / "store.db", story, "nova")
+    found = parts_of(store, first_id=5, query=parse("type:gap"))
+    assert [plain(each.attributes)["wsmon.part"] for each in found] == [3, 4]
+    everything = parts_of(store)
+    assert found == everything[2:4]
+    assert len(everything) == 6

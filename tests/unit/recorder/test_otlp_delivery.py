@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from tests.support.builders import at_ns, event, loss, message
 from tests.support.collectors import answer
 from tests.support.engines import raw_server
 from tests.support.fake_ports import FakeClock
+from tests.support.recordings import FixedClock, Recording
+from tests.support.session_events import FIRST, SECOND, of, opening
 from wsmon.config.specs import OtlpSpec
 from wsmon.export.otlp import RecordKind
 from wsmon.model.metrics import SignalTotals, SinkState
@@ -19,8 +23,10 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.otlp_delivery import (
     LOSS_SHOWN_NS,
     Accepted,
+    Backlog,
     Collector,
     PushPosition,
+    RecordBatch,
     SinkHealth,
     read_position,
     write_position,
@@ -99,10 +105,10 @@ def test_another_collector_begins_well_and_what_was_counted_stays(health: SinkHe
 
 
 def test_it_is_what_was_written(tmp_path: Path) -> None:
-    position = PushPosition("id").moved("spans", 7).moved("logRecords", 9).moved("spans", 8)
+    position = PushPosition("id").moved("spans", 7).moved("spans", 8, {"a1": 3}).moved("logRecords", 9)
     write_position(tmp_path / "store.db", position)
     found = read_position(tmp_path / "store.db", "id")
-    assert (found.of("spans"), found.of("logRecords")) == (8, 9)
+    assert (found.of("spans"), found.of("logRecords"), found.parts) == (8, 9, {"a1": 3})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recorder.otlp"]
 
 
@@ -136,6 +142,65 @@ def test_d11_one_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     write_position(tmp_path / "store.db", PushPosition("id", 8, 9))
     (tmp_path / "recorder.otlp").chmod(0o666)
     assert read_position(tmp_path / "store.db", "id") == PushPosition("id")
+
+
+def names(batch: RecordBatch) -> list[tuple[str, int, bool]]:
+    """Name, part and whether it goes on, of each span of a session."""
+    found = []
+    for record in map(json.loads, batch.records):
+        told = {each["key"]: each["value"] for each in record["attributes"]}
+        if "wsmon.part" in told:
+            found.append((record["name"], int(told["wsmon.part"]["intValue"]), "websocket.open" in told))
+    return found
+
+
+def test_a_part_of_an_open_session_is_sent_once_it_is_over(tmp_path: Path) -> None:
+    clock = FixedClock(10)
+    with Recording(tmp_path / "store.db", "nova") as recording:
+        recording.write(of(FIRST, *opening(1), message("hello", 2, "nova")))
+        backlog = Backlog(recording.path, clock, "spans", 0)
+        assert names(backlog.next()) == []
+        clock.after_s = 905.9
+        assert names(backlog.next()) == []
+        clock.after_s = 906
+        sent = backlog.next()
+        assert names(sent) == [("websocket session", 1, True)]
+        assert (sent.up_to_id, sent.parts) == (4, {FIRST: 1})
+        assert names(backlog.next()) == []
+        backlog.close()
+        # It was cut off, and missed two parts
+        backlog = Backlog(recording.path, clock, "spans", sent.up_to_id, sent.parts)
+        clock.after_s = 3_000
+        assert names(backlog.next()) == [("websocket session", 2, True), ("websocket session", 3, True)]
+        recording.write(of(FIRST, loss(3_001, "nova")))
+        ended = backlog.next()
+        assert names(ended) == [("websocket session", 4, False)]
+        assert ended.parts == {}
+        backlog.close()
+
+
+def test_the_end_of_a_recorder_sends_the_last_part_of_what_goes_on(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", "nova") as recording:
+        recording.write([*of(FIRST, *opening(1)), event("self.run.ended", 1_000, connection="")])
+        backlog = Backlog(recording.path, FixedClock(1_000), "spans", 0)
+        batch = backlog.next()
+        backlog.close()
+    assert names(batch) == [("websocket session", 1, True), ("websocket session", 2, True)]
+    record = json.loads(batch.records[-1])
+    assert (record["endTimeUnixNano"], batch.parts) == (str(at_ns(1_000)), {FIRST: 2})
+
+
+def test_a_session_of_an_earlier_run_is_over_only_when_that_is_known(tmp_path: Path) -> None:
+    clock = FixedClock(10_000)
+    with Recording(tmp_path / "store.db", "nova") as recording:
+        recording.write(of(FIRST, *opening(1)))
+    with Recording(tmp_path / "store.db", "nova", after_s=9_000) as recording:
+        newest_id = recording.write([event("self.run.started", 9_000, connection="")])
+        backlog = Backlog(recording.path, clock, "spans", newest_id)
+        assert names(backlog.next()) == []
+        recording.write(of(SECOND, *opening(9_500)))
+        assert names(backlog.next()) == [("websocket session", 1, True)]
+        backlog.close()
 
 
 @pytest.mark.parametrize(
