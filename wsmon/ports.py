@@ -15,6 +15,7 @@ from wsmon.query.ast import EVERYTHING
 
 # Interfaces need the types for annotations alone: a layer that uses one of them loads none of the others
 if TYPE_CHECKING:
+    from array import array
     from datetime import tzinfo
 
     from wsmon.model.block import Block, Committed
@@ -260,6 +261,36 @@ class StoreView(Protocol):
 
     def close(self) -> None:
         """Close the store."""
+        ...
+
+
+class FollowedView(StoreView, Protocol):
+    """A view that is polled while a recorder writes."""
+
+    @property
+    def store_id(self) -> str:
+        """A random id of the store."""
+        ...
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process commits."""
+        ...
+
+
+class RecordingView(FollowedView, Protocol):
+    """A view of one recording, as the view of several needs it."""
+
+    @property
+    def notice(self) -> str:
+        """A sentence for the user: the store is read from a copy, or may lack events; empty otherwise."""
+        ...
+
+    def times(self, first_id: int, last_id: int) -> array[int]:
+        """Return the wall times of a closed range of ids, one for each; -1 where no event has the id."""
+        ...
+
+    def connection_names(self) -> tuple[str, ...]:
+        """Return the names of all connections, also of those that are not configured any more."""
         ...
 
 

@@ -52,7 +52,7 @@ EVENTS = st.builds(
 _TEXT_KEYS = (
     "ts", "connection", "group", "connection_id", "trace_id", "span_id", "parent_id", "name", "direction", "opcode",
     "from_status", "to_status", "type", "topic", "ref", "outcome", "close_by", "reason", "error_type", "error",
-    "payload", "payload_base64",
+    "payload", "payload_base64", "recording",
 )  # fmt: skip
 TYPES: dict[str, type] = {
     **dict.fromkeys(_TEXT_KEYS, str),

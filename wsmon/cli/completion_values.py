@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from wsmon.errors import WsmonError
 
 if TYPE_CHECKING:
-    from wsmon.model.statistics import Statistics
+    from wsmon.model.statistics import ConnectionStatistics, Statistics
 
 # A value that is one word to a shell, and a word without quotes to the query language
 _WORD = re.compile(r"[\w.:/*@+-]+")
@@ -43,12 +43,12 @@ def recording_items(incomplete: str, *, is_running: bool) -> list[CompletionItem
     return [*items, *_items(names, incomplete)]
 
 
-def connection_items(store: str | None, incomplete: str) -> list[CompletionItem]:
+def connection_items(stores: tuple[str, ...], incomplete: str) -> list[CompletionItem]:
     """Return the names of the connections of the recording that a command would read."""
-    return _items((each.name for each in _statistics(store, has_types=False).connections), incomplete)
+    return _items((each.name for each in _statistics(stores, has_types=False).connections), incomplete)
 
 
-def query_items(store: str | None, incomplete: str) -> list[CompletionItem]:
+def query_items(stores: tuple[str, ...], incomplete: str) -> list[CompletionItem]:
     """Return what completes a term such as ``conn:or``, ``-type:tr`` or ``state:cl``, each as the whole word."""
     from wsmon.query.fields import OPEN_ALIAS, find
 
@@ -57,11 +57,13 @@ def query_items(store: str | None, incomplete: str) -> list[CompletionItem]:
     if term is None or field is None:
         return []
     if field.name == "connection":
-        values = [each.name for each in _statistics(store, has_types=False).connections]
+        values = list(dict.fromkeys(each.name for each in _statistics(stores, has_types=False).connections))
     elif field.name == "group":
-        values = sorted({each.group for each in _statistics(store, has_types=False).connections if each.group})
+        values = sorted({each.group for each in _statistics(stores, has_types=False).connections if each.group})
+    elif field.name == "recording":
+        values = list(_recording_names(stores))
     elif field.name == "type":
-        found = _statistics(store, has_types=True).connections
+        found = _statistics(stores, has_types=True).connections
         values = list(dict.fromkeys(kind for each in found for kind in each.message_types or ()))
     else:
         values = [*(OPEN_ALIAS if field.name in ("from", "to") else ()), *field.choices]
@@ -78,20 +80,34 @@ def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(value) for value, _ in zip(fitting, range(MOST_ITEMS), strict=False)]
 
 
-def _statistics(store: str | None, *, has_types: bool) -> Statistics:
-    """The statistics of everything in a recording; empty where it cannot be read."""
-    from wsmon.cli.known_recordings import choose_store
+def _recording_names(stores: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of several recordings; none for one."""
+    from wsmon.cli.recordings import choose_recordings
+
+    try:
+        return tuple(each.name for each in choose_recordings(stores, os.environ).chosen) if len(stores) > 1 else ()
+    except (WsmonError, OSError):
+        return ()
+
+
+def _statistics(stores: tuple[str, ...], *, has_types: bool) -> Statistics:
+    """The statistics of everything in the recordings; empty where they cannot be read."""
+    from wsmon.cli.known_recordings import choose_store, split_argument
     from wsmon.clock import SystemClock
     from wsmon.config.locate import cache_dir
     from wsmon.model.statistics import Statistics
     from wsmon.store.reader import Reader
 
-    try:
-        # Not brought up to date: a TAB changes nothing
-        view = Reader(choose_store(store, os.environ).recording.store, SystemClock(), cache_dir(os.environ))
+    connections: list[ConnectionStatistics] = []
+    for store in stores or (None,):
         try:
-            return view.statistics(None, None, has_types=has_types)
-        finally:
-            view.close()
-    except (WsmonError, OSError):
-        return Statistics(0, 0, ())
+            # Not brought up to date: a TAB changes nothing
+            argument = None if store is None else split_argument(store)[1]
+            view = Reader(choose_store(argument, os.environ).recording.store, SystemClock(), cache_dir(os.environ))
+            try:
+                connections += view.statistics(None, None, has_types=has_types).connections
+            finally:
+                view.close()
+        except (WsmonError, OSError):
+            continue
+    return Statistics(0, 0, tuple(connections))

@@ -23,6 +23,8 @@ from wsmon.model.sanitize import sanitize
 
 # Between the name of a configuration and what tells it from others of that name, in the folder of its store
 _SUFFIX = re.compile(r"-[0-9a-f]{8,12}")
+# A name that is given to a recording on the command line
+_GIVEN_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NAME_CHARS = 64
 
 _LIST_HINT = "run `wsmon ps` to list recordings"
@@ -111,6 +113,14 @@ def recorders(environ: Mapping[str, str]) -> tuple[LockInfo, ...]:
 def shown_names(recordings: Sequence[KnownRecording]) -> tuple[str, ...]:
     """Return a name for each that means it and no other: its own, its folder's, or else the path of its store."""
     return tuple(_shown_name(each, recordings) for each in recordings)
+
+
+def split_argument(argument: str) -> tuple[str, str]:
+    """Return the name that NAME=RECORDING gives to a recording, empty where it gives none, and what names it."""
+    name, sign, rest = argument.partition("=")
+    if sign and rest and _GIVEN_NAME.fullmatch(name) and not Path(argument).exists():
+        return name, rest
+    return "", argument
 
 
 def choose_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Choice:

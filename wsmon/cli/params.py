@@ -47,7 +47,7 @@ class QueryCommand(click.Command):
         if not incomplete.startswith("--") and (":" in incomplete or "=" in incomplete):
             from wsmon.cli.completion_values import query_items
 
-            return query_items(ctx.params.get("store"), incomplete)
+            return query_items(_stores_of(ctx), incomplete)
         return super().shell_complete(ctx, incomplete)
 
     def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
@@ -158,7 +158,7 @@ class ConnectionName(click.ParamType[str]):
         """Return the names of the connections of that recording."""
         from wsmon.cli.completion_values import connection_items
 
-        return connection_items(ctx.params.get("store"), incomplete)
+        return connection_items(_stores_of(ctx), incomplete)
 
 
 class QueryWord(click.ParamType[str]):
@@ -170,7 +170,13 @@ class QueryWord(click.ParamType[str]):
         """Return what completes the value of a field: ``conn:or``, ``type:tr``, ``state:cl``."""
         from wsmon.cli.completion_values import query_items
 
-        return query_items(ctx.params.get("store"), incomplete)
+        return query_items(_stores_of(ctx), incomplete)
+
+
+def _stores_of(ctx: click.Context) -> tuple[str, ...]:
+    """Return the recordings that the command line names so far."""
+    one = ctx.params.get("store")
+    return ctx.params.get("stores") or (() if one is None else (one,))
 
 
 def query_argument(command: F) -> F:
@@ -210,6 +216,16 @@ def store_option(command: F) -> F:
         "recording."
     )
     return click.option("--store", type=RecordingName(), metavar="STORE", help=text)(command)
+
+
+def stores_option(command: F) -> F:
+    """Add the option ``--store`` of the commands that read one recording or several."""
+    text = (
+        "Recording to read: a name shown by `wsmon ps`, a configuration, a store file or its directory; repeat it to "
+        "read several as one, and give each a name with NAME=STORE. Default: the recording for ./wsmon.toml; otherwise "
+        "the only running recorder; otherwise the most recent recording."
+    )
+    return click.option("--store", "stores", multiple=True, type=RecordingName(), metavar="STORE", help=text)(command)
 
 
 def assertion_options(command: F) -> F:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from wsmon.cli.params import Limit, QueryCommand, period_options, query_argument, query_of, store_option
+from wsmon.cli.params import Limit, QueryCommand, period_options, query_argument, query_of, stores_option
 from wsmon.errors import EXIT_OK, UsageError
 
 Order = Literal["asc", "desc", "duration", "size"]
@@ -15,7 +15,7 @@ Order = Literal["asc", "desc", "duration", "size"]
 @click.command(cls=QueryCommand)
 @query_argument
 @click.option("--utc", is_flag=True, is_eager=True, help="Use UTC for output and for --since and --until.")
-@store_option
+@stores_option
 @period_options
 @click.option(
     "--since-id",
@@ -38,7 +38,7 @@ Order = Literal["asc", "desc", "duration", "size"]
 def search(
     words: tuple[str, ...],
     utc: bool,
-    store: str | None,
+    stores: tuple[str, ...],
     since: int | None,
     until: int | None,
     since_id: int | None,
@@ -58,20 +58,22 @@ def search(
 
     To exclude the word n or f, quote it ('-"n"'); unquoted, -n and -f are options.
     """
+    if len(stores) > 1 and since_id is not None:
+        raise UsageError("--since-id counts the events of one recording", "name one recording, or use --since")
     if since is not None and since_id is not None:
         raise UsageError("--since and --since-id cannot be used together")
     _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
     query = query_of(words, is_utc=utc)
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli import search_output as output
-    from wsmon.cli.stores import ids_of_period, noted, reading
+    from wsmon.cli.stores import ids_of_period
     from wsmon.cli.terminal import zone_text
 
-    line = output.as_json() if is_json else output.as_text(utc=utc)
     say_truncated = output.truncation(is_json=is_json)
     remark = "" if is_json or is_count else f"times in {zone_text(is_utc=utc)}"
-    with reading(store, remark=remark) as view:
-        query = noted(query, view)
+    with output.opened(stores, query, remark=remark) as searched:
+        view, query = searched.view, searched.query
+        line = output.as_json(searched.own_event) if is_json else output.as_text(utc=utc)
         if is_follow:
             after_id = output.start_of_follow(view, since, since_id)
             output.follow(view, query, after_id, limit, line, say_truncated)

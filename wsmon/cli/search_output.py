@@ -7,9 +7,12 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC
 
+from wsmon.cli.known_recordings import split_argument
+from wsmon.cli.stores import noted, reading
 from wsmon.cli.terminal import SearchLine, binary_stdout, say, shown_time
 from wsmon.clock import SystemClock
 from wsmon.errors import StoreError
@@ -20,10 +23,9 @@ from wsmon.model.ranges import Ranking, SearchProgress
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
-from wsmon.ports import StoreView
+from wsmon.ports import FollowedView, StoreView
 from wsmon.query.ast import Query
 from wsmon.query.predicate import unsatisfiable
-from wsmon.store.reader import Reader
 
 # Events printed to a terminal when no limit is given.
 TERMINAL_LIMIT = 100
@@ -40,6 +42,8 @@ RENEWAL_S = 5.0
 # Characters of a message in a pipe: enough to grep; --json has all of it.
 CONTENT_CHARS = 2_000
 NAME_CHARS = 16
+# More, where the name of the recording stands before that of the connection
+RECORDING_CHARS = 8
 KIND_CHARS = 18
 
 _ARROWS = {"in": "↓", "out": "↑", "": "·"}
@@ -49,8 +53,32 @@ Format = Callable[[Event], bytes]
 SayTruncated = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search reads: one recording or several."""
+
+    view: FollowedView
+    query: Query
+    """With its terms on notes answered."""
+    own_event: Callable[[Event], Event] | None = None
+    """Returns an event as its recording has it; None = there is one recording."""
+
+
+@contextmanager
+def opened(stores: tuple[str, ...], query: Query, *, remark: str) -> Iterator[Searched]:
+    """Open the recordings that options mean; which they are, ``remark`` and their notices go to stderr."""
+    if len(stores) > 1:
+        from wsmon.cli.recordings import reading_all
+
+        with reading_all(stores, remark=remark) as (recordings, view):
+            yield Searched(view, recordings.noted(query), view.own_event)
+        return
+    with reading(split_argument(stores[0])[1] if stores else None, remark=remark) as reader:
+        yield Searched(reader, noted(query, reader))
+
+
 def print_matches(
-    view: Reader,
+    view: FollowedView,
     query: Query,
     period: tuple[int, int],
     limit: int | None,
@@ -70,7 +98,7 @@ def print_matches(
 
 
 def print_ranked(
-    view: Reader,
+    view: FollowedView,
     query: Query,
     period: tuple[int, int],
     limit: int | None,
@@ -128,7 +156,7 @@ def _explain_end(query: Query, printed: int, limit: int | None, event_count: int
         say(f"showing the first {limit:,} matches; use --limit for more")
 
 
-def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: int | None, *, utc: bool) -> int:
+def count_matches(view: FollowedView, query: Query, period: tuple[int, int], limit: int | None, *, utc: bool) -> int:
     """Return how many events with ids in ``period`` match, at most ``limit``."""
     found = 0
     progress = SearchLine(UTC if utc else None, newest_first=True, clock=SystemClock())
@@ -142,7 +170,7 @@ def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: in
     return found
 
 
-def start_of_follow(view: Reader, since_ns: int | None, since_id: int | None) -> int:
+def start_of_follow(view: FollowedView, since_ns: int | None, since_id: int | None) -> int:
     """Return the id after which to follow: that of ``--since-id``, of a time, or the newest one."""
     last_id = view.bounds().last_id
     if since_id is not None:
@@ -162,7 +190,7 @@ def resumed(period: tuple[int, int], since_id: int, say_truncated: SayTruncated)
 
 
 def follow(
-    view: Reader, query: Query, after_id: int, limit: int | None, line: Format, say_truncated: SayTruncated
+    view: FollowedView, query: Query, after_id: int, limit: int | None, line: Format, say_truncated: SayTruncated
 ) -> None:
     """Print matches after an id, and as they are committed, until ``limit`` were printed.
 
@@ -221,12 +249,12 @@ def truncation(*, is_json: bool) -> SayTruncated:
     return say_truncated
 
 
-def as_json() -> Format:
-    """Return the format of lines of JSON."""
+def as_json(own_event: Callable[[Event], Event] | None = None) -> Format:
+    """Return the format of lines of JSON; ``own_event`` returns an event as its recording has it."""
     # Imported now: lines for people need none of it.
     from wsmon.export.jsonl import event_json
 
-    return lambda event: event_json(event) + b"\n"
+    return lambda event: event_json(own_event(event) if own_event else event) + b"\n"
 
 
 def as_text(*, utc: bool) -> Format:
@@ -242,11 +270,12 @@ def as_text(*, utc: bool) -> Format:
 
 def event_line(event: Event, width: int | None, *, utc: bool) -> str:
     """Return time, connection, direction, kind, content and size; ``width`` in characters, None = no limit."""
-    name = sanitize(event.source.connection or "wsmon", NAME_CHARS)
+    name_chars = NAME_CHARS + (RECORDING_CHARS if event.source.recording else 0)
+    name = sanitize(event.source.connection or f"{event.source.recording}/wsmon".lstrip("/"), name_chars)
     size = "" if event.size is None else fmt.size(event.size)
     arrow = "✕" if event.is_problem else _ARROWS[event.direction]
     kind = sanitize(_kind(event), KIND_CHARS)
-    head = f"{shown_time(event.ts_ns, UTC if utc else None)}  {name:<{NAME_CHARS}}  {arrow} {kind:<{KIND_CHARS}}"
+    head = f"{shown_time(event.ts_ns, UTC if utc else None)}  {name:<{name_chars}}  {arrow} {kind:<{KIND_CHARS}}"
     room = CONTENT_CHARS if width is None else max(0, width - len(head) - len(size) - 3)
     content = _content(event, room) if room else ""
     if not size:

@@ -67,8 +67,12 @@ def noted(query: Query, view: Reader, environ: Mapping[str, str] = os.environ) -
     """Return the query with its terms on notes answered; raises ``StoreError`` where the notes cannot be read."""
     if not asks_notes(query):
         return query
-    notes = NotesFile(notes_path(view.path, state_dir(environ), view.store_id), view.store_id)
-    return with_notes(query, notes.read().bookmarks)
+    return with_notes(query, notes_of(view.path, view.store_id, environ).read().bookmarks)
+
+
+def notes_of(store: Path, store_id: str, environ: Mapping[str, str] = os.environ) -> NotesFile:
+    """Return the notes of a store."""
+    return NotesFile(notes_path(store, state_dir(environ), store_id), store_id)
 
 
 def ids_of_period(view: StoreView, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:

@@ -68,6 +68,8 @@ class EventLine(msgspec.Struct, frozen=True):
     truncated: bool = False
     redacted: bool = False
     meta: dict[str, Any] | None = None
+    recording: str = ""
+    """Of an export of several recordings, whose runs and clocks do not fit into one store."""
 
 
 def event_name(line: EventLine) -> EventName | None:

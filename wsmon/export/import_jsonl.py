@@ -38,6 +38,8 @@ def _event_of_line(line: EventLine, before: Event | None) -> Event:
     name = event_name(line)
     if name is None:
         raise ValueError(f"`name` must be an event name of wsmon (got {line.name!r})")
+    if line.recording:
+        raise ValueError("`recording`: lines of several recordings are not one recording; export each and import them")
     event_id, run = _place(line, before)
     ts_ns, mono_ns = _times(line, before)
     return event_of_line(line, _source(line, run, before), name, ts_ns, mono_ns, event_id)

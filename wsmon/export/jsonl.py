@@ -16,7 +16,7 @@ import msgspec
 
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import endpoint
-from wsmon.model.events import Event, Json, Meta, Verdict
+from wsmon.model.events import Event, Json, Meta, Verdict, split_connection
 from wsmon.model.sanitize import escape_json
 from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Statistics, Summary
 from wsmon.model.units import MS_NS
@@ -69,6 +69,8 @@ class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     truncated: bool | None = None
     redacted: bool | None = None
     meta: Meta | None = None
+    recording: str | None = None
+    """Only where several recordings are read."""
 
 
 def rfc3339(ts_ns: int) -> str:
@@ -87,7 +89,7 @@ def event_document(event: Event) -> EventDocument:
         ts_ns=event.ts_ns,
         mono_ns=event.mono_ns,
         run=source.run or None,
-        connection=source.connection or None,
+        connection=(split_connection(source.connection)[1] if source.recording else source.connection) or None,
         group=source.group or None,
         connection_id=source.connection_id or None,
         trace_id=source.trace_id or None,
@@ -117,6 +119,7 @@ def event_document(event: Event) -> EventDocument:
         truncated=event.truncated or None,
         redacted=event.redacted or None,
         meta=event.meta,
+        recording=source.recording or None,
     )
 
 

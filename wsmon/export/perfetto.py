@@ -52,7 +52,7 @@ class _TimelineClock:
         before, self._before = self._before, event
         if before is None:
             return
-        passed_ns = event.mono_ns - before.mono_ns if event.source.run == before.source.run else 0
+        passed_ns = event.mono_ns - before.mono_ns if event.is_on_clock_of(before) else 0
         back_ns = passed_ns - (event.ts_ns - before.ts_ns)
         if back_ns > STEP_NS:
             self._shift_ns += back_ns
@@ -145,7 +145,7 @@ class _Timeline:
         """The slice of the status that ends: where the next one begins, unless the recorder was away in between."""
         at_ns = self._clock.place(event.ts_ns)
         begun, lane.status = lane.status, _Begun(event, at_ns)
-        if begun is not None and begun.event.source.run == event.source.run:
+        if begun is not None and event.is_on_clock_of(begun.event):
             yield self._slice(lane, STATUS, begun.event.to_status or "", begun.at_ns, at_ns, {"event": begun.event.id})
 
     def _spans(self, lane: _Lane, event: Event) -> Iterator[Record]:

@@ -160,6 +160,16 @@ ENCODING: Final = "encoding"
 BY_HAND: Final[Meta] = MappingProxyType({"by": "hand"})
 
 
+# Between the name of a recording and that of a connection, where several recordings are read as one. No name has it.
+RECORDING_SIGN: Final = "/"
+
+
+def split_connection(name: str) -> tuple[str, str]:
+    """Return the recording that the name of a connection begins with, empty where there is none, and its own name."""
+    recording, sign, own = name.partition(RECORDING_SIGN)
+    return (recording, own) if sign else ("", name)
+
+
 class Source(msgspec.Struct, frozen=True, gc=False):
     """Origin of events: a connection and, while there is a socket, its session.
 
@@ -173,6 +183,9 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     """The session, 16 hex digits; empty between sessions."""
     run: int = 0
     """The run of the recorder; 0 until the event is stored."""
+    recording: str = ""
+    """Where several recordings are read as one: the name of the one that the event is in; ``connection`` begins with it
+    then, see ``RECORDING_SIGN``."""
 
 
 RECORDER = Source()
@@ -275,6 +288,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         except UnicodeDecodeError:
             return False
         return True
+
+    def is_on_clock_of(self, other: Event) -> bool:
+        """Whether the monotonic times of both are of one run of one recorder, so that they can be subtracted."""
+        return self.source.run == other.source.run and self.source.recording == other.source.recording
 
     @property
     def is_problem(self) -> bool:

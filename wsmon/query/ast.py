@@ -9,6 +9,7 @@ from wsmon.model.json_path import JsonPath
 
 FieldName = Literal[
     "connection",
+    "recording",
     "group",
     "session",
     "run",

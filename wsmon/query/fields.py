@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from wsmon.errors import QueryError
-from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict
+from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict, split_connection
 from wsmon.model.incident_kinds import INCIDENT_KINDS
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
@@ -141,6 +141,14 @@ FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
 
 _ROWS = (
     Field("connection", ("conn",), "text", lambda e: e.source.connection, "name of the connection", "conn:binance-*"),
+    Field(
+        "recording",
+        (),
+        "text",
+        lambda e: e.source.recording,
+        "name of the recording, where several are open",
+        "recording:eu-*",
+    ),
     Field("group", (), "text", lambda e: e.source.group, "connection group", "group:exchanges"),
     Field(
         "session",
@@ -273,7 +281,7 @@ FIELDS: Mapping[FieldName, Field] = MappingProxyType({field.name: field for fiel
 # The fields, beside the payload, that a bare word is searched in
 WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
     {
-        "connection": lambda event: event.source.connection,
+        "connection": lambda event: split_connection(event.source.connection)[1],
         "name": lambda event: event.name,
         "type": lambda event: event.type,
         "topic": lambda event: event.topic,

@@ -15,7 +15,7 @@ from typing import assert_never, cast
 
 import msgspec
 
-from wsmon.model.events import Event
+from wsmon.model.events import Event, split_connection
 from wsmon.model.json_path import MISSING, path_collector
 from wsmon.model.statuses import ALLOWED, LABELS, STATUSES, Status
 from wsmon.query.ast import (
@@ -63,6 +63,8 @@ def _holds(term: Term, event: Event) -> bool:
             return any(item_fits(term, text) for text in _texts(event))
         case FieldTerm("is", items):
             return any(item_fits(item, flag) for flag, is_so in FLAGS.items() if is_so(event) for item in items)
+        case FieldTerm("connection", items):
+            return connection_fits(items, event.source.connection)
         case FieldTerm(field, items):
             value = FIELDS[field].read(event)
             return any(item_fits(item, value) for item in items)
@@ -109,6 +111,12 @@ def item_fits(item: Item, value: Value) -> bool:
             return finder(pattern, ignores_case=ignores_case)(text)
         case _:
             assert_never(item)
+
+
+def connection_fits(items: Iterable[Item], name: str) -> bool:
+    """Return whether the name of a connection fits one of the items: whole, or without the recording before it."""
+    names = {name, split_connection(name)[1]}
+    return any(item_fits(item, each) for item in items for each in names)
 
 
 def is_glob(text: str) -> bool:
@@ -245,7 +253,9 @@ def _decide(term: Term, connection: str) -> bool | None:
     """The value of a term for all events of a connection; ``None`` where it depends on the event."""
     match term:
         case FieldTerm("connection", items):
-            return any(item_fits(item, connection) for item in items)
+            return connection_fits(items, connection)
+        case FieldTerm("recording", items):
+            return any(item_fits(item, split_connection(connection)[0]) for item in items)
         case Not(inner):
             return _not(_decide(inner, connection))
         case And(terms):

@@ -383,6 +383,16 @@ class Reader:
         with self._question():
             return self._pages.id_at(ts_ns, *self._extent.kept())
 
+    def times(self, first_id: int, last_id: int) -> array[int]:
+        """Read the wall times of a closed range of ids, one for each; -1 where no event has the id."""
+        with self._question():
+            return self._pages.times(first_id, last_id)
+
+    def connection_names(self) -> tuple[str, ...]:
+        """Read the names of all connections, also of those that are not configured any more."""
+        with self._question():
+            return tuple(source.connection for source in self._pages.connections().values())
+
     def day_starts(self, from_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:
         """Find the first event of each day from an event on, by binary searches: some milliseconds for a year.
 

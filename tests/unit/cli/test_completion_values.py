@@ -51,14 +51,23 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_value_of_a_field_is_completed(incomplete: str, offered: list[str]) -> None:
-    assert [item.value for item in query_items(None, incomplete)] == offered
+    assert [item.value for item in query_items((), incomplete)] == offered
 
 
 def test_a_connection_is_one_of_the_recording_that_is_read(tmp_path: Path) -> None:
-    assert [item.value for item in connection_items(None, "")] == ["orders", "quotes"]
+    assert [item.value for item in connection_items((), "")] == ["orders", "quotes"]
     other = recorded(tmp_path / "other.db", [message("x", 1, "a")], "a")
-    assert [item.value for item in connection_items(str(other), "")] == ["a"]
-    assert connection_items("nowhere.db", "") == []
+    assert [item.value for item in connection_items((str(other),), "")] == ["a"]
+    assert connection_items(("nowhere.db",), "") == []
+
+
+def test_of_several_recordings_names_and_connections_are_completed(tmp_path: Path) -> None:
+    hosts = (("eu", "a"), ("us", "b"))
+    paths = {name: recorded(tmp_path / f"{name}.db", [message("x", 1, one)], one) for name, one in hosts}
+    stores = tuple(f"{name}={path}" for name, path in paths.items())
+    assert [item.value for item in query_items(stores, "conn:")] == ["conn:a", "conn:b"]
+    assert [item.value for item in query_items(stores, "-recording:u")] == ["-recording:us"]
+    assert query_items(stores[:1], "recording:") == []
 
 
 def test_recordings_have_the_names_of_ps_and_files_stay_possible() -> None:
@@ -69,4 +78,4 @@ def test_recordings_have_the_names_of_ps_and_files_stay_possible() -> None:
 
 def test_what_cannot_be_read_completes_nothing(state: Path) -> None:
     (state / "feed-01234567" / "store.db").write_bytes(b"something else" * 1_000)
-    assert query_items(None, "conn:") == []
+    assert query_items((), "conn:") == []

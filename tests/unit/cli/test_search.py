@@ -16,6 +16,7 @@ import pytest
 from tests.support.builders import event, loss, message, ping, source
 from tests.support.recordings import Recording, recorded
 from wsmon.cli.main import run
+from wsmon.model.events import Verdict
 
 WSMON = [sys.executable, "-m", "wsmon"]
 DEADLINE_S = 20.0
@@ -284,3 +285,76 @@ def test_nx_22_an_id_that_is_no_number_is_a_usage_error(store: str, capsys: pyte
     assert "--since-id" in capsys.readouterr().err
     assert run(["search", "--since-id", "3", "--since", "-1m", "--store", store]) == 2
     assert "--since and --since-id cannot be used together" in capsys.readouterr().err
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> list[str]:
+    """The options of two recordings, whose connections have one name."""
+    for name, shift in (("eu", 0.0), ("us", 0.5)):
+        events = [message(f"{name} {number}", number + shift, "orders") for number in range(1, 4)]
+        recorded(tmp_path / f"{name}.db", [*events, loss(4 + shift, "orders")], "orders")
+    return [option for name in ("eu", "us") for option in ("--store", str(tmp_path / f"{name}.db"))]
+
+
+def rows_of(output: str) -> list[tuple[str, int]]:
+    """Recording and id of lines of JSON, whose connections all are ``orders``."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert {line["connection"] for line in lines} <= {"orders"}
+    return [(line["recording"], line["id"]) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--order", "asc"], [("eu", 1), ("us", 1), ("eu", 2), ("us", 2), ("eu", 3), ("us", 3), ("eu", 4), ("us", 4)]),
+        (["-n", "3"], [("us", 4), ("eu", 4), ("us", 3)]),
+        (["recording:us", "name:message.*"], [("us", 3), ("us", 2), ("us", 1)]),
+        (["-recording:eu", "is:problem"], [("us", 4)]),
+        (["conn:eu/orders", "2"], [("eu", 2)]),
+        (["conn:orders", '"eu 3"'], [("eu", 3)]),
+        (["--since", "2026-01-10T14:02:27.2Z"], [("us", 4), ("eu", 4), ("us", 3)]),
+        (["--order", "size", "-n", "1"], [("us", 3)]),
+    ],
+)
+def test_several_recordings_are_one_in_the_order_of_time(
+    hosts: list[str], arguments: list[str], expected: list[tuple[str, int]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", "--json", *hosts, *arguments]) == 0
+    assert rows_of(capfd.readouterr().out) == expected
+
+
+def test_lines_of_several_recordings_name_them(hosts: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    hosts[1], hosts[3] = f"one={hosts[1]}", f"two={hosts[3]}"
+    assert run(["search", "--utc", "--order", "asc", "-n", "2", *hosts]) == 0
+    captured = capfd.readouterr()
+    assert [line.split("  ")[1].strip() for line in captured.out.splitlines()] == ["one/orders", "two/orders"]
+    assert "wsmon: one: " in captured.err
+    assert ", two: " in captured.err
+    assert run(["search", "--count", *hosts]) == 0
+    assert capfd.readouterr().out == "8\n"
+
+
+def test_evidence_is_named_by_the_ids_of_its_recording(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    verdict = Verdict("peer", "1008", "cause", "next", (1, 2))
+    recorded(tmp_path / "a.db", [message("x", 1), message("y", 2)], "binance-spot")
+    recorded(tmp_path / "b.db", [message("x", 0), message("y", 3), loss(4, verdict=verdict)], "deribit")
+    stores = ["--store", str(tmp_path / "a.db"), "--store", str(tmp_path / "b.db")]
+    assert run(["search", "--json", *stores, "name:connection.disconnected"]) == 0
+    own = json.loads(capfd.readouterr().out)
+    assert run(["search", "--json", "--store", str(tmp_path / "b.db"), "name:connection.disconnected"]) == 0
+    alone = json.loads(capfd.readouterr().out)
+    assert own == {**alone, "recording": "b"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--since-id", "2"], "counts the events of one recording"),
+        (["--store", "{first}"], "is given twice"),
+    ],
+)
+def test_what_does_not_go_with_several_recordings_is_refused(
+    hosts: list[str], more: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", *hosts, *(each.format(first=hosts[1]) for each in more)]) == 2
+    assert said in capfd.readouterr().err

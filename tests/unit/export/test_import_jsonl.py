@@ -214,3 +214,9 @@ def test_a_connection_gets_a_name_that_a_configuration_would_accept() -> None:
         ("evil-2J-name", "a-b"),
         ("orders.v2_x-1", ""),
     ]
+
+
+def test_lines_of_several_recordings_are_refused() -> None:
+    (fault,) = read({**LINE, "connection": "orders", "recording": "eu"})
+    assert isinstance(fault, Fault)
+    assert "lines of several recordings are not one recording" in fault.problem

@@ -440,6 +440,9 @@ class _ConditionCompiler:
                 return self._connection_in(lambda source: item_fits(item, source.connection))
             case "group":
                 return self._connection_in(lambda source: item_fits(item, source.group))
+            case "recording":
+                # A store does not know under which name it was opened
+                return ALWAYS if item_fits(item, "") else NEVER
             case "name" | "kind":
                 return self._name_in(decided_names(FieldTerm(field, (item,))) or ())
             case "status":

@@ -288,7 +288,7 @@ def _heads(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -
 
 def _apart(before: Event, after: Event) -> str:
     """Return how much later the second event is; by the monotonic clock where both are of one run."""
-    is_one_run = before.source.run == after.source.run
+    is_one_run = after.is_on_clock_of(before)
     apart_ns = after.mono_ns - before.mono_ns if is_one_run else after.ts_ns - before.ts_ns
     apart = fmt.milliseconds(apart_ns / 1e6) if apart_ns < 1e9 else fmt.duration(apart_ns)
     return f"{apart} apart{'' if is_one_run else ', in another run'}"

@@ -176,7 +176,7 @@ def before_fields(event: Event, before: PriorEvents) -> Iterator[DetailField]:
 
 def _ago(event: Event, earlier: Event) -> str:
     """Return how long before the event it was; by the monotonic clock where both are of one run."""
-    is_one_run = event.source.run == earlier.source.run
+    is_one_run = event.is_on_clock_of(earlier)
     passed_ns = event.mono_ns - earlier.mono_ns if is_one_run else event.ts_ns - earlier.ts_ns
     return f"{_duration(max(0, passed_ns))} before"
 

@@ -327,7 +327,7 @@ def _time(event: Event, width: int, style: LineStyle, previous: Event | None) ->
         return dated_time(event.ts_ns, style.zone)[:width]
     if style.time_mode == "delta":
         # Monotonic clocks of different runs do not compare.
-        is_comparable = previous is not None and previous.source.run == event.source.run
+        is_comparable = previous is not None and event.is_on_clock_of(previous)
         return _passed(event, previous.mono_ns if previous and is_comparable else None, width, style)
     if style.time_mode == "open":
         return _passed(event, style.open_mono_ns, width, style)
