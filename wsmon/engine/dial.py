@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,7 @@ from wsmon.engine.deflate import DeflateOffer
 from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
 from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, FrameListener, Tap
-from wsmon.engine.upgrade import UpgradeRefusedError
+from wsmon.engine.upgrade import UpgradeError, UpgradeRefusedError
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
@@ -59,19 +59,17 @@ class Dial:
         self._contexts = contexts
         self._life = life
         self._frames = frames
-        self._uri: WebSocketURI | None = None
+        # The last hop; None before the first one
+        self._hop: Hop | None = None
         # Of the last hop; empty before its connection
         self._taps: list[Tap] = []
         # What the first hop offers, in order
         self.subprotocols = offered_subprotocols(spec, protocols)
-        # Of the last hop
-        self.phases = Phases(clock, secure=False, tunnel=False)
         # URLs of the redirects that were followed, in order; they may hold secrets
         self.redirects: list[str] = []
         # Whether a redirect led to another origin, which must not learn what is meant for the first one
         self.has_left_origin = False
-        # URL of the proxy of the last hop, empty for none; may hold secrets
-        self.proxy = ""
+        self._no_phases = Phases(clock, secure=False, tunnel=False)
 
     async def run(self) -> Tap:
         """Return an open connection; raises the errors that ``retry.classify_dial`` explains."""
@@ -79,7 +77,7 @@ class Dial:
         request = _Request(spec.url.reveal(), spec.headers, self.subprotocols)
         while True:
             try:
-                return await self._hop(request)
+                return await self._connect(request)
             except UpgradeRefusedError as refusal:
                 try:
                     url = next_hop(request.url, refusal, spec.redirects)
@@ -98,28 +96,30 @@ class Dial:
 
     def progress(self) -> DialProgress:
         """Return how far the dial got, for the explanation of a failure."""
-        host, port = (self._uri.host, self._uri.port) if self._uri else ("", 0)
         answer = self._taps[-1].unfinished_answer() if self._taps else None
-        return DialProgress(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy), answer)
+        if self._hop is None:
+            return DialProgress("", 0, self.phases.current, self._spec.open_timeout_s, answer=answer)
+        return self._hop.progress(answer)
+
+    @property
+    def phases(self) -> Phases:
+        """The phases of the last hop."""
+        return self._hop.phases if self._hop else self._no_phases
+
+    @property
+    def proxy(self) -> str:
+        """URL of the proxy of the last hop, empty for none; may hold secrets."""
+        return self._hop.proxy if self._hop else ""
 
     @property
     def server_name(self) -> str:
         """The name that the certificate of the peer is checked for."""
-        return self._spec.tls.server_name or (self._uri.host if self._uri else "")
+        return self._hop.server_name if self._hop else self._spec.tls.server_name
 
-    async def _hop(self, request: _Request) -> Tap:
-        spec = self._spec
-        self._uri = uri = parse_uri(request.url)
-        self.proxy = (get_proxy(uri) or "") if spec.proxy.reveal() == "env" else spec.proxy.reveal()
-        self.phases = Phases(self._clock, secure=uri.secure, tunnel=bool(self.proxy))
-        PHASES.set(self.phases)
-        tls: dict[str, Any] = {}
-        if uri.secure:
-            tls = {"ssl": await self._contexts.get(spec.tls), "server_hostname": self.server_name}
-        return await self._connect(request, tls)
-
-    async def _connect(self, request: _Request, tls: dict[str, Any]) -> Tap:
+    async def _connect(self, request: _Request) -> Tap:
         """Dial with the library, without what wsmon does itself: retries, timeouts, keepalive, redirects."""
+        hop = self._hop = Hop(request.url, self._spec, self._clock)
+        ways = await hop.ways(self._contexts)
         spec = self._spec
         taps = self._taps = []
 
@@ -135,17 +135,58 @@ class Dial:
             compression=None,
             additional_headers=[(name, value.reveal()) for name, value in request.headers],
             user_agent_header=USER_AGENT,
-            proxy=self.proxy or None,
             open_timeout=None,
             ping_interval=None,
             close_timeout=spec.close_timeout_s,
             max_size=spec.max_message_bytes,
             logger=LOGGER,
             create_connection=create_connection,  # type: ignore[arg-type]  # documented as "a wrapper or a subclass"
-            happy_eyeballs_delay=HAPPY_EYEBALLS_S,
-            **tls,
+            **ways,
         )
         return taps[-1]
+
+
+class Hop:
+    """The way to one server: DNS, proxy, TCP and TLS."""
+
+    def __init__(self, url: str, spec: ConnectionSpec, clock: Clock) -> None:
+        """Raises ``InvalidURI``."""
+        self.uri: WebSocketURI = parse_uri(url)
+        self._url = url
+        self._spec = spec
+        # URL of the proxy, empty for none; may hold secrets
+        self.proxy = (get_proxy(self.uri) or "") if spec.proxy.reveal() == "env" else spec.proxy.reveal()
+        self.phases = Phases(clock, secure=self.uri.secure, tunnel=bool(self.proxy))
+
+    @property
+    def server_name(self) -> str:
+        """The name that the certificate of the server is checked for."""
+        return self._spec.tls.server_name or self.uri.host
+
+    def progress(self, answer: UpgradeError | None = None) -> DialProgress:
+        """Return how far the dial got; ``answer`` is what arrived of an answer to the upgrade."""
+        spec = self._spec
+        return DialProgress(
+            self.uri.host, self.uri.port, self.phases.current, spec.open_timeout_s, bool(self.proxy), answer
+        )
+
+    async def ways(self, contexts: TlsContexts) -> dict[str, Any]:
+        """Return the arguments of the library's ``connect`` that lead there; the current task has its phases timed.
+
+        Raises ``TlsFileError``.
+        """
+        PHASES.set(self.phases)
+        ways: dict[str, Any] = {"proxy": self.proxy or None, "happy_eyeballs_delay": HAPPY_EYEBALLS_S}
+        if self.uri.secure:
+            ways |= {"ssl": await contexts.get(self._spec.tls), "server_hostname": self.server_name}
+        return ways
+
+    async def open(self, contexts: TlsContexts, protocol_factory: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Open TCP and TLS for a protocol of asyncio; raises what ``retry.classify_dial`` explains."""
+        opening = Connect(self._url, user_agent_header=USER_AGENT, **await self.ways(contexts))
+        # The library makes its own protocol of a connection by this function alone
+        opening.factory = lambda _uri: protocol_factory()  # type: ignore[assignment,return-value]
+        await opening.open_tcp_connection()
 
 
 def offered_subprotocols(
