@@ -25,13 +25,13 @@ from wsmon.engine.dial import CREDENTIAL_HEADERS
 from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.retry import DialProgress
+from wsmon.engine.rows import Rows
 from wsmon.export.import_session import connection_name
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.redactor import Redactor
 from wsmon.trace.context import CURRENT_SPAN
 from wsmon.trace.dial_times import time_dials
 from wsmon.trace.observer import Observer
-from wsmon.trace.rows import rows_of
 from wsmon.trace.sink import Sink, sink_of
 from wsmon.trace.traced_session import TracedSession
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from wsmon.config.specs import BuiltInProtocol
 
 _DEFAULT_PORTS = (80, 443)
+# Several connections of one name have rows of their own in a recording
+_ROWS: WeakKeyDictionary[Sink, Rows] = WeakKeyDictionary()
 
 
 class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-in
@@ -136,7 +138,7 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
             self._attempt = 1
         else:
             self._attempt = 2 if before.was_open else self._attempt + 1
-        row = rows_of(self._sink).take(self._name)
+        row = _rows_of(self._sink).take(self._name)
         session = TracedSession(
             self._spec, row, self._sink, SystemClock(), self._redactor, self._carried, self._attempt,
             parent_id=self._parent_id,
@@ -183,7 +185,7 @@ def serve(
         made = make(*arguments, **keywords)
         with suppress(Exception):
             spec = _spec(name, "", group, "", protocol)
-            row = rows_of(sink).take(name)
+            row = _rows_of(sink).take(name)
             session = TracedSession(spec, row, sink, SystemClock(), redactor, CarriedState(), is_served=True)
             session.begin()
             _observe(made, session)
@@ -229,3 +231,7 @@ def _spec(
 
 def _host(uri: WebSocketURI) -> str:
     return uri.host if uri.port in _DEFAULT_PORTS else f"{uri.host}-{uri.port}"
+
+
+def _rows_of(sink: Sink) -> Rows:
+    return _ROWS.setdefault(sink, Rows())

@@ -24,6 +24,7 @@ from wsmon.engine.messages import SWITCHING_PROTOCOLS, capture_of, has_credentia
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import DialProgress, Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss
+from wsmon.engine.rows import Row
 from wsmon.engine.session import (
     KEEPALIVE_CODE,
     KEEPALIVE_REASON,
@@ -44,7 +45,6 @@ from wsmon.model.statuses import Status
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.trace.handling import Handling
-from wsmon.trace.rows import Row
 from wsmon.trace.sink import Sink
 from wsmon.trace.spans import TRACEPARENT, only_value, parse_traceparent
 from wsmon.trace.traced_events import TracedEvents

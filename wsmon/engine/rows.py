@@ -1,20 +1,18 @@
-"""Rows: the names under which the connections of an application are shown, one connection at a time under each."""
+"""Rows: the names under which connections that applications open are shown, one connection at a time under each."""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from wsmon.model.statuses import Status
-from wsmon.trace.sink import Sink
 
 
 class Rows:
-    """The rows of one sink: connections of one name that are open together are ``NAME``, ``NAME-2``, ``NAME-3``, …"""
+    """The rows of one recording: connections of one name that are open together are ``NAME``, ``NAME-2``, ``NAME-3``, …"""
 
     def __init__(self) -> None:
-        # Event loops of several threads may share a sink
+        # Event loops of several threads may share a recording
         self._lock = Lock()
         self._used: set[str] = set()
         self._statuses: dict[str, Status] = {}
@@ -46,11 +44,3 @@ class Row(NamedTuple):
     def release(self, status: Status) -> None:
         """Let another connection have it."""
         self.rows.give_back(self.name, status)
-
-
-_ROWS: WeakKeyDictionary[Sink, Rows] = WeakKeyDictionary()
-
-
-def rows_of(sink: Sink) -> Rows:
-    """Return the rows of a sink."""
-    return _ROWS.setdefault(sink, Rows())
