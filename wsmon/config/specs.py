@@ -30,6 +30,8 @@ LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"nexus", "ocpp", "bayeux", "xm
 DECLARABLE: frozenset[ProtocolName] = frozenset({"json", "raw"})
 RedirectPolicy = Literal["none", "same-origin", "any"]
 Characters = Literal["auto", "unicode", "ascii"]
+# What a relay does where the recorder cannot store: pass everything on, or nothing
+RelayFail = Literal["open", "closed"]
 LatencyUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
 
@@ -247,6 +249,36 @@ class ConnectionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """One of ``routes``: which server the requests of a path are for."""
+
+    path: str
+    upstream: Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySpec:
+    """One ``[[relay]]``, defaults applied."""
+
+    listen: str
+    """HOST:PORT; without a host, loopback; port 0 is any free one."""
+    routes: tuple[RouteSpec, ...]
+    connection: ConnectionSpec
+    """How servers are dialled, and what is kept of the connections; its URL is that of the first route."""
+    fail: RelayFail = "open"
+    tls_cert: Path | None = None
+    """The certificate that applications are shown; None: no TLS towards them."""
+    tls_key: Path | None = None
+    listen_any: bool = False
+    """Whether other machines may connect."""
+
+    @property
+    def name(self) -> str:
+        """Name of its connections; further ones at a time are NAME-2, NAME-3, …"""
+        return self.connection.name
+
+
+@dataclass(frozen=True, slots=True)
 class OtlpListenSpec:
     """Where programs report traces and logs."""
 
@@ -265,6 +297,7 @@ class Configuration:
     digest: str
     """SHA-256 of the file's bytes, in hex; viewer and recorder compare it."""
     connections: tuple[ConnectionSpec, ...]
+    relays: tuple[RelaySpec, ...] = ()
     store: Path | None = None
     """None = the default place for this configuration."""
     profile: ProfileName = "detailed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from threading import Lock
 from typing import NamedTuple
 
@@ -9,19 +10,24 @@ from wsmon.model.statuses import Status
 
 
 class Rows:
-    """The rows of one recording: connections of one name that are open together are ``NAME``, ``NAME-2``, ``NAME-3``, …"""
+    """The rows of one recording: connections of one name that are open together are ``NAME``, ``NAME-2``, …"""
 
     def __init__(self) -> None:
         # Event loops of several threads may share a recording
         self._lock = Lock()
         self._used: set[str] = set()
+        self._reserved: Container[str] = frozenset()
         self._statuses: dict[str, Status] = {}
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Give none of these names to a further connection of another name."""
+        self._reserved = frozenset(names)
 
     def take(self, name: str) -> Row:
         """Return the first row of a name that is free."""
         number, free = 1, name
         with self._lock:
-            while free in self._used:
+            while free in self._used or (free in self._reserved and free != name):
                 number += 1
                 free = f"{name}-{number}"
             self._used.add(free)

@@ -1,0 +1,49 @@
+"""Routes: which server a request of an application is for, and what is asked of it.
+
+Pure. A route is a path of the relay and the URL of a server; the longest path that begins the requested one wins, and
+what follows it is appended to the path of the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from websockets.headers import build_authorization_basic, build_host
+from websockets.uri import WebSocketURI
+
+from wsmon.config.specs import ConnectionSpec, RouteSpec
+from wsmon.relay.request_head import RequestHead
+
+
+def find_route(routes: Iterable[RouteSpec], path: str) -> RouteSpec | None:
+    """Return the route with the longest path that is the requested one, or a folder above it; None for no route."""
+    found = [route for route in routes if _leads(route.path, path)]
+    return max(found, key=lambda route: len(route.path), default=None)
+
+
+def _leads(prefix: str, path: str) -> bool:
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def target(request: RequestHead, route: RouteSpec, upstream: WebSocketURI) -> str:
+    """Return path and query that are asked of the server: its own, continued by those of the application."""
+    path, _, query = request.target.partition("?")
+    further = path.removeprefix(route.path).lstrip("/")
+    base = upstream.path
+    # A slash at the end of what the application asks for stays, unless it is the whole path
+    if further or (path != route.path and path.endswith("/") and path != "/"):
+        base = f"{base.rstrip('/')}/{further}"
+    queries = "&".join(each for each in (upstream.query, query) if each)
+    return f"{base or '/'}?{queries}" if queries else base or "/"
+
+
+def replaced_headers(upstream: WebSocketURI, spec: ConnectionSpec) -> Sequence[tuple[str, str]]:
+    """Return the headers that replace those of the application: ``Host``, and what is configured."""
+    headers = [("Host", build_host(upstream.host, upstream.port, upstream.secure))]
+    if spec.origin:
+        headers.append(("Origin", spec.origin.reveal()))
+    configured = [(name, value.reveal()) for name, value in spec.headers]
+    if upstream.user_info is not None and "authorization" not in {name.lower() for name, _ in configured}:
+        headers.append(("Authorization", build_authorization_basic(*upstream.user_info)))
+    names = {name.lower() for name, _ in configured}
+    return [*((name, value) for name, value in headers if name.lower() not in names), *configured]
