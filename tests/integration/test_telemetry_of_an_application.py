@@ -57,7 +57,7 @@ async def test_tg_01_tg_05_events_of_the_guide_are_those_of_a_connection(
     assert [event["trace_id"] for event in events[5:]] == [events[5]["trace_id"]] * 3
     assert events[6]["meta"] == {"password": "[FILTERED]"}
     assert await found(home, recorder, f"trace:{events[5]['trace_id']}") == events[5:]
-    assert await found(home, recorder, "lat>=250ms") == [events[1]]
+    assert await found(home, recorder, "conn:feed lat>=250ms") == [events[1]]
     code, out, _ = await home.run("stats", "--store", recorder.store, "--json", "--connection", "feed")
     (feed,) = json.loads(out)["connections"]
     assert (code, feed["status"], feed["messages"]["received"], feed["bytes"]["received"]) == (
