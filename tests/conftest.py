@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
 from tests.support.thoroughness import be_steady
+
+# What is collected stays until the end. Without a pause the collector would go over it again and again: over the tests
+# of the whole suite, half a gigabyte, also while each of them runs.
+gc.disable()
+# So many new objects make the collector come; of Python's 700 each screen that is drawn makes many times as many
+YOUNG_OBJECTS = 50_000
 
 be_steady()
 
@@ -29,3 +36,11 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist reads it
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and the tests to no garbage collector, and what tests make to one that comes less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 10, 10)
+    gc.enable()
