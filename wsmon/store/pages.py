@@ -145,6 +145,19 @@ class Pages:
                 yield collector.summary(last_id - window[0] + 1, is_complete=False)
         yield collector.summary(whole, is_complete=True)
 
+    def rows(
+        self, query: Query, first_id: int, last_id: int, columns: str, kind: Any
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Read columns of the matching events of a range of ids, oldest first, window by window; pieces may be empty.
+
+        ``kind`` is that of a row, as ``validation.checked`` takes it.
+        """
+        condition = self._condition(query)
+        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
+        sql = f"SELECT {columns} FROM event {_where(condition)} ORDER BY id"
+        for window in self._windows(first_id, last_id, self._block_filter(query, condition), newest_first=False):
+            yield checked(self._connection.execute(sql, (*window, *condition.parameters)), kind)
+
     def by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
         """Read the events with these ids, in the order of the ids; pruned ones are left out."""
         found: dict[int, Event] = {}
@@ -280,13 +293,17 @@ class Pages:
         """Read sources anew: a connection is in another group now."""
         self._sources.clear()
 
+    def sources(self, ids: set[int]) -> dict[int, Source]:
+        """Read sources by their ids."""
+        self._load_sources(ids)
+        if not ids <= self._sources.keys():
+            raise msgspec.ValidationError(f"there is no source {min(ids - self._sources.keys())}")
+        return {source: self._sources[source] for source in ids}
+
     def _events(self, rows: list[tuple[Any, ...]]) -> tuple[Event, ...]:
         rows = checked_events(rows)
-        sources = {row[_SOURCE] for row in rows}
-        self._load_sources(sources)
-        if not sources <= self._sources.keys():
-            raise msgspec.ValidationError(f"there is no source {min(sources - self._sources.keys())}")
-        return tuple(event_of(row, self._sources) for row in rows)
+        sources = self.sources({row[_SOURCE] for row in rows})
+        return tuple(event_of(row, sources) for row in rows)
 
     def _load_sources(self, ids: Iterable[int]) -> None:
         needed = set(ids)

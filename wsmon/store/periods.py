@@ -19,6 +19,7 @@ from wsmon.store.validation import Id, Second, checked
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?)"
 _NEWEST_BUCKET = "SELECT max(bucket) FROM rollup WHERE level = ?"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
+_RUNS_OF = "SELECT DISTINCT run FROM source WHERE connection = (SELECT id FROM connection WHERE name = ?)"
 
 
 class StorePeriods:
@@ -66,6 +67,11 @@ class StorePeriods:
     def runs(self) -> dict[int, RunPeriod]:
         """When recorders ran, by the number of the run; the present run ends now."""
         return dict(run_spans(self._connection, self._meta().get(META_LAST_ID, 0), self._now()))
+
+    def runs_of(self, connection: str) -> dict[int, RunPeriod]:
+        """When recorders ran that recorded something of a connection, by the number of the run."""
+        its_own = {run for (run,) in checked(self._connection.execute(_RUNS_OF, (connection,)), tuple[Id])}
+        return {run: period for run, period in self.runs().items() if run in its_own}
 
     def _bucket(self, sql: str, level: Level) -> int | None:
         """The first second of the oldest or newest bucket of a level; ``None`` where there is none."""

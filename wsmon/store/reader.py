@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from wsmon.model.block import Committed
-    from wsmon.model.bundle import Bundle, RecordedRun
     from wsmon.model.ranges import MatchHistogram, Ranking
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Activity, Density, Extreme, Statistics, Trend
     from wsmon.model.subscriptions import TopicState
     from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
+    from wsmon.model.uptime import RunPeriod
     from wsmon.store.first_matches import FirstMatches
     from wsmon.store.periods import StorePeriods
+    from wsmon.store.received import ReceivedRow
     from wsmon.store.replay import Replay
 
 
@@ -216,6 +217,21 @@ class Reader:
             except QueryError as error:
                 failed[name] = error
         return QueryMatches(found, failed)
+
+    def received(self, query: Query, connection: str, first_id: int, last_id: int) -> Generator[list[ReceivedRow]]:
+        """Read the messages received on a connection that match, in a closed range of ids, oldest first, in pieces."""
+        from wsmon.store.received import received, received_query
+
+        asked = received_query(query, connection)
+        with self._question(asked):
+            oldest_id, newest_id = self._extent.kept()
+            kept = max(first_id, oldest_id), min(last_id, newest_id)
+            yield from received(self._pages, asked, connection, *kept)
+
+    def runs_of(self, connection: str) -> dict[int, RunPeriod]:
+        """Read when recorders ran that recorded something of a connection, by run; the present run ends now."""
+        with self._question(is_consistent=True):
+            return self._periods.runs_of(connection)
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         """Search a closed range of ids for some 40 ms; returns the matches, and how far the search came."""
@@ -422,39 +438,6 @@ class Reader:
         with replaying(target, origin) as replay:
             yield replay
         finish_copy(target)
-
-    def seal(self, target: Path, manifest: str) -> str:
-        """Turn a file that ``excerpt`` made into a bundle with this manifest, and return its seal."""
-        from wsmon.store.bundle import seal
-
-        return seal(target, manifest)
-
-    def bundle(self) -> Bundle | None:
-        """Read the manifest of a bundle and check its seal, which reads the whole file; ``None`` for other stores."""
-        from wsmon.store.bundle import bundle_of
-
-        with self._question():
-            return bundle_of(self._connection, self.path)
-
-    @property
-    def sqlite_version(self) -> str:
-        """The version of SQLite in this process."""
-        return sqlite3.sqlite_version
-
-    @property
-    def is_bundle(self) -> bool:
-        """Whether the store is a bundle."""
-        from wsmon.store.bundle import is_bundle
-
-        with self._question():
-            return is_bundle(self._connection)
-
-    def runs(self) -> tuple[RecordedRun, ...]:
-        """Read the runs of the recorder, oldest first."""
-        from wsmon.store.bundle import recorded_runs
-
-        with self._question():
-            return recorded_runs(self._connection)
 
     def interrupt(self) -> None:
         """Interrupt the read in the view's thread: it raises ``InterruptedError``. Callable from any thread."""
