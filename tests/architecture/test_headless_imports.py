@@ -19,7 +19,6 @@ HEADLESS = (
     "search",
     "stats",
     "export",
-    "bundle",
     "serve",
     "import",
     "ingest",
