@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from wsmon.model.block import Block, Committed
+    from wsmon.model.bundle import RecordedRun
     from wsmon.model.detectors.base import Expectation, Traffic
     from wsmon.model.events import Event
     from wsmon.model.notes import Bookmark, NotesPage, SavedView
@@ -315,6 +316,24 @@ class CopyableStore(StoreView, Protocol):
 
     def excerpt(self, target: Path) -> AbstractContextManager[Excerpt]:
         """Return a new store in the empty file ``target``."""
+        ...
+
+    def seal(self, target: Path, manifest: str) -> str:
+        """Turn such a new store, once it is closed, into a bundle with this manifest; return its seal."""
+        ...
+
+    @property
+    def store_id(self) -> str:
+        """The random id of the recording."""
+        ...
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of SQLite that writes the file."""
+        ...
+
+    def runs(self) -> tuple[RecordedRun, ...]:
+        """Return the runs of the recorder, oldest first."""
         ...
 
 

@@ -19,6 +19,7 @@ HEADLESS = (
     "search",
     "stats",
     "export",
+    "bundle",
     "serve",
     "import",
     "ingest",

@@ -17,6 +17,7 @@ from wsmon.config.load import Loaded
 from wsmon.control.losses import LossNote
 from wsmon.errors import ConfigError
 from wsmon.model import units as fmt
+from wsmon.model.bundle import Bundle, describe
 from wsmon.model.units import SECOND_NS
 from wsmon.plugins import Plugin, PluginFailure
 from wsmon.store.integrity import IntegrityReport, Version, faults_of
@@ -150,6 +151,16 @@ def _damage(path: Path, found: IntegrityReport) -> Diagnosis:
             "run it again when the system is less busy",
         )
     return ok("integrity", "pages, indexes and references OK")
+
+
+def judge_bundle(bundle: Bundle) -> Diagnosis:
+    """Judge whether the file of an incident bundle is as it was written; name what wrote it."""
+    by = bundle.manifest.versions
+    about = describe(bundle.manifest).removeprefix("bundle: ")
+    fact = f"{about}; written by wsmon {by.wsmon}, Python {by.python}, SQLite {by.sqlite}"
+    if bundle.is_unaltered:
+        return ok("bundle", f"{fact}; unaltered")
+    return fail("bundle", f"{fact}; ALTERED after it was written", "get the file again from where it was made")
 
 
 def _ids(found: IntegrityReport) -> Diagnosis:

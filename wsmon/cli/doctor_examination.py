@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,7 @@ from wsmon.cli.doctor_checks import (
     TerminalFacts,
     fail,
     judge_broken,
+    judge_bundle,
     judge_clock,
     judge_configuration_file,
     judge_loaded,
@@ -149,6 +151,7 @@ def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Itera
         yield fail("store", error.what, error.hint)
     else:
         yield from judge_store(store, found, store.stat().st_size)
+        yield from _about_bundle(store, environ, clock)
     uid = os.geteuid()
     file, folder = Owned.of(store, uid), Owned.of(store.parent, uid)
     if file is not None and folder is not None:
@@ -162,6 +165,16 @@ def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Itera
         yield ok("recorder", "not running on this store")
     else:
         yield ok("recorder", f"pid {held.pid}, wsmon {held.version}")
+
+
+def _about_bundle(store: Path, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
+    try:
+        with closing(Reader(store, clock, cache_dir(environ))) as reader:
+            found = reader.bundle()
+    except WsmonError as error:
+        yield fail("bundle", error.what, error.hint)
+    else:
+        yield from (judge_bundle(found),) if found is not None else ()
 
 
 def _about_machine(

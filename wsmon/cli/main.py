@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "assert": "Check assertions against a recording.",
         "probe": "Connect to URLs, check assertions and disconnect.",
         "export": "Export events that match QUERY.",
+        "bundle": "Write an incident bundle: one file with the events around an incident.",
         "serve": "Serve a recording as a local WebSocket server.",
         "import": "Import events, HTTP Archives (HAR) or frame logs.",
         "ingest": "Store events from standard input.",

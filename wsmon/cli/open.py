@@ -17,9 +17,9 @@ from wsmon.cli.terminal import require_terminal
 def open(store: str | None, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
     """Open a recording in the viewer.
 
-    STORE is a name shown by `wsmon ps`, a configuration, a store file or its directory. Default: the recording for
-    ./wsmon.toml; otherwise the only running recorder; otherwise the most recent recording. Works whether or not the
-    recorder is running.
+    STORE is a name shown by `wsmon ps`, a configuration, a store file, its directory, or an incident bundle
+    (FILE.wsmon). Default: the recording for ./wsmon.toml; otherwise the only running recorder; otherwise the most
+    recent recording. Works whether or not the recorder is running.
     """
     from wsmon.cli.known_recordings import choose_store
 

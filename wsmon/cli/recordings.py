@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsmon.cli.known_recordings import KnownRecording, choose_store, split_argument
-from wsmon.cli.stores import notes_of, open_view
+from wsmon.cli.stores import notes_of, open_view, say_bundle
 from wsmon.cli.terminal import home_path, say
 from wsmon.errors import UsageError
 from wsmon.query.ast import Query
@@ -57,7 +57,7 @@ class Recordings:
         files: list[NotesFile] = []
         for each in self.chosen:
             with closing(open_view(each.recording.store, environ)) as view:
-                files.append(notes_of(view.path, view.store_id, environ))
+                files.append(notes_of(view, environ))
         return MergedNotes(files, lambda: self.view(environ))
 
     def noted(self, query: Query, environ: Mapping[str, str] = os.environ) -> Query:
@@ -105,6 +105,9 @@ def reading_all(
         say("; ".join(filter(None, (f"wsmon: {recordings.sentence}", remark))))
         for notice in view.notices:
             say(f"wsmon: {notice}")
+        for each in recordings.chosen:
+            with closing(open_view(each.recording.store, environ)) as reader:
+                say_bundle(reader)
         yield recordings, view
     finally:
         view.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,9 +130,14 @@ def serve(
     with importing():
         import asyncio
 
-        from wsmon.cli.stores import open_view
+        from wsmon.cli.stores import open_view, say_bundle
+        from wsmon.model.bundle import since_ns
         from wsmon.serve.server import RecordingReader, ServeOptions
 
+    with closing(open_view(choice.recording.store, os.environ)) as opened:
+        if (found := say_bundle(opened)) is not None:
+            # Its sessions may have begun long before: they are played from there
+            since = since_ns(found.manifest) if since is None else since
     margin_s = _MARGIN_S if around is None else around
     reader = RecordingReader(lambda: open_view(choice.recording.store, os.environ))
     options = ServeOptions(*listen, speed=speed, loops=loop, faults=plan, origins=origins)

@@ -15,6 +15,7 @@ from wsmon.config.locate import cache_dir, state_dir
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.messages import PROTOCOL, Hello
 from wsmon.errors import StoreError, StoreOlderError
+from wsmon.model.bundle import Bundle
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
 from wsmon.query.notes import asks_notes, with_notes
@@ -58,21 +59,29 @@ def reading(argument: str | None, environ: Mapping[str, str] = os.environ, *, re
             say(f"wsmon: {said}")
         if reader.notice:
             say(f"wsmon: {reader.notice}")
+        say_bundle(reader)
         yield reader
     finally:
         reader.close()
+
+
+def say_bundle(reader: Reader) -> Bundle | None:
+    """Name a bundle on stderr, and whether its file was altered, and return it; None for other recordings."""
+    if (found := reader.bundle()) is not None:
+        say(f"wsmon: {found.notice}")
+    return found
 
 
 def noted(query: Query, view: Reader, environ: Mapping[str, str] = os.environ) -> Query:
     """Return the query with its terms on notes answered; raises ``StoreError`` where the notes cannot be read."""
     if not asks_notes(query):
         return query
-    return with_notes(query, notes_of(view.path, view.store_id, environ).read().bookmarks)
+    return with_notes(query, notes_of(view, environ).read().bookmarks)
 
 
-def notes_of(store: Path, store_id: str, environ: Mapping[str, str] = os.environ) -> NotesFile:
+def notes_of(view: Reader, environ: Mapping[str, str] = os.environ) -> NotesFile:
     """Return the notes of a store."""
-    return NotesFile(notes_path(store, state_dir(environ), store_id), store_id)
+    return NotesFile(notes_path(view.path, state_dir(environ), view.store_id, is_bundle=view.is_bundle), view.store_id)
 
 
 def ids_of_period(view: StoreView, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from wsmon.cli.params import ScreenWishes
 from wsmon.cli.stop import await_end, say_losses
@@ -24,6 +25,7 @@ from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder, read_lock
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
+from wsmon.model.bundle import ALTERED, Bundle, title
 from wsmon.store.notes import NotesFile, notes_path
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions, Exporter
@@ -48,27 +50,31 @@ def view(
     Theme and keys come from ``target``, or, where no configuration was named, from the one that the recorder runs.
     """
     held = holder(store)
-    notice, store_id = _first_look(store)
+    look = _first_look(store)
+    store_id = look.store_id
+    if look.bundle is not None:
+        say(f"wsmon: {look.bundle.notice}")
     path, loaded = _configuration(held, target, environ)
     # The socket that the recorder names counts: its runtime folder may be another one.
     socket = Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
-    client = RecorderClient(socket, greeting())
+    # A bundle has no recorder, and no file beside it is looked at or made
+    client = None if look.bundle is not None else RecorderClient(socket, greeting())
     app = WsmonApp(
         lambda: open_view(store),
         client,
         replace(
-            _options(store, environ, held, path, loaded, notice, wishes),
+            _options(store, environ, held, path, loaded, look, wishes),
             config=ConfigFile(path, environ) if path else None,
             store_id=store_id,
-            introduction=introduction,
+            introduction=introduction or look.introduction,
             idle_limit_s=idle_limit_s,
             memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
         ),
         clock=SystemClock(),
         exporter=_exporter(store),
-        notes=NotesFile(notes_path(store, state_dir(environ), store_id), store_id),
-        listen=client.run,
-        changes=_changes(path, client) if path else None,
+        notes=NotesFile(notes_path(store, state_dir(environ), store_id, is_bundle=look.bundle is not None), store_id),
+        listen=client.run if client is not None else None,
+        changes=_changes(path, client) if path and client is not None else None,
     )
     has_mouse = wishes.has_mouse and (loaded is None or loaded.configuration.mouse)
     outcome = app.run(mouse=has_mouse)
@@ -108,14 +114,35 @@ def _exporter(store: Path) -> Exporter:
     return export
 
 
-def _first_look(store: Path) -> tuple[str, str]:
-    """Return the notice of the store, and its id.
+class _FirstLook(NamedTuple):
+    """What is known of a store before the screen starts."""
+
+    notice: str
+    store_id: str
+    bundle: Bundle | None
+    """None = it is a recording."""
+
+    @property
+    def banner(self) -> str:
+        """What the screen shows all the time; empty = nothing."""
+        if self.bundle is None or self.bundle.is_unaltered:
+            return self.notice
+        return f"{ALTERED}: it may not show what was recorded"
+
+    @property
+    def introduction(self) -> tuple[str, ...]:
+        """What a bundle is about, the longest text first."""
+        return () if self.bundle is None else (self.bundle.notice, title(self.bundle.manifest))
+
+
+def _first_look(store: Path) -> _FirstLook:
+    """Look at the store.
 
     The store is opened before the screen takes the terminal, so that an error of it stays readable.
     """
     reader = open_view(store)
     try:
-        return reader.notice, reader.store_id
+        return _FirstLook(reader.notice, reader.store_id, reader.bundle())
     finally:
         reader.close()
 
@@ -145,13 +172,13 @@ def _options(
     held: LockInfo | None,
     path: Path | None,
     loaded: Loaded | None,
-    notice: str,
+    look: _FirstLook,
     wishes: ScreenWishes,
 ) -> AppOptions:
     configuration = loaded.configuration if loaded else None
     characters = "ascii" if wishes.is_ascii else configuration.characters if configuration else "auto"
     return AppOptions(
-        name=path.name if path else _name(held, store),
+        name=title(look.bundle.manifest) if look.bundle else path.name if path else _name(held, store),
         store=store,
         start_command=f"wsmon {path.name}" if path else "wsmon",
         export_folder=Path.cwd(),
@@ -161,7 +188,8 @@ def _options(
         keys_file=path.name if path else "",
         key_lines=loaded.key_lines if loaded else {},
         warnings=tuple(str(warning) for warning in loaded.warnings) if loaded else (),
-        banner=notice,
+        banner=look.banner,
+        bundle=look.bundle.manifest if look.bundle else None,
         is_remote="SSH_CONNECTION" in environ,
         has_no_color=bool(environ.get("NO_COLOR")),
         is_theme_asked=bool(wishes.theme) or has_few_colors(environ),

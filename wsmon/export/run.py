@@ -5,7 +5,7 @@ The command line and the screen both call ``run_export``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,7 +107,7 @@ def run_export(request: ExportRequest, view: CopyableStore, progress: Progress =
     pieces = FORMATS[request.format].pieces_for(suffix)
     if pieces is None:
         return _write_store(request, view, progress)
-    selection = _selection(request, view)
+    selection = selection_of(request, view)
     if isinstance(request.target, Path):
         with whole_file(request.target, overwrite=request.overwrite) as stream:
             return _write(pieces, selection, stream, progress)
@@ -121,7 +121,7 @@ def count_events(request: ExportRequest, view: StoreView) -> Iterator[ExportCoun
     """
     if request.incident:
         request = _about_incident(request, view)
-    selection = _selection(request, view)
+    selection = selection_of(request, view)
     if not request.query or not selection.ids:
         yield ExportCount(selection.ids, is_whole=True)
         return
@@ -150,7 +150,8 @@ def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:
     )
 
 
-def _selection(request: ExportRequest, view: StoreView) -> Selection:
+def selection_of(request: ExportRequest, view: StoreView) -> Selection:
+    """Return the events that a request selects, of those committed now."""
     period = (request.since_ns, request.until_ns)
     return Selection(view, request.query, *_ids(request, view), request.limit, period, request.subject)
 
@@ -182,7 +183,7 @@ def _write_folder(request: ExportRequest, view: StoreView, progress: Progress) -
     writer = FORMATS[request.format].folder
     if writer is None or not isinstance(request.target, Path):
         raise UsageError(f"{request.format} is one file", "--format parquet writes a folder")
-    selection = _selection(request, view)
+    selection = selection_of(request, view)
     size_bytes = 0
     with whole_folder(request.target) as folder:
         for written in writer(selection, folder):
@@ -195,7 +196,7 @@ def _write_store(request: ExportRequest, store: CopyableStore, progress: Progres
     """Write a SQLite database: a copy of its pages where all of the store is wanted, else event by event."""
     bounds = store.bounds()
     is_whole = replace(request, format="sqlite", target=Path(), overwrite=False) == ExportRequest("sqlite", Path())
-    selection = _selection(request, store)
+    selection = selection_of(request, store)
     report = ExportReport(0, selection.ids, 0, 0)
     with whole_database(request.target, overwrite=request.overwrite) as path:
 
@@ -227,10 +228,15 @@ def whole_store(store: CopyableStore, path: Path, bounds: StoreBounds, step: Cop
     store.copy(path, copied)
 
 
-def part_of_store(store: CopyableStore, path: Path, selection: Selection, step: CopyProgress) -> None:
-    """Write the selected events, with their ids, into an empty file that becomes a store."""
+def part_of_store(
+    store: CopyableStore, path: Path, selection: Selection, step: CopyProgress, earlier: Sequence[Event] = ()
+) -> None:
+    """Write the selected events, with their ids, into an empty file that becomes a store.
+
+    ``earlier`` events have lower ids than the selection; they come first.
+    """
     with store.excerpt(path) as excerpt:
-        waiting: list[Event] = []
+        waiting: list[Event] = [*earlier]
         for page in selection.pages():
             waiting += page
             if len(waiting) >= COMMIT_EVENTS:
@@ -252,6 +258,10 @@ class IncidentSelection:
     """Wall time."""
     until_ns: int | None
     """Wall time, not included; None = the incident goes on."""
+    opened: Event
+    """The event that opened the incident, or the loss."""
+    closed: Event | None = None
+    """The event that closed the incident; None for a loss too."""
 
 
 def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentSelection:
@@ -268,7 +278,7 @@ def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> Incide
     terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
     if opened.category == "connection" and opened.to_status in SESSION_ENDS:
         text = f"disconnect {opened_id} of {name}"
-        return IncidentSelection(terms, text, opened.ts_ns - margin_ns, opened.ts_ns + margin_ns + 1)
+        return IncidentSelection(terms, text, opened.ts_ns - margin_ns, opened.ts_ns + margin_ns + 1, opened)
     if opened.name != "incident.opened":
         raise UsageError(
             f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
@@ -276,7 +286,7 @@ def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> Incide
     text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
     closed = _closed(view, opened)
     until_ns = None if closed is None else closed.ts_ns + margin_ns + 1
-    return IncidentSelection(terms, text, opened.ts_ns - margin_ns, until_ns)
+    return IncidentSelection(terms, text, opened.ts_ns - margin_ns, until_ns, opened, closed)
 
 
 def _closed(view: StoreView, opened: Event) -> Event | None:

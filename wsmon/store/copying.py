@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.ports import PagesCopied
+from wsmon.store.bundle import drop_manifest
 from wsmon.store.codec import SqlValue
 from wsmon.store.database import mark_cut_off
 from wsmon.store.opening import pragma
@@ -96,6 +97,7 @@ def finish_copy(path: Path) -> None:
                 migrate(connection)
             with transaction(connection, path):
                 create_views(connection)
+                drop_manifest(connection)
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
         except sqlite3.Error as error:
             if primary_code(error) == sqlite3.SQLITE_FULL:

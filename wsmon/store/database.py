@@ -16,6 +16,7 @@ from typing import NamedTuple
 from wsmon.control.lock import NO_LOCKS, no_locks, open_store_file
 from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
+from wsmon.store.bundle import is_bundle
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.counted_seconds import LostSecond, lost_seconds
 from wsmon.store.ingest import forget_silent_clients
@@ -235,6 +236,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
             f"the store {path} has schema {found}, this wsmon knows schema {version}",
             "use the newer wsmon that made it",
         )
+    if found and is_bundle(connection):
+        raise StoreError(f"{path} is an incident bundle, which is only read", "record into another file: use --store")
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -45,10 +45,13 @@ _KEEP_SEARCH = "INSERT INTO search (query) VALUES (?)"
 _CUT_SEARCHES = "DELETE FROM search WHERE id NOT IN (SELECT id FROM search ORDER BY id DESC LIMIT ?)"
 
 
-def notes_path(store: Path, state: Path, store_id: str) -> Path:
-    """The path of the notes of a store: beside it, or below ``state`` by its id where its folder cannot be written."""
+def notes_path(store: Path, state: Path, store_id: str, *, is_bundle: bool = False) -> Path:
+    """The path of the notes of a store: beside it, or below ``state`` by its id where its folder cannot be written.
+
+    Beside a bundle nothing is written: it may lie anywhere, and many of them in one folder.
+    """
     beside = store.with_name(NOTES_NAME)
-    if os.access(beside if beside.exists() else store.parent, os.W_OK):
+    if not is_bundle and os.access(beside if beside.exists() else store.parent, os.W_OK):
         return beside
     return state / "notes" / f"{store_id}.db"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from wsmon.model.block import Committed
+    from wsmon.model.bundle import Bundle, RecordedRun
     from wsmon.model.ranges import MatchHistogram, Ranking
     from wsmon.model.snapshot import Snapshot
     from wsmon.model.spans import Span
@@ -438,6 +439,39 @@ class Reader:
         with replaying(target, origin) as replay:
             yield replay
         finish_copy(target)
+
+    def seal(self, target: Path, manifest: str) -> str:
+        """Turn a file that ``excerpt`` made into a bundle with this manifest, and return its seal."""
+        from wsmon.store.bundle import seal
+
+        return seal(target, manifest)
+
+    def bundle(self) -> Bundle | None:
+        """Read the manifest of a bundle and check its seal, which reads the whole file; ``None`` for other stores."""
+        from wsmon.store.bundle import bundle_of
+
+        with self._question():
+            return bundle_of(self._connection, self.path)
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of SQLite in this process."""
+        return sqlite3.sqlite_version
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether the store is a bundle."""
+        from wsmon.store.bundle import is_bundle
+
+        with self._question():
+            return is_bundle(self._connection)
+
+    def runs(self) -> tuple[RecordedRun, ...]:
+        """Read the runs of the recorder, oldest first."""
+        from wsmon.store.bundle import recorded_runs
+
+        with self._question():
+            return recorded_runs(self._connection)
 
     def interrupt(self) -> None:
         """Interrupt the read in the view's thread: it raises ``InterruptedError``. Callable from any thread."""

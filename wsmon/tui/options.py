@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from wsmon.config.config_file import ConfigFile
 from wsmon.export.run import ExportReport, ExportRequest, Progress
+from wsmon.model.bundle import BundleManifest
 
 # What ``WsmonApp.run()`` returns: the recorder goes on, or was stopped and has answered.
 Outcome = Literal["detached", "stopped"]
@@ -52,6 +53,8 @@ class AppOptions:
     """What the recording is about, the longest text first; shown for a while at the start."""
     banner: str = ""
     """Shown all the time: a recorder of another version, a store opened as a copy."""
+    bundle: BundleManifest | None = None
+    """What the incident bundle is about that is shown; None = it is a recording."""
     is_remote: bool = False
     """Over SSH, where the screen is painted less often."""
     has_no_color: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsmon.model import units as fmt
+from wsmon.model.bundle import BundleManifest
 from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import Health
 from wsmon.tui.panes.bars import Recording
@@ -31,6 +32,8 @@ class RecorderStatus:
     run_started_ns: int | None = None
     is_imported: bool = False
     """Whether no recorder wrote the store: it was imported."""
+    bundle: BundleManifest | None = None
+    """Of the incident bundle that is shown; None = it is a recording."""
     changes: str = ""
     """What differs between the configuration on disk and the recorder's; empty = nothing."""
     trouble: str = ""
@@ -92,6 +95,7 @@ class RecorderStatus:
             is_awaited=self.is_awaited,
             is_over=is_over,
             is_imported=is_over and self.is_imported,
+            bundle=self.bundle,
         )
 
     def _is_over(self, bounds: StoreBounds) -> bool:

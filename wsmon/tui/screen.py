@@ -90,6 +90,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             ),
             services.options.banner,
             services.control is not None,
+            bundle=services.options.bundle,
         )
         self.evidence = EvidenceNavigator(services.worker, self._reveal, self.say)
         self._queries = PaneQueries(services, self.recorder, self.shown_ns, self._run_start_known, self.ask_store)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS
+from tests.unit.model.test_bundle import MANIFEST
 from wsmon.cli.doctor_checks import (
     ClockFacts,
     Diagnosis,
@@ -15,6 +16,7 @@ from wsmon.cli.doctor_checks import (
     Owned,
     TerminalFacts,
     has_failed,
+    judge_bundle,
     judge_clock,
     judge_configuration_file,
     judge_logout,
@@ -28,6 +30,7 @@ from wsmon.cli.doctor_checks import (
     judge_store,
     judge_terminal,
 )
+from wsmon.model.bundle import Bundle
 from wsmon.plugins import Plugin, PluginFailure
 from wsmon.store.integrity import IntegrityReport
 
@@ -53,6 +56,13 @@ def test_the_helper_of_the_search_index_is_named_and_one_of_another_version_too(
         "does not match this version",
         "install the matching version",
     )
+
+
+def test_a_bundle_is_as_it_was_written_or_was_altered() -> None:
+    graded(
+        judge_bundle(Bundle(MANIFEST, True)), "ok", "stall of orders (#12)", "wsmon 0.1.0", "SQLite 3.40", "unaltered"
+    )
+    graded(judge_bundle(Bundle(MANIFEST, False)), "fail", "ALTERED", "get the file again")
 
 
 def test_plugins_are_listed_and_what_fails_is_said() -> None:

@@ -47,7 +47,7 @@ def options(
     held: LockInfo | None = None,
 ) -> AppOptions:
     path = loaded.configuration.path if loaded else None
-    return view._options(STORE, environ, held, path, loaded, "a notice", wishes)
+    return view._options(STORE, environ, held, path, loaded, view._FirstLook("a notice", "ab12", None), wishes)
 
 
 def lock(configuration: str) -> LockInfo:

@@ -216,4 +216,4 @@ def _request_of(subject: ExportSubject, chosen: str, target: Path) -> ExportRequ
 def stem(name: str, now_ns: int, zone: tzinfo | None = None) -> str:
     """Return a name for the target that sorts by time, like ``orders-20260110-140224``."""
     at = datetime.fromtimestamp(now_ns // SECOND_NS, zone)
-    return f"{Path(name).stem or 'wsmon'}-{at:%Y%m%d-%H%M%S}"
+    return f"{'-'.join(Path(name).stem.split()) or 'wsmon'}-{at:%Y%m%d-%H%M%S}"

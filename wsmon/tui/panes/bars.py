@@ -13,7 +13,9 @@ from textual import events
 from textual.message import Message
 from textual.timer import Timer
 
+from wsmon.model import bundle as bundles
 from wsmon.model import units as fmt
+from wsmon.model.bundle import BundleManifest
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import BY_ID, FOOTER, FOOTER_END, key_label
@@ -53,6 +55,8 @@ class Recording:
     """The recording had ended before the screen was opened."""
     is_imported: bool = False
     """No recorder wrote it: it was imported."""
+    bundle: BundleManifest | None = None
+    """Of the incident bundle that is shown; None = it is a recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +198,8 @@ def header_line(
     """Return the header in ``width`` cells; the parts that matter least are left out first."""
     statuses = _statuses(snapshot)
     parts = [
-        HeaderPart(9, ((name, "strong"),)),
-        HeaderPart(8, _recording(recording, now_ns)),
+        HeaderPart(9, ((cell_text(name, TEXT_LIMIT), "strong"),)),
+        HeaderPart(8, _recording(recording, now_ns), _bundle(recording.bundle)),
         HeaderPart(10, statuses, _labelled_statuses(statuses, recording)),
         HeaderPart(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
         _size(snapshot),
@@ -212,6 +216,8 @@ def header_line(
 
 
 def _recording(recording: Recording, now_ns: int) -> Line:
+    if recording.bundle is not None:
+        return ((f"○ bundle, {bundles.period(recording.bundle)}", "text"),)
     if recording.is_awaited:
         return (("○ connecting to recorder…", "dim"),)
     if not recording.is_on:
@@ -225,6 +231,15 @@ def _recording(recording: Recording, now_ns: int) -> Line:
     return (("● ", "status-open"), (f"recording{since}", "text"))
 
 
+def _bundle(manifest: BundleManifest | None) -> Line:
+    """The longer form about a bundle; none for a recording."""
+    if manifest is None:
+        return ()
+    # A bundle may come from anywhere
+    origin = cell_text(bundles.origin(manifest), TEXT_LIMIT)
+    return ((f"○ bundle from {origin}, {bundles.period(manifest)}", "text"),)
+
+
 def _lasting(nanoseconds: int) -> str:
     """Return a duration; minutes alone are spelled as seconds are: ``46 s``, ``1 min``, ``2h14m``."""
     text = fmt.duration(nanoseconds)
@@ -234,7 +249,7 @@ def _lasting(nanoseconds: int) -> str:
 def _labelled_statuses(statuses: Line, recording: Recording) -> Line:
     if recording.is_on or not statuses:
         return ()
-    return (*statuses, (" at the end" if recording.is_imported else " when recording ended", "dim"))
+    return (*statuses, (" at the end" if recording.is_imported or recording.bundle else " when recording ended", "dim"))
 
 
 def zone_name(now_ns: int) -> str:

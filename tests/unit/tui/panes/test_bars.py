@@ -10,6 +10,8 @@ import pytest
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
 from tests.support.pane_app import PaneApp
 from tests.support.screen_harness import until
+from tests.unit.model.test_bundle import MANIFEST
+from wsmon.model import bundle as bundles
 from wsmon.model import units as fmt
 from wsmon.model.ranges import StoreBounds
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot
@@ -72,6 +74,14 @@ def test_a_recording_that_ended_or_was_imported_says_so() -> None:
     assert f"○ recording, ended {ended} " in header(140, None, Recording(False, T0_NS, is_over=True))
     assert "1 open when recording ended" in header(140, None, Recording(False, T0_NS, is_over=True))
     assert f"○ imported, ends {ended} " in header(140, None, Recording(False, T0_NS, is_over=True, is_imported=True))
+
+
+def test_a_bundle_says_what_it_covers_and_where_there_is_room_from_where() -> None:
+    shown = f"{bundles.period(MANIFEST)} "
+    bundle = Recording(False, T0_NS, is_over=True, bundle=MANIFEST)
+    assert f"○ bundle from prod-1 (orders.toml), {shown}" in header(200, None, bundle)
+    assert f"○ bundle, {shown}" in header(110, None, bundle)
+    assert "1 open at the end" in header(200, None, bundle)
 
 
 def test_loss_and_lag_are_the_last_to_go() -> None:
