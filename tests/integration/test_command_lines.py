@@ -54,7 +54,7 @@ def test_the_command_of_the_log_prints_its_events_in_its_order(store: Path, scop
     reader = Reader(store, FixedClock())
     shown = [each.id for each in reader.events_after(0, 100, scope.effective)]
     reader.close()
-    command = of_log(store, scope)
+    command = of_log([str(store)], scope)
     as_json = replace(command, text=command.text.replace("--order asc", "--order asc --json", 1))
     found = [json.loads(line)["id"] for line in printed(as_json).splitlines()]
     assert (found, shown) == (ids, ids)

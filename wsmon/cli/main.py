@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "record": "Record connections in the foreground until interrupted.",
         "attach": "Open the viewer on a running recorder.",
-        "open": "Open a recording in the viewer.",
+        "open": "Open a recording in the viewer, or several as one.",
         "ps": "List running recorders and recent recordings.",
         "stop": "Stop a recorder after flushing everything to disk.",
         "search": "Print events that match QUERY.",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.cli.params import ScreenWishes
+from wsmon.cli.recordings import Recordings
 from wsmon.cli.stop import await_end, say_losses
 from wsmon.cli.stores import greeting, open_view
 from wsmon.cli.targets import Target
@@ -23,6 +25,7 @@ from wsmon.config.locate import config_dir, screen_path, socket_of, state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder, read_lock
+from wsmon.control.recorders import RecorderClients
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
 from wsmon.model.bundle import ALTERED, Bundle, title
@@ -31,6 +34,9 @@ from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions, Exporter
 from wsmon.tui.terminal.capabilities import has_few_colors, shows_unicode
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
+
+# Recordings whose names the header has
+NAMED_RECORDINGS = 3
 
 
 def view(
@@ -55,10 +61,8 @@ def view(
     if look.bundle is not None:
         say(f"wsmon: {look.bundle.notice}")
     path, loaded = _configuration(held, target, environ)
-    # The socket that the recorder names counts: its runtime folder may be another one.
-    socket = Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
     # A bundle has no recorder, and no file beside it is looked at or made
-    client = None if look.bundle is not None else RecorderClient(socket, greeting())
+    client = None if look.bundle is not None else RecorderClient(_socket_of(held, store, environ), greeting())
     app = WsmonApp(
         lambda: open_view(store),
         client,
@@ -87,6 +91,61 @@ def view(
     if (held := holder(store)) is not None:
         say(f"Detached. Recorder still running (pid {held.pid}): `wsmon attach` to return, `wsmon stop` to stop it.")
     return 0
+
+
+def view_recordings(recordings: Recordings, environ: Mapping[str, str], wishes: ScreenWishes) -> int:
+    """Show several recordings as one until the screen is left; return the exit code.
+
+    Themes and keys are the defaults: configurations of several recordings may differ.
+    """
+    stores = {each.name: each.recording.store for each in recordings.chosen}
+    looks = {name: _first_look(store) for name, store in stores.items()}
+    for look in looks.values():
+        if look.bundle is not None:
+            say(f"wsmon: {look.bundle.notice}")
+    # The order of all events is made before the screen takes the terminal
+    recordings.view(environ).close()
+    clients = RecorderClients(
+        {
+            name: RecorderClient(_socket_of(holder(store), store, environ), greeting())
+            for name, store in stores.items()
+            if looks[name].bundle is None
+        }
+    )
+    banner = "; ".join(f"{name}: {look.banner}" for name, look in looks.items() if look.banner)
+    first = _FirstLook(banner, "+".join(look.store_id for look in looks.values()), None)
+    options = _options(next(iter(stores.values())), environ, None, None, None, first, wishes)
+
+    def export(request: ExportRequest, progress: Progress) -> ExportReport:
+        with closing(recordings.view(environ)) as view:
+            return run_export(request, view, progress)
+
+    app = WsmonApp(
+        lambda: recordings.view(environ),
+        clients,
+        replace(
+            options,
+            name=" + ".join(stores) if len(stores) <= NAMED_RECORDINGS else f"{len(stores)} recordings",
+            recordings=stores,
+            store_id=first.store_id,
+            memory=screen_path("\n".join(map(str, stores.values())), state_dir(environ)),
+        ),
+        clock=SystemClock(),
+        exporter=export,
+        notes=recordings.notes(environ),
+        listen=clients.run,
+    )
+    app.run(mouse=wishes.has_mouse)
+    if app.return_code:
+        return app.return_code
+    if app.unkept:
+        say(app.unkept)
+    return 0
+
+
+def _socket_of(held: LockInfo | None, store: Path, environ: Mapping[str, str]) -> Path:
+    """Return the socket of a recorder: what it names counts, its runtime folder may be another one."""
+    return Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
 
 
 def _stopped(store: Path, state_folder: Path) -> int:

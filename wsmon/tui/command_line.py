@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +25,10 @@ class CommandLine:
     text: str
 
 
-def of_log(store: Path, scope: LogScope, ranking: Ranking | None = None) -> CommandLine:
-    """Return the search that prints the rows of the log, in its order."""
+def of_log(stores: Sequence[str], scope: LogScope, ranking: Ranking | None = None) -> CommandLine:
+    """Return the search that prints the rows of the log, in its order; ``stores`` are values of ``--store``."""
     order = [ranking, "--limit", str(MOST_ROWS)] if ranking is not None else ["asc"]
-    return CommandLine("Log", _line(["search", "--store", str(store), "--order", *order], log_query(scope)))
+    return CommandLine("Log", _line(["search", *_stores(stores), "--order", *order], log_query(scope)))
 
 
 def log_query(scope: LogScope) -> str:
@@ -55,9 +55,9 @@ def of_statistics(store: Path, connection: str, selection: StatisticsSelection) 
     return CommandLine("Statistics", _line(words))
 
 
-def of_timeline(store: Path, since_ns: int, until_ns: int) -> CommandLine:
+def of_timeline(stores: Sequence[str], since_ns: int, until_ns: int) -> CommandLine:
     """Return the search that prints what happened to the connections in the period of the timeline."""
-    words = ["search", "--store", str(store), "--since", rfc3339(since_ns), "--until", rfc3339(until_ns)]
+    words = ["search", *_stores(stores), "--since", rfc3339(since_ns), "--until", rfc3339(until_ns)]
     return CommandLine("Timeline", _line([*words, "--order", "asc"], "kind:connection,incident"))
 
 
@@ -67,6 +67,10 @@ def of_export(store: Path, request: ExportRequest) -> CommandLine:
     words = ["export", "--store", str(store), "--format", request.format, "--output", target]
     words += ["--incident", str(request.incident), "--around", f"{request.margin_s:g}s"] if request.incident else []
     return CommandLine("Last export", _line(words, query_text(request.query)))
+
+
+def _stores(stores: Sequence[str]) -> list[str]:
+    return [word for store in stores for word in ("--store", store)]
 
 
 def query_text(query: Query) -> str:

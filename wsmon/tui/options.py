@@ -31,6 +31,8 @@ class AppOptions:
     start_command: str = "wsmon"
     """What the user types to start the recorder again."""
     export_folder: Path = Path()
+    recordings: Mapping[str, Path] = field(default_factory=dict)
+    """Where several recordings are shown as one: their stores by name. ``store`` is the first one then."""
     theme: str = "wsmon-dark"
     user_themes: Path | None = None
     store_id: str = ""

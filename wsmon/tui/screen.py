@@ -519,7 +519,13 @@ class PaneSet:
         return pane
 
     def _build_log(self) -> LogPane:
-        pane = LogPane(self._services.log_worker.submit, self._services.clock, glyphs=self._glyphs, id="log")
+        pane = LogPane(
+            self._services.log_worker.submit,
+            self._services.clock,
+            glyphs=self._glyphs,
+            has_recordings=bool(self._services.options.recordings),
+            id="log",
+        )
         pane.set_marks(self._services.notebook.bookmarks, self._services.notebook.trouble)
         return pane
 

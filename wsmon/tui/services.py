@@ -224,7 +224,7 @@ class PaneQueries:
     def _set_run(self, bounds: StoreBounds, started_ns: int) -> None:
         self._run_ns = started_ns
         # A recorder begins with this event
-        self._recorder.is_imported = not started_ns and bounds.oldest_id == 1
+        self._recorder.is_imported = not started_ns and bounds.oldest_id == 1 and not self._services.options.recordings
         self._recorder.run_started_ns = started_ns or None
         self._on_run()
 

@@ -30,21 +30,21 @@ NOW = ReferenceTime(T0_NS)
     ],
 )
 def test_the_log_is_a_search_of_its_store_in_its_order(text: str, words: list[str]) -> None:
-    found = shlex.split(of_log(STORE, LogScope(parse(text, NOW) if text else EVERYTHING)).text)
+    found = shlex.split(of_log([str(STORE)], LogScope(parse(text, NOW) if text else EVERYTHING)).text)
     assert found == ["wsmon", "search", "--store", str(STORE), "--order", "asc", *words]
 
 
 @pytest.mark.parametrize("ranking", ["duration", "size"])
 def test_a_log_that_is_sorted_otherwise_is_a_search_in_that_order(ranking: Ranking) -> None:
-    found = shlex.split(of_log(STORE, LogScope(parse("conn:a", NOW)), ranking).text)
+    found = shlex.split(of_log([str(STORE)], LogScope(parse("conn:a", NOW)), ranking).text)
     assert found[4:] == ["--order", ranking, "--limit", "1000", "conn:a"]
 
 
 def test_heartbeats_that_are_hidden_are_not_searched_and_a_context_is_no_filter() -> None:
     hidden = "-name:heartbeat.sent,heartbeat.received,heartbeat.responded"
     query = parse("a OR b", NOW)
-    assert shlex.split(of_log(STORE, LogScope(query, hides_heartbeats=True)).text)[-1] == f"(a OR b) {hidden}"
-    assert shlex.split(of_log(STORE, LogScope(query, is_in_context=True)).text)[-1] == "asc"
+    assert shlex.split(of_log([str(STORE)], LogScope(query, hides_heartbeats=True)).text)[-1] == f"(a OR b) {hidden}"
+    assert shlex.split(of_log([str(STORE)], LogScope(query, is_in_context=True)).text)[-1] == "asc"
 
 
 def test_events_statistics_and_timeline_have_commands() -> None:
@@ -54,7 +54,7 @@ def test_events_statistics_and_timeline_have_commands() -> None:
     ]  # fmt: skip
     everything = StatisticsSelection().everything()
     assert shlex.split(of_statistics(STORE, "", everything).text)[4:] == []
-    assert shlex.split(of_timeline(STORE, T0_NS, T0_NS + 60_000_000_000).text)[4:] == [
+    assert shlex.split(of_timeline([str(STORE)], T0_NS, T0_NS + 60_000_000_000).text)[4:] == [
         "--since", "2026-01-10T14:02:24.000000Z", "--until", "2026-01-10T14:03:24.000000Z", "--order", "asc",
         "kind:connection,incident",
     ]  # fmt: skip

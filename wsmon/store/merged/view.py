@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import date, tzinfo
 
     from wsmon.model.block import Committed
+    from wsmon.model.bundle import RecordedRun
     from wsmon.model.ranges import Ranking
     from wsmon.model.spans import Span
     from wsmon.model.statistics import Extreme, Trend
@@ -466,6 +467,19 @@ class MergedView:
 
     def excerpt(self, target: Path) -> AbstractContextManager[Excerpt]:
         """Refuse: a store holds one recording."""
+        raise _one_store()
+
+    def seal(self, target: Path, manifest: str) -> str:
+        """Refuse: a bundle is of one recording."""
+        raise _one_store()
+
+    @property
+    def sqlite_version(self) -> str:
+        """Refuse: no store is written."""
+        raise _one_store()
+
+    def runs(self) -> tuple[RecordedRun, ...]:
+        """Refuse: runs of several recorders are no sequence."""
         raise _one_store()
 
     def interrupt(self) -> None:

@@ -64,9 +64,18 @@ def cli(screen: MonitorScreen) -> None:
 
 
 def command_lines(screen: MonitorScreen) -> tuple[CommandLine, ...]:
-    """Return the commands of the panes in sight, that of the focused pane first, and of the last export."""
-    store, subject, log = screen.services.options.store, subject_of(screen), screen.panes.log
-    found = {"log": command_line.of_log(store, log.state.wanted_scope, log.ranking)}
+    """Return the commands of the panes in sight, that of the focused pane first, and of the last export.
+
+    Of several recordings those that read one alone are left out.
+    """
+    options, subject, log = screen.services.options, subject_of(screen), screen.panes.log
+    store = options.store
+    stores = [f"{name}={path}" for name, path in options.recordings.items()] or [str(store)]
+    found = {"log": command_line.of_log(stores, log.state.wanted_scope, log.ranking)}
+    if (timeline := screen.pane_in_sight(TimelinePane)) is not None:
+        found["timeline"] = command_line.of_timeline(stores, *timeline.shown_period)
+    if options.recordings:
+        return tuple(found.values())
     if (event := log.current_event if subject.event is None else subject.event) is not None:
         found["detail"] = command_line.of_event(store, event.id)
     statistics = screen.panes.find(StatisticsPane)
@@ -74,8 +83,6 @@ def command_lines(screen: MonitorScreen) -> tuple[CommandLine, ...]:
         current = screen.panes.connections.current
         name = current.name if current is not None else ""
         found["statistics"] = command_line.of_statistics(store, name, statistics.selection)
-    if (timeline := screen.pane_in_sight(TimelinePane)) is not None:
-        found["timeline"] = command_line.of_timeline(store, *timeline.shown_period)
     first = [found.pop(screen.pane_layout.current)] if screen.pane_layout.current in found else []
     exported = [command_line.of_export(store, screen.last_export)] if screen.last_export is not None else []
     return (*first, *found.values(), *exported)

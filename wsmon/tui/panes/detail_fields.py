@@ -254,6 +254,7 @@ def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[DetailField]:
     yield DetailField("Time", full_time(event.ts_ns, zone))
     yield DetailField("Event", f"{event.id} {event.name}", term=f"name:{event.name}")
     for label, value in (
+        ("Recording", source.recording),
         ("Connection", source.connection),
         ("Group", source.group),
         ("Session", source.connection_id),

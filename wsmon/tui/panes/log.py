@@ -98,9 +98,13 @@ class LogPane(RowList):
         *,
         zone: tzinfo | None = None,
         glyphs: Glyphs = UNICODE,
+        has_recordings: bool = False,
         id: str | None = None,  # noqa: A002 (Textual's name)
     ) -> None:
-        """``submit`` reads the store off the UI thread; ``zone`` is the local one by default."""
+        """``submit`` reads the store off the UI thread; ``zone`` is the local one by default.
+
+        ``has_recordings``: events of several recordings are shown.
+        """
         super().__init__(id=id)
         self.state = LogState()
         self.lines = LogCache(submit, self._loaded)
@@ -134,7 +138,7 @@ class LogPane(RowList):
         self._ranked = RankedMatches()
         self._connections = MANY
         """How many connections there are."""
-        self.lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
+        self.lines.restyle(LineStyle(zone=zone, glyphs=glyphs, has_recordings=has_recordings))
         self.state.is_ascii = glyphs.is_ascii
 
     @property

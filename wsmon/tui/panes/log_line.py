@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
-from wsmon.model.events import Event
+from wsmon.model.events import Event, split_connection
 from wsmon.model.ranges import Ranking
 from wsmon.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from wsmon.tui.cell_text import cell_text
@@ -27,6 +27,8 @@ Place = Literal["left", "middle", "right"]
 
 # Cells of a time of day with its milliseconds, and without
 LONG_TIME, SHORT_TIME = 12, 8
+# Lines of fewer cells have the name of the recording before that of the connection, not in a column of its own
+RECORDING_FROM = 60
 # Cells that a day takes before it
 DAY = 7
 # Lines of fewer cells have the short time of day
@@ -48,6 +50,8 @@ class LineContent:
     wording: EventText
     is_ascii: bool
     """Whether the terminal shows ASCII alone."""
+    has_recording: bool = False
+    """Whether the line has a column of the recording, so that its name need not stand before the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,14 @@ def _id(content: LineContent) -> str:
     return f"#{fmt.count(content.event.id)}"
 
 
+def _recording(content: LineContent) -> str:
+    return cell_text(content.event.source.recording, NAME_LIMIT, ascii_only=content.is_ascii)
+
+
 def _connection(content: LineContent) -> str:
-    return cell_text(content.event.source.connection or "wsmon", NAME_LIMIT, ascii_only=content.is_ascii)
+    source = content.event.source
+    name = split_connection(source.connection)[1] if content.has_recording else source.connection
+    return cell_text(name or "wsmon", NAME_LIMIT, ascii_only=content.is_ascii)
 
 
 def _connection_role(content: LineContent) -> Role:
@@ -128,6 +138,10 @@ def _size_text(content: LineContent, size_bytes: int | None) -> str:
 COLUMNS = (
     Column("id", "event ID", "left", 11, _id, drop_rank=4, automatic_from=180),
     Column(
+        "recording", "recording, where several are open", "left", 8, _recording, drop_rank=0, fit=keep_ends,
+        wider=((100, 10), (160, 14)),
+    ),
+    Column(
         "connection", "connection", "left", 8, _connection, drop_rank=7, fit=keep_ends, role=_connection_role,
         wider=((60, 12), (100, 14), (160, 20)), automatic_from=30,
     ),
@@ -160,10 +174,14 @@ class LineLayout:
     """Width of the content; of word and content together where there is no column for the word."""
 
 
-def automatic(width: int, *, has_connection: bool = True) -> tuple[ColumnName, ...]:
+def automatic(width: int, *, has_connection: bool = True, has_recordings: bool = False) -> tuple[ColumnName, ...]:
     """Return the columns of a line of ``width`` cells where the user chose none."""
-    names = (each.name for each in COLUMNS if each.automatic_from is not None and width >= each.automatic_from)
-    return tuple(name for name in names if has_connection or name != "connection")
+    names = {each.name for each in COLUMNS if each.automatic_from is not None and width >= each.automatic_from}
+    if not has_connection:
+        names.discard("connection")
+    elif has_recordings and width >= RECORDING_FROM:
+        names.add("recording")
+    return tuple(each.name for each in COLUMNS if each.name in names)
 
 
 @lru_cache(maxsize=64)
@@ -174,13 +192,15 @@ def layout(
     *,
     is_dated: bool = False,
     has_connection: bool = True,
+    has_recordings: bool = False,
 ) -> LineLayout:
     """Return what a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out.
 
     The column of what lines are sorted by is always there. ``is_dated``: times have their day. Without
-    ``has_connection`` the automatic columns lack the connection, which is the same on all lines.
+    ``has_connection`` the automatic columns lack the connection, which is the same on all lines; with
+    ``has_recordings`` they have the recording beside it.
     """
-    names = automatic(width, has_connection=has_connection) if chosen is None else chosen
+    names = automatic(width, has_connection=has_connection, has_recordings=has_recordings) if chosen is None else chosen
     names = names if ranking is None else (*names, COLUMN_OF[ranking])
     time = (LONG_TIME if width >= LONG_TIME_FROM else SHORT_TIME) + (DAY if is_dated else 0)
     columns = [(column, column.width_in(width)) for column in COLUMNS if column.name in names]
@@ -221,6 +241,8 @@ class LineStyle:
     emphasis: Emphasis = ""
     has_connection: bool = True
     """Lines of several connections may stand here; otherwise the column of the connection is chosen only by hand."""
+    has_recordings: bool = False
+    """Whether lines of several recordings may stand here."""
     ranking: Ranking | None = None
     """By what the lines are sorted, instead of by time: then they have the day of their time, and a column for it."""
     is_marked: bool = False
@@ -243,8 +265,16 @@ class LineStyle:
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[StyledText, ...]:
     """Return the event in exactly ``width`` cells; ``previous`` is that of the line above, for differences of time."""
     glyphs = style.glyphs
-    shape = layout(width, style.chosen, style.ranking, is_dated=style.is_dated, has_connection=style.has_connection)
-    content = LineContent(event, describe(event, ascii_only=glyphs.is_ascii), glyphs.is_ascii)
+    shape = layout(
+        width,
+        style.chosen,
+        style.ranking,
+        is_dated=style.is_dated,
+        has_connection=style.has_connection,
+        has_recordings=style.has_recordings,
+    )
+    has_recording = any(column.name == "recording" for column, _ in shape.left)
+    content = LineContent(event, describe(event, ascii_only=glyphs.is_ascii), glyphs.is_ascii, has_recording)
     spans: list[StyledText] = [(_time(event, shape.time, style, previous), "dim"), _flag(style)]
     for column, cells in shape.left:
         spans.append((column.fit(column.text(content), cells, glyphs.cut) + " ", column.role(content)))

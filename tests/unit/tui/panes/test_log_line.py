@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 
@@ -172,12 +173,32 @@ def test_a_wider_line_has_more_columns_by_itself(width: int, expected: tuple[Col
 
 @pytest.mark.parametrize(
     ("width", "expected"),
-    [(200, ()), (80, ("id", "ref", "took", "wire")), (50, ("id", "session", "ref", "took", "wire", "size")), (20, ALL)],
+    [
+        (200, ()),
+        (80, ("id", "recording", "ref", "took", "wire")),
+        (50, ("id", "recording", "session", "ref", "took", "wire", "size")),
+        (20, ALL),
+    ],
 )
 def test_where_there_is_no_room_the_columns_of_the_lowest_rank_go_first(
     width: int, expected: tuple[ColumnName, ...]
 ) -> None:
     assert without_room(width, ALL) == expected
+
+
+def test_lines_of_several_recordings_have_their_names_in_a_column_or_where_it_is_narrow_before_the_connection() -> None:
+    several = LineStyle(zone=UTC, has_recordings=True)
+    one = message("[1]")
+    each = msgspec.structs.replace(
+        one, source=msgspec.structs.replace(one.source, connection="eu/orders", recording="eu")
+    )
+
+    assert automatic(60, has_recordings=True) == ("recording", "connection", "what", "size")
+    assert automatic(59, has_recordings=True) == ("connection",)
+    assert automatic(200, has_connection=False, has_recordings=True) == ("id", "session", "what", "size")
+    assert shown(each, 80, several).startswith("14:02:24.000 eu       orders       ↓ text          [1]")
+    assert shown(each, 50, several).startswith("14:02:24 eu/o…ers ↓ text [1]")
+    assert shown(each, 80, replace(several, chosen=("connection",))).startswith("14:02:24.000 eu/orders    ↓ text [1]")
 
 
 def test_a_column_that_this_version_does_not_know_is_left_out() -> None:
