@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import selectors
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from tests.support.builders import event, loss, message
 from tests.support.clients import end_of
 from tests.support.mqtt_packets import connect as mqtt_connect
 from tests.support.mqtt_packets import granted, packet, publish, subscribe
+from tests.support.recordings import FixedClock
 from tests.support.served import serving, written
 from tests.support.session_events import FIRST, of, opening
 from wsmon.model.events import Direction, Event
 from wsmon.serve.faults import FaultPlan, parse_faults
+from wsmon.serve.player import SessionPlayer
+from wsmon.serve.served_session import ServedSession, messages_of, served_connections
+from wsmon.serve.wire_messages import WireMessage
+from wsmon.store.reader import Reader
 
 
 def client(url: str, **options: object) -> connect:
@@ -49,6 +57,82 @@ async def test_the_timing_is_the_recorded_one(tmp_path: Path) -> None:
             times.append(time.monotonic())
     # 19 intervals of 25 ms; a busy machine may be late, and never early
     assert times[-1] - times[0] == pytest.approx(0.475, abs=0.1)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """An event loop without waiting: its time goes to the next timer at once."""
+
+    def __init__(self) -> None:
+        super().__init__(SkippingSelector(self))
+        self.now_s = 0.0
+
+    def time(self) -> float:
+        return self.now_s
+
+
+class SkippingSelector(selectors.DefaultSelector):
+    """Moves the time of its loop on instead of waiting."""
+
+    def __init__(self, loop: SkippingLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.now_s += timeout or 0.0
+        return super().select(0)
+
+
+class TimedConnection:
+    """Notes when each message is sent; its client says nothing."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, bytes]] = []
+        self._closed = asyncio.Event()
+
+    async def recv(self, *, decode: bool) -> bytes:
+        await self._closed.wait()
+        raise ConnectionClosedOK(None, None)
+
+    async def send(self, payload: bytes, *, text: bool) -> None:
+        self.sent.append((asyncio.get_running_loop().time(), payload))
+
+    async def close(self, code: int, reason: str) -> None:
+        self.sent.append((asyncio.get_running_loop().time(), b"closed"))
+        self._closed.set()
+
+
+def test_each_message_is_sent_at_its_recorded_time(tmp_path: Path) -> None:
+    times = [2.0, 2.0, 2.001, 2.25, 3.9995, 60.0]
+    events = [
+        *opening(1),
+        *(message(str(at_s), at_s, "nova") for at_s in times),
+        loss(61, "nova", code=1000, reason=""),
+    ]
+    with closing(Reader(written(tmp_path, of(FIRST, *events), "nova"), FixedClock())) as view:
+        (served,) = served_connections(view, 1, view.bounds().last_id)
+        session = served.sessions[0]
+
+        class Pages:
+            """The recording, read in place."""
+
+            def pages(self, _served: ServedSession) -> Iterator[list[WireMessage]]:
+                return messages_of(view, session, 1)
+
+            async def next_page(self, pages: Iterator[list[WireMessage]]) -> list[WireMessage] | None:
+                return next(pages, None)
+
+        async def play(speed: float) -> list[tuple[float, bytes]]:
+            connection = TimedConnection()
+            await SessionPlayer(connection, session, Pages(), speed, FaultPlan()).play()  # type: ignore[arg-type]
+            return connection.sent
+
+        upgraded_s = opening(1)[-1].mono_ns / 1e9
+        recorded_s = [event.mono_ns / 1e9 - upgraded_s for event in events[-7:]]
+        for speed in (1.0, 4.0):
+            with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+                sent = runner.run(play(speed))
+            assert [payload for _, payload in sent] == [*(str(at_s).encode() for at_s in times), b"closed"]
+            assert [at_s for at_s, _ in sent] == pytest.approx([at_s / speed for at_s in recorded_s], abs=1e-6)
 
 
 async def test_a_reply_waits_for_the_request_and_has_its_id(tmp_path: Path) -> None:
