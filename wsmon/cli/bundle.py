@@ -59,7 +59,7 @@ def bundle(
     The bundle contains the events of the incident's connection and of wsmon itself, and a manifest: the incident,
     verdicts, versions, and the configuration without secrets. Open it anywhere with `wsmon open FILE.wsmon`.
 
-    `wsmon search name:incident.opened` lists incidents.
+    `wsmon search name:incident.opened` lists incidents. The setting `bundle` writes bundles automatically.
     """
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.stores import reading

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -200,6 +201,7 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Reco
         reload=(lambda: reload().configuration) if reload else None,
         limit_s=limit_s,
         on_event=log.print_event,
+        program=(sys.executable, "-m", "wsmon"),
     )
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from wsmon import plugins
-from wsmon.config.kinds import FaultError
+from wsmon.config.kinds import FaultError, nearest
 from wsmon.errors import QueryError, UsageError
-from wsmon.model.incident_kinds import INCIDENT_KINDS
+from wsmon.model.incident_kinds import INCIDENT_KINDS, is_rule
 from wsmon.model.json_path import compile_path
 from wsmon.model.measures import RANGE
 from wsmon.model.redact.redactor import compile_pattern
@@ -149,6 +149,15 @@ def kpi_name(text: str) -> None:
     """Check for the name of a key figure that has a threshold."""
     if text not in KPI_NAMES:
         raise FaultError("unknown KPI", f"use one of {', '.join(KPI_NAMES)}")
+
+
+def incident_kind(text: str) -> None:
+    """Check for a kind of incident, or that of a rule of the user; whether there is such a rule is checked later."""
+    if is_rule(text):
+        connection_name(text.partition(":")[2])
+    elif text not in (names := tuple(each.name for each in INCIDENT_KINDS)):
+        near = nearest(text, names)
+        raise FaultError("unknown incident kind", f"did you mean {near!r}?" if near else "`wsmon detectors` lists them")
 
 
 def thresholds(kind: str, values: Mapping[str, object]) -> None:

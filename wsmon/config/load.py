@@ -19,7 +19,7 @@ from wsmon import plugins
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.rules import RULES, address_faults
+from wsmon.config.rules import RULES, address_faults, bundle_faults
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
 from wsmon.config.specs import DEFAULT_PORTS, BuiltInDecoder, BuiltInProtocol, Configuration, ConnectionSpec
@@ -203,7 +203,8 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
         secrets=tuple(reader.secrets),
         **global_fields(wsmon.values),
     )
-    for name, fault in () if reader.faults else address_faults(configuration):
+    found = () if reader.faults else (*address_faults(configuration), *bundle_faults(configuration))
+    for name, fault in found:
         reader.fault(wsmon.places[name], fault)
     return configuration if reader.faults else masked(configuration)
 

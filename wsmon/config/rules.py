@@ -11,6 +11,7 @@ from wsmon.config.checks import host_and_port, is_loopback
 from wsmon.config.kinds import FaultError
 from wsmon.config.specs import DECLARABLE, LISTEN_ONLY, Configuration, ConnectionSpec, MessageCondition, MessagesSpec
 from wsmon.errors import UsageError
+from wsmon.model.incident_kinds import is_rule
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.names import is_credential_header, is_credential_query
 from wsmon.model.statistics import KPI_SHARES
@@ -252,6 +253,17 @@ def address_faults(configuration: Configuration) -> Iterator[tuple[str, FaultErr
     if parts.hostname and _meets(parts.hostname, to_port, host, port):
         hint = "remove one of the two: wsmon would send to itself what it received"
         yield "otlp", FaultError("points at otlp_listen", hint)
+
+
+def bundle_faults(configuration: Configuration) -> Iterator[tuple[str, FaultError]]:
+    """Iterate over the faults of ``bundle``: rules that are not there, whose incidents never come."""
+    for kind in configuration.bundle.kinds:
+        name = kind.partition(":")[2]
+        if is_rule(kind) and name not in configuration.alerts.rules:
+            yield (
+                "bundle.kinds",
+                FaultError(f"alerts.rules has no rule {name!r}", "add the rule, or remove the kind", kind),
+            )
 
 
 def _meets(host: str, port: int, listening_host: str, listening_port: int) -> bool:

@@ -157,6 +157,27 @@ WSMON = (
         example='{ storm = { opens = 5, within = "60s" } }',
     ),
     ConfigKey(
+        "bundle.kinds",
+        ListOf(TextKind(checks.incident_kind, may_be_empty=False), is_set=True),
+        [],
+        "incident kinds that leave a bundle; rule:NAME for alert rules; empty: no bundles",
+        example='["stall", "storm", "errors"]',
+    ),
+    ConfigKey(
+        "bundle.before",
+        DurationKind(0, HOUR_S),
+        "1m",
+        "time before the incident in a bundle",
+        "bundle.before_s",
+    ),
+    ConfigKey("bundle.after", DurationKind(0, HOUR_S), "1m", "time after the incident opened", "bundle.after_s"),
+    ConfigKey(
+        "bundle.keep", NumberKind(1, 100_000, whole=True), 20, "number of bundles to keep; the oldest are deleted"
+    ),
+    ConfigKey(
+        "bundle.size", SizeKind(2**20, 2**40), "256MB", "maximum size of all bundles together", "bundle.size_bytes"
+    ),
+    ConfigKey(
         "prometheus",
         TextKind(checks.address),
         "",

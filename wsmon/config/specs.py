@@ -289,6 +289,19 @@ class OtlpListenSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleSpec:
+    """Which incidents leave a bundle, what it holds, and how many are kept."""
+
+    kinds: tuple[str, ...] = ()
+    """Kinds of incidents, ``rule:NAME`` among them; empty = none leaves one."""
+    before_s: float = 60.0
+    after_s: float = 60.0
+    keep: int = 20
+    size_bytes: int = 256_000_000
+    """Of all bundles together; the oldest are deleted, and one larger than that is not written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A whole configuration, with the defaults of everything that the file leaves out."""
 
@@ -311,6 +324,7 @@ class Configuration:
     otlp_listen: OtlpListenSpec = OtlpListenSpec()
     detectors: Thresholds = field(default_factory=lambda: NO_THRESHOLDS)
     """Thresholds of the detectors that are not at their defaults, by kind of incident and name."""
+    bundle: BundleSpec = BundleSpec()
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Action id -> key presses of the user's keymap."""
     secrets: tuple[str, ...] = field(default=(), repr=False)

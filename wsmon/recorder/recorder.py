@@ -44,6 +44,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
+from wsmon.recorder.bundles import IncidentBundles
 from wsmon.recorder.descriptors import raised_limit
 from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
@@ -178,6 +179,8 @@ class _Recording:
             self._metric_sources(), self._writer.committed_id, info.configuration, clock, guard
         )
         self._monitoring.configure(configuration)
+        self._bundles = IncidentBundles(options.store, options.program, clock, guard.failed, options.child_descriptors)
+        self._bundles.configure(configuration)
         self._intake = Intake(clock, info.boot_id)
         self._intake.configure(configuration)
         self._ingest = Ingest(LineIngest(self._bus, self._intake, clock, self._writer.committed_seqs, options.on_event))
@@ -191,6 +194,7 @@ class _Recording:
             self._writer,
             self._alerts,
             self._monitoring,
+            self._bundles,
             self._intake,
             self._receiver,
             self._emit,
@@ -209,7 +213,9 @@ class _Recording:
             self._emit("self.run.ended")
             self._bus.close()
             await asyncio.to_thread(self._writer.join)
-            await self._monitoring.finish()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._monitoring.finish(), name="end of monitoring")
+                group.create_task(self._bundles.finish(), name="last bundle")
             await self._receiver.close()
             await self._server.close()
         if self._failure is not None:
@@ -239,6 +245,7 @@ class _Recording:
                 group.create_task(self._guard.keep("spool", self._spool.run), name="spool"),
                 group.create_task(self._guard.keep("alerts", self._alerts.run), name="alerts"),
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
+                group.create_task(self._guard.keep("bundle", self._bundles.run), name="bundles"),
             ]
             on_ready(self._info)
             # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
@@ -381,6 +388,7 @@ class _Recording:
     def _on_notable(self, events: Sequence[Event]) -> None:
         """Called on the writer thread."""
         self._loop.call_soon_threadsafe(self._alerts.take, events)
+        self._loop.call_soon_threadsafe(self._bundles.take, events)
 
     def _on_loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report what asyncio would print: a client that could not be let in, or a fault of a task that none awaits."""

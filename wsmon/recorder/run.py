@@ -36,6 +36,8 @@ class RecorderOptions:
     """Limit on open files of the programs that the recorder starts; None: its own."""
     state_folder: Path | None = None
     """Of the user: takes the note of lost events where the folder of the store takes nothing; None: there alone."""
+    program: tuple[str, ...] = ()
+    """What starts a command of wsmon, which follows; empty: none is started, and no bundles are written."""
     on_event: Callable[[Event], None] | None = None
     """Called with each lifecycle event when it is emitted, to print it on stderr."""
 

@@ -26,6 +26,7 @@ from wsmon.errors import ConfigError, WsmonError
 from wsmon.model.units import format_size
 from wsmon.ports import SentByHand
 from wsmon.recorder.alerts import AlertDispatcher
+from wsmon.recorder.bundles import IncidentBundles
 from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
@@ -249,6 +250,7 @@ class CommandHandler:
         writer: Writer,
         alerts: AlertDispatcher,
         monitoring: Monitoring,
+        bundles: IncidentBundles,
         intake: Intake,
         receiver: OtlpReceiver,
         emit: EmitSelfEvent,
@@ -260,6 +262,7 @@ class CommandHandler:
         self._writer = writer
         self._alerts = alerts
         self._monitoring = monitoring
+        self._bundles = bundles
         self._intake = intake
         self._receiver = receiver
         self._emit = partial(emit, "self.config.reloaded")
@@ -326,10 +329,12 @@ class CommandHandler:
             self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
             self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
+            self._bundles.configure(configuration)
             self._intake.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             others = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
             others += ["detectors changed"] if configuration.detectors != self._configuration.detectors else []
+            others += ["bundles changed"] if configuration.bundle != self._configuration.bundle else []
             others += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
             self._configuration = configuration
             sentence = _sentence(changes, others)

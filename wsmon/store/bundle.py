@@ -1,7 +1,7 @@
 """Incident bundles as files: the manifest in the table ``meta``, and the seal by which a change of the file shows.
 
 The seal is the SHA-256 of the whole file in which the 64 digits of the seal itself are taken as zeros. It is written
-with its manifest, and covers both. It shows changes; it does not prove who made the file: anybody can seal another one.
+with its manifest, and covers both. It shows changes, and does not prove who made the file: any program can seal one.
 """
 
 from __future__ import annotations

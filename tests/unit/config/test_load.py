@@ -11,6 +11,7 @@ import pytest
 
 from wsmon.config.load import MAX_FILE_BYTES, Loaded, load, load_content
 from wsmon.config.specs import (
+    BundleSpec,
     CaptureSpec,
     Configuration,
     ConnectionSpec,
@@ -240,6 +241,10 @@ def test_paths_are_relative_to_the_real_file(tmp_path: Path) -> None:
         (ONE + "[wsmon]\nalerts.rules.a = '( )'\n", ["5: wsmon.alerts.rules.a: invalid query: "]),
         (ONE + "[wsmon]\nalerts.rules.a = ' '\n", ["5: wsmon.alerts.rules.a: query matches everything"]),
         (ONE + "[wsmon]\nalerts.rules.a = 'note:x'\n", ["5: wsmon.alerts.rules.a: query uses bookmarks or notes"]),
+        (ONE + "[wsmon]\nbundle.kinds = ['strom']\n", ["5: wsmon.bundle.kinds[0]: unknown incident kind (strom). did"]),
+        (ONE + "[wsmon]\nbundle.kinds = ['rule:']\n", ["5: wsmon.bundle.kinds[0]: invalid name"]),
+        (ONE + "[wsmon]\nbundle.kinds = ['rule:x']\n", ["5: wsmon.bundle.kinds: alerts.rules has no rule 'x'"]),
+        (ONE + "[wsmon]\nbundle = { keep = 0, after = '2h' }\n", ["5: wsmon.bundle.keep: ", "5: wsmon.bundle.after: "]),
         (ONE + "[wsmon]\nalerts.rules.'a b' = 'x'\n", ['5: wsmon.alerts.rules."a b": invalid name']),
         (ONE + "[wsmon]\nprometheus = 'x'\n", ['5: wsmon.prometheus: expected HOST:PORT (x). e.g. "127.0.0.1:9464"']),
         (ONE + "[wsmon]\notlp = 'ws://h'\n", ["5: wsmon.otlp: scheme must be http or https (ws://h)."]),
@@ -289,6 +294,14 @@ def test_what_is_sent_to_a_collector(loaded: Load) -> None:
         Sensitive("http://h:4318"), (("X-Scope", Sensitive("me")),), ("logs", "spans")
     )
     assert loaded(ONE).configuration.otlp == OtlpSpec()
+
+
+def test_bundles_are_configured_by_kinds_of_incidents_and_rules(loaded: Load) -> None:
+    bundle = "bundle = { kinds = ['stall', 'rule:big'], before = '5m', size = '1MiB' }"
+    assert loaded(f"[wsmon]\n{bundle}\nalerts.rules.big = '$.q>1'\n{ONE}").configuration.bundle == BundleSpec(
+        ("stall", "rule:big"), 300.0, 60.0, 20, 2**20
+    )
+    assert loaded(ONE).configuration.bundle == BundleSpec()
 
 
 def test_thresholds_of_detectors_are_read_by_kind(loaded: Load) -> None:

@@ -5,22 +5,29 @@ Signals, kills and a second process: tests/integration/test_life_of_a_recorder.p
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.processes import stored
-from wsmon.config.specs import Configuration
+from wsmon.clock import SystemClock
+from wsmon.config.specs import BundleSpec, Configuration, ConnectionSpec, ReconnectSpec
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.registry import known_stores
 from wsmon.errors import StoreError, StoreHeldError, WsmonError
 from wsmon.model.events import Event
+from wsmon.model.redact.masking import Sensitive
+from wsmon.recorder.bundles import FOLDER, IncidentBundles
 from wsmon.recorder.recorder import record
 from wsmon.recorder.run import RecorderOptions
+from wsmon.store.reader import Reader
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +105,42 @@ def test_a_store_that_is_removed_ends_the_recording(tmp_path: Path) -> None:
     with pytest.raises(WsmonError, match=r"recording ended: the store .* was removed or replaced"):
         record(wanted, lambda _info: wanted.store.unlink())
     assert holder(wanted.store) is None
+
+
+def test_an_incident_leaves_a_bundle_without_secrets_also_where_a_stop_cuts_it_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.recorder.bundles.END_S", 60)
+    url = Sensitive("ws://127.0.0.1:1/?token=cAnArY-of-a-url", "ws://127.0.0.1:1/?token=[FILTERED]")
+    gives_up = ConnectionSpec("a", url, reconnect=ReconnectSpec(initial_s=0.01, max_attempts=1))
+    bundle = BundleSpec(("retries_exhausted",), after_s=3_600)
+    configuration = Configuration(None, "digest", (gives_up,), bundle=bundle, secrets=("cAnArY-of-a-url",))
+
+    @asynccontextmanager
+    async def prepare() -> AsyncIterator[Configuration]:
+        yield configuration
+
+    take = IncidentBundles._take
+
+    def take_and_stop(bundles: IncidentBundles, event: Event) -> None:
+        take(bundles, event)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(IncidentBundles, "_take", take_and_stop)
+    wanted = options(tmp_path, limit_s=60.0, program=(sys.executable, "-m", "wsmon"))
+    record(replace(wanted, prepare=prepare), ignore)
+    (path,) = (wanted.store.parent / FOLDER).iterdir()
+    assert path.name.startswith("store-")
+    assert "-retries_exhausted-a-" in path.name
+    assert b"cAnArY" not in path.read_bytes()
+    with closing(Reader(path, SystemClock())) as reader:
+        found = reader.bundle()
+        names = [each.name for each in reader.events_after(0, 100)]
+    assert found is not None
+    assert (found.is_unaltered, found.manifest.made_by) == (True, "recorder")
+    assert found.manifest.period.after_cut_short.startswith("the recorder was stopped ")
+    assert found.manifest.configuration.values["connections"][0]["url"] == url.masked
+    assert {"connection.started", "incident.opened"} <= set(names)
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

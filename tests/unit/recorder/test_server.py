@@ -64,7 +64,7 @@ class Rig:
     def __init__(self, reload: Callable[[], Configuration] | None = None) -> None:
         self.sink = RecordingSink()
         self.stops = 0
-        self.writer, self.alerts, self.monitoring, self.intake = Part(), Part(), Part(), Part()
+        self.writer, self.alerts, self.monitoring, self.bundles, self.intake = Part(), Part(), Part(), Part(), Part()
         clock = FakeClock()
         options = RecorderOptions(cast(Any, None), Path("s.db"), Path("s.sock"), "/etc/w.toml", reload)
         self.handler = CommandHandler(
@@ -74,6 +74,7 @@ class Rig:
             cast(Any, self.writer),
             cast(Any, self.alerts),
             cast(Any, self.monitoring),
+            cast(Any, self.bundles),
             cast(Any, self.intake),
             cast(Any, ReceiverPart()),
             self_events(self.sink, clock),
