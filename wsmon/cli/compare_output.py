@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, tzinfo
 
@@ -264,7 +265,7 @@ def _verdict_lines(found: ComparisonReport) -> Iterator[str]:
 def _example_lines(found: ComparisonReport) -> Iterator[str]:
     lines: list[str] = []
     for name, side, of in (("A", found.a, found.matching.a), ("B", found.b, found.matching.b)):
-        where = home_path(side.side.view.path)
+        where = sanitize(shlex.quote(str(side.side.view.path)))
         if of.examples:
             ids = ",".join(str(each.event_id) for each in of.examples)
             lines.append(f"only in {name}, e.g.: wsmon search --store {where} id:{ids}")
@@ -285,7 +286,7 @@ def remarks(found: ComparisonReport) -> Iterator[str]:
     elif found.is_monotonic:
         yield "Times are those of the monotonic clock of one recorder: they are comparable."
     else:
-        yield "Times are wall times of two recordings: leads include the difference between their clocks."
+        yield "Times are wall times of two recorders: leads include the difference between their clocks."
     yield (
         f"Messages more than {window} apart do not match, and count as only on one side; "
         f"within {window} of an edge or a gap of the recording they are undecided."

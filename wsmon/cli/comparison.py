@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 
 import msgspec
 
@@ -200,7 +201,7 @@ def comparison_of(a: Side, b: Side, request: CompareRequest, progress: Progress)
 
     Raises ``UsageError`` for an empty period, and ``StoreError`` where a store cannot be read.
     """
-    is_monotonic = a.view.path == b.view.path and not request.is_from_start
+    is_monotonic = not request.is_from_start and _have_one_recorder(a, b)
     readings = tuple(_reading(side, request, is_monotonic=is_monotonic) for side in (a, b))
     recorded_a, recorded_b = (RecordedTimes(reading.recorded, _connected(reading)) for reading in readings)
     matcher = MessageMatcher(request.window_ns, recorded_a, recorded_b)
@@ -213,6 +214,15 @@ def comparison_of(a: Side, b: Side, request: CompareRequest, progress: Progress)
     common = _overlap_ns(readings[0].recorded, readings[1].recorded)
     reports = (_report(reading, request) for reading in readings)
     return ComparisonReport(request, is_monotonic, common / SECOND_NS, matcher.finish(), *reports)
+
+
+def _have_one_recorder(a: Side, b: Side) -> bool:
+    """Whether one recorder at a time recorded both sides; imports of several recordings have runs side by side."""
+    if a.view.path != b.view.path:
+        return False
+    runs = {**a.view.runs_of(a.connection), **b.view.runs_of(b.connection)}
+    spans = sorted((run.start_ns, run.end_ns) for run in runs.values())
+    return all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def _reading(side: Side, request: CompareRequest, *, is_monotonic: bool) -> _Reading:

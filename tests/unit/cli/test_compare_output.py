@@ -124,6 +124,21 @@ def test_json_has_the_same_and_the_statistics_of_both_sides(stack: ExitStack, tm
     assert len(found["remarks"]) == 4
 
 
+def keys_of(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {*value, *(key for each in value.values() for key in keys_of(each))}
+    return {key for each in value for key in keys_of(each)} if isinstance(value, list) else set()
+
+
+def test_the_documentation_names_every_key(stack: ExitStack, tmp_path: Path) -> None:
+    found = document(comparison(stack, tmp_path))
+    for side in ("a", "b"):
+        # In docs/statistics.md
+        found[side].pop("statistics")  # type: ignore[attr-defined]
+    page = (Path(__file__).parents[3] / "docs" / "compare.md").read_text("utf-8")
+    assert [key for key in sorted(keys_of(found)) if f"`{key}`" not in page] == []
+
+
 def test_remarks_say_what_limits_the_comparison(stack: ExitStack, tmp_path: Path) -> None:
     found = comparison(stack, tmp_path)
     assert list(remarks(found)) == [
@@ -142,7 +157,7 @@ def test_remarks_say_what_limits_the_comparison(stack: ExitStack, tmp_path: Path
         b=replace(found.b, statistics=replace(found.b.statistics, shed_messages=5), not_stored=5),
     )
     assert list(remarks(less)) == [
-        "Times are wall times of two recordings: leads include the difference between their clocks.",
+        "Times are wall times of two recorders: leads include the difference between their clocks.",
         APART,
         "A and B were not recorded at the same time: compare periods, e.g. feed@yesterday feed@today.",
         "Keys that come more than once on a side within 1s are counted, but their lead is not measured.",

@@ -73,6 +73,20 @@ def test_two_recordings_are_compared_by_wall_time(tmp_path: Path, sides: Sides) 
     assert (found.common_s, found.a.recorded_s, found.b.recorded_s) == pytest.approx((35, 40, 55))
 
 
+def test_runs_side_by_side_are_of_two_recorders(tmp_path: Path, sides: Sides) -> None:
+    """As in a recording that two others were imported into: their monotonic clocks have nothing in common."""
+    path = tmp_path / "s.db"
+    first = Recording(path, "a")
+    first.write(trades("a", (10, 1)))
+    first.end(60)
+    second = Recording(path, "b", after_s=1, mono_ns=3 * SECOND_NS)
+    made = trades("b", (10.25, 1))[0]
+    second.write([replace(made, mono_ns=99 * SECOND_NS, source=replace(made.source, run=2))])
+    second.end(60)
+    found = compared(sides.of(path, "a"), sides.of(path, "b"))
+    assert (found.is_monotonic, found.matching.a.max_lead_ns) == (False, SECOND_NS // 4)
+
+
 def test_periods_are_compared_from_their_starts(tmp_path: Path, sides: Sides) -> None:
     """What repeats at the same time of the second period is matched; what one period has alone is not."""
     path = recorded(tmp_path / "s.db", trades("feed", (5, 1), (8, 7), (25.2, 1), (29, 9)), "feed", end_s=40)
