@@ -25,11 +25,12 @@ from wsmon.config.kinds import (
     NumberKind,
     OneOf,
     OneOrMore,
+    RowsOf,
     SizeKind,
     TableOf,
     TablesOf,
 )
-from wsmon.config.schema import CONNECTION, WSMON, ConfigKey
+from wsmon.config.schema import CONNECTION, RELAY, WSMON, ConfigKey
 from wsmon.demo.scenario import demo_scenarios
 from wsmon.model.events import EVENT_MEANINGS
 from wsmon.model.incident_kinds import INCIDENT_KINDS, IncidentKind
@@ -106,6 +107,11 @@ def connection_keys() -> str:
     return _keys(CONNECTION)
 
 
+def relay_keys() -> str:
+    """The keys of ``[[relay]]``."""
+    return _keys(RELAY)
+
+
 def kpi_targets() -> str:
     """The targets of the KPIs by profile."""
     rows = zip(kpis(unmeasured("detailed")), kpis(unmeasured("financial")), strict=True)
@@ -134,6 +140,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "incidents": incidents,
         "wsmon-keys": wsmon_keys,
         "connection-keys": connection_keys,
+        "relay-keys": relay_keys,
         "kpi-targets": kpi_targets,
         "demo-connections": demo_connections,
     }
@@ -199,6 +206,8 @@ def _value(kind: AnyKind) -> str:
             return f"table: name = {_value(item)}"
         case TablesOf():
             return "tables"
+        case RowsOf(keys=keys):
+            return f"list of tables: {', '.join(keys)}"
         case KeyMap():
             return "table"
         case _:

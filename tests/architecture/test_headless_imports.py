@@ -14,6 +14,7 @@ from tests.support.recordings import recorded
 
 HEADLESS = (
     "record",
+    "relay",
     "ps",
     "stop",
     "search",

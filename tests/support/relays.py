@@ -115,8 +115,11 @@ class FakeListener:
 class RunningRelay:
     """A relay under test, and the listeners of its connections, in their order."""
 
-    def __init__(self, relays: Relays, listeners: list[FakeListener], recorded: list[Recorded]) -> None:
+    def __init__(
+        self, relays: Relays, services: EngineServices, listeners: list[FakeListener], recorded: list[Recorded]
+    ) -> None:
         self.relays = relays
+        self.services = services
         self.listeners = listeners
         self.recorded = recorded
         self.writers: list[asyncio.StreamWriter] = []
@@ -173,7 +176,7 @@ async def running_relays(
     async with asyncio.TaskGroup() as group:
         group.create_task(relays.run(), name="relays")
         await asyncio.sleep(0)
-        running = RunningRelay(relays, listeners, recorded)
+        running = RunningRelay(relays, services, listeners, recorded)
         try:
             yield running
         finally:

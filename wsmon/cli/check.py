@@ -16,7 +16,7 @@ from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
 
 if TYPE_CHECKING:
     from wsmon.config.load import Loaded
-    from wsmon.config.specs import ConnectionSpec
+    from wsmon.config.specs import Configuration, ConnectionSpec
 
 
 @click.command("check")
@@ -58,9 +58,9 @@ def check(
         _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
     loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded), *_plugin_problems(loaded)))
     if message is not None:
-        _print_described(message, loaded.configuration.connections, as_json=as_json)
+        _print_described(message, loaded.configuration.recorded, as_json=as_json)
     elif as_json:
-        _print_json((), (*loaded.warnings, *loaded.notes), loaded.configuration.connections)
+        _print_json((), (*loaded.warnings, *loaded.notes), loaded.configuration)
     else:
         _print_table(loaded)
 
@@ -84,7 +84,7 @@ def _plugin_problems(loaded: Loaded) -> tuple[Problem, ...]:
     from wsmon.config.load import STDIN_NAME
     from wsmon.config.specs import BuiltInDecoder, BuiltInProtocol
 
-    connections = loaded.configuration.connections
+    connections = loaded.configuration.recorded
     used = {spec.protocol for spec in connections} | {name for spec in connections for name in spec.decode}
     if used <= {*get_args(BuiltInProtocol), *get_args(BuiltInDecoder)}:
         return ()
@@ -104,13 +104,13 @@ def _plugin_problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:
     if as_json:
-        _print_json(problems, (), ())
+        _print_json(problems, (), None)
     else:
         say(message)
     raise SystemExit(EXIT_USAGE)
 
 
-def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connections: Iterable[ConnectionSpec]) -> None:
+def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], configuration: Configuration | None) -> None:
     """Print the report of ``check --json``."""
     failed = [asdict(problem) for problem in errors]
     report = {
@@ -119,7 +119,17 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
         "warnings": [asdict(problem) for problem in warnings],
         "connections": [
             {"name": spec.name, "url": spec.url.masked, "enabled": spec.enabled, "group": spec.group}
-            for spec in connections
+            for spec in (configuration.connections if configuration else ())
+        ],
+        "relays": [
+            {
+                "name": relay.name,
+                "listen": relay.listen,
+                "enabled": relay.connection.enabled,
+                "group": relay.connection.group,
+                "routes": [{"path": route.path, "upstream": route.upstream.masked} for route in relay.routes],
+            }
+            for relay in (configuration.relays if configuration else ())
         ],
     }
     print_json(report)
@@ -138,6 +148,16 @@ def _print_table(loaded: Loaded) -> None:
                 *(
                     (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
                     for spec in loaded.configuration.connections
+                ),
+                *(
+                    (
+                        relay.name,
+                        relay.connection.group or "–",
+                        "yes" if relay.connection.enabled else "no",
+                        f"{relay.listen}{route.path} → {route.upstream.masked}",
+                    )
+                    for relay in loaded.configuration.relays
+                    for route in relay.routes
                 ),
             ]
         )

@@ -62,7 +62,8 @@ def judge_loaded(loaded: Loaded) -> Diagnosis:
     """Judge a configuration that can be used: its connections, and what in it has no effect."""
     configuration = loaded.configuration
     enabled = sum(one.enabled for one in configuration.connections)
-    fact = f"{configuration.path}: {len(configuration.connections)} connections, {enabled} enabled"
+    relays = f", {len(configuration.relays)} relays" if configuration.relays else ""
+    fact = f"{configuration.path}: {len(configuration.connections)} connections, {enabled} enabled{relays}"
     if loaded.warnings:
         more = f" (and {len(loaded.warnings) - 1} more)" if len(loaded.warnings) > 1 else ""
         return warn("configuration", fact, f"{loaded.warnings[0]}{more}; `wsmon check` lists all")

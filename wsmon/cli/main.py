@@ -31,6 +31,7 @@ COMPLETE_VARIABLE = "_WSMON_COMPLETE"
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "record": "Record connections in the foreground until interrupted.",
+        "relay": "Relay connections of applications to a server and record them.",
         "attach": "Open the viewer on a running recorder.",
         "open": "Open a recording in the viewer, or several as one.",
         "ps": "List running recorders and recent recordings.",

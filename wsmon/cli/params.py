@@ -149,6 +149,25 @@ class RecordingName(click.Path):
         return recording_items(incomplete, is_running=self._is_running)
 
 
+# The greatest port
+MOST_PORT = 65_535
+
+
+class ListenAddress(click.ParamType[tuple[str, int]]):
+    """HOST:PORT; port 0 is any free one."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Return host and port."""
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not (colon and port.isascii() and port.isdigit() and int(port) <= MOST_PORT):
+            self.fail(f"{value!r} is not HOST:PORT, e.g. 127.0.0.1:0", param, ctx)
+        return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
 class ConnectionName(click.ParamType[str]):
     """A connection of the recording that the command reads, by its name."""
 
@@ -251,17 +270,22 @@ def assertion_options(command: F) -> F:
     return command
 
 
+def header_option(command: F, mode: str = "") -> F:
+    """Add the option for headers of upgrade requests; ``mode`` as in ``url_options``."""
+    return click.option(
+        "-H",
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        help=f"Extra request header ({mode}repeatable). A value ending in ? is prompted for.",
+    )(command)
+
+
 def url_options(command: F, mode: str = "") -> F:
     """Add the options that go with URLs; ``mode`` is said of them where there may be a configuration instead."""
     decorators: Sequence[Callable[[F], F]] = (
-        click.option(
-            "-H",
-            "--header",
-            "headers",
-            multiple=True,
-            metavar="'NAME: VALUE'",
-            help=f"Extra request header ({mode}repeatable). A value ending in ? is prompted for.",
-        ),
+        partial(header_option, mode=mode),
         click.option("--subscribe", multiple=True, metavar="TOPIC", help=f"Topic to subscribe to ({mode}repeatable)."),
         click.option(
             "--subprotocol",

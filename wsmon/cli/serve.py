@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import ConnectionName, Duration, RecordingName, period_options
+from wsmon.cli.params import ConnectionName, Duration, ListenAddress, RecordingName, period_options
 from wsmon.cli.process import importing
 from wsmon.cli.terminal import say
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError, WsmonError
@@ -22,28 +22,12 @@ if TYPE_CHECKING:
 
 # Around an incident, where --around does not say otherwise; as for an export
 _MARGIN_S = 30.0
-_MOST_PORT = 65_535
 
 
 class NotAsReceivedError(WsmonError):
     """With ``--strict``: what would be served is not what was received."""
 
     exit_code = EXIT_THRESHOLD
-
-
-class ListenAddress(click.ParamType[tuple[str, int]]):
-    """HOST:PORT; port 0 is any free one."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Return host and port."""
-        if isinstance(value, tuple):
-            return value
-        host, colon, port = str(value).rpartition(":")
-        if not (colon and port.isascii() and port.isdigit() and int(port) <= _MOST_PORT):
-            self.fail(f"{value!r} is not HOST:PORT, e.g. 127.0.0.1:0", param, ctx)
-        return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
 @click.command()

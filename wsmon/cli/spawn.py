@@ -105,7 +105,7 @@ def _refuse_another(held: LockInfo, target: Target) -> None:
 def _arguments(target: Target) -> list[str]:
     """Return the arguments that the process list shows: no credential of a URL is in them."""
     configuration = target.loaded.configuration
-    named = [target.identity] if configuration.path else [one.url.masked for one in configuration.connections]
+    named = [target.identity] if configuration.path else [one.url.masked for one in configuration.recorded]
     return ["record", *named, "--store", str(target.store)]
 
 

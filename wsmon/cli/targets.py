@@ -30,7 +30,7 @@ class Target:
 
 def awaited(configuration: Configuration) -> str:
     """Return what a recorder without configured connections waits for, as a sentence; empty where it has some."""
-    if configuration.connections:
+    if configuration.recorded:
         return ""
     address = configuration.otlp_listen.address
     receiver = f", OpenTelemetry at http://{address}" if address else ""
@@ -57,7 +57,7 @@ def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None
                 allow_send=request.allow_send,
             )
         )
-        return _target(request, loaded, _urls(loaded), None, environ)
+        return target_of(request, loaded, environ)
     if len(request.names) > 1:
         raise UsageError(f"unexpected argument {request.names[1]!r}", "specify one configuration, or only URLs")
     if request.headers or request.subscribe or request.subprotocols or request.allow_send:
@@ -69,8 +69,7 @@ def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None
                 "a configuration on standard input cannot be passed to the background recorder",
                 "run `wsmon record - --store PATH`, then `wsmon attach PATH`",
             )
-        loaded = load_stream(stdin, environ, Path.cwd())
-        return _target(request, loaded, _urls(loaded), None, environ)
+        return target_of(request, load_stream(stdin, environ, Path.cwd()), environ)
     named = Path(request.names[0]) if request.names else None
     path = find_config(named, environ, Path.cwd())
 
@@ -83,9 +82,14 @@ def resolve(request: Request, environ: Mapping[str, str], stdin: BinaryIO | None
     return _target(request, read(), os.path.realpath(path), read, environ)
 
 
+def target_of(request: Request, loaded: Loaded, environ: Mapping[str, str]) -> Target:
+    """Return the target of a configuration that is no file."""
+    return _target(request, loaded, _urls(loaded), None, environ)
+
+
 def _urls(loaded: Loaded) -> str:
     """The identity of a configuration that is no file."""
-    return ", ".join(one.url.masked for one in loaded.configuration.connections)
+    return ", ".join(one.url.masked for one in loaded.configuration.recorded)
 
 
 def _target(

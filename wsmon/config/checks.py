@@ -111,13 +111,26 @@ def proxy(text: str) -> None:
     _user_info(parts)
 
 
-def address(text: str) -> None:
+def listen_address(text: str) -> None:
+    """Check for ``HOST:PORT``; the host may be empty, port 0 is any free one."""
+    address(text, least_port=0)
+
+
+def address(text: str, least_port: int = 1) -> None:
     """Check for ``HOST:PORT``; the host may be empty."""
     host, colon, port = text.rpartition(":")
-    if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65_535:
+    if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not least_port <= int(port) <= 65_535:
         raise FaultError("expected HOST:PORT", 'e.g. "127.0.0.1:9464"')
     if host:
         _host(host.removeprefix("[").removesuffix("]"))
+
+
+def route_path(text: str) -> None:
+    """Check for the path of a URL."""
+    if not text.startswith("/"):
+        raise FaultError("must start with /", 'e.g. "/feed"')
+    if "?" in text or "#" in text or _SPACE_OR_CONTROL.search(text):
+        raise FaultError("must be a path, without a query", "the query of an application is passed on")
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from wsmon.config.kinds import ChainOf, OneOf
-from wsmon.config.schema import CONNECTION, KEYS, WSMON, ConfigKey, Default
+from wsmon.config.schema import CONNECTION, KEYS, RELAY_ALONE, WSMON, ConfigKey, Default
 
 _HEAD = """\
 # wsmon configuration: all keys with their defaults. Uncomment and edit what you need. `wsmon check` reports every
@@ -23,6 +23,10 @@ _DEFAULTS_HEAD = """\
 [defaults]
 # open_timeout = "5s"
 """
+_RELAY_HEAD = """\
+# A relay: applications connect to it instead of a server, and their connections are recorded; see docs/relay.md.
+# Beside these keys: those of a connection that do not send anything (group, headers, protocol, capture, redact, ...).
+# [[relay]]"""
 # Column of the comments, unless the setting before one is longer
 _COMMENT_COLUMN = 36
 _WIDTH = 120
@@ -42,6 +46,9 @@ def example() -> str:
             _DEFAULTS_HEAD,
             "[[connection]]",
             *_lines(CONNECTION),
+            "",
+            _RELAY_HEAD,
+            *(line if line.startswith("# ") else f"# {line}" for line in _lines(RELAY_ALONE)),
             "",
         )
     )

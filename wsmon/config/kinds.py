@@ -310,13 +310,20 @@ class TablesOf:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsOf:
+    """A list of tables that all have the same keys, each needed, read into a tuple of mappings of values by name."""
+
+    keys: Mapping[str, Kind]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyMap:
     """A table of action ids; each value is a key press, several with commas between, or a list of them."""
 
     item: Kind
 
 
-AnyKind = Kind | ListOf | OneOrMore | ConditionOr | ChainOf | TableOf | TablesOf | KeyMap
+AnyKind = Kind | ListOf | OneOrMore | ConditionOr | ChainOf | TableOf | TablesOf | RowsOf | KeyMap
 
 
 def name_of_type(value: object) -> str:

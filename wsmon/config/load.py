@@ -19,10 +19,29 @@ from wsmon import plugins
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.rules import RULES, address_faults, bundle_faults
-from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
+from wsmon.config.rules import RULES, address_faults, bundle_faults, relay_faults
+from wsmon.config.schema import (
+    CONNECTION,
+    CONNECTION_NAMES,
+    KEYS,
+    RELAY,
+    RELAY_ALONE,
+    RELAY_NAMES,
+    TABLES,
+    WSMON,
+    WSMON_NAMES,
+    ConfigKey,
+)
 from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
-from wsmon.config.specs import DEFAULT_PORTS, BuiltInDecoder, BuiltInProtocol, Configuration, ConnectionSpec
+from wsmon.config.specs import (
+    DEFAULT_PORTS,
+    BuiltInDecoder,
+    BuiltInProtocol,
+    Configuration,
+    ConnectionSpec,
+    RelaySpec,
+    RouteSpec,
+)
 from wsmon.config.table_reader import SHORT_SECRET_CHARS, TableEntries, TableReader, TableValues, unknown_table
 from wsmon.errors import ConfigError, Problem
 from wsmon.model.redact.masking import Sensitive, mask_secrets
@@ -31,6 +50,10 @@ from wsmon.model.redact.masking import Sensitive, mask_secrets
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
 _NEEDED = tuple(key.path for key in CONNECTION if key.needed)
+_NEEDED_BY_RELAYS = tuple(key.path for key in RELAY if key.needed)
+# Keys that a relay has for the configurations of connections: it would not be true that they do anything
+_WITHOUT_EFFECT = ("answer", "allow_send")
+_INHERITED_BY_RELAYS = frozenset(key.path for key in RELAY) - frozenset(_WITHOUT_EFFECT)
 # The configuration on standard input, as a command line and as messages name it
 STDIN = "-"
 STDIN_NAME = "standard input"
@@ -144,17 +167,17 @@ def key_name(path: KeyPath) -> str:
     return shown(name, 200)
 
 
-def key_error(configuration: Configuration, name: str, problem: str, value: str, hint: str) -> ConfigError:
-    """Return the error of a key of ``[wsmon]`` that only using it shows, with its line in the file."""
+def key_error(configuration: Configuration, key: KeyPath, problem: str, value: str, hint: str) -> ConfigError:
+    """Return the error of a key that only using it shows, with its line in the file."""
     path = configuration.path
     if path is None:
-        return ConfigError((Problem(STDIN_NAME, 0, f"wsmon.{name}", problem, value, hint),))
+        return ConfigError((Problem(STDIN_NAME, 0, key_name(key), problem, value, hint),))
     try:
-        line = Lines(read_content(path).decode("utf-8", "replace")).of(("wsmon", name))
+        line = Lines(read_content(path).decode("utf-8", "replace")).of(key)
     except ConfigError:
         # Removed meanwhile
         line = 0
-    return ConfigError((Problem(shown(str(path), 4_096), line, f"wsmon.{name}", problem, value, hint),))
+    return ConfigError((Problem(shown(str(path), 4_096), line, key_name(key), problem, value, hint),))
 
 
 def _parsed(text: str, name: str) -> dict[str, object]:
@@ -192,13 +215,16 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
     for group, built_in in _BUILT_IN.items():
         for clash in plugins.clashes(group, built_in):
             reader.fault((), FaultError(clash, "uninstall one of the two"))
-    if not tree.get("connection") and "wsmon" not in tree:
+    if not tree.get("connection") and not tree.get("relay") and "wsmon" not in tree:
         hint = "add a [[connection]] with a name and a url, or [wsmon] to record only what applications report"
         reader.fault(("connection",), FaultError("no connections defined", hint))
+    defaults = defaults.over(_inherited(wsmon))
+    names: dict[str, str] = {}
     configuration = Configuration(
         path=path,
         digest=digest,
-        connections=_connections(tree.get("connection", []), reader, defaults.over(_inherited(wsmon))),
+        connections=_connections(tree.get("connection", []), reader, defaults, names),
+        relays=_relays(tree.get("relay", []), reader, defaults, names),
         keys=pairs(keymap.values.get("keys")),
         secrets=tuple(reader.secrets),
         **global_fields(wsmon.values),
@@ -206,6 +232,8 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
     found = () if reader.faults else (*address_faults(configuration), *bundle_faults(configuration))
     for name, fault in found:
         reader.fault(wsmon.places[name], fault)
+    for index, place, fault in () if reader.faults else relay_faults(configuration):
+        reader.fault(("relay", index, *place), fault)
     return configuration if reader.faults else masked(configuration)
 
 
@@ -215,32 +243,67 @@ def _inherited(wsmon: TableValues) -> TableValues:
     return TableValues({"profile": profile}) if profile is not None else TableValues()
 
 
-def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tuple[ConnectionSpec, ...]:
-    at: KeyPath = ("connection",)
-    if not isinstance(tree, list):
-        hint = "use [[connection]]" if isinstance(tree, dict) else ""
-        reader.fault(at, FaultError(f"expected a list of tables, got {name_of_type(tree)}", hint))
-        return ()
+def _connections(
+    tree: object, reader: TableReader, defaults: TableValues, names: dict[str, str]
+) -> tuple[ConnectionSpec, ...]:
+    """Return the specs of ``[[connection]]``; ``names`` are those in use, each with the table that has it."""
     specs: list[ConnectionSpec] = []
-    names: dict[str, int] = {}
-    for index, table in enumerate(tree):
-        here = (*at, index)
+    for here, table in _tables(tree, ("connection",), reader):
         own = reader.table(table, here, CONNECTION_NAMES)
         merged = own.over(defaults)
         spec = connection_spec(merged.values)
         if isinstance(table, dict):
             _check(spec, own, merged, reader, here)
-        first = names.setdefault(spec.name, index)
-        if spec.name and first != index:
-            fault = FaultError("duplicate connection name", f"already used by connection[{first}]")
-            reader.fault((*here, "name"), fault, spec.name)
+        _claim(spec.name, here, names, reader)
         specs.append(spec)
     return tuple(specs)
 
 
-def _check(spec: ConnectionSpec, own: TableValues, merged: TableValues, reader: TableReader, here: KeyPath) -> None:
+def _relays(tree: object, reader: TableReader, defaults: TableValues, names: dict[str, str]) -> tuple[RelaySpec, ...]:
+    """Return the specs of ``[[relay]]``, which take the defaults of connections where they have the same keys."""
+    specs: list[RelaySpec] = []
+    for here, table in _tables(tree, ("relay",), reader):
+        own = reader.table(table, here, RELAY_NAMES)
+        merged = own.over(defaults.of(_INHERITED_BY_RELAYS))
+        spec = relay_spec(merged.values)
+        if isinstance(table, dict):
+            _check(spec.connection, own, merged, reader, here, _NEEDED_BY_RELAYS)
+            for key in _WITHOUT_EFFECT:
+                if own.values.get(key):
+                    hint = "a relay sends nothing of its own"
+                    reader.warnings.append(Finding(own.places[key], "has no effect in a relay", "true", hint))
+        _claim(spec.name, here, names, reader)
+        specs.append(spec)
+    return tuple(specs)
+
+
+def _tables(tree: object, at: KeyPath, reader: TableReader) -> Iterable[tuple[KeyPath, object]]:
+    """Return the tables of a list with their places; none where it is no list, which is a fault."""
+    if isinstance(tree, list):
+        return [((*at, index), table) for index, table in enumerate(tree)]
+    hint = f"use [[{at[0]}]]" if isinstance(tree, dict) else ""
+    reader.fault(at, FaultError(f"expected a list of tables, got {name_of_type(tree)}", hint))
+    return ()
+
+
+def _claim(name: str, here: KeyPath, names: dict[str, str], reader: TableReader) -> None:
+    """Take a name for a table; it is a fault where another one has it."""
+    place = key_name(here)
+    first = names.setdefault(name, place)
+    if name and first != place:
+        reader.fault((*here, "name"), FaultError("duplicate connection name", f"already used by {first}"), name)
+
+
+def _check(
+    spec: ConnectionSpec,
+    own: TableValues,
+    merged: TableValues,
+    reader: TableReader,
+    here: KeyPath,
+    needed: Iterable[str] = _NEEDED,
+) -> None:
     """Check a connection as a whole: needed keys that are missing, and the rules between keys."""
-    for name in _NEEDED:
+    for name in needed:
         if name not in merged.places:
             reader.fault((*here, name), FaultError("is required"))
     for rule in RULES:
@@ -258,12 +321,24 @@ def connection_spec(values: Mapping[str, object]) -> ConnectionSpec:
     return ConnectionSpec(**{"name": "", "url": Sensitive(""), **_arguments(values, _CONNECTION_KEYS)})
 
 
+def relay_spec(values: Mapping[str, object]) -> RelaySpec:
+    """Return the spec of one relay; what could not be read is empty."""
+    alone = {path: value for path, value in values.items() if path in _RELAY_KEYS and path != "name"}
+    rows: Any = alone.pop("routes", None) or ()
+    routes = tuple(RouteSpec(row.get("path") or "", row.get("upstream") or Sensitive("")) for row in rows)
+    url = routes[0].upstream if routes else Sensitive("")
+    of_connection = {path: value for path, value in values.items() if path not in alone and path != "routes"}
+    fields: dict[str, Any] = {"listen": "", **alone}
+    return RelaySpec(routes=routes, connection=connection_spec({**of_connection, "url": url}), **fields)
+
+
 def global_fields(values: Mapping[str, object]) -> dict[str, Any]:
     """Return the arguments of ``Configuration`` that ``[wsmon]`` sets."""
     return _arguments(values, _WSMON_KEYS)
 
 
 _WSMON_KEYS: Final = {key.path: key for key in WSMON}
+_RELAY_KEYS: Final = frozenset(key.path for key in RELAY_ALONE)
 _CONNECTION_KEYS: Final = {key.path: key for key in CONNECTION}
 # Field of a spec -> class of the spec in it, for the fields that group keys: "ping" -> PingSpec
 _GROUPS: Final[Mapping[str, type[Any]]] = {
@@ -320,6 +395,30 @@ def from_urls(
     content = json.dumps(connections, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()
     configuration = read_document({"connection": connections}, reader, None, digest)
+    return finish(configuration, reader, SOURCE, None).configuration
+
+
+def from_relay(
+    listen: str,
+    upstream: str,
+    headers: Iterable[tuple[str, str]] = (),
+    environ: Mapping[str, str] | None = None,
+    **keys: object,
+) -> Configuration:
+    """Return a configuration with one relay, to one server, named after its host where ``keys`` has no name.
+
+    ``keys`` are further keys of ``[[relay]]``. References, digest and errors are as in ``from_urls``.
+    """
+    reader = TableReader(ReferenceSources(environ or {}, Path.cwd()))
+    relay = {
+        "name": _name(upstream),
+        "listen": listen,
+        "routes": [{"path": "/", "upstream": upstream}],
+        "headers": _table(headers, reader),
+        **keys,
+    }
+    digest = hashlib.sha256(json.dumps(relay, sort_keys=True).encode()).hexdigest()
+    configuration = read_document({"relay": [relay]}, reader, None, digest)
     return finish(configuration, reader, SOURCE, None).configuration
 
 

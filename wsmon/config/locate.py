@@ -129,8 +129,8 @@ def default_store(configuration: Configuration, state: Path) -> Path:
     """
     if configuration.path is not None:
         return _store_of_file(configuration.path, state)
-    urls = sorted(connection.url.masked for connection in configuration.connections)
-    stem = min((one.name for one in configuration.connections), default="empty")
+    urls = sorted(connection.url.masked for connection in configuration.recorded)
+    stem = min((one.name for one in configuration.recorded), default="empty")
     return _store_below(state, stem, "\n".join(urls))
 
 

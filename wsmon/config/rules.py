@@ -9,7 +9,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from wsmon.config.checks import host_and_port, is_loopback
 from wsmon.config.kinds import FaultError
-from wsmon.config.specs import DECLARABLE, LISTEN_ONLY, Configuration, ConnectionSpec, MessageCondition, MessagesSpec
+from wsmon.config.specs import (
+    DECLARABLE,
+    DEFAULT_PORTS,
+    LISTEN_ONLY,
+    Configuration,
+    ConnectionSpec,
+    MessageCondition,
+    MessagesSpec,
+)
 from wsmon.errors import UsageError
 from wsmon.model.incident_kinds import is_rule
 from wsmon.model.redact.masking import Sensitive
@@ -266,9 +274,43 @@ def bundle_faults(configuration: Configuration) -> Iterator[tuple[str, FaultErro
             )
 
 
+def relay_faults(configuration: Configuration) -> Iterator[tuple[int, tuple[str | int, ...], FaultError]]:
+    """Iterate over the faults of relays: number of the relay, the key to change, what is wrong."""
+    taken = {"prometheus": configuration.prometheus, "otlp_listen": configuration.otlp_listen.address}
+    others = [(name, *host_and_port(address)) for name, address in taken.items() if address]
+    for index, relay in enumerate(configuration.relays):
+        host, port = host_and_port(relay.listen)
+        if not port and configuration.path is not None:
+            hint = "set a port, so that applications know it"
+            yield index, ("listen",), FaultError("port 0 is for `wsmon relay` only", hint, relay.listen)
+        if not is_loopback(host) and not relay.listen_any:
+            hint = "set listen_any = true to let other machines connect, or listen at 127.0.0.1"
+            yield index, ("listen",), FaultError("only this machine can be listened to", hint, relay.listen)
+        for name, other_host, other_port in others:
+            if _meets(other_host, other_port, host, port):
+                fault = FaultError(f"is the address of {name}, too", "use another port", relay.listen)
+                yield index, ("listen",), fault
+        others.append((f"relay {relay.name}", host, port))
+        if relay.tls_cert is None and relay.tls_key is not None:
+            yield index, ("tls_key",), FaultError("key without a certificate", "also set tls_cert")
+        if relay.tls_cert is not None and relay.tls_key is None:
+            hint = "also set tls_key (to the same file if it contains both)"
+            yield index, ("tls_cert",), FaultError("certificate without a key", hint)
+        if not relay.routes:
+            yield index, ("routes",), FaultError("no route", 'e.g. [{ path = "/", upstream = "wss://host/path" }]')
+        paths: set[str] = set()
+        for number, route in enumerate(relay.routes):
+            if route.path in paths:
+                yield index, ("routes", number, "path"), FaultError("duplicate", value=route.path)
+            paths.add(route.path)
+            parts = urlsplit(route.upstream.reveal())
+            if _meets(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], host, port):
+                yield index, ("routes", number, "upstream"), FaultError("points at this relay", "name the server")
+
+
 def _meets(host: str, port: int, listening_host: str, listening_port: int) -> bool:
     """Whether two addresses are one: all of loopback is, and all of this machine's where it listens everywhere."""
-    if port != listening_port:
+    if port != listening_port or not port:
         return False
     if host.lower() == listening_host.lower() or (is_loopback(host) and is_loopback(listening_host)):
         return True

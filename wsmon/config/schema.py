@@ -7,7 +7,7 @@ with the same default; then ``wsmon check --example > config.example.toml``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -26,6 +26,7 @@ from wsmon.config.kinds import (
     NumberKind,
     OneOf,
     OneOrMore,
+    RowsOf,
     SecretKind,
     SecretOrNumberKind,
     SizeKind,
@@ -33,7 +34,15 @@ from wsmon.config.kinds import (
     TablesOf,
     TextKind,
 )
-from wsmon.config.specs import SIGNAL_NAMES, BuiltInDecoder, BuiltInProtocol, Characters, LatencyUnit, RedirectPolicy
+from wsmon.config.specs import (
+    SIGNAL_NAMES,
+    BuiltInDecoder,
+    BuiltInProtocol,
+    Characters,
+    LatencyUnit,
+    RedirectPolicy,
+    RelayFail,
+)
 from wsmon.model.incident_kinds import INCIDENT_KINDS, ThresholdUnit
 from wsmon.model.profiles import ProfileName
 
@@ -506,6 +515,77 @@ CONNECTION = (
     ),
 )
 
+# Keys of a connection that are other in a relay, with what they mean there; None = as in a connection
+_OF_RELAYS: Mapping[str, str | None] = MappingProxyType(
+    {
+        "group": None,
+        "enabled": "false: does not listen",
+        "profile": None,
+        "protocol": None,
+        "decode": None,
+        "headers": "headers sent to the server in place of the application's, e.g. credentials",
+        "origin": "Origin header sent to the server; empty: that of the application",
+        "max_message": "larger messages are passed on, and recorded without payload",
+        "open_timeout": "total for DNS, TCP, TLS and the answer of the server; then 504",
+        "expect_every": None,
+        "silence": None,
+        "trace_id": None,
+        "proxy": None,
+        "answer": "has no effect",
+        "allow_send": "has no effect",
+        "kpi": None,
+    }
+)
+_TABLES_OF_RELAYS = ("tls", "heartbeat", "messages", "sequence", "latency", "capture", "redact")
+
+# The keys that only a relay has
+RELAY_ALONE = (
+    ConfigKey(
+        "name",
+        TextKind(checks.connection_name, may_be_empty=False),
+        "",
+        "unique; of its connections: several at a time are NAME, NAME-2, NAME-3",
+        needed=True,
+        example='"app"',
+    ),
+    ConfigKey(
+        "listen",
+        TextKind(checks.listen_address, may_be_empty=False),
+        "",
+        "address that applications connect to; without a host: loopback",
+        needed=True,
+        example='"127.0.0.1:9000"',
+    ),
+    ConfigKey(
+        "routes",
+        RowsOf(
+            MappingProxyType(
+                {
+                    "path": TextKind(checks.route_path, may_be_empty=False),
+                    "upstream": SecretKind(checks.websocket_url, may_be_empty=False),
+                }
+            )
+        ),
+        [],
+        "server of each path and of all below it; the longest path wins",
+        needed=True,
+        example='[{ path = "/", upstream = "wss://example.com/feed" }]',
+        credentials="url",
+    ),
+    ConfigKey("fail", OneOf(get_args(RelayFail)), "open", "if nothing can be stored: pass bytes on, or stop reading"),
+    ConfigKey("tls_cert", ExistingFile(), "", "certificate for applications (PEM); empty: no TLS towards them"),
+    ConfigKey("tls_key", ExistingFile(), "", "private key of that certificate (PEM, unencrypted)"),
+    ConfigKey("listen_any", FlagKind(), False, "true: other machines may connect, too"),
+)
+RELAY = (
+    *RELAY_ALONE,
+    *(
+        replace(key, doc=_OF_RELAYS.get(key.path) or key.doc)
+        for key in CONNECTION
+        if key.path in _OF_RELAYS or key.path.partition(".")[0] in _TABLES_OF_RELAYS
+    ),
+)
+
 KEYS = ConfigKey(
     "keys",
     KeyMap(TextKind(checks.key_press, may_be_empty=False)),
@@ -531,4 +611,5 @@ def _names(keys: Iterable[ConfigKey]) -> Names:
 
 WSMON_NAMES = _names(WSMON)
 CONNECTION_NAMES = _names(CONNECTION)
-TABLES = ("wsmon", "keys", "defaults", "connection")
+RELAY_NAMES = _names(RELAY)
+TABLES = ("wsmon", "keys", "defaults", "connection", "relay")

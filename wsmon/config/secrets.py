@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from wsmon.config.kinds import FaultError, shown
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
-from wsmon.config.specs import AuthValue, Configuration, ConnectionSpec, MessageCondition, RedactSpec
+from wsmon.config.specs import AuthValue, Configuration, ConnectionSpec, MessageCondition, RedactSpec, RelaySpec
 from wsmon.errors import WsmonError
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.names import PLAIN_KEYS
@@ -255,8 +255,11 @@ def masked(configuration: Configuration) -> Configuration:
     """
     masks = _Masks()
     connections = tuple(masks.applied(spec, CONNECTION, spec.redact) for spec in configuration.connections)
+    relays = tuple(masks.relay(spec) for spec in configuration.relays)
     whole = masks.applied(configuration, WSMON, RedactSpec())
-    return replace(whole, connections=connections, secrets=tuple(dict.fromkeys((*whole.secrets, *masks.literals))))
+    return replace(
+        whole, connections=connections, relays=relays, secrets=tuple(dict.fromkeys((*whole.secrets, *masks.literals)))
+    )
 
 
 class _Masks:
@@ -290,6 +293,13 @@ class _Masks:
                 )
         inner = {group: replace(getattr(spec, group), **values) for group, values in groups.items()}
         return replace(spec, **changes, **inner)
+
+    def relay(self, spec: RelaySpec) -> RelaySpec:
+        """Return the spec of a relay with the credentials in it masked."""
+        connection = self.applied(spec.connection, CONNECTION, spec.connection.redact)
+        redactor = self._redactor(connection.redact)
+        routes = tuple(replace(route, upstream=self._url(route.upstream, redactor)) for route in spec.routes)
+        return replace(spec, connection=connection, routes=routes)
 
     def _redactor(self, redact: RedactSpec) -> Redactor:
         if redact not in self._redactors:

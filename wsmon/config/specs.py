@@ -330,3 +330,8 @@ class Configuration:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values of ${secret:...} and ${file:...}, and credentials written out in URLs, headers and subprotocols; they are
     masked wherever they occur."""
+
+    @property
+    def recorded(self) -> tuple[ConnectionSpec, ...]:
+        """The connections, and what relays record of theirs."""
+        return (*self.connections, *(relay.connection for relay in self.relays))

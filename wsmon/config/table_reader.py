@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from wsmon.config.kinds import (
     ListOf,
     NewFile,
     OneOrMore,
+    RowsOf,
     TableOf,
     TablesOf,
     absolute,
@@ -28,7 +29,17 @@ from wsmon.config.kinds import (
     nearest,
 )
 from wsmon.config.lines import KeyPath
-from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
+from wsmon.config.schema import (
+    CONNECTION,
+    CONNECTION_NAMES,
+    RELAY,
+    RELAY_NAMES,
+    TABLES,
+    WSMON,
+    WSMON_NAMES,
+    ConfigKey,
+    Names,
+)
 from wsmon.config.secrets import ReferenceSources, expand
 from wsmon.config.specs import MessageCondition, Term
 from wsmon.model.redact.masking import Sensitive
@@ -140,6 +151,8 @@ class TableReader:
                 return self._entries(value, at, kind)
             case TablesOf():
                 return self._tables(value, at, kind)
+            case RowsOf():
+                return self._rows(value, at, kind)
             case KeyMap():
                 entries: dict[str, tuple[str, object]] = {}
                 self._actions(value, at, kind, entries)
@@ -225,6 +238,23 @@ class TableReader:
             else:
                 found[name] = self._table_of(inner, path, keys, partial(kind.check, name))
         return found
+
+    def _rows(self, value: object, at: KeyPath, kind: RowsOf) -> tuple[Mapping[str, object], ...] | None:
+        if not isinstance(value, list):
+            hint = "put it in brackets" if isinstance(value, dict) else ""
+            self.fault(at, FaultError(f"expected a list of tables, got {name_of_type(value)}", hint))
+            return None
+        rows: list[Mapping[str, object]] = []
+        for index, row in enumerate(value):
+            path = (*at, index)
+            if not isinstance(row, dict):
+                self.fault(path, _no_table(row, f"valid keys: {', '.join(kind.keys)}"), row)
+                continue
+            rows.append(self._table_of(row, path, kind.keys, lambda _values: None))
+            for name in kind.keys:
+                if name not in row:
+                    self.fault((*path, name), FaultError("is required"))
+        return tuple(rows)
 
     def _table_of(
         self,
@@ -363,6 +393,14 @@ class TableValues:
     """The place of each key, also of those that could not be used."""
     unusable: set[str] = field(default_factory=set)
 
+    def of(self, paths: Container[str]) -> TableValues:
+        """Return the values of these keys alone."""
+        return TableValues(
+            {path: value for path, value in self.values.items() if path in paths},
+            {path: place for path, place in self.places.items() if path in paths},
+            {path for path in self.unusable if path in paths},
+        )
+
     def over(self, below: TableValues) -> TableValues:
         """Return these values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
         values = {**below.values, **self.values}
@@ -381,6 +419,12 @@ def unknown_key(name: str, valid: Names) -> str:
         paths = [key.path for key in WSMON]
         if name in CONNECTION_NAMES:
             return "it belongs in [[connection]] or [defaults]"
+    elif valid is RELAY_NAMES:
+        paths = [key.path for key in RELAY]
+        if name == "url":
+            return "servers are set in routes"
+        if name in CONNECTION_NAMES:
+            return "not for a relay: it passes on what the application sends"
     elif valid is CONNECTION_NAMES:
         paths = [key.path for key in CONNECTION]
         if name in WSMON_NAMES:
@@ -396,13 +440,15 @@ def unknown_table(name: str) -> str:
         return "it belongs in [[connection]] or [defaults]"
     if name in WSMON_NAMES:
         return "it belongs in [wsmon]"
+    if name in RELAY_NAMES:
+        return "it belongs in [[relay]]"
     if match := nearest(name, TABLES):
         return f"did you mean {_header(match)}?"
     return f"valid tables: {', '.join(map(_header, TABLES))}"
 
 
 def _header(table: str) -> str:
-    return f"[[{table}]]" if table == "connection" else f"[{table}]"
+    return f"[[{table}]]" if table in ("connection", "relay") else f"[{table}]"
 
 
 def _elsewhere(name: str, paths: list[str]) -> str:

@@ -117,7 +117,7 @@ class Supervisor:
         if new := tuple(secret for secret in secrets if secret not in self._typed_secrets):
             self._typed_secrets += new
             for each in self._connections.values():
-                each.use_secrets(self._all_secrets)
+                each.use_secrets(self.secrets)
         connection.send(message)
 
     def masked(self, name: str, text: str) -> str:
@@ -125,13 +125,19 @@ class Supervisor:
         return self._connection(name).masked(text)
 
     @property
-    def _all_secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, ...]:
+        """The values that are masked, with those that users sent."""
         return (*self._secrets, *self._typed_secrets)
+
+    @property
+    def services(self) -> EngineServices:
+        """What all connections share; relays use it, too."""
+        return self._services
 
     def apply(self, connections: tuple[ConnectionSpec, ...], secrets: tuple[str, ...]) -> Changes:
         """Continue with another configuration; only connections that changed get a new session."""
         self._secrets = secrets
-        secrets = self._all_secrets
+        secrets = self.secrets
         self._services.contexts.forget()
         self._services.redactors.forget()
         specs = {spec.name: spec for spec in connections}

@@ -111,7 +111,7 @@ class Intake:
 
     def configure(self, configuration: Configuration) -> None:
         """Use the secrets and the names of a configuration from now on."""
-        self._configured = frozenset(connection.name for connection in configuration.connections)
+        self._configured = frozenset(connection.name for connection in configuration.recorded)
         self._cleaner = TextCleaner(Redactor(secrets=configuration.secrets, filters_metadata=True))
 
     def event(self, line: ReportedLine, reporting: Reporting) -> Event:

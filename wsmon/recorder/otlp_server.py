@@ -178,7 +178,7 @@ def listening_socket(configuration: Configuration) -> socket.socket | None:
     except OSError as error:
         problem = f"cannot listen: {reason(error)}"
         raise key_error(
-            configuration, "otlp_listen", problem, address, "stop what listens there, or use another port"
+            configuration, ("wsmon", "otlp_listen"), problem, address, "stop what listens there, or use another port"
         ) from error
 
 

@@ -15,7 +15,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from wsmon.control.ownership import make_private_folder
 from wsmon.control.registry import ensure_runtime_folder, register, running, unregister
 from wsmon.engine.loop import EngineLoop, new_event_loop
 from wsmon.engine.retry import out_of_descriptors
-from wsmon.engine.standstill import LoopWatch
+from wsmon.engine.standstill import LoopWatch, Standstill
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.block import Committed
@@ -51,10 +51,13 @@ from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
 from wsmon.recorder.plugins import PluginDecoders, PluginProtocols
+from wsmon.recorder.relaying import listening_relays
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
 from wsmon.recorder.spool import SpoolIntake
+from wsmon.relay.relayed_session import RelayedSession
+from wsmon.relay.relays import Listening, Relays
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.opening import file_identity
 from wsmon.store.reader import Reader
@@ -103,9 +106,10 @@ async def _record(
     async with options.prepare() as configuration:
         # Before anything is written: an address in use is an error of the configuration
         listener = listening_socket(configuration)
+        relays = listening_relays(configuration)
         database = open_for_writing(options.store)
         database.begin_run(_run_start(info, configuration))
-        recording = _Recording(options, configuration, database, info, lock, stopping, listener)
+        recording = _Recording(options, configuration, database, info, lock, stopping, listener, relays)
         await recording.run(on_ready)
 
 
@@ -121,6 +125,7 @@ class _Recording:
         lock: StoreLock,
         stopping: asyncio.Event,
         otlp_listener: socket.socket | None,
+        listening: Mapping[str, Listening],
     ) -> None:
         self._options = options
         self._info = info
@@ -149,7 +154,7 @@ class _Recording:
             self._renew_store,
         )
         self._last_id_before = self._writer.committed_id
-        self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
+        self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._plugins = PluginProtocols()
         self._decoders = PluginDecoders()
@@ -162,9 +167,10 @@ class _Recording:
             self._plugins,
             self._decoders,
         )
-        self._watch = LoopWatch(
-            sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._supervisor.stood_still
-        )
+        self._relays = Relays(self._supervisor.services, configuration.secrets, RelayedSession, self._configure_rows)
+        names = [spec.name for spec in configuration.connections]
+        self._relays.configure(configuration.relays, names, listening)
+        self._watch = LoopWatch(sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._stood_still)
         if isinstance(self._loop, EngineLoop):
             self._loop.on_standstill = self._watch.stood_still
         self._emit = self_events(sink, clock)
@@ -191,6 +197,7 @@ class _Recording:
             options,
             configuration,
             self._supervisor,
+            self._relays,
             self._writer,
             self._alerts,
             self._monitoring,
@@ -237,6 +244,8 @@ class _Recording:
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: self._stopping.set())
+            relays = group.create_task(self._relays.run(), name="relays")
+            relays.add_done_callback(lambda _task: self._stopping.set())
             helpers = [
                 group.create_task(self._watch.run(), name="loop watch"),
                 group.create_task(self._watch_limits(), name="limits"),
@@ -247,6 +256,8 @@ class _Recording:
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
                 group.create_task(self._guard.keep("bundle", self._bundles.run), name="bundles"),
             ]
+            if self._options.on_listening is not None:
+                self._options.on_listening(self._relays.addresses)
             on_ready(self._info)
             # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
             # before the first connection, since later there may be no descriptor left to read a module by
@@ -257,6 +268,7 @@ class _Recording:
                 task.cancel()
             # The ends of a thousand sessions would have the garbage collector look through all of them many times
             gc.freeze()
+            await self._relays.stop()
             await self._supervisor.stop()
 
     async def _reload_on_hangup(self) -> None:
@@ -365,6 +377,14 @@ class _Recording:
     def _on_drained(self) -> None:
         """Called on the writer thread."""
         self._supervisor.resume_reading()
+        self._loop.call_soon_threadsafe(self._relays.resume_reading)
+
+    def _configure_rows(self) -> None:
+        self._commands.configure_rows()
+
+    def _stood_still(self, standstill: Standstill) -> None:
+        self._supervisor.stood_still(standstill)
+        self._relays.stood_still(standstill)
 
     def _note_losses(self, failure: BaseException) -> str:
         """Note how many events were not kept, for `stop`, `doctor` and the next recorder; return it as a clause."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ class RecorderOptions:
     """Of the user: takes the note of lost events where the folder of the store takes nothing; None: there alone."""
     program: tuple[str, ...] = ()
     """What starts a command of wsmon, which follows; empty: none is started, and no bundles are written."""
+    on_listening: Callable[[Mapping[str, tuple[str, int]]], None] | None = None
+    """Called with host and port of each relay, by its name, before ``on_ready``."""
     on_event: Callable[[Event], None] | None = None
     """Called with each lifecycle event when it is emitted, to print it on stderr."""
 

@@ -31,7 +31,9 @@ from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver
+from wsmon.recorder.relaying import listening_relays, recorded_specs
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
+from wsmon.relay.relays import RelayChanges, Relays, close_all
 from wsmon.store.writer import Writer
 
 # A viewer repaints ten times a second, so it needs no more wake-ups than this
@@ -247,6 +249,7 @@ class CommandHandler:
         options: RecorderOptions,
         configuration: Configuration,
         supervisor: Supervisor,
+        relays: Relays,
         writer: Writer,
         alerts: AlertDispatcher,
         monitoring: Monitoring,
@@ -259,6 +262,7 @@ class CommandHandler:
         self._reload_configuration = options.reload
         self._configuration = configuration
         self._supervisor = supervisor
+        self._relays = relays
         self._writer = writer
         self._alerts = alerts
         self._monitoring = monitoring
@@ -283,6 +287,8 @@ class CommandHandler:
     async def execute(self, command: Command) -> str | SentByHand:
         """Carry out a command; raises ``WsmonError`` with the reason where that fails."""
         name = command.connection
+        if command.action in ("reconnect", "disable", "enable", "send"):
+            self._refuse_relayed(name)
         match command.action:
             case "stop":
                 self._stop()
@@ -301,6 +307,17 @@ class CommandHandler:
             case "send":
                 return self._send(name, command.text, command.data)
 
+    def _refuse_relayed(self, name: str) -> None:
+        """Raise ``WsmonError`` for a connection of an application, which wsmon neither opens nor sends to."""
+        if self._relays.relay_of(name):
+            raise WsmonError(f"{name} is relayed: its application opens and closes it", "end it there")
+
+    def configure_rows(self) -> None:
+        """Configure the rows of connections that are relayed now."""
+        configuration = self._configuration
+        specs = recorded_specs(configuration, self._relays.rows)
+        self._writer.configure(specs, configuration.retention, configuration.detectors)
+
     def _send(self, name: str, text: str, data: bytes) -> SentByHand:
         """Send a message of the user; a refusal comes before its references are looked up."""
         self._supervisor.check_send(name)
@@ -311,6 +328,8 @@ class CommandHandler:
             return SentByHand(f"sent to {name}, {format_size(len(data))} binary", "")
         typed = expand_typed(text, os.environ)
         self._supervisor.send(name, typed.text, typed.secrets)
+        if typed.secrets:
+            self._relays.use_secrets(self._supervisor.secrets)
         kept = typed.restored(self._supervisor.masked(name, typed.bare))
         return SentByHand(f"sent to {name}, {format_size(len(typed.text.encode()))}", kept)
 
@@ -321,23 +340,31 @@ class CommandHandler:
         async with self._reloading:
             try:
                 configuration = await asyncio.to_thread(self._reload_configuration)
-                # First, since its address may not be available
-                await self._receiver.configure(configuration)
+                # First, since their addresses may not be available
+                listening = listening_relays(configuration, self._relays)
+                try:
+                    await self._receiver.configure(configuration)
+                except ConfigError:
+                    close_all(listening)
+                    raise
             except ConfigError as error:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
-            self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
+            before, self._configuration = self._configuration, configuration
+            self.configure_rows()
             self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
             self._bundles.configure(configuration)
             self._intake.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
-            others = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
-            others += ["detectors changed"] if configuration.detectors != self._configuration.detectors else []
-            others += ["bundles changed"] if configuration.bundle != self._configuration.bundle else []
-            others += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
-            self._configuration = configuration
-            sentence = _sentence(changes, others)
+            names = [spec.name for spec in configuration.connections]
+            relayed = self._relays.configure(configuration.relays, names, listening)
+            self._relays.use_secrets(self._supervisor.secrets)
+            others = ["alerts changed"] if configuration.alerts != before.alerts else []
+            others += ["detectors changed"] if configuration.detectors != before.detectors else []
+            others += ["bundles changed"] if configuration.bundle != before.bundle else []
+            others += ["monitoring changed"] if _monitors_otherwise(configuration, before) else []
+            sentence = _sentence(changes, relayed, others)
             self._emit(status="ok", reason=sentence)
             return sentence
 
@@ -349,12 +376,17 @@ def _monitors_otherwise(one: Configuration, other: Configuration) -> bool:
     return of(one) != of(other)
 
 
-def _sentence(changes: Changes, others: Sequence[str]) -> str:
-    verbs = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
+def _sentence(changes: Changes, relayed: RelayChanges, others: Sequence[str]) -> str:
+    verbs = {
+        "added": changes.added + relayed.added,
+        "removed": changes.removed + relayed.removed,
+        "restarted": changes.changed + relayed.changed,
+    }
     parts = [f"{verb} {', '.join(names)}" for verb, names in verbs.items() if names]
     adjusted: dict[str, list[str]] = {}
     for name, change in changes.adjusted:
         adjusted.setdefault(change, []).append(name)
     parts += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
     parts += others
-    return f"{'; '.join(parts) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"
+    went_on = len(changes.unchanged) + len(changes.adjusted) + len(relayed.unchanged)
+    return f"{'; '.join(parts) or 'nothing changed'}; {went_on} went on"

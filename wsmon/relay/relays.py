@@ -7,6 +7,7 @@ In: the relays of the configuration, and commands (reload, stop), from the recor
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -15,12 +16,15 @@ from typing import Any, Final, cast
 
 from wsmon.config.checks import host_and_port
 from wsmon.config.specs import ConnectionSpec, RelaySpec, RouteSpec
+from wsmon.engine.connection import describe_changes
 from wsmon.engine.dial import TlsContexts
+from wsmon.engine.reporter import Reporter
 from wsmon.engine.rows import Row, Rows
 from wsmon.engine.services import EngineServices
 from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import STOP_S
 from wsmon.errors import WsmonError
+from wsmon.model.events import Source
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status
@@ -39,7 +43,7 @@ class RelayError(WsmonError):
     """A relay that cannot listen; ``key`` is the one to change."""
 
     def __init__(self, name: str, key: str, problem: str, value: str, hint: str) -> None:
-        super().__init__(f"relay {name}: {problem}", hint)
+        super().__init__(f"relay {name}: {problem} ({value})", hint)
         self.name = name
         self.key = key
         self.problem = problem
@@ -60,6 +64,25 @@ def listen(spec: RelaySpec) -> Listening:
     return Listening(_listening_socket(spec), tls)
 
 
+def listen_all(specs: Iterable[RelaySpec]) -> dict[str, Listening]:
+    """Return what relays listen with, by name; raises ``RelayError``, and leaves nothing open then."""
+    listening: dict[str, Listening] = {}
+    try:
+        for spec in specs:
+            if spec.connection.enabled:
+                listening[spec.name] = listen(spec)
+    except RelayError:
+        close_all(listening)
+        raise
+    return listening
+
+
+def close_all(listening: Mapping[str, Listening]) -> None:
+    """Close sockets that no relay took."""
+    for each in listening.values():
+        each.socket.close()
+
+
 def _listening_socket(spec: RelaySpec) -> socket.socket:
     host, port = host_and_port(spec.listen)
     host = "127.0.0.1" if host == "localhost" else host
@@ -67,7 +90,9 @@ def _listening_socket(spec: RelaySpec) -> socket.socket:
         family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=False)
     except OSError as error:
-        problem = f"cannot listen: {error.strerror or error}"
+        # ``create_server`` adds the address to what the system says
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        problem = f"cannot listen: {why}"
         hint = "stop what listens there, or use another port"
         raise RelayError(spec.name, "listen", problem, spec.listen, hint) from error
     listener.setblocking(False)
@@ -132,7 +157,7 @@ class Relays:
         make_listener: ListenerFactory,
         on_rows: Callable[[], None],
     ) -> None:
-        """``on_rows`` is called soon after rows were added to ``rows``."""
+        """``on_rows`` is called when rows were added to ``rows``, at most once in ``ROWS_S``."""
         self._loop = asyncio.get_running_loop()
         self._services = services
         self._secrets = secrets
@@ -145,25 +170,30 @@ class Relays:
         # Names that rows have had in this run, by relay
         self._rows: dict[str, dict[str, None]] = {}
         self._rows_timer: asyncio.TimerHandle | None = None
+        self._has_new_rows = False
         # None before and after ``run``
         self._group: asyncio.TaskGroup | None = None
-        self._stopping = asyncio.Event()
+        self._is_stopping = False
+        self._stopped = asyncio.Event()
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Relay until ``stop``; when it returns, all connections have ended."""
+        if self._is_stopping:
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 for relay in self._relays.values():
                     relay.start()
-                await self._stopping.wait()
+                await self._stopped.wait()
         finally:
             self._group = None
             self._ended.set()
 
     async def stop(self) -> None:
         """End all connections: what is buffered for them is sent first, for a second at most."""
+        self._is_stopping = True
         relays = (*self._relays.values(), *self._leaving)
         for relay in relays:
             relay.stop("wsmon stopped")
@@ -176,7 +206,7 @@ class Relays:
             await _idle(relays)
         if self._rows_timer is not None:
             self._rows_timer.cancel()
-        self._stopping.set()
+        self._stopped.set()
         if self._group is not None:
             await self._ended.wait()
 
@@ -203,6 +233,7 @@ class Relays:
                 continue
             if known is not None:
                 self._leave(known, "configuration changed")
+                self._report_change(known.spec, spec)
             (added if known is None else changed).append(name)
             relay = self._relays[name] = Relay(spec, listening[name], self)
             self._rows.setdefault(name, {})
@@ -229,8 +260,7 @@ class Relays:
                     tls = server_context(spec)
                     listening[spec.name] = Listening(there.listening.socket.dup(), tls)
         except RelayError:
-            for each in listening.values():
-                each.socket.close()
+            close_all(listening)
             raise
         return listening
 
@@ -268,6 +298,14 @@ class Relays:
         for relay in (*self._relays.values(), *self._leaving):
             yield from relay.guards()
 
+    def _report_change(self, before: RelaySpec, after: RelaySpec) -> None:
+        """Emit for each row where other events are kept from now on: it marks the place among them."""
+        sentence, meta = describe_changes(before.connection, after.connection)
+        for row in (after.name, *self.rows[after.name]) if sentence else ():
+            source = Source(row, after.connection.group, after.connection.trace_id)
+            reporter = Reporter(source, self.redactor(after), self._services.sink, self._services.clock)
+            reporter.emit("self.config.reloaded", meta=meta, reason=sentence)
+
     def _leave(self, relay: Relay, reason: str) -> None:
         relay.stop(reason)
         if relay.is_busy:
@@ -302,8 +340,10 @@ class Relays:
         rows = self._rows[relay.name]
         if row.name not in rows:
             rows[row.name] = None
-            if row.name != relay.name and self._rows_timer is None:
-                self._rows_timer = self._loop.call_later(ROWS_S, self._announce_rows)
+            if row.name != relay.name:
+                self._has_new_rows = True
+                if self._rows_timer is None:
+                    self._announce_rows()
         spec = replace(relay.connection, name=row.name)
         return row, self._make_listener(Recorded(relay, spec, row, self._services, redactor, path))
 
@@ -313,7 +353,10 @@ class Relays:
 
     def _announce_rows(self) -> None:
         self._rows_timer = None
-        self._on_rows()
+        if self._has_new_rows:
+            self._has_new_rows = False
+            self._rows_timer = self._loop.call_later(ROWS_S, self._announce_rows)
+            self._on_rows()
 
 
 async def _idle(relays: Iterable[Relay]) -> None:

@@ -91,6 +91,7 @@ def test_json_has_the_documented_shape(folder: Path) -> None:
             },
             {"name": "legacy-feed", "url": "ws://old", "enabled": False, "group": ""},
         ],
+        "relays": [],
     }
     report = json.loads(bad.stdout)
     assert (report["ok"], report["connections"], bad.stderr) == (False, [], "")

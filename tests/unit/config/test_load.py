@@ -465,3 +465,115 @@ def test_decoders_that_cannot_be_used_are_named_with_the_nearest(problems: Probl
         "wsmon.toml:17: connection[3].decode: expected a list, got a boolean",
         f'wsmon.toml:21: connection[4].decode: invalid value: {alone} (Auto). did you mean "auto"?',
     ]
+
+
+RELAY = """
+[[relay]]
+name = "app"
+listen = "127.0.0.1:9000"
+routes = [{ path = "/", upstream = "wss://h/f?token=long-enough-key" }, { path = "/b", upstream = "ws://u:pw-long@b" }]
+"""
+
+
+def test_a_relay_takes_the_defaults_of_connections_that_make_sense_for_it(loaded: Load) -> None:
+    text = (
+        """
+[defaults]
+open_timeout = "3s"
+answer = true
+send = ["hi"]
+redact.keys = ["pin"]
+"""
+        + RELAY
+        + """fail = "closed"
+headers.Authorization = "Bearer ${secret:TOKEN}"
+protocol = "json"
+"""
+    )
+    configuration = loaded(text, TOKEN="t0ken-of-the-relay").configuration
+    (relay,) = configuration.relays
+    assert relay.connection == ConnectionSpec(
+        "app",
+        Sensitive("wss://h/f?token=long-enough-key", "wss://h/f?token=[FILTERED]"),
+        protocol="json",
+        headers=(("Authorization", Sensitive("Bearer t0ken-of-the-relay", "Bearer [FILTERED]")),),
+        open_timeout_s=3.0,
+        redact=RedactSpec(keys=("pin",)),
+    )
+    assert (relay.listen, relay.fail, relay.listen_any) == ("127.0.0.1:9000", "closed", False)
+    assert [(route.path, route.upstream.masked) for route in relay.routes] == [
+        ("/", "wss://h/f?token=[FILTERED]"),
+        ("/b", "ws://[FILTERED]@b"),
+    ]
+    assert {"long-enough-key", "t0ken-of-the-relay"} <= set(configuration.secrets)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[[relay]]\nname = "a"', "wsmon.toml:1: relay[0].listen: is required"),
+        (f'{RELAY}\nurl = "ws://h"', "wsmon.toml:7: relay[0].url: unknown key. servers are set in routes"),
+        (
+            f"{RELAY}\nping.interval = 1",
+            "wsmon.toml:7: relay[0].ping: unknown key. not for a relay: it passes on what the application sends",
+        ),
+        (f'{RELAY}\nfial = "open"', 'wsmon.toml:7: relay[0].fial: unknown key. did you mean "fail"?'),
+        (
+            RELAY.replace("127.0.0.1", "0.0.0.0"),
+            (
+                "wsmon.toml:4: relay[0].listen: only this machine can be listened to (0.0.0.0:9000)."
+                " set listen_any = true to let other machines connect, or listen at 127.0.0.1"
+            ),
+        ),
+        (
+            f'[wsmon]\nprometheus = ":9000"\n{RELAY}',
+            "wsmon.toml:6: relay[0].listen: is the address of prometheus, too (127.0.0.1:9000). use another port",
+        ),
+        (
+            RELAY + RELAY.replace('"app"', '"other"'),
+            "wsmon.toml:9: relay[1].listen: is the address of relay app, too (127.0.0.1:9000). use another port",
+        ),
+        (
+            f'[[connection]]\nname = "app"\nurl = "ws://h"\n{RELAY}',
+            "wsmon.toml:6: relay[0].name: duplicate connection name (app). already used by connection[0]",
+        ),
+        (
+            RELAY.replace('path = "/b"', 'path = "/"'),
+            "wsmon.toml:5: relay[0].routes[1].path: duplicate (/)",
+        ),
+        (
+            RELAY.replace('path = "/b"', 'path = "b"'),
+            'wsmon.toml:5: relay[0].routes[1].path: must start with / (b). e.g. "/feed"',
+        ),
+        (
+            RELAY.replace('path = "/b"', 'path = "/b?x"'),
+            (
+                "wsmon.toml:5: relay[0].routes[1].path: must be a path, without a query (/b?x)."
+                " the query of an application is passed on"
+            ),
+        ),
+        (RELAY.replace('path = "/b", ', ""), "wsmon.toml:5: relay[0].routes[1].path: is required"),
+        (
+            RELAY.replace("wss://h/f?token=long-enough-key", "ws://localhost:9000/x"),
+            "wsmon.toml:5: relay[0].routes[0].upstream: points at this relay. name the server",
+        ),
+        (
+            RELAY.replace("wss://h/f?token=long-enough-key", "https://h"),
+            "wsmon.toml:5: relay[0].routes[0].upstream: scheme must be ws or wss (https://h). use wss://",
+        ),
+        (
+            '[[relay]]\nname = "a"\nlisten = ":1"\nroutes = []',
+            'wsmon.toml:4: relay[0].routes: no route. e.g. [{ path = "/", upstream = "wss://host/path" }]',
+        ),
+        ("[relay]\nlisten = 1", "wsmon.toml:1: relay: expected a list of tables, got a table. use [[relay]]"),
+    ],
+)
+def test_what_is_wrong_with_a_relay_is_named_with_its_line(problems: Problems, text: str, problem: str) -> None:
+    assert problem in problems(text)
+
+
+def test_keys_for_sending_have_no_effect_in_a_relay(loaded: Load) -> None:
+    warnings = [str(warning) for warning in loaded(f"{RELAY}\nanswer = true\nallow_send = false").warnings]
+    assert [warning.partition("relay[0]")[2] for warning in warnings] == [
+        ".answer: has no effect in a relay (true). a relay sends nothing of its own"
+    ]

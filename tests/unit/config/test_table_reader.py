@@ -77,7 +77,7 @@ def test_an_unknown_key_gets_a_hint(name: str, names: Names, hint: str) -> None:
         ("conection", "did you mean [[connection]]?"),
         ("url", "it belongs in [[connection]] or [defaults]"),
         ("store", "it belongs in [wsmon]"),
-        ("zzz", "valid tables: [wsmon], [keys], [defaults], [[connection]]"),
+        ("zzz", "valid tables: [wsmon], [keys], [defaults], [[connection]], [[relay]]"),
     ],
 )
 def test_an_unknown_table_gets_a_hint(name: str, hint: str) -> None:

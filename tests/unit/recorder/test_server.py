@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 
 from tests.support.engines import RecordingSink, spec
 from tests.support.fake_ports import FakeClock
+from tests.support.relays import FakeListener, relay_spec
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec
 from wsmon.control.messages import Action, Command
 from wsmon.engine.supervisor import Supervisor
@@ -25,6 +27,7 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import SentByHand
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler
+from wsmon.relay.relays import Relays
 
 BROKEN = ConfigError((Problem("w.toml", 3, "connection[1].url", "missing"),))
 
@@ -67,10 +70,13 @@ class Rig:
         self.writer, self.alerts, self.monitoring, self.bundles, self.intake = Part(), Part(), Part(), Part(), Part()
         clock = FakeClock()
         options = RecorderOptions(cast(Any, None), Path("s.db"), Path("s.sock"), "/etc/w.toml", reload)
+        supervisor = Supervisor(BEFORE.connections, (), self.sink, clock, random.Random(7))
+        self.relays = Relays(supervisor.services, (), lambda _recorded: FakeListener(), lambda: None)
         self.handler = CommandHandler(
             options,
             BEFORE,
-            Supervisor(BEFORE.connections, (), self.sink, clock, random.Random(7)),
+            supervisor,
+            self.relays,
             cast(Any, self.writer),
             cast(Any, self.alerts),
             cast(Any, self.monitoring),
@@ -186,3 +192,32 @@ async def test_two_reloads_at_once_follow_each_other() -> None:
         "removed orders; 0 went on",
     )
     assert rig.handler.digest == "second"
+
+
+async def test_a_reload_listens_where_the_new_configuration_says() -> None:
+    kept, added = relay_spec("ws://h", name="app", enabled=False), relay_spec("ws://h", name="new")
+    rig = Rig(lambda: configuration(*BEFORE.connections, relays=(kept, added)))
+    assert await rig.execute("reload") == "added new; 2 went on"
+    assert rig.relays.addresses["new"][0] == "127.0.0.1"
+    specs = (*BEFORE.connections, kept.connection, added.connection)
+    assert rig.writer.configured == [specs]
+    await rig.relays.stop()
+
+
+async def test_an_address_in_use_changes_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        rig = Rig(lambda: configuration(relays=(relay_spec("ws://h", listen=address),)))
+        with pytest.raises(ConfigError, match=r"relay\[0\].listen: cannot listen: Address already in use"):
+            await rig.execute("reload")
+    assert (rig.handler.digest, rig.writer.configured) == ("old", [])
+
+
+@pytest.mark.parametrize("action", ["reconnect", "disable", "enable", "send"])
+async def test_what_an_application_opens_is_left_to_it(action: Action) -> None:
+    rig = Rig()
+    spec = relay_spec("ws://h")
+    rig.relays.configure((spec,), (), rig.relays.listen_anew((spec,)))
+    with pytest.raises(WsmonError, match="api is relayed: its application opens and closes it"):
+        await rig.execute(action, "api")
+    await rig.relays.stop()

@@ -16,7 +16,7 @@ from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
 from wsmon.config.specs import TlsSpec
 from wsmon.model.redact.redactor import Redactor
-from wsmon.relay.relays import RelayChanges, RelayError, listen, server_context
+from wsmon.relay.relays import RelayChanges, RelayError, Relays, listen, listen_all, server_context
 
 
 async def accepting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -162,6 +162,15 @@ class TestConfiguration:
             writer.write(REQUEST)
             assert await reader.readexactly(len(ANSWER)) == ANSWER
             assert relay.recorded[-1].relay.fail == "closed"
+
+    async def test_a_stop_before_the_start_closes_the_socket(self) -> None:
+        async with running_relays() as relay:
+            spec = relay_spec("ws://h")
+            services = relay.services
+            relays = Relays(services, (), lambda _recorded: FakeListener(), lambda: None)
+            relays.configure((spec,), (), listen_all((spec,)))
+            await relays.stop()
+            await relays.run()
 
     async def test_a_relay_that_is_not_enabled_does_not_listen(self) -> None:
         async with running_relays(relay_spec("ws://h", enabled=False)) as relay:

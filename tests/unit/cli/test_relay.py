@@ -1,0 +1,61 @@
+"""``wsmon relay`` as far as no recorder runs: what it refuses, and the URLs that it prints."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.relays import relay_spec
+from wsmon.cli.main import run
+from wsmon.cli.relay import local_urls
+from wsmon.config.specs import Configuration
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["https://h"], "relay[0].routes[0].upstream: scheme must be ws or wss (https://h). use wss://"),
+        (["ws://h", "--listen", "0.0.0.0:0"], "only this machine can be listened to"),
+        (["ws://h", "--listen", "9000"], "'9000' is not HOST:PORT"),
+        (["ws://h", "--tls-cert", "none.pem"], "relay[0].tls_cert: "),
+        (["ws://h", "--name", "a b"], "relay[0].name: invalid name"),
+        (["ws://h", "-H", "Host"], "-H 'Host': missing colon"),
+        (["ws://h", "-H", "X: ${secret:NOT_SET}"], "environment variable is not set"),
+    ],
+)
+def test_what_cannot_be_relayed_is_refused(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["relay", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    assert out == ""
+
+
+def test_a_port_in_use_is_an_error_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "s.db"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert run(["relay", "ws://h", "--listen", address, "--store", str(store)]) == 1
+    out, err = capsys.readouterr()
+    assert f"relay h: cannot listen: Address already in use ({address})" in err
+    # The lock is on the file
+    assert (out, store.stat().st_size) == ("", 0)
+
+
+def test_the_urls_are_those_that_an_application_connects_to() -> None:
+    plain, any_address = relay_spec("ws://h", "ws://i", name="a"), relay_spec("ws://h", name="b", tls_cert=Path("c"))
+    configuration = Configuration(None, "", (), (plain, any_address))
+    assert local_urls(configuration, {"a": ("::1", 9000), "b": ("0.0.0.0", 9001)}) == [
+        "ws://[::1]:9000/",
+        "ws://[::1]:9000/1",
+        "wss://127.0.0.1:9001/",
+    ]

@@ -1,0 +1,40 @@
+"""What relays of a recording listen with, and the rows that the writer is configured with."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import spec
+from tests.support.relays import relay_spec
+from wsmon.config.specs import Configuration
+from wsmon.errors import ConfigError
+from wsmon.recorder.relaying import listening_relays, recorded_specs
+from wsmon.relay.relays import RelayError
+
+
+def test_an_address_in_use_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        file.write_text(f"[[relay]]\nname = 'api'\nlisten = '{address}'\n")
+        configuration = Configuration(file, "", (), (relay_spec("ws://h", listen=address),))
+        with pytest.raises(ConfigError) as raised:
+            listening_relays(configuration)
+        assert str(raised.value) == (
+            f"{file}:3: relay[0].listen: cannot listen: Address already in use ({address})."
+            " stop what listens there, or use another port"
+        )
+        with pytest.raises(RelayError, match=r"relay api: cannot listen: Address already in use \("):
+            listening_relays(replace(configuration, path=None))
+
+
+def test_further_rows_stand_below_their_relay() -> None:
+    connection = spec(1)
+    app, other = relay_spec("ws://h", name="app"), relay_spec("ws://h", name="other")
+    specs = recorded_specs(Configuration(None, "", (connection,), (app, other)), {"app": ["app-2", "app-3"]})
+    assert [each.name for each in specs] == [connection.name, "app", "app-2", "app-3", "other"]
+    assert specs[2] == replace(app.connection, name="app-2")
