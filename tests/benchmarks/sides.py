@@ -108,7 +108,7 @@ class Mitmdump:
         if not program.exists():
             raise NotRunError("mitmdump is not in the environment of peers")
         with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
-            port = _free_port()
+            port = free_port()
             mode = f"reverse:http://127.0.0.1:{server.port}"
             flows = Path(folder) / "flows"
             proxy = stack.enter_context(
@@ -116,7 +116,7 @@ class Mitmdump:
                     (program, "-q", "--mode", mode, "--listen-port", port, "-w", flows, "--set", f"confdir={folder}")
                 )
             )
-            _listening(port)
+            listening(port)
             command = _script(Path(sys.executable), "discard.py", port, folder, load.connections)
             client = stack.enter_context(_started(command))
             cost = _session([proxy.pid], load, server)
@@ -248,13 +248,13 @@ def _query(store: Path, statement: str, *values: object) -> list[tuple[int]]:
         return database.execute(statement, values).fetchall()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _listening(port: int) -> None:
+def listening(port: int) -> None:
     """Wait until something listens at a port."""
     deadline_s = time.monotonic() + END_S
     while True:
