@@ -21,6 +21,7 @@ from wsmon.errors import WsmonError
 
 BY_HAND = "add it by hand: ^e opens the file"
 RULES: KeyPath = ("wsmon", "alerts", "rules")
+_FURTHER_ROW = re.compile(r"(.+)-[1-9][0-9]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _BOM = "\ufeff"
 
@@ -116,10 +117,14 @@ def line_of_connection(text: str, connection: str) -> int:
 
 
 def _connection(text: str, name: str) -> KeyPath:
-    connections = _parsed(text).get("connection")
-    for index, table in enumerate(connections if isinstance(connections, list) else []):
-        if isinstance(table, dict) and table.get("name") == name:
-            return ("connection", index)
+    """Return the table of a connection; that of the relay for ``NAME-2`` and so on, the further ones of a relay."""
+    tree = _parsed(text)
+    relay = further[1] if (further := _FURTHER_ROW.fullmatch(name)) else ""
+    for kind, wanted in (("connection", name), ("relay", name), ("relay", relay)):
+        tables = tree.get(kind)
+        for index, table in enumerate(tables if isinstance(tables, list) else []):
+            if isinstance(table, dict) and wanted and table.get("name") == wanted:
+                return (kind, index)
     raise WsmonError(f"no connection of the file is named {name}", "it may have changed since the recorder read it")
 
 

@@ -71,6 +71,14 @@ def test_a_connection_without_the_key_keeps_what_the_defaults_silence() -> None:
     assert (edit.lines, edit.line) == (('silence = ["storm", "gap"]',), 7)
 
 
+def test_rows_of_a_relay_are_configured_by_its_table() -> None:
+    text = f"{CONNECTION}\n[[relay]]\nname = 'app'\n"
+    for name in ("app", "app-2"):
+        edit = with_silence(text, name, "gap")
+        assert edit.after == f'{text}silence = ["gap"]\n'
+    assert [line_of_connection(text, name) for name in ("app", "app-17", "app-x", "a-2")] == [5, 5, 1, 1]
+
+
 def test_connections_of_an_inline_array_are_edited_in_place() -> None:
     assert with_silence("connection = [{ name = 'a' }]", "a", "gap").after == (
         "connection = [{ name = 'a', silence = [\"gap\"] }]"

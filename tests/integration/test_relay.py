@@ -1,0 +1,115 @@
+"""``wsmon relay`` and ``[[relay]]`` with a real recorder, and clients and servers of websockets.
+
+What passes, byte by byte: tests/unit/relay/test_path.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tests.support.processes import DEADLINE_S, Home, stored
+
+V2 = (Subprotocol("v2"),)
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[str]:
+    """The URL of a server that returns messages, and says first what it was asked for."""
+
+    async def handle(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        await connection.send(f"{connection.request.path} {connection.request.headers.get('X-Key', '')}")
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(handle, "127.0.0.1", 0, subprotocols=V2, ping_interval=None) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+async def test_an_application_that_uses_the_printed_url_is_recorded(home: Home, echo: str) -> None:
+    store = home.folder / "app.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wsmon", "relay", f"{echo}/base?k=1", "--name", "app", "--store", store, "-H", "X-Key: 7",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=home.environ,
+    )  # fmt: skip
+    home.own(process)
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        url = (await process.stdout.readline()).decode().strip()
+        offered = [Subprotocol("v1"), *V2]
+        async with (
+            connect(f"{url}x?y=2", subprotocols=offered, proxy=None) as client,
+            connect(url, subprotocols=offered, proxy=None) as other,
+        ):
+            assert await client.recv() == "/base/x?k=1&y=2 7"
+            assert client.subprotocol == "v2"
+            assert [extension.name for extension in client.protocol.extensions] == ["permessage-deflate"]
+            await client.send("x" * 100_000)
+            assert await client.recv() == "x" * 100_000
+            await client.close(1000, "done")
+            process.send_signal(signal.SIGTERM)
+            await other.recv()
+            with pytest.raises(ConnectionClosed) as closed:
+                await other.recv()
+        out, err = await process.communicate()
+    # No byte is added to what the server sends: there is no close frame
+    assert (closed.value.rcvd, closed.value.sent) == (None, None)
+    assert (process.returncode, out) == (0, b"")
+    assert f"recording to {store}" in err.decode()
+    events = stored(store)
+    paths = {name: [event.to_status for event in events if event.to_status and event.source.connection == name]
+             for name in ("app", "app-2")}  # fmt: skip
+    assert paths["app"] == ["connecting", "connected", "websocket_connected", "closed"]
+    assert paths["app-2"][:3] == paths["app"][:3]
+
+
+async def test_a_reload_ends_the_connections_of_relays_that_changed_and_no_others(home: Home, echo: str) -> None:
+    ports = {name: free_port() for name in ("kept", "changed")}
+
+    def write(key: str) -> Path:
+        return home.write(
+            "\n".join(
+                f'[[relay]]\nname = "{name}"\nlisten = "127.0.0.1:{port}"\n'
+                f'routes = [{{ path = "/", upstream = "{echo}" }}]\n'
+                f'headers = {{ X-Key = "{key if name == "changed" else ""}" }}\n'
+                for name, port in ports.items()
+            )
+        )
+
+    recorder = await home.record(write("one"))
+    urls = {name: f"ws://127.0.0.1:{port}/feed" for name, port in ports.items()}
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        connect(urls["kept"], subprotocols=V2, proxy=None) as kept,
+        connect(urls["changed"], subprotocols=V2, proxy=None) as changed,
+    ):
+        assert (await kept.recv(), await changed.recv()) == ("/feed ", "/feed one")
+        write("two")
+        recorder.signal(signal.SIGHUP)
+        with pytest.raises(ConnectionClosed):
+            await changed.recv()
+        async with connect(urls["changed"], subprotocols=V2, proxy=None) as again:
+            assert await again.recv() == "/feed two"
+        await kept.send("on")
+        assert await kept.recv() == "on"
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    (reload,) = (event for event in stored(recorder.store) if event.name == "self.config.reloaded")
+    assert reload.reason == "restarted changed; 1 went on"
