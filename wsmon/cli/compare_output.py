@@ -59,13 +59,13 @@ def document(found: ComparisonReport) -> dict[str, object]:
             "same_time": matching.same_time,
             "keys_forgotten": matching.forgotten,
         },
-        "a": _side_document(found, found.a, matching.a),
-        "b": _side_document(found, found.b, matching.b),
+        "a": _side_document(found, found.a, matching.a, found.b),
+        "b": _side_document(found, found.b, matching.b, found.a),
         "remarks": list(remarks(found)),
     }
 
 
-def _side_document(found: ComparisonReport, side: SideReport, of: SideMatches) -> dict[str, object]:
+def _side_document(found: ComparisonReport, side: SideReport, of: SideMatches, other: SideReport) -> dict[str, object]:
     rate = side.messages_per_s
     return {
         "store": str(side.side.view.path),
@@ -84,6 +84,7 @@ def _side_document(found: ComparisonReport, side: SideReport, of: SideMatches) -
             "compared": side.kept.compared,
             "matched": of.matched,
             "only": of.only,
+            "only_at_least": _least_only(of, other),
             "only_while_other_disconnected": of.while_down,
             "more_often": of.more_often,
             "near_edge": of.near_edge,
@@ -184,7 +185,7 @@ def _message_rows(found: ComparisonReport) -> Iterator[tuple[str, Pair]]:
     yield "messages compared", _pair(a, b, lambda side: fmt.count(side.kept.compared))
     pair = found.matching.a, found.matching.b
     yield "matched", _counts(pair, lambda of: of.matched)
-    yield "only on this side", _counts(pair, lambda of: of.only)
+    yield "only on this side", (_only(pair[0], b), _only(pair[1], a))
     if any(of.while_down for of in pair):
         yield "  while the other was not connected", _counts(pair, lambda of: of.while_down)
     rest: tuple[tuple[str, Callable[[SideMatches], int]], ...] = (
@@ -198,6 +199,18 @@ def _message_rows(found: ComparisonReport) -> Iterator[tuple[str, Pair]]:
     for label, of_side in rest:
         if any(of_side(of) for of in pair):
             yield label, _counts(pair, of_side)
+
+
+def _least_only(of: SideMatches, other: SideReport) -> int | None:
+    """How many messages the other side surely lacks: what could not be compared there may be any of the others."""
+    return None if other.uncompared is None else max(0, of.only - other.uncompared)
+
+
+def _only(of: SideMatches, other: SideReport) -> str:
+    least = _least_only(of, other)
+    if least == of.only:
+        return fmt.count(of.only)
+    return f"{'0' if least is None else fmt.count(least)} to {fmt.count(of.only)}"
 
 
 def _lead_rows(found: ComparisonReport) -> Iterator[tuple[str, Pair]]:
@@ -318,15 +331,16 @@ def _side_remarks(name: str, other: str, side: SideReport, found: ComparisonRepo
     if side.statistics.shed_messages:
         yield f"{name} lost {side.statistics.shed_messages:,} messages while the store could not be written."
     if side.not_stored is None:
-        yield f"How many messages of {name} were not stored is not known for this filter or period."
+        yield f"How many messages of {name} were not stored is not known for this period."
     if side.recording_gaps:
         times = "once" if side.recording_gaps == 1 else f"{side.recording_gaps:,} times"
         yield f"The recording of {name} was interrupted {times}."
     if side.is_pruned:
         yield f"Older events of the period of {name} have been deleted to stay within the retention."
-    if side.clock_steps and not found.is_monotonic:
+    if side.clock_steps:
         times = "once" if side.clock_steps == 1 else f"{side.clock_steps:,} times"
-        yield f"The wall clock of {name} was set {times}: leads from then on include the step."
+        what = "the edges of the period are off by the step" if found.is_monotonic else "leads include the step"
+        yield f"The wall clock of {name} was set {times}: {what}."
 
 
 def _pair(a: SideReport, b: SideReport, read: Callable[[SideReport], str]) -> Pair:

@@ -51,6 +51,11 @@ class Side:
     since_ns: int | None
     until_ns: int | None
 
+    @property
+    def period(self) -> tuple[int | None, int | None]:
+        """Its period; None = open."""
+        return self.since_ns, self.until_ns
+
 
 def asked_sides(
     arguments: Sequence[str],

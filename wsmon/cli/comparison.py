@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,7 +35,7 @@ from wsmon.model.message_matching import (
     joined,
 )
 from wsmon.model.redact.masking import MASK
-from wsmon.model.statistics import ConnectionStatistics
+from wsmon.model.statistics import ConnectionStatistics, Statistics
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
 from wsmon.model.uptime import RunPeriod
@@ -111,8 +112,6 @@ class SideReport:
     """What is known of one side."""
 
     side: Side
-    start_ns: int
-    """Wall time of the start of its period; 0 on the time axis of a comparison from the start."""
     since_ns: int
     until_ns: int
     """The period of the statistics, in whole buckets."""
@@ -121,12 +120,17 @@ class SideReport:
     statistics: ConnectionStatistics
     kept: KeptMessages
     not_stored: int | None
-    """Messages that were counted and are not in the store; None where that cannot be told."""
+    """Messages that were counted and are not in the store, of any kind; None where that cannot be told."""
     verdicts: tuple[VerdictCount, ...]
     clock_steps: int
     """How often the wall clock was set in the period, as far as it was noticed."""
     is_pruned: bool
     """Whether older events of the period are kept no longer."""
+
+    @property
+    def uncompared(self) -> int | None:
+        """At most so many messages that would have been compared could not be; None where that cannot be told."""
+        return None if self.not_stored is None else self.kept.not_compared + self.not_stored
 
     @property
     def recorded_s(self) -> float:
@@ -158,28 +162,25 @@ class ComparisonReport:
     b: SideReport
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Axis:
     """How the events of a side get their time on the axis of the comparison."""
 
-    runs: dict[int, RunPeriod]
-    is_monotonic: bool
+    offsets_ns: Mapping[int, int] | None
+    """By run, what makes a time of the wall clock of a monotonic one, the same for both sides; None: by wall time."""
     start_ns: int
     """Wall time that is subtracted."""
 
-    def recorded(self) -> Ranges:
+    def recorded(self, runs: Mapping[int, RunPeriod]) -> Ranges:
         """Return when recorders ran; what they recorded last belongs to it."""
-        return joined(self._of(run) for run in self.runs.values())
+        return joined(self._of(number, run) for number, run in runs.items())
 
-    def _of(self, run: RunPeriod) -> tuple[int, int]:
+    def _of(self, number: int, run: RunPeriod) -> tuple[int, int]:
+        if self.offsets_ns is not None:
+            offset_ns = self.offsets_ns[number]
+            return run.start_mono_ns + offset_ns, run.end_mono_ns + offset_ns + 1
         # A run ends before it began where the wall clock was set back
-        length_ns = run.end_mono_ns - run.start_mono_ns
-        end_ns = run.start_ns + length_ns if self.is_monotonic else max(run.end_ns, run.start_ns)
-        return run.start_ns - self.start_ns, end_ns - self.start_ns + 1
-
-    def offsets(self) -> dict[int, int]:
-        """Return what is added to a monotonic time, by run."""
-        return {number: run.start_ns - run.start_mono_ns for number, run in self.runs.items()}
+        return run.start_ns - self.start_ns, max(run.start_ns, run.end_ns) - self.start_ns + 1
 
 
 @dataclass(slots=True)
@@ -187,11 +188,9 @@ class _Reading:
     """One side while it is read."""
 
     side: Side
-    axis: _Axis
-    start_ns: int
+    statistics: Statistics
     ids: tuple[int, int]
-    recorded: Ranges
-    is_pruned: bool
+    runs: Mapping[int, RunPeriod] = field(default_factory=dict)
     kept: KeptMessages = field(default_factory=KeptMessages)
     newest_id: int = 0
 
@@ -201,51 +200,69 @@ def comparison_of(a: Side, b: Side, request: CompareRequest, progress: Progress)
 
     Raises ``UsageError`` for an empty period, and ``StoreError`` where a store cannot be read.
     """
-    is_monotonic = not request.is_from_start and _have_one_recorder(a, b)
-    readings = tuple(_reading(side, request, is_monotonic=is_monotonic) for side in (a, b))
-    recorded_a, recorded_b = (RecordedTimes(reading.recorded, _connected(reading)) for reading in readings)
+    # While it is recorded: what statistics count is among the events, and these are in the time of the runs
+    readings = [_Reading(side, _statistics(side), ids_of_period(side.view, *side.period)) for side in (a, b)]
+    for reading in readings:
+        reading.runs = reading.side.view.runs_of(reading.side.connection)
+    is_monotonic = not request.is_from_start and _have_one_recorder(*readings)
+    # Both clocks were read together at the end of a run
+    runs = {**readings[0].runs, **readings[1].runs}
+    offsets_ns = {number: run.end_ns - run.end_mono_ns for number, run in runs.items()} if is_monotonic else None
+    scopes = [_scope(reading, request, offsets_ns) for reading in readings]
+    recorded_a, recorded_b = (scope.times for scope in scopes)
     matcher = MessageMatcher(request.window_ns, recorded_a, recorded_b)
-    streams = [_arrivals(reading, number, request) for number, reading in enumerate(readings)]
+    first, second = (
+        _arrivals(reading, number, scope.axis, request)
+        for number, (reading, scope) in enumerate(zip(readings, scopes, strict=True))
+    )
     total = sum(max(0, reading.ids[1] - reading.ids[0] + 1) for reading in readings)
-    for some in in_order(*streams):
+    for some in in_order(first, second):
         matcher.feed(some)
         seen = sum(max(0, reading.newest_id - reading.ids[0] + 1) for reading in readings)
         progress(ExportReport(seen, total, 0, 0))
-    common = _overlap_ns(readings[0].recorded, readings[1].recorded)
-    reports = (_report(reading, request) for reading in readings)
-    return ComparisonReport(request, is_monotonic, common / SECOND_NS, matcher.finish(), *reports)
+    common_s = _overlap_ns(recorded_a.recorded, recorded_b.recorded) / SECOND_NS
+    reports = (_report(reading, scope, request) for reading, scope in zip(readings, scopes, strict=True))
+    return ComparisonReport(request, is_monotonic, common_s, matcher.finish(), *reports)
 
 
-def _have_one_recorder(a: Side, b: Side) -> bool:
+def _statistics(side: Side) -> Statistics:
+    return statistics_of(side.view, EVERYTHING, side.connection, *side.period, has_types=False, has_kpis=True)
+
+
+def _have_one_recorder(a: _Reading, b: _Reading) -> bool:
     """Whether one recorder at a time recorded both sides; imports of several recordings have runs side by side."""
-    if a.view.path != b.view.path:
+    if a.side.view.path != b.side.view.path:
         return False
-    runs = {**a.view.runs_of(a.connection), **b.view.runs_of(b.connection)}
-    spans = sorted((run.start_ns, run.end_ns) for run in runs.values())
+    spans = sorted((run.start_ns, run.end_ns) for run in {**a.runs, **b.runs}.values())
     return all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
-def _reading(side: Side, request: CompareRequest, *, is_monotonic: bool) -> _Reading:
-    view = side.view
+class _Scope(NamedTuple):
+    """The time of a side."""
+
+    axis: _Axis
+    times: RecordedTimes
+    is_pruned: bool
+
+
+def _scope(reading: _Reading, request: CompareRequest, offsets_ns: Mapping[int, int] | None) -> _Scope:
+    side, view = reading.side, reading.side.view
     first_ns, last_ns = view.period()
     start_ns = first_ns if side.since_ns is None else side.since_ns
     end_ns = last_ns + 1 if side.until_ns is None else side.until_ns
-    axis = _Axis(view.runs_of(side.connection), is_monotonic, start_ns if request.is_from_start else 0)
-    ids = ids_of_period(view, side.since_ns, side.until_ns)
-    bounds = view.bounds()
+    axis = _Axis(offsets_ns, start_ns if request.is_from_start else 0)
     since_ns, is_pruned = start_ns, False
-    if bounds.oldest_id > 1 and (oldest := view.events_after(0, 1)):
+    if view.bounds().oldest_id > 1 and (oldest := view.events_after(0, 1)):
         is_pruned = oldest[0].ts_ns > max(start_ns, first_ns)
         since_ns = max(since_ns, oldest[0].ts_ns)
-    recorded = clipped(axis.recorded(), since_ns - axis.start_ns, end_ns - axis.start_ns)
-    return _Reading(side, axis, start_ns, ids, recorded, is_pruned)
+    recorded = clipped(axis.recorded(reading.runs), since_ns - axis.start_ns, end_ns - axis.start_ns)
+    return _Scope(axis, RecordedTimes(recorded, _connected(side, axis)), is_pruned)
 
 
-def _connected(reading: _Reading) -> Ranges | None:
+def _connected(side: Side, axis: _Axis) -> Ranges | None:
     """Return when the connection of a side was open; None where no change of its status is known."""
-    view, axis = reading.side.view, reading.axis
-    first_ns, last_ns = view.period()
-    lanes = view.lanes(first_ns, last_ns + 1, (reading.side.connection,))
+    first_ns, last_ns = side.view.period()
+    lanes = side.view.lanes(first_ns, last_ns + 1, (side.connection,))
     segments = [segment for lane in lanes for segment in lane.segments]
     if not segments:
         return None
@@ -256,11 +273,10 @@ def _connected(reading: _Reading) -> Ranges | None:
     )
 
 
-def _arrivals(reading: _Reading, number: int, request: CompareRequest) -> Iterator[Sequence[Arrival]]:
+def _arrivals(reading: _Reading, number: int, axis: _Axis, request: CompareRequest) -> Iterator[Sequence[Arrival]]:
     view = reading.side.view
     read_key = _KeyReader(request.key, reading.kept)
-    offsets = reading.axis.offsets()
-    is_monotonic, start_ns = reading.axis.is_monotonic, reading.axis.start_ns
+    offsets_ns, start_ns = axis.offsets_ns, axis.start_ns
     query = noted(request.query, view)
     for rows in view.received(query, reading.side.connection, *reading.ids):
         piece: list[Arrival] = []
@@ -268,9 +284,10 @@ def _arrivals(reading: _Reading, number: int, request: CompareRequest) -> Iterat
             key = read_key(kept, payload)
             if key is None:
                 continue
-            if run not in offsets:
+            if run not in reading.runs:
                 raise StoreError(f"the store {view.path} has events of run {run}, but not the run", "it may be damaged")
-            piece.append((mono_ns + offsets[run] if is_monotonic else ts_ns - start_ns, number, event_id, key))
+            at_ns = ts_ns - start_ns if offsets_ns is None else mono_ns + offsets_ns[run]
+            piece.append((at_ns, number, event_id, key))
         if rows:
             reading.newest_id = rows[-1][0]
         yield piece
@@ -325,28 +342,27 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
-def _report(reading: _Reading, request: CompareRequest) -> SideReport:
-    side, view = reading.side, reading.side.view
-    found = statistics_of(
-        view, EVERYTHING, side.connection, side.since_ns, side.until_ns, has_types=False, has_kpis=True
-    )
+def _report(reading: _Reading, scope: _Scope, request: CompareRequest) -> SideReport:
+    side, found = reading.side, reading.statistics
     (statistics,) = found.connections
+    kept = reading.kept
     # Statistics are of whole seconds, or longer buckets; a recorder may have gone on meanwhile
-    is_exact = not request.query and side.since_ns in (None, found.since_ns) and side.until_ns in (None, found.until_ns)
-    not_stored = max(0, statistics.messages.received - reading.kept.rows) if is_exact else None
+    not_stored = None
+    if side.since_ns in (None, found.since_ns) and side.until_ns in (None, found.until_ns):
+        stored = side.view.count_received(side.connection, *reading.ids) if request.query else kept.rows
+        not_stored = max(0, statistics.messages.received - stored)
     steps = sum(1 for _ in _events(reading, _CLOCK_STEPS))
     return SideReport(
         side=side,
-        start_ns=reading.start_ns,
         since_ns=found.since_ns,
         until_ns=found.until_ns,
-        recorded=reading.recorded,
+        recorded=scope.times.recorded,
         statistics=statistics,
-        kept=reading.kept,
+        kept=kept,
         not_stored=not_stored,
         verdicts=_verdicts(reading),
         clock_steps=steps,
-        is_pruned=reading.is_pruned,
+        is_pruned=scope.is_pruned,
     )
 
 

@@ -229,6 +229,14 @@ class Reader:
             kept = max(first_id, oldest_id), min(last_id, newest_id)
             yield from received(self._pages, asked, connection, *kept)
 
+    def count_received(self, connection: str, first_id: int, last_id: int) -> int:
+        """Count the messages received on a connection that are kept, in a closed range of ids."""
+        from wsmon.store.received import count_received
+
+        with self._question():
+            oldest_id, newest_id = self._extent.kept()
+            return count_received(self._pages, connection, max(first_id, oldest_id), min(last_id, newest_id))
+
     def runs_of(self, connection: str) -> dict[int, RunPeriod]:
         """Read when recorders ran that recorded something of a connection, by run; the present run ends now."""
         with self._question(is_consistent=True):

@@ -5,12 +5,13 @@ For comparisons, which read millions of them: an ``Event`` costs several times a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.store.codec import FLAG_REDACTED, FLAG_TRUNCATED
 from wsmon.store.pages import Pages
 from wsmon.store.validation import Id, Ns
@@ -46,3 +47,12 @@ def received(pages: Pages, query: Query, connection: str, first_id: int, last_id
             for event_id, ts_ns, mono_ns, source, kept, payload in rows
             if source in runs
         ]
+
+
+def count_received(pages: Pages, connection: str, first_id: int, last_id: int) -> int:
+    """Count the messages received on a connection in a closed range of ids."""
+    counts: Counter[int] = Counter()
+    for rows in pages.rows(received_query(EVERYTHING, connection), first_id, last_id, "source", tuple[Id]):
+        counts.update(source for (source,) in rows)
+    sources = pages.sources(set(counts))
+    return sum(count for number, count in counts.items() if sources[number].connection == connection)

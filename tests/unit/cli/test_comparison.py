@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.support.builders import SECOND_NS, at_ns, dialled, event, loss, message, usable
-from tests.support.recordings import Recording, recorded
+from tests.support.recordings import Recording, recorded, specs
 from wsmon.cli.compare_sides import Side
 from wsmon.cli.comparison import CompareRequest, ComparisonReport, VerdictCount, comparison_of
 from wsmon.clock import SystemClock
@@ -165,7 +166,7 @@ def test_a_filter_chooses_the_messages_and_not_the_statistics(tmp_path: Path, si
     request = CompareRequest(SECOND_NS, BY_ID.key, parse("type:trade", ReferenceTime(at_ns(0))))
     found = compared(sides.of(path, "a"), sides.of(path, "b"), request)
     assert (found.a.kept.compared, found.b.kept.compared, found.a.statistics.messages.received) == (2, 0, 3)
-    assert found.a.not_stored is None
+    assert (found.a.not_stored, found.a.uncompared) == (0, 0)
     assert found.a.messages_per_s == pytest.approx(3 / 60)
 
 
@@ -201,6 +202,23 @@ def test_events_that_were_deleted_are_said_and_are_no_loss(tmp_path: Path, sides
     assert (found.a.is_pruned, found.a.not_stored) == (True, 1)
     assert found.a.recorded_s == pytest.approx(30)
     assert (found.matching.measured, found.matching.a.only) == (1, 0)
+
+
+def test_messages_that_a_profile_does_not_store_are_counted(tmp_path: Path, sides: Sides) -> None:
+    path = tmp_path / "s.db"
+    recording = Recording(path)
+    a, b = specs("a", "b")
+    recording.configure(a, dataclasses.replace(b, profile="lightweight"))
+    recording.write(in_time(trades("a", (20, 1), (21, 2)), trades("b", (20.1, 1))), rolled_after_s=60)
+    recording.end(60)
+    request = CompareRequest(SECOND_NS, BY_ID.key, parse("$.id>0", ReferenceTime(at_ns(0))))
+    for each in (BY_ID, request):
+        found = compared(sides.of(path, "a"), sides.of(path, "b"), each)
+        assert (found.b.statistics.messages.received, found.b.not_stored, found.b.uncompared) == (1, 1, 1)
+        assert found.a.not_stored == 0
+    # A period whose statistics are rounded
+    found = compared(sides.of(path, "a", 0.5), sides.of(path, "b", 0.5))
+    assert (found.a.not_stored, found.a.uncompared) == (None, None)
 
 
 def test_a_clock_that_was_set_is_counted(tmp_path: Path, sides: Sides) -> None:

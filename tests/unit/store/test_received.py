@@ -34,6 +34,8 @@ def test_received_messages_are_rows_with_both_clocks_and_how_they_were_kept(tmp_
     asked = parse("whole", ReferenceTime(at_ns(9)))
     assert [row[0] for rows in view.received(asked, "feed", 1, 100) for row in rows] == [7]
     assert [row[0] for rows in view.received(EVERYTHING, "feed", 6, 7) for row in rows] == [6, 7]
+    assert (view.count_received("feed", 1, 100), view.count_received("feed", 5, 7)) == (5, 3)
+    assert (view.count_received("Feed", 1, 100), view.count_received("none", 1, 100)) == (1, 0)
     view.close()
 
 
