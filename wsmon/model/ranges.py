@@ -24,10 +24,22 @@ class StoreBounds:
     """The newest run."""
     size_bytes: int = 0
     """Size of the file and its write-ahead log."""
+    in_excerpt: int | None = None
+    """Number of events where the store is an excerpt of another one, between whose ids others may be missing; None =
+    ids have no gaps."""
 
     @property
     def events(self) -> int:
-        """Number of events kept: ids have no gaps."""
+        """Number of events kept."""
+        return self._ids if self.in_excerpt is None else min(self.in_excerpt, self._ids)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether ids are missing between the oldest and the last."""
+        return self.events < self._ids
+
+    @property
+    def _ids(self) -> int:
         return self.last_id - self.oldest_id + 1 if self.oldest_id else 0
 
 

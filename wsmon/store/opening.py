@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -41,7 +40,7 @@ class _MetaNumbers(msgspec.Struct):
     last_id: Id
     oldest_id: Id
     rolled_s: Second
-    excerpt: Any = None
+    excerpt: Id | None = None
 
 
 _CHECKED_META = frozenset(_MetaNumbers.__struct_fields__)

@@ -43,7 +43,7 @@ WHERE end IS NULL AND run IN (SELECT id FROM run WHERE ended_ns IS NOT NULL)
 _END_INCIDENTS = """
 UPDATE incident SET closed_ns = max(opened_ns, (SELECT max(ended_ns) FROM run)) WHERE closed_ns IS NULL
 """
-_SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"
+_SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, (SELECT count(*) FROM event))"
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
 

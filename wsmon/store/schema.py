@@ -101,7 +101,7 @@ META_LAST_ID = "last_id"
 META_OLDEST_ID = "oldest_id"
 # Unix second up to which the longer buckets are complete; later seconds are in the buckets of 1 s alone
 META_ROLLED_S = "rolled_s"
-# Present in a store that holds a part of the events of another: its ids may have holes
+# Present in a store that holds a part of the events of another, the number of which it is: its ids may have holes
 META_EXCERPT = "excerpt"
 # Real path of the configuration that was recorded last; empty where it came from the command line
 META_CONFIGURATION = "configuration"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+import msgspec
 
 from tests.support.builders import message
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.ranges import StoreBounds
 from wsmon.store.reader import Reader
+from wsmon.store.replay import replaying
 
 NAME = "orders"
 
@@ -22,6 +26,18 @@ def test_bounds_name_the_ids_the_run_and_the_size_with_its_log(tmp_path: Path) -
         size_bytes = path.stat().st_size + log.stat().st_size
         with closing(Reader(path, FixedClock())) as reader:
             assert reader.bounds() == StoreBounds(1, 2, 1, size_bytes)
+
+
+def test_bounds_of_an_excerpt_count_its_events(tmp_path: Path) -> None:
+    path = tmp_path / "part.db"
+    with replaying(path) as replay:
+        replay.write([msgspec.structs.replace(message("x", each, NAME), id=each) for each in (3, 7, 9)])
+    for noted in (3, 1):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            # As earlier versions noted it
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'excerpt'", (noted,))
+        with closing(Reader(path, FixedClock())) as reader:
+            assert reader.bounds() == StoreBounds(3, 9, 1, path.stat().st_size, in_excerpt=3)
 
 
 def test_a_run_without_an_end_is_cut_off_unless_a_recorder_holds_the_store(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_ids_and_runs_stay_and_holes_between_ids_too(tmp_path: Path) -> None:
     assert stored(
         tmp_path / "store.db", "SELECT value FROM meta WHERE key IN ('oldest_id', 'excerpt') ORDER BY key"
     ) == [
-        (1,),
+        (2,),
         (3,),
     ]
 

@@ -416,7 +416,7 @@ class LogPane(RowList):
             paused_at=fmt.clock(self._paused_ns, zone),
             new_below=0 if self.is_following else len(rows) - rows.row_of(self._paused_last_id + 1),
             waiting_since=fmt.clock(self._opened_ns, zone),
-            pruned=max(0, found.bounds.oldest_id - 1),
+            pruned=max(0, found.bounds.oldest_id - 1) if found.bounds.in_excerpt is None else 0,
             is_in_context=found.scope.is_in_context,
             match_count=found.match_count(focused_id),
             searched_back_to=fmt.moment(found.reached_ns, self._clock.wall_ns(), zone) if found.reached_ns else "",

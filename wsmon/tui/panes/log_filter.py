@@ -178,7 +178,7 @@ class LogFilter:
     def __init__(self) -> None:
         self._serials = count(1)
         self._shown: Matches | None = None
-        """None = every event is shown."""
+        """None = every event is shown, and no id is missing."""
         self._highlighted: Matches | None = None
         """None = nothing is highlighted."""
         self._rows_before: RowIds = AllRows(0, 0)
@@ -200,7 +200,10 @@ class LogFilter:
     @property
     def searched(self) -> int:
         """How many of the events kept were looked at."""
-        return self.bounds.events if self._shown is None else self._shown.rows.searched
+        if self._shown is None or self._shown.is_complete:
+            return self.bounds.events
+        # Of ids, of which not all are events in an excerpt
+        return min(self.bounds.events, self._shown.rows.searched)
 
     @property
     def is_searching(self) -> bool:
@@ -236,7 +239,7 @@ class LogFilter:
         self.scope = scope
         shown, highlighted = scope.effective, scope.highlighted
         self._shown = self._highlighted = None
-        if shown:
+        if shown or self.bounds.has_gaps:
             self._shown = Matches(shown, "filter", next(self._serials), self.bounds)
         if highlighted:
             self._highlighted = Matches(shown.also(highlighted), "matches", next(self._serials), self.bounds)
@@ -249,7 +252,12 @@ class LogFilter:
             self._highlighted = None
 
     def set_bounds(self, bounds: StoreBounds) -> None:
-        """Forget what was pruned; what came is asked for by ``questions``."""
+        """Forget what was pruned; what came is asked for by ``questions``.
+
+        Where ids are missing between those of the events, the rows have to be searched for, also without a query.
+        """
+        if bounds.has_gaps and not self.bounds.has_gaps and self._shown is None:
+            self._shown = Matches(EVERYTHING, "filter", next(self._serials), bounds)
         self.bounds = bounds
         for each in self._match_sets:
             each.set_bounds(bounds)

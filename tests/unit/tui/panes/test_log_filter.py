@@ -86,6 +86,19 @@ def test_without_a_query_nothing_is_asked() -> None:
     assert (len(log.filter.rows), log.filter.searched, log.filter.is_searching, view.calls) == (1000, 1000, False, [])
 
 
+def test_of_an_excerpt_only_the_ids_that_there_are_have_rows() -> None:
+    view = FakeView([each for each in numbered(message("hay") for _ in range(100)) if each.id % 10 == 0])
+    log = Filtered(view)
+    log.set_bounds(StoreBounds(10, 100, 1, 0, in_excerpt=10))
+    expected = list(range(10, 101, 10))
+    assert (ids(log), log.filter.searched, log.filter.is_searching) == (expected, 10, False)
+    assert (log.filter.match_count(10), log.filter.hidden_heartbeats) == (None, 0)
+    log.restart(LogScope(NEEDLE))
+    assert ids(log) == []
+    log.restart(LogScope())
+    assert ids(log) == expected
+
+
 def test_a_small_store_is_searched_at_once() -> None:
     log = opened(hay(100, 3, 90))
 
