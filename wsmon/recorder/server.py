@@ -341,7 +341,7 @@ class CommandHandler:
             try:
                 configuration = await asyncio.to_thread(self._reload_configuration)
                 # First, since their addresses may not be available
-                listening = listening_relays(configuration, self._relays)
+                listening = await asyncio.to_thread(listening_relays, configuration, self._relays)
                 try:
                     await self._receiver.configure(configuration)
                 except ConfigError:

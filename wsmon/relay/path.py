@@ -121,6 +121,8 @@ class RelayedConnection:
         # The one timer: for the request, for the body of a refusal, or for the end after our own answer
         self._timer: asyncio.TimerHandle | None = None
         self._is_paused = False
+        # Whether wsmon answered in place of the server
+        self._has_refused = False
         self._is_over = False
 
     @property
@@ -334,6 +336,7 @@ class RelayedConnection:
 
     def _refuse(self, status: int, sentence: str, *headers: str) -> None:
         """Answer the application, and end the connection."""
+        self._has_refused = True
         self._stop_timer()
         body = f"wsmon relay: {sentence}\n".encode()
         lines = (
@@ -394,7 +397,8 @@ class RelayedConnection:
             # The dial fails, and answers the application
             self._settled.set_exception(error or _no_answer())
             other = None
-        if other is not None and other.is_open:
+        # Our own answer has its time to be read
+        if other is not None and other.is_open and not self._has_refused:
             other.on_data = _drop
             other.finish() if error is None else other.reset()
         if self.application.is_lost and (self._server is None or not self._server.is_open):

@@ -104,6 +104,13 @@ def server_context(spec: RelaySpec) -> ssl.SSLContext | None:
     if spec.tls_cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    load_certificate(context, spec)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, spec: RelaySpec) -> None:
+    """Read the certificate and the key of a relay into a context; blocks on files. Raises ``RelayError``."""
+    assert spec.tls_cert is not None
     try:
         context.load_cert_chain(spec.tls_cert, spec.tls_key, password=_no_password)
     except (OSError, ssl.SSLError, ValueError) as error:
@@ -111,7 +118,6 @@ def server_context(spec: RelaySpec) -> ssl.SSLContext | None:
         files = f"{spec.tls_cert}, {spec.tls_key}"
         hint = "use a PEM certificate and its unencrypted key"
         raise RelayError(spec.name, "tls_cert", problem, files, hint) from error
-    return context
 
 
 def _no_password() -> str:
@@ -229,6 +235,7 @@ class Relays:
         for name, spec in specs.items():
             known = self._relays.get(name)
             if known is not None and known.spec == spec:
+                known.reload_certificate()
                 unchanged.append(name)
                 continue
             if known is not None:
@@ -251,7 +258,11 @@ class Relays:
         try:
             for spec in relays:
                 known = self._relays.get(spec.name)
-                if not spec.connection.enabled or (known is not None and known.spec == spec):
+                if known is not None and known.spec == spec:
+                    # It is read again soon, for which nothing may be wrong with it
+                    server_context(spec)
+                    continue
+                if not spec.connection.enabled:
                     continue
                 there = known if known is not None and known.spec.listen == spec.listen else sockets.get(spec.listen)
                 if there is None:
@@ -429,6 +440,11 @@ class Relay:
     def guards(self) -> Iterable[ListenerGuard]:
         """Iterate over those that make the calls of listeners."""
         return [guard for each in self._connections if (guard := each.listener_guard) is not None]
+
+    def reload_certificate(self) -> None:
+        """Show new connections the certificate that is in its files now."""
+        if self.listening.tls is not None:
+            load_certificate(self.listening.tls, self.spec)
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""

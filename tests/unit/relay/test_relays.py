@@ -87,6 +87,22 @@ class TestTls:
             assert (listener.server.is_verified, listener.server.server_name) == (True, "localhost")
             assert ("on_eof", "application") in calls
 
+    async def test_a_reload_shows_new_connections_a_renewed_certificate(self, tmp_path: Path) -> None:
+        chain = tmp_path / "chain.pem"
+        before, after = trustme.CA(), trustme.CA()
+        before.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+        spec = relay_spec("ws://h", tls_cert=chain, tls_key=chain)
+        async with running_relays(spec) as relay:
+            after.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+            relay.relays.configure((spec,), (), relay.relays.listen_anew((spec,)))
+            trusting = ssl.create_default_context()
+            after.configure_trust(trusting)
+            _, writer = await asyncio.open_connection("127.0.0.1", relay.port, ssl=trusting)
+            relay.writers.append(writer)
+            chain.write_text("broken")
+            with pytest.raises(RelayError, match="certificate or key cannot be used"):
+                relay.relays.listen_anew((spec,))
+
     async def test_a_handshake_that_fails_leaves_nothing_behind(self, tmp_path: Path) -> None:
         chain = tmp_path / "chain.pem"
         trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(chain)

@@ -58,6 +58,7 @@ class TestReading:
             (b"GET / HTTP/1.1\r\na: " + b"b" * MAX_HEAD_BYTES, 431),
             (b"\r\n" * MAX_HEAD_BYTES, 431),
         ],
+        ids=range(10),
     )
     def test_what_is_no_request_or_has_no_end_is_refused(self, data: bytes, status: int) -> None:
         with pytest.raises(RequestError) as raised:
