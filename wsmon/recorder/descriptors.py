@@ -1,4 +1,4 @@
-"""Limit on open files: raised for the recorder, and given back to the programs that it starts.
+"""Limit on open files: raised for the recorder, and given back to the programs that it starts; some are set aside.
 
 A module of its own because two things that know nothing of each other need it: the start of the recorder, and the
 channels that run programs.
@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SHELL = "/bin/sh"
+# An import opens one file at a time; the other threads of a recorder may open some meanwhile
+_SET_ASIDE = 4
 
 
 @contextmanager
@@ -33,6 +35,18 @@ def raised_limit() -> Iterator[int]:
     finally:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class SetAside:
+    """Descriptors set aside at the start, for a file that must be read later, when clients may have taken the rest."""
+
+    def __init__(self) -> None:
+        self._numbers = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_SET_ASIDE)]
+
+    def give_back(self) -> None:
+        """Give them back to the process; the call after this one may use them."""
+        while self._numbers:
+            os.close(self._numbers.pop())
 
 
 def with_limit(command: Sequence[str], soft: int) -> Sequence[str]:

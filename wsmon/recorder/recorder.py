@@ -45,7 +45,7 @@ from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
 from wsmon.recorder.bundles import IncidentBundles
-from wsmon.recorder.descriptors import raised_limit
+from wsmon.recorder.descriptors import SetAside, raised_limit
 from wsmon.recorder.ingest import Ingest, LineIngest
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
@@ -236,6 +236,8 @@ class _Recording:
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         self._plugins.report_to(self._emit)
         self._decoders.report_to(self._emit)
+        # Clients may take all descriptors that are left from here on
+        for_the_judge = SetAside()
         await self._server.start()
         await self._configure_receiver()
         register(self._info)
@@ -261,6 +263,7 @@ class _Recording:
             on_ready(self._info)
             # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
             # before the first connection, since later there may be no descriptor left to read a module by
+            for_the_judge.give_back()
             importlib.import_module("wsmon.model.verdict.judge")
             await self._stopping.wait()
             self._receiver.stop_listening()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import subprocess
 
 import pytest
 
-from wsmon.recorder.descriptors import raised_limit, with_limit
+from wsmon.recorder.descriptors import SetAside, raised_limit, with_limit
 
 
 def limits() -> tuple[int, int]:
@@ -36,3 +38,19 @@ def test_a_command_stays_as_it_is_where_nothing_was_raised() -> None:
 def test_a_program_that_cannot_run_is_an_error_of_the_system(name: str, error: type[OSError]) -> None:
     with pytest.raises(error):
         with_limit([name], limits()[0] - 1)
+
+
+def test_a_file_can_be_opened_by_what_was_set_aside_when_all_other_descriptors_are_taken() -> None:
+    soft, hard = limits()
+    taken: list[int] = []
+    set_aside = SetAside()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+            taken.extend(os.dup(2) for _ in range(256))
+        set_aside.give_back()
+        taken.append(os.open(__file__, os.O_RDONLY))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for number in taken:
+            os.close(number)
