@@ -40,7 +40,7 @@ FILTERED_AT_ONCE = 40_000
 HELD_SOURCES = 10_000
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
-_TIMES = "SELECT id, ts_ns FROM event WHERE id BETWEEN ? AND ?"
+_TIMES = "SELECT id, ts_ns FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
 _LAST_TO = "SELECT id FROM event WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _CONNECTIONS = f"SELECT id, name, coalesce({CONNECTION_GROUP}, '') FROM connection"
 _INDEX = "INDEXED BY event_by_name"
@@ -180,8 +180,9 @@ class Pages:
 
     def times(self, first_id: int, last_id: int) -> array[int]:
         """Read the wall times of a closed range of ids, one for each; -1 where no event has the id."""
-        rows = checked(self._connection.execute(_TIMES, (first_id, last_id)), tuple[Id, Ns])
-        found = dict(rows)
+        found = dict(checked(self._connection.execute(_TIMES, (first_id, last_id)), tuple[Id, Ns]))
+        if len(found) == last_id - first_id + 1:
+            return array("q", found.values())
         return array("q", (found.get(event_id, -1) for event_id in range(first_id, last_id + 1)))
 
     def day_starts(self, first_id: int, last_id: int, zone: tzinfo | None) -> tuple[DayStart, ...]:

@@ -108,19 +108,23 @@ class MergedOrder:
     def ids(self, recording: int, local_ids: Sequence[int], read_times: ReadTimes) -> array[int]:
         """Return the ids of events of a recording; 0 = not known, because it is newer or was pruned at the start."""
         found = array("q")
+        at = 0
         with self._lock:
             cuts = self._cuts[recording]
-            number, low, high, start = -1, 0, 0, 0
-            positions: Sequence[int] = ()
-            for each in local_ids:
-                if not low <= each < high:
-                    if not cuts[0] <= each < cuts[-1]:
-                        found.append(0)
-                        continue
-                    number = bisect_right(cuts, each) - 1
-                    low, high, start = cuts[number], cuts[number + 1], self._starts[number]
-                    positions = self._positions_of(number, recording, read_times)
-                found.append(start + positions[each - low])
+            while at < len(local_ids):
+                if not cuts[0] <= local_ids[at] < cuts[-1]:
+                    found.append(0)
+                    at += 1
+                    continue
+                number = bisect_right(cuts, local_ids[at]) - 1
+                low, high, start = cuts[number], cuts[number + 1], self._starts[number]
+                # Those that follow and are in the same slice; ids mostly ascend
+                end = at + 1
+                while end < len(local_ids) and low <= local_ids[end] < high:
+                    end += 1
+                positions = self._positions_of(number, recording, read_times)
+                found.extend([start + positions[each - low] for each in local_ids[at:end]])
+                at = end
         return found
 
     def _begin(self, bounds: Sequence[StoreBounds], read_times: ReadTimes, id_at: IdAt) -> None:
@@ -179,7 +183,7 @@ class MergedOrder:
             if len(self._positions) >= _HELD_SLICES * len(self._cuts):
                 self._positions.clear()
             owners = self._owners_of(number, read_times)
-            known = array("L", (place for place, each in enumerate(owners) if each == recording))
+            known = array("L", [place for place, each in enumerate(owners) if each == recording])
             self._positions[number, recording] = known
         return known
 
