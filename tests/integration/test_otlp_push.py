@@ -23,7 +23,7 @@ from tests.support.session_events import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import MetricFamily, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.otlp_delivery import RetryTiming
+from wsmon.recorder.otlp_delivery import PAGE_EVENTS, RetryTiming
 from wsmon.recorder.otlp_push import OtlpPusher, PushContext
 
 SOON_S = 10.0
@@ -144,6 +144,63 @@ async def test_logs_are_all_events_but_messages_and_healthy_heartbeats(recording
     told = [one.name for one in story() if not one.name.startswith(("message.", "heartbeat."))]
     assert collector.names == told
     assert set(collector.asked) == {LOGS}
+
+
+async def test_messages_are_sent_as_stored_where_they_are_asked_for(recording: Recording) -> None:
+    collector = FakeCollector()
+    masked = message('{"token":"[FILTERED]"}', 20, "nova", redacted=True, type="login", topic="room")
+    odd = message(b"\xff\x00", 21, "nova", direction="out", truncated=True, size=99)
+    with recording:
+        first_id = recording.write([])
+        recording.write([masked, event("error.occurred", 20.5, "nova", error_type="reset"), odd])
+        async with raw_server(collector.serve) as port, sending(Sender(recording.path, first_id)) as sender:
+            sender.to(port, "messages")
+            await sender.until_sent("messages", 2)
+            newest = str(recording.write([])).encode()
+            await sender.until(lambda: b'"messages":' + newest in noted(recording.path))
+    assert (sender.signal("messages"), sender.signal("logs")) == (SignalTotals("messages", 2), SignalTotals("logs"))
+    assert collector.asked == [LOGS]
+    first, second = collector.logs
+    assert (first.event_name, first.time_unix_nano, first.body.string_value) == (
+        "message.received", at_ns(20), '{"token":"[FILTERED]"}',
+    )  # fmt: skip
+    assert (second.event_name, second.body.bytes_value) == ("message.sent", b"\xff\x00")
+    assert plain(first.attributes) == {
+        "websocket.event.id": first_id + 1,
+        "websocket.event.mono_ns": masked.mono_ns,
+        "websocket.connection": "nova",
+        "websocket.connection_id": masked.source.connection_id,
+        "websocket.trace_id": masked.source.trace_id,
+        "websocket.run": 1,
+        "websocket.direction": "in",
+        "websocket.opcode": "text",
+        "websocket.type": "login",
+        "websocket.topic": "room",
+        "websocket.size": masked.size,
+        "websocket.wire_size": masked.wire_size,
+        "websocket.redacted": True,
+    }
+
+
+async def test_messages_wait_in_the_store_while_the_collector_is_away_and_hold_up_no_other_signal(
+    recording: Recording,
+) -> None:
+    """Both go to the same path: what is answered 503 is sent again, each by its own position."""
+    collector = FakeCollector()
+    count = 3 * PAGE_EVENTS
+    with recording:
+        first_id = recording.write([])
+        recording.write([message(f"m{number}", 20 + number / 1_000, "nova") for number in range(count)])
+        recording.write([event("error.occurred", 30, "nova", error_type="reset")])
+        collector.answers[LOGS] = [answer("503 away")] * 4
+        async with raw_server(collector.serve) as port, sending(Sender(recording.path, first_id)) as sender:
+            sender.to(port, "logs", "messages")
+            await sender.until_sent("messages", count)
+            await sender.until_sent("logs", 1)
+    bodies = [log.body.string_value for log in collector.logs if log.event_name == "message.received"]
+    assert bodies == [f"m{number}" for number in range(count)]
+    assert collector.names.count("error.occurred") == 1
+    assert sender.signal("messages") == SignalTotals("messages", count)
 
 
 async def test_metrics_are_points_of_the_protocol(recording: Recording) -> None:

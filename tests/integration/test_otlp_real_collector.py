@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.support.builders import TRACE, event, loss
+from tests.support.background import background
+from tests.support.builders import T0_NS, TRACE, event, loss, message
 from tests.support.collectors import RealCollector, exported, real_collector
+from tests.support.fake_ports import FaultLog
 from tests.support.peers import Peers, script
 from tests.support.processes import Home
-from tests.support.recordings import recorded
+from tests.support.recordings import Recording, recorded
 from tests.support.session_events import FIRST, of, opening
+from wsmon.clock import SystemClock
+from wsmon.config.specs import OtlpSpec
+from wsmon.model.metrics import MetricFamily
+from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.http import post
+from wsmon.recorder.otlp_delivery import RetryTiming
+from wsmon.recorder.otlp_push import OtlpPusher, PushContext
 
 DEADLINE_S = 20.0
 FEED = """
@@ -87,3 +96,32 @@ async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers:
     ]
     found = {span["attributes"]["wsmon.part"]: [each["name"] for each in span["events"]] for span in parts}
     assert found == {1: ["incident.opened"], 2: [], 3: [], 4: [], 5: ["connection.disconnected"]}
+
+
+async def test_messages_of_two_recorders_are_in_one_place_and_told_apart(tmp_path: Path) -> None:
+    """As docs/many-recorders.md has it: by host and recording, and by connection."""
+    async with real_collector() as collector, AsyncExitStack() as stack:
+        url = Sensitive(f"http://127.0.0.1:{collector.port}")
+        for host, shift in (("eu", 0.0), ("us", 0.5)):
+            (tmp_path / host).mkdir()
+            recording = stack.enter_context(Recording(tmp_path / host / "store.db", "orders"))
+            recording.write(
+                [message(f'{{"from":"{host}","n":{n}}}', n + shift, "orders", type="trade") for n in (1, 2)]
+            )
+            told = PushContext(recording.path, 0, T0_NS, no_families, {"host.name": host})
+            pusher = OtlpPusher(told, RetryTiming(SystemClock(), lambda: 0.0), FaultLog())
+            pusher.configure(OtlpSpec(url, (), ("messages",), compression=False))
+            await stack.enter_async_context(background(pusher.run(), f"sending of {host}"))
+            stack.push_async_callback(pusher.finish)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := await collector.logs()) < 4:
+                await asyncio.sleep(0.05)  # it tells nobody
+    told_apart = [
+        (each["resource"]["host.name"], each["attributes"]["websocket.connection"], json.loads(each["body"]))
+        for each in sorted(found, key=lambda each: int(each["timestamp"]))
+    ]
+    assert told_apart == [(host, "orders", {"from": host, "n": number}) for number in (1, 2) for host in ("eu", "us")]
+
+
+async def no_families() -> tuple[MetricFamily, ...]:
+    return ()

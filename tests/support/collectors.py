@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 import pytest
 from google.protobuf.json_format import ParseDict
@@ -160,6 +161,16 @@ class RealCollector:
     async def ask(self, path: str) -> Any:
         """What it says."""
         return json.loads(await asyncio.to_thread(fetched, f"http://127.0.0.1:{self.port}{path}"))
+
+    async def logs(self) -> list[Any]:
+        """The newest log records that it took, the newest first."""
+        return list((await asyncio.to_thread(self._logs))["logs"])
+
+    def _logs(self) -> Any:
+        body = json.dumps({"query": "", "limit": 500}).encode()
+        asked = Request(f"http://127.0.0.1:{self.port}/api/query/logs", body, {"Content-Type": "application/json"})
+        with urlopen(asked, timeout=SOON_S) as found:  # noqa: S310 -- on loopback
+            return json.loads(found.read())
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ from wsmon.config.kinds import (
     TextKind,
 )
 from wsmon.config.specs import (
+    DEFAULT_SIGNALS,
     SIGNAL_NAMES,
     BuiltInDecoder,
     BuiltInProtocol,
@@ -212,8 +213,8 @@ WSMON = (
     ConfigKey(
         "otlp_signals",
         ListOf(OneOf(SIGNAL_NAMES), is_set=True),
-        list(SIGNAL_NAMES),
-        "signals to send: spans, metrics, logs",
+        list(DEFAULT_SIGNALS),
+        "signals to send; messages, with their payloads as stored, only if listed",
         "otlp.signals",
     ),
     ConfigKey(

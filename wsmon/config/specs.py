@@ -187,7 +187,9 @@ class AlertSpec:
     """Name -> query; events that match open an incident."""
 
 
-SIGNAL_NAMES = ("spans", "metrics", "logs")
+SIGNAL_NAMES = ("spans", "metrics", "logs", "messages")
+# Messages only where they are asked for: they leave the machine with their payloads
+DEFAULT_SIGNALS = ("spans", "metrics", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class OtlpSpec:
     url: Sensitive = EMPTY
     """Empty = none; the path of each signal is appended."""
     headers: tuple[tuple[str, Sensitive], ...] = ()
-    signals: tuple[str, ...] = SIGNAL_NAMES
+    signals: tuple[str, ...] = DEFAULT_SIGNALS
     compression: bool = True
     """Whether requests are compressed with gzip, which a few receivers cannot read."""
 

@@ -64,11 +64,26 @@ WINDOW_IDS: Final = 50_000
 # How long after an event it is in the store, unless that is slow: a part of a session is sent that much later
 COMMITTED_WITHIN_NS: Final = 5 * SECOND_NS
 
+# Messages are log records as others are, and a signal of their own: many more, and with their payloads
+SentKind = RecordKind | Literal["messages"]
+RowKind = Literal["spans", "logRecords", "messages"]
 # Names of the signals in the configuration; of metrics, points are counted
-SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs", "metrics": "metrics"}
+SIGNALS: Final[dict[SentKind, str]] = {
+    "spans": "spans",
+    "logRecords": "logs",
+    "metrics": "metrics",
+    "messages": "messages",
+}
 # gzip level: three quarters of the best compression, in a third of its time
 _LEVEL: Final = 4
 _PATHS: Final[Mapping[RecordKind, str]] = {"spans": "v1/traces", "logRecords": "v1/logs", "metrics": "v1/metrics"}
+# What records of a kind are in a request
+_RECORD_KINDS: Final[Mapping[SentKind, RecordKind]] = {
+    "spans": "spans",
+    "logRecords": "logRecords",
+    "metrics": "metrics",
+    "messages": "logRecords",
+}
 _REJECTED: Final = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
 # Of a count of 64 bits
 _COUNT_DIGITS: Final = 19
@@ -80,7 +95,6 @@ _REPLY: Final[EventName] = "message.process.completed"
 
 _LOG = logging.getLogger("wsmon.otlp")
 
-RowKind = Literal["spans", "logRecords"]
 # By session: the number of a part
 Parts = Mapping[str, int]
 NO_PARTS: Final[Parts] = MappingProxyType({})
@@ -132,12 +146,12 @@ class Collector:
         self._clock = clock
         self._request_s = request_s
 
-    def body(self, kind: RecordKind, records: tuple[bytes, ...]) -> bytes:
+    def body(self, kind: SentKind, records: tuple[bytes, ...]) -> bytes:
         """Return the body of a request with these records. Slow: call it in a thread."""
-        plain = b"".join(document(kind, iter(records), self._resource))
+        plain = b"".join(document(_RECORD_KINDS[kind], iter(records), self._resource))
         return gzip.compress(plain, _LEVEL, mtime=0) if self._is_compressed else plain
 
-    async def send(self, kind: RecordKind, body: bytes) -> Outcome:
+    async def send(self, kind: SentKind, body: bytes) -> Outcome:
         """Send a body; raises nothing but cancellation."""
         try:
             async with asyncio.timeout(self._request_s):
@@ -151,9 +165,9 @@ class Collector:
         except (OSError, asyncio.IncompleteReadError) as error:
             return RetryLater(f"cannot be reached: {reason(error) if isinstance(error, OSError) else 'it hung up'}")
 
-    def _address(self, kind: RecordKind) -> str:
+    def _address(self, kind: SentKind) -> str:
         parts = urlsplit(self._url)
-        return parts._replace(path=f"{parts.path.rstrip('/')}/{_PATHS[kind]}").geturl()
+        return parts._replace(path=f"{parts.path.rstrip('/')}/{_PATHS[_RECORD_KINDS[kind]]}").geturl()
 
     def _outcome(self, answer: HttpAnswer) -> Outcome:
         status = answer.status
@@ -203,7 +217,7 @@ class RetryTiming:
 class Delivery:
     """Delivers one kind of records to one collector: retries with backoff until they are accepted or rejected."""
 
-    def __init__(self, kind: RecordKind, collector: Collector, health: SinkHealth, timing: RetryTiming) -> None:
+    def __init__(self, kind: SentKind, collector: Collector, health: SinkHealth, timing: RetryTiming) -> None:
         self._kind = kind
         self._collector = collector
         self._health = health
@@ -259,35 +273,35 @@ class Delivery:
 class SinkHealth:
     """What was sent and lost, and what fails now. Written on the event loop; any thread may read it."""
 
-    def __init__(self, kinds: tuple[RecordKind, ...], clock: Clock) -> None:
+    def __init__(self, kinds: tuple[SentKind, ...], clock: Clock) -> None:
         self._kinds = kinds
         self._clock = clock
-        self._sent: Counter[RecordKind] = Counter()
-        self._dropped: Counter[RecordKind] = Counter()
-        self._troubles: dict[RecordKind, _Trouble] = {}
-        self._behind: dict[RecordKind, int] = {}
+        self._sent: Counter[SentKind] = Counter()
+        self._dropped: Counter[SentKind] = Counter()
+        self._troubles: dict[SentKind, _Trouble] = {}
+        self._behind: dict[SentKind, int] = {}
         self._loss: _Loss | None = None
         # URL of the collector, secrets masked; empty for none
         self.name = ""
 
-    def follow(self, name: str, kinds: tuple[RecordKind, ...]) -> None:
+    def follow(self, name: str, kinds: tuple[SentKind, ...]) -> None:
         """Start anew with another collector, or none, and other kinds of records; the counters stay."""
         self.name, self._kinds = name, kinds
         self._troubles.clear()
         self._behind.clear()
         self._loss = None
 
-    def taken(self, kind: RecordKind, records: int) -> None:
+    def taken(self, kind: SentKind, records: int) -> None:
         """Count records that were accepted."""
         self._sent[kind] += records
         self._troubles.pop(kind, None)
 
-    def failed(self, kind: RecordKind, why: str) -> None:
+    def failed(self, kind: SentKind, why: str) -> None:
         """Note why records were not accepted, and wait."""
         before = self._troubles.get(kind)
         self._troubles[kind] = _Trouble(why, before.since_ns if before else self._clock.mono_ns())
 
-    def dropped(self, kind: RecordKind, records: int, why: str) -> None:
+    def dropped(self, kind: SentKind, records: int, why: str) -> None:
         """Count records that are lost, and why."""
         self._dropped[kind] += records
         now_ns = self._clock.mono_ns()
@@ -295,7 +309,7 @@ class SinkHealth:
             records += self._loss.records
         self._loss = _Loss(why, kind, records, now_ns)
 
-    def wait(self, kind: RecordKind, events: int) -> None:
+    def wait(self, kind: SentKind, events: int) -> None:
         """Note how many events are not sent yet."""
         self._behind[kind] = events
 
@@ -341,7 +355,7 @@ class _Loss:
     """The newest records that were lost."""
 
     why: str
-    kind: RecordKind
+    kind: SentKind
     records: int
     at_ns: int
     """Monotonic time."""
@@ -356,6 +370,7 @@ def _is_record(name: EventName) -> bool:
 
 
 _RECORDS: Final = Query((FieldTerm("name", tuple(Exact(name) for name in EVENT_NAMES if _is_record(name))),))
+_MESSAGES: Final = Query((FieldTerm("name", (Exact("message.received"), Exact("message.sent"))),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +411,8 @@ class Backlog:
         bounds = self._view.bounds()
         after_id = max(self._after_id, bounds.oldest_id - 1)
         last_id = min(bounds.last_id, after_id + WINDOW_IDS)
-        page = self._view.events_after(after_id, PAGE_EVENTS, _RECORDS.within(after_id + 1, last_id))
+        query = _MESSAGES if self._kind == "messages" else _RECORDS
+        page = self._view.events_after(after_id, PAGE_EVENTS, query.within(after_id + 1, last_id))
         up_to_id = page[-1].id if len(page) == PAGE_EVENTS else max(last_id, after_id)
         records = [record for event in page for record in self._records(event)]
         if up_to_id == bounds.last_id:
@@ -469,17 +485,20 @@ class PushPosition(msgspec.Struct, frozen=True):
     spans: int | None = None
     logs: int | None = None
     """None where no records of the kind were sent yet, as for ``spans``."""
+    messages: int | None = None
     parts: dict[str, int] = {}
     """The newest part that was sent, of each open session that has one: no event of the store marks its end."""
 
     def of(self, kind: RowKind) -> int | None:
         """Return the position of a kind."""
-        return self.spans if kind == "spans" else self.logs
+        return {"spans": self.spans, "logRecords": self.logs, "messages": self.messages}[kind]
 
     def moved(self, kind: RowKind, event_id: int, parts: Parts = NO_PARTS) -> PushPosition:
         """Return the position after records of that kind were settled; ``parts`` are those of spans."""
         if kind == "spans":
             return msgspec.structs.replace(self, spans=event_id, parts=dict(parts))
+        if kind == "messages":
+            return msgspec.structs.replace(self, messages=event_id)
         return msgspec.structs.replace(self, logs=event_id)
 
 

@@ -1,8 +1,9 @@
-"""OTLP push: sends spans, logs and metrics of a recording to the collector of the configuration.
+"""OTLP push: sends spans, logs, metrics and messages of a recording to the collector of the configuration.
 
-``RowPusher`` reads spans or log records from the store, in order; its position survives a restart. ``MetricPusher``
-sends the metrics of the recorder every few seconds; their counters are cumulative, so that a lost request costs
-resolution and no count. Requests, retries and what is counted as lost are in ``otlp_delivery``.
+``RowPusher`` reads spans, log records or messages from the store, in order; its position survives a restart: the store
+is the queue, bounded by retention. ``MetricPusher`` sends the metrics of the recorder every few seconds; their counters
+are cumulative, so that a lost request costs resolution and no count. Requests, retries and what is counted as lost are
+in ``otlp_delivery``.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 FAREWELL_S: Final = 0.4
 # Delay of the next try where the store cannot be read
 RETRY_S: Final = 5.0
-_ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
+_ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords", "messages")
 
 _LOG = logging.getLogger("wsmon.otlp")
 _T = TypeVar("_T")
@@ -93,7 +94,7 @@ class OtlpPusher:
         self._changed = asyncio.Event()
         # Without a store id until it was read
         self._position = PushPosition("")
-        # Guards position and its file: both row pushers move it
+        # Guards position and its file: all row pushers move it
         self._moving = asyncio.Lock()
         self._rows: list[RowPusher] = []
         self._points: MetricPusher | None = None

@@ -250,7 +250,7 @@ def test_paths_are_relative_to_the_real_file(tmp_path: Path) -> None:
         (ONE + "[wsmon]\notlp = 'ws://h'\n", ["5: wsmon.otlp: scheme must be http or https (ws://h)."]),
         (
             ONE + "[wsmon]\notlp_signals = ['traces']\n",
-            ["5: wsmon.otlp_signals[0]: invalid value: expected one of spans, metrics, logs (traces)"],
+            ["5: wsmon.otlp_signals[0]: invalid value: expected one of spans, metrics, logs, messages (traces)"],
         ),
         (
             ONE + "[wsmon]\notlp_headers = { Content-Type = 'x' }\n",
