@@ -14,11 +14,11 @@ import msgspec
 import pyarrow.json
 import pytest
 
-from tests.support.builders import event, message
+from tests.support.builders import event, loss, message
 from tests.support.exports import full_event
 from tests.support.external_programs import consumer
 from tests.support.recordings import FixedClock, recorded
-from tests.support.session_events import FIRST, of, story
+from tests.support.session_events import FIRST, of, opening, story
 from wsmon.export.jsonl import lnav_format
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, Event
@@ -100,6 +100,28 @@ def test_duckdb_answers_the_queries_of_the_page(exports: Path, source: str) -> N
     )
     assert {tuple(row[:3]) for row in losses} >= {("nova", "1008", "peer")}
     assert [row[2] for row in silences if row[0] == "nova"][1:3] == ["0:00:02", "0:00:02"]
+
+
+def test_duckdb_answers_queries_over_the_folders_of_many_hosts(tmp_path: Path) -> None:
+    """Those of docs/many-recorders.md, with folders named as its command names them."""
+    page = (DOCS / "many-recorders.md").read_text()
+    assert '--output "hosts/host=$(hostname)/export=$(date -u +%F)/"' in page
+    for host, payloads in (("eu", "abc"), ("us", "ab")):
+        feed = [message(payload, 10 + number, "orders") for number, payload in enumerate(payloads)]
+        own = of(FIRST, *opening(1, "orders"), *feed, *([loss(20, "orders")] if host == "eu" else []))
+        reader = Reader(recorded(tmp_path / f"{host}.db", own, "orders", end_s=200), FixedClock(200))
+        target = tmp_path / "hosts" / f"host={host}" / "export=2026-01-11"
+        target.parent.mkdir(parents=True)
+        run_export(ExportRequest("parquet", target, is_folder=True), reader)
+        reader.close()
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    totals, around, missing = consumer(DUCKDB, json.dumps(queries), folder=tmp_path)
+    assert totals == [["eu", "orders", "3", "1"], ["us", "orders", "2", "0"]]
+    assert [(row[1], row[3]) for row in around if row[3] == "connection.disconnected"] == [
+        ("eu", "connection.disconnected")
+    ]
+    assert {(row[1], row[3]) for row in around} >= {("eu", "connection.completed"), ("us", "connection.completed")}
+    assert [(row[0], row[2]) for row in missing] == [("orders", "c")]
 
 
 def test_duckdb_reads_every_table_alike(exports: Path) -> None:
