@@ -16,12 +16,16 @@ from urllib.parse import quote
 import pyarrow.parquet
 import pytest
 
+from tests.support.bundles import bundled
 from tests.support.peers import Peers, script
 from tests.support.processes import Home
 from wsmon.cli.request import Request
 from wsmon.cli.spawn import ensure_recorder
 from wsmon.cli.targets import resolve
+from wsmon.config.load import load
+from wsmon.config.redacted_settings import redacted_settings
 from wsmon.export.formats import FORMATS
+from wsmon.model.bundle import ManifestSettings
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
 # Characters of a token only, as HTTP wants it
@@ -171,6 +175,18 @@ async def test_no_secret_of_a_configuration_leaves_it(
     for command in COMMANDS:
         code, out, err = await home.run(*command, "--store", recorder.store)
         assert (code, found_in((out + err).encode())) == (0, set()), command
+    lost = next(event for event in ended if event.source.connection == "talker")
+    settings = redacted_settings(load(config, {**home.environ, "CANARY": SECRETS["env"]}).configuration)
+    bundle = home.folder / "b.wsmon"
+    bundled(
+        recorder.store,
+        bundle,
+        lost.id,
+        made_ns=lost.ts_ns + 1,
+        before_s=600,
+        settings=ManifestSettings(source="file", values=settings),
+    )
+    assert b"[FILTERED]" in bundle.read_bytes()
     for of_config in (["check"], ["check", "--json"], ["record", "--for", "300ms"]):
         _, out, err = await home.run(*of_config, config)
         assert found_in((out + err).encode()) == set(), of_config

@@ -54,8 +54,15 @@ def bundled(
 ) -> BundleReport:
     """Write a bundle of incidents as of ``now_s``; ``hook`` is called once, while events are copied."""
     hooks = [hook] if hook else []
-    margins = {"before_s": 25.0, "after_s": 15.0, "made_by": "command", "made_ns": at_ns(now_s), "host": "prod-1"}
-    request = BundleRequest(incidents, target, settings=SETTINGS, **{**margins, **fields})
+    margins = {
+        "before_s": 25.0,
+        "after_s": 15.0,
+        "made_by": "command",
+        "made_ns": at_ns(now_s),
+        "host": "prod-1",
+        "settings": SETTINGS,
+    }
+    request = BundleRequest(incidents, target, **{**margins, **fields})
 
     def progress(_report: object) -> bool:
         if hooks:
