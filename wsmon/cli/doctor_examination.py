@@ -47,7 +47,7 @@ from wsmon.cli.known_recordings import NothingRecordedError, choose_store
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, find_config, runtime_folder, state_dir
-from wsmon.config.specs import BuiltInDecoder, BuiltInProtocol, RetentionSpec
+from wsmon.config.specs import BuiltInDecoder, BuiltInProtocol, Configuration, RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.control.losses import read_note
 from wsmon.decoders.base import Decoder
@@ -56,6 +56,7 @@ from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.protocols.base import Protocol
 from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.relay.relays import RelayError, listen
 from wsmon.store.integrity import SQLITE_VERSION, check_integrity
 from wsmon.store.reader import Reader
 from wsmon.store.search.marks import IS_COMPILED, IS_INSTALLED
@@ -99,11 +100,32 @@ def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) 
         choice.announce()
         store = choice.recording.store
         yield from _about_store(store, environ, clock)
+    if loaded is not None:
+        yield from _about_relays(loaded.configuration, store)
     yield from judge_sqlite(SQLITE_VERSION)
     yield judge_marks(is_installed=IS_INSTALLED, is_compiled=IS_COMPILED)
     yield from _about_plugins()
     yield from _about_machine(store, loaded, environ, clock)
     yield from judge_terminal(terminal_facts(environ))
+
+
+def _about_relays(configuration: Configuration, store: Path | None) -> Iterator[Diagnosis]:
+    """Try to listen where relays would, unless a recorder does so already."""
+    try:
+        if store is not None and holder(store) is not None:
+            return
+    except StoreError:
+        # Said of the store
+        return
+    for relay in configuration.relays:
+        if not relay.connection.enabled:
+            continue
+        try:
+            listen(relay).socket.close()
+        except RelayError as error:
+            yield fail("relay", error.what, error.hint)
+        else:
+            yield ok("relay", f"{relay.name}: can listen at {relay.listen}")
 
 
 def _about_plugins() -> Iterator[Diagnosis]:

@@ -148,6 +148,8 @@ class RelayedConnection:
             self._guard.tell(self._guard.listener.on_closing, reason)
         self._stop_dialling()
         for leg in self._legs:
+            # TLS may have more to give while it closes
+            leg.receive(_drop)
             leg.finish()
 
     def abort(self) -> None:
@@ -185,7 +187,7 @@ class RelayedConnection:
             return
         self._stop_timer()
         self._keep_early(self._request_reader.rest)
-        self.application.on_data = self._keep_early
+        self.application.receive(self._keep_early)
         route = self._owner.route(request.path)
         if route is None:
             self._refuse(404, f"no route for the path {request.path}")
@@ -347,7 +349,7 @@ class RelayedConnection:
             *headers,
         )
         application = self.application
-        application.on_data = _drop
+        application.receive(_drop)
         application.release(_EARLY)
         application.write("\r\n".join((*lines, "", "")).encode() + body)
         application.end_stream()
@@ -399,7 +401,7 @@ class RelayedConnection:
             other = None
         # Our own answer has its time to be read
         if other is not None and other.is_open and not self._has_refused:
-            other.on_data = _drop
+            other.receive(_drop)
             other.finish() if error is None else other.reset()
         if self.application.is_lost and (self._server is None or not self._server.is_open):
             self._end()
@@ -413,7 +415,7 @@ class RelayedConnection:
         for leg in self._legs:
             # No cycle is left to the garbage collector, which comes rarely here
             leg.other = None
-            leg.on_data = _drop
+            leg.receive(_drop)
         self._owner.ended(self, self._guard.end() if self._guard is not None else None)
 
 
@@ -422,10 +424,10 @@ class LegProtocol(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, name: Leg, connection: RelayedConnection, on_data: Callable[[bytes], None]) -> None:
+    def __init__(self, name: Leg, connection: RelayedConnection, take: Callable[[bytes], None]) -> None:
         self.name: Leg = name
         self._connection = connection
-        self.on_data = on_data
+        self.receive(take)
         # None before there is another leg
         self.other: LegProtocol | None = None
         # Whether TCP is up, and not lost yet
@@ -449,9 +451,6 @@ class LegProtocol(asyncio.Protocol):
         if self._held:
             transport.pause_reading()
         self._connection.made(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.on_data(data)
 
     def eof_received(self) -> bool:
         self.has_ended = True
@@ -490,6 +489,10 @@ class LegProtocol(asyncio.Protocol):
         """Address of the peer, "ip:port"."""
         return socket_address(self.transport.get_extra_info("peername"))
 
+    def receive(self, take: Callable[[bytes], None]) -> None:
+        """Give what comes to a function from now on: asyncio calls it without a way through here."""
+        self.data_received = take  # type: ignore[method-assign,assignment]  # a function of one argument, as asyncio's
+
     def write(self, data: bytes) -> None:
         """Send bytes, unless the stream to this end is over."""
         if self.is_open and not self.has_ended_stream:
@@ -498,18 +501,19 @@ class LegProtocol(asyncio.Protocol):
     def relay(self, tell: Callable[..., None], on_bytes: Callable[[Leg, bytes], None]) -> None:
         """Write to the other leg what comes, and tell the listener then."""
         assert self.other is not None
-        name, write = self.name, self.other.write
+        # Without a look at the other leg: what comes is dropped once that is lost, and nothing comes behind an end
+        name, write = self.name, self.other.transport.write
 
-        def on_data(data: bytes) -> None:
+        def pass_on(data: bytes) -> None:
             write(data)
             tell(on_bytes, name, data)
 
-        self.on_data = on_data
+        self.receive(pass_on)
 
     def pass_on(self) -> None:
         """Write to the other leg what comes, and tell nobody."""
         assert self.other is not None
-        self.on_data = self.other.write
+        self.receive(self.other.write)
 
     def hold(self, reason: int) -> None:
         """Do not read until the reason is released."""
@@ -575,7 +579,7 @@ class LegProtocol(asyncio.Protocol):
             with suppress(OSError):
                 while left > 0 and (data := unread.recv(min(READ_BYTES, left), socket.MSG_DONTWAIT)):
                     left -= len(data)
-                    self.on_data(data)
+                    self.data_received(data)
 
 
 def _no_answer() -> InvalidMessage:

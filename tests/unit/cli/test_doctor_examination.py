@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -206,3 +207,15 @@ def test_a_tmux_that_does_not_answer_has_no_options(tmp_path: Path, script: str)
 
 def test_a_missing_tmux_has_no_options(tmp_path: Path) -> None:
     assert terminal_facts({"TMUX": "/tmp/x,1,0", "PATH": str(tmp_path)}).tmux == {}
+
+
+def test_a_relay_that_cannot_listen_is_a_failure(place: Path, doctor: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        relay = (
+            f"[[relay]]\nname = 'app'\nlisten = '127.0.0.1:{port}'\nroutes = [{{ path = '/', upstream = 'ws://h' }}]"
+        )
+        (place / "wsmon.toml").write_text(relay)
+        assert doctor()["relay"] == "fail"
+        assert f"relay app: cannot listen: Address already in use (127.0.0.1:{port})" in doctor.out
+    assert doctor()["relay"] == "ok"

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
+from wsmon.engine.upgrade import UpgradeReader
 from wsmon.relay import path
 from wsmon.relay.path import EARLY_BYTES, READ_BYTES
 
@@ -191,6 +192,18 @@ class TestHeads:
             assert relay.listeners[0].received == {"application": b"", "server": b""}
             calls = await relay.listeners[0].ended()
             assert [call for call in calls if call[0] == "on_failed"] == [("on_failed", "http_status", 403)]
+
+    async def test_a_mistake_in_reading_the_answer_does_not_disturb_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def break_down(_self: object, _data: bytes) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(UpgradeReader, "feed", break_down)
+        async with relaying(Server(echo)) as relay:
+            reader, writer = await relay.upgrade()
+            writer.write(b"x")
+            assert await reader.readexactly(1) == b"x"
+            writer.close()
+            assert ("on_failed", "internal", None) in await relay.listeners[0].ended()
 
     async def test_an_answer_that_is_no_http_passes_as_it_is(self) -> None:
         async def hang_up(_reader: _Reader, writer: _Writer) -> None:
