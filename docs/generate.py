@@ -225,7 +225,9 @@ def unmeasured(profile: ProfileName) -> ConnectionStatistics:
 
 
 def _target(kpi: Kpi) -> str:
-    value = f"{kpi.threshold * 100:g} %" if kpi.is_share else f"{kpi.threshold:,g} ms"
+    if kpi.threshold is None:
+        return "none"
+    value = f"{kpi.threshold * 100:g} %" if kpi.unit == "share" else f"{kpi.threshold:,g} ms"
     return f"{'>' if kpi.is_floor else '<'} {value}"
 
 

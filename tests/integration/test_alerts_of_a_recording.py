@@ -163,7 +163,7 @@ async def test_a_failure_is_an_event_and_a_warning_until_another_program_is_name
     (opened,) = named(recorder, "incident.opened")
     assert failure.error == f"{failing} ended with exit code 3"
     assert failure.reason == f"{failure.error}; not delivered: quiet: stall: {opened.reason}"
-    assert failure.meta == {"way": "command", "lost": 1, "evidence": [opened.id]}
+    assert failure.meta == {"way": "command", "lost": 1, "connections": {"quiet": 1}, "evidence": [opened.id]}
     sample = await health(recorder)
     assert sample.warning == f"an alert was not delivered: {failure.error}"
     assert (sample.rings, sample.notifies) == (False, True)

@@ -11,6 +11,7 @@ from wsmon.bus import Bus
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event
+from wsmon.model.profiles import Notable
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 from wsmon.store.database import RunStart, open_for_writing
@@ -39,6 +40,7 @@ class Recording:
         self.run = self._database.begin_run(run_start(after_s, mono_ns))
         # Everything that was committed, as the writer hands it on
         self.committed: list[Committed] = []
+        self.notable: list[Notable] = []
         self._fold = Fold(self._database.connection, self.run, self._database.last_id, ())
         if connections:
             self._fold.configure(specs(*connections), at_ns(after_s))
@@ -56,6 +58,11 @@ class Recording:
             self._fold.roll(at_ns(rolled_after_s) // SECOND_NS)
         self._commit()
         return self._fold.assigned_id
+
+    def tick(self, after_s: float) -> None:
+        """Let the detectors look at a time."""
+        self._fold.detect(at_ns(after_s), MONO_0_NS + round(after_s * SECOND_NS))
+        self._commit()
 
     def execute(self, sql: str, *parameters: object) -> None:
         """Change the store behind everybody's back."""
@@ -82,7 +89,7 @@ class Recording:
         self.committed += self._fold.uncommitted
         with transaction(self._database.connection, self._database.path):
             self._fold.write()
-        self._fold.committed()
+        self.notable += self._fold.committed()
 
 
 def recorded(path: Path, events: Sequence[Event], *connections: str, end_s: float = 60.0) -> Path:

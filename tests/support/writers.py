@@ -11,6 +11,7 @@ from tests.support.stores import run_start, stored
 from wsmon.bus import Bus
 from wsmon.model.block import Committed
 from wsmon.model.events import Event
+from wsmon.model.profiles import Notable
 from wsmon.store.codec import SqlValue
 from wsmon.store.database import Database, open_for_writing
 from wsmon.store.writer import Writer
@@ -26,7 +27,7 @@ class Running:
         self,
         path: Path,
         high_water_bytes: int = 1 << 20,
-        on_notable: Callable[[Sequence[Event]], None] | None = None,
+        on_notable: Callable[[Sequence[Notable]], None] | None = None,
     ) -> None:
         self.path = path
         self.clock = FakeClock()

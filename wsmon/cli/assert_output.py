@@ -119,8 +119,8 @@ def _basis(group: GroupResult) -> str:
 def shown(assertion: Assertion, value: float) -> str:
     """Return a value of an assertion with its unit."""
     match assertion.unit:
-        case "share" | "ms":
-            return fmt.figure(value, is_share=assertion.unit == "share")
+        case "share" | "ms" | "per_s":
+            return fmt.figure(value, assertion.unit)
         case "bytes":
             return fmt.size(value)
         case "number":

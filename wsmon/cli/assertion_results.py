@@ -19,7 +19,7 @@ from wsmon.export.selection import Selection
 from wsmon.model.events import EVENT_NAMES, Event
 from wsmon.model.histogram import bucket_index, quantiles
 from wsmon.model.json_path import path_reader, path_text
-from wsmon.model.statistics import TOO_FEW, ConnectionStatistics, Statistics, Summary, kpi_min_samples
+from wsmon.model.statistics import NO_TARGET, TOO_FEW, ConnectionStatistics, Statistics, Summary, kpi_min_samples
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.query.assertions import (
     MIN_SAMPLES,
@@ -87,7 +87,7 @@ class GroupResult:
     needed: int | None = None
     """From how many samples on it is judged."""
     why: str = ""
-    """Why it cannot be judged."""
+    """Why it cannot be judged, or why it fails whatever the value."""
     is_of_time: bool = False
     """Whether samples are seconds of scheduled time."""
 
@@ -182,10 +182,12 @@ def _kpi(assertion: Assertion, of: ConnectionStatistics, name: str, _rank: Rank 
     """Judge a KPI; whether enough was measured is decided as for its target."""
     kpi = next(each for each in of.kpis if each.name == name)
     needed, is_of_time = kpi_min_samples(name), kpi.is_of_time
-    if kpi.ok is None or kpi.value is None:
-        if kpi.why != TOO_FEW:
-            return GroupResult(of.name, None, kpi.value, why=kpi.why)
+    if kpi.why == TOO_FEW:
         return GroupResult(of.name, None, kpi.value, kpi.samples, needed, TOO_FEW, is_of_time)
+    if kpi.value is None or kpi.why not in ("", NO_TARGET):
+        # An alert that was not delivered is late by any limit
+        is_late = kpi.samples >= needed and of.failed_alerts and assertion.comparison in ("<", "<=")
+        return GroupResult(of.name, False if is_late else None, kpi.value, why=kpi.why)
     return GroupResult(of.name, assertion.holds(kpi.value), kpi.value, kpi.samples, needed, is_of_time=is_of_time)
 
 

@@ -259,7 +259,7 @@ def _kpi(kpi: Kpi) -> str:
     """The value of a KPI, and that it misses its target, or why that cannot be judged."""
     if kpi.value is None:
         return fmt.NONE
-    shown = fmt.figure(kpi.value, is_share=kpi.is_share)
+    shown = fmt.figure(kpi.value, kpi.unit)
     return {True: shown, False: f"{shown} (misses its target)", None: f"{shown} ({kpi.why})"}[kpi.ok]
 
 

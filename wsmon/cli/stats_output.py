@@ -22,7 +22,7 @@ from wsmon.export.jsonl import statistics_document
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import escape_json, sanitize
-from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summary
 from wsmon.model.statuses import LABELS, ConnectionStatus
 from wsmon.model.units import MS_NS
 from wsmon.ports import StoreView
@@ -134,11 +134,14 @@ def _troubles(of: ConnectionStatistics) -> Iterator[str]:
     if of.heartbeats.missed:
         yield f"{sanitize(of.name, NAME_CHARS)}: {of.heartbeats.missed:,} of {of.heartbeats.sent:,} pings unanswered"
     for kpi in of.kpis:
-        if kpi.ok is False and kpi.value is not None:
-            breach = "is below" if kpi.is_floor else "exceeds"
-            target = fmt.figure(kpi.threshold, is_share=kpi.is_share)
-            value = fmt.figure(kpi.value, is_share=kpi.is_share)
-            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} {breach} target {target} ({kpi.basis})"
+        if kpi.ok is False and kpi.threshold is not None:
+            yield f"{sanitize(of.name, NAME_CHARS)}: {_breach(kpi, fmt.figure(kpi.threshold, kpi.unit))} ({kpi.basis})"
+
+
+def _breach(kpi: Kpi, target: str) -> str:
+    if kpi.why or kpi.value is None:
+        return f"{kpi.name} misses target {target}: {kpi.why}"
+    return f"{kpi.name} {fmt.figure(kpi.value, kpi.unit)} {'is below' if kpi.is_floor else 'exceeds'} target {target}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

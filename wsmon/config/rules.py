@@ -22,7 +22,7 @@ from wsmon.errors import UsageError
 from wsmon.model.incident_kinds import is_rule
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.names import is_credential_header, is_credential_query
-from wsmon.model.statistics import KPI_SHARES
+from wsmon.model.statistics import KPI_UNITS
 from wsmon.model.units import DURATION_HINT, format_duration, parse_duration
 
 
@@ -42,7 +42,9 @@ class Rule:
 def _unkept(spec: ConnectionSpec) -> str:
     """The thresholds that no connection can meet, or that every connection meets."""
     found = (
-        f"{name} = {value:g}" for name, value in spec.kpi.items() if value <= 0 or (name in KPI_SHARES and value >= 1)
+        f"{name} = {value:g}"
+        for name, value in spec.kpi.items()
+        if value <= 0 or (KPI_UNITS[name] == "share" and value >= 1)
     )
     return ", ".join(found)
 
@@ -214,7 +216,7 @@ RULES = (
         ("kpi",),
         lambda spec: bool(_unkept(spec)),
         "invalid KPI target",
-        "use shares between 0 and 1 (0.999 is 99.9 %) and times in milliseconds above 0",
+        "use shares between 0 and 1 (0.999 is 99.9 %); times in milliseconds and rates per second above 0",
         _unkept,
     ),
     Rule(

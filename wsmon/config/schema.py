@@ -511,7 +511,7 @@ CONNECTION = (
         "kpi",
         TableOf(NumberKind(0, 10**9), checks.kpi_name),
         {},
-        "KPI targets that override the profile's: shares 0…1, times in milliseconds",
+        "KPI targets that override the profile's: shares 0…1, milliseconds, messages per second",
         example="{ connection_success_rate = 0.995, reconnection_time_ms = 1500 }",
     ),
 )

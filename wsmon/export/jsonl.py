@@ -234,13 +234,13 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
 def _kpi(kpi: Kpi) -> dict[str, Json]:
     document: dict[str, Json] = {
         "name": kpi.name,
-        "value": _rounded(kpi.value, _SHARE_DECIMALS if kpi.is_share else _DECIMALS),
+        "value": _rounded(kpi.value, _SHARE_DECIMALS if kpi.unit == "share" else _DECIMALS),
         "threshold": kpi.threshold,
         "ok": kpi.ok,
         "samples": kpi.samples,
         "budget_left": _rounded(kpi.budget_left, _SHARE_DECIMALS),
     }
-    if kpi.ok is None:
+    if kpi.why:
         document["why"] = kpi.why
     return document
 

@@ -266,8 +266,10 @@ def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
 
 
 def _breach(name: str, kpi: Kpi) -> Cells:
-    value, threshold = (fmt.figure(each or 0.0, is_share=kpi.is_share) for each in (kpi.value, kpi.threshold))
-    figure = kpi.name.removesuffix("_ms").replace("_", " ")
+    value = fmt.NOT_MEASURED if kpi.value is None else fmt.figure(kpi.value, kpi.unit)
+    value += f" ({kpi.why})" if kpi.why else ""
+    threshold = fmt.figure(kpi.threshold or 0.0, kpi.unit)
+    figure = kpi.name.removesuffix("_ms").removesuffix("_per_s").replace("_", " ")
     return name, figure, value, f"{'>' if kpi.is_floor else '<'} {threshold}", kpi.basis
 
 

@@ -29,6 +29,7 @@ BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "reconnect": _ms(100, 500, 1_000, 2_000, 5_000, 30_000, 300_000),
         "rtt": _ms(1, 5, 10, 50, 100, 500, 1_000, 5_000),
         "process": _ms(1, 5, 10, 50, 100, 500, 1_000, 5_000),
+        "alert": _ms(100, 500, 1_000, 2_000, 5_000, 10_000, 30_000),
     }
 )
 
@@ -318,6 +319,11 @@ def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
     """Yield errors, incidents, subscriptions and logins."""
     yield _by_key("error.occurred", "Errors by type", totals, "error_type", "error_type")
     yield _event_counter("error.handled", "Errors reported as handled", totals, "error.handled")
+    text = "Errors that are not critical, by whether the connection was usable within a minute"
+    yield _by_key("error.outcome", text, totals, "error_outcome", "outcome")
+    text = "Time from an error to the delivery of the alert about it"
+    yield _histogram("alert.delivered.duration", text, totals, "alert")
+    yield _by_key("alert.failed", "Alerts that could not be delivered", totals, "failed_alert", "way")
     yield _by_key("incident.opened", "Incidents opened, by kind", totals, "incident", "kind")
     for name, text in (
         ("subscription.subscribe.completed", "Subscribe requests answered by the peer"),

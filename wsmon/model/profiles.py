@@ -134,6 +134,15 @@ def is_alertable(event: Event) -> bool:
     return event.name in ("incident.opened", "incident.closed")
 
 
+@dataclass(frozen=True, slots=True)
+class Notable:
+    """A committed event that alerts are about."""
+
+    event: Event
+    since_mono_ns: int
+    """Monotonic time of the error: of the event, or of the one that a rule matched."""
+
+
 class AlertDeduplicator:
     """Lets an incident through once while it is open, and an error once until it has stayed away for ``QUIET_NS``."""
 

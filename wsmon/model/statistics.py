@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from wsmon.model.statuses import ConnectionStatus, Status
 from wsmon.model.subscriptions import Subscriptions
-from wsmon.model.units import SECOND_NS, duration
+from wsmon.model.units import SECOND_NS, FigureUnit, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,11 @@ class Kpi:
 
     name: str
     value: float | None
-    """A share 0…1, or milliseconds; None where nothing was measured."""
-    threshold: float
+    """In ``unit``; None where nothing was measured."""
+    threshold: float | None
+    """None where neither the configuration nor the profile has a target."""
     ok: bool | None
-    """None where too little was measured to judge."""
+    """None where too little was measured to judge, or where there is no target."""
     samples: int
     """What the value is made from; of a share of time, the whole seconds of it."""
     budget_left: float | None
@@ -61,12 +62,11 @@ class Kpi:
     ``ok`` is None."""
     is_floor: bool = False
     """The value must be above the threshold, not below."""
-    is_share: bool = False
-    """The value is 0…1; others are milliseconds."""
+    unit: FigureUnit = "ms"
     is_of_time: bool = False
-    """The value is a share of the time in which the connection was to be open."""
+    """The value is a share of the time in which the connection was to be open, or a rate in that time."""
     why: str = ""
-    """Why ``ok`` is None; empty where it is not."""
+    """Why ``ok`` is None, or why it is False whatever the value; empty otherwise."""
 
     @property
     def basis(self) -> str:
@@ -148,6 +148,14 @@ class ConnectionStatistics:
     """Messages received that are not in the store, which took nothing: received = stored + shed."""
     failed_messages: int = 0
     """Messages that could not be parsed, and requests that failed."""
+    recovered_errors: int = 0
+    """Errors that are not critical, after which the connection was usable within a minute."""
+    unrecovered_errors: int = 0
+    """Those after which it was not; of the others it is not known."""
+    alert_ms: Summary | None = None
+    """Time from an error to the delivery of the alert about it, by each channel; None where none was delivered."""
+    failed_alerts: int = 0
+    """Alerts that a channel could not deliver."""
     kpis: tuple[Kpi, ...] = ()
 
 
@@ -209,6 +217,9 @@ MIN_DURATION_SAMPLES: Final = 3
 MIN_SCHEDULED_S: Final = 60
 TOO_FEW: Final = "too few samples"
 NO_EXPECTATION: Final = "no data is expected: expect_every is not set"
+NO_ERROR: Final = "no error occurred whose outcome is known"
+NO_ALERT: Final = "no alert was sent by alerts.command or alerts.webhook"
+NO_TARGET: Final = "no target is set"
 
 
 class _Measured(NamedTuple):
@@ -229,21 +240,23 @@ class _KpiRule:
     """How a key figure is measured, and its threshold in the profile ``financial`` and in all others."""
 
     measure: Callable[[ConnectionStatistics], _Measured]
-    financial: float
-    standard: float
+    financial: float | None
+    standard: float | None
+    """None: no target, unless the configuration has one."""
     is_floor: bool = False
     """The value must be above the threshold, not below."""
-    is_share: bool = False
-    """The value is 0…1; others are milliseconds."""
+    unit: FigureUnit = "ms"
     is_of_time: bool = False
-    """A share of time; its samples are seconds."""
+    """A share of time, or a rate in it; its samples are seconds."""
+    no_samples: str = TOO_FEW
+    """Why it is not known where there is no sample."""
 
     @property
     def min_samples(self) -> int:
         """Samples from which on the figure meets or breaches its threshold."""
         if self.is_of_time:
             return MIN_SCHEDULED_S
-        return MIN_RATE_SAMPLES if self.is_share else MIN_DURATION_SAMPLES
+        return MIN_RATE_SAMPLES if self.unit == "share" else MIN_DURATION_SAMPLES
 
 
 def _connected(connection: ConnectionStatistics) -> _Measured:
@@ -276,23 +289,45 @@ def _stalled(connection: ConnectionStatistics) -> _Measured:
     return _Measured(share, int(connection.scheduled_ms / 1_000))
 
 
+def _recovered(connection: ConnectionStatistics) -> _Measured:
+    """Errors after which the connection was usable within a minute, of those of which that is known."""
+    recovered = connection.recovered_errors
+    return _Measured.mean(recovered, recovered + connection.unrecovered_errors)
+
+
+def _alerted(connection: ConnectionStatistics) -> _Measured:
+    """Mean time to the delivery of an alert; one that was not delivered is a sample without a time."""
+    delivered = _average(connection.alert_ms)
+    return _Measured(delivered.value, delivered.samples + connection.failed_alerts)
+
+
+def _throughput(connection: ConnectionStatistics) -> _Measured:
+    """Messages received per second of the scheduled time."""
+    scheduled_s = connection.scheduled_ms / 1_000
+    rate = connection.messages.received / scheduled_s if scheduled_s else None
+    return _Measured(rate, int(scheduled_s))
+
+
 def _average(summary: Summary | None) -> _Measured:
     return _Measured(summary.mean, summary.count) if summary else _Measured(None, 0)
 
 
-# The table of WebSockexNova's telemetry guide, and two shares of time. Of that table, throughput has no threshold, and
-# the rate of handled errors is known of one protocol only: both are left out.
+# The nine of WebSockexNova's telemetry guide, and two shares of time. The guide leaves the target of throughput to the
+# application, and names one of the time to an alert for financial applications only
 _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     {
-        "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, is_share=True),
+        "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, unit="share"),
         "connection_time_ms": _KpiRule(lambda connection: _average(connection.connect_ms), 500.0, 1_000.0),
-        "reconnection_success_rate": _KpiRule(_reconnected, 0.99, 0.99, is_floor=True, is_share=True),
+        "reconnection_success_rate": _KpiRule(_reconnected, 0.99, 0.99, is_floor=True, unit="share"),
         "reconnection_time_ms": _KpiRule(lambda connection: _average(connection.reconnect_ms), 2_000.0, 5_000.0),
         "processing_time_ms": _KpiRule(lambda connection: _average(connection.process_ms), 10.0, 50.0),
-        "message_error_rate": _KpiRule(_failed_messages, 0.0001, 0.001, is_share=True),
+        "message_error_rate": _KpiRule(_failed_messages, 0.0001, 0.001, unit="share"),
         # As strict as the success of dials: a connection that is not open, or is mute, is of no use
-        "availability": _KpiRule(_available, 0.999, 0.99, is_floor=True, is_share=True, is_of_time=True),
-        "stalled_share": _KpiRule(_stalled, 0.001, 0.01, is_share=True, is_of_time=True),
+        "availability": _KpiRule(_available, 0.999, 0.99, is_floor=True, unit="share", is_of_time=True),
+        "stalled_share": _KpiRule(_stalled, 0.001, 0.01, unit="share", is_of_time=True),
+        "error_recovery_rate": _KpiRule(_recovered, 0.99, 0.99, is_floor=True, unit="share", no_samples=NO_ERROR),
+        "error_to_alert_ms": _KpiRule(_alerted, 5_000.0, None, no_samples=NO_ALERT),
+        "throughput_per_s": _KpiRule(_throughput, None, None, is_floor=True, unit="per_s", is_of_time=True),
     }
 )
 KPI_NAMES: Final = tuple(_RULES)
@@ -301,8 +336,8 @@ DISTRIBUTIONS: Final = (
     *("connect_ms", "reconnect_ms", "rtt_ms", "process_ms", "feed_latency_ms", "decode_ms", "encode_ms"),
     "message_size",
 )
-# Key figures with thresholds of 0…1; the thresholds of the others are milliseconds
-KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_share)
+# What the values and thresholds of key figures are
+KPI_UNITS: Final[Mapping[str, FigureUnit]] = MappingProxyType({name: rule.unit for name, rule in _RULES.items()})
 
 
 def kpi_min_samples(name: str) -> int:
@@ -323,19 +358,35 @@ def kpis(connection: ConnectionStatistics, overrides: Mapping[str, float] = _NOT
 def _kpi(name: str, rule: _KpiRule, connection: ConnectionStatistics, override: float | None) -> Kpi:
     standing = rule.financial if connection.profile == "financial" else rule.standard
     threshold = standing if override is None else override
-    measured = rule.measure(connection)
-    value = measured.value
-    kinds = (rule.is_floor, rule.is_share, rule.is_of_time)
-    if value is None or measured.samples < rule.min_samples:
-        is_unasked = name == "stalled_share" and connection.stalled_ms is None
-        why = NO_EXPECTATION if is_unasked else TOO_FEW
-        return Kpi(name, value, threshold, None, measured.samples, None, *kinds, why)
-    ok = value > threshold if rule.is_floor else value < threshold
-    return Kpi(name, value, threshold, ok, measured.samples, _budget_left(rule, value, threshold), *kinds)
+    value, samples = rule.measure(connection)
+    ok, why = _judged(name, rule, connection, threshold)
+    left = None if ok is None or value is None or threshold is None else _budget_left(rule, value, threshold)
+    return Kpi(name, value, threshold, ok, samples, left, rule.is_floor, rule.unit, rule.is_of_time, why)
+
+
+def _judged(
+    name: str, rule: _KpiRule, connection: ConnectionStatistics, threshold: float | None
+) -> tuple[bool | None, str]:
+    """Return whether a figure meets its target, and why that is not known or not asked of its value."""
+    value, samples = rule.measure(connection)
+    failed = connection.failed_alerts if name == "error_to_alert_ms" else 0
+    if failed:
+        # An alert that was not delivered is late by any target, however soon the others were
+        why = f"{failed:,} alert{' was' if failed == 1 else 's were'} not delivered"
+        return (None if threshold is None or samples < rule.min_samples else False), why
+    if name == "stalled_share" and connection.stalled_ms is None:
+        return None, NO_EXPECTATION
+    if value is None or samples < rule.min_samples:
+        return None, TOO_FEW if samples else rule.no_samples
+    if threshold is None:
+        return None, NO_TARGET
+    return (value > threshold if rule.is_floor else value < threshold), ""
 
 
 def _budget_left(rule: _KpiRule, value: float, threshold: float) -> float | None:
     """Return the share of the error budget, or of the time allowed, that is left; below 0: overdrawn."""
+    if rule.unit == "per_s":
+        return None
     spent, allowed = (1 - value, 1 - threshold) if rule.is_floor else (value, threshold)
     return 1 - spent / allowed if allowed > 0 else None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import floor, log
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from wsmon.errors import UsageError
 
@@ -114,9 +114,26 @@ def milliseconds(value_ms: float) -> str:
     return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1000:,.1f} s"
 
 
-def figure(value: float, *, is_share: bool) -> str:
-    """Format a key figure: a share (0…1) as per cent, anything else as milliseconds."""
-    return percent(value) if is_share else milliseconds(value)
+# What a key figure is: a share 0…1, milliseconds, a number per second
+FigureUnit = Literal["share", "ms", "per_s"]
+
+
+def figure(value: float, unit: FigureUnit) -> str:
+    """Format a key figure: ``99.97 %``, ``18 ms``, ``12.5/s``."""
+    match unit:
+        case "share":
+            return percent(value)
+        case "ms":
+            return milliseconds(value)
+        case "per_s":
+            return per_second(value)
+
+
+def per_second(value: float) -> str:
+    """Format a rate: ``0.02/s``, ``12.5/s``, ``1,250/s``."""
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2
+    text = f"{floor(value * 10**decimals) / 10**decimals:,.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if decimals else text}/s"
 
 
 def percent(fraction: float) -> str:

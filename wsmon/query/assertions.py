@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 from wsmon.errors import QueryError, UsageError
 from wsmon.model.json_path import JsonPath, compile_path
-from wsmon.model.statistics import DISTRIBUTIONS, KPI_NAMES, KPI_SHARES
+from wsmon.model.statistics import DISTRIBUTIONS, KPI_NAMES, KPI_UNITS
 from wsmon.model.units import UNIT_BYTES, UNIT_NS
 from wsmon.query.ast import Query
 from wsmon.query.fields import FIELDS, Field, find
@@ -29,8 +29,8 @@ RANKS: Mapping[Rank, float] = MappingProxyType({"p50": 0.5, "p95": 0.95, "p99": 
 # The fewest samples of which one lies beyond the percentile; with fewer, p99 is the maximum under another name
 MIN_SAMPLES: Mapping[Rank, int] = MappingProxyType({"p50": 3, "p95": 20, "p99": 100, "max": 1})
 
-# Shares are 0…1, durations in milliseconds, sizes in bytes
-Unit = Literal["share", "ms", "bytes", "number"]
+# Shares are 0…1, durations in milliseconds, sizes in bytes, rates per second
+Unit = Literal["share", "ms", "bytes", "per_s", "number"]
 Comparison = Literal["<", "<=", ">", ">=", "=", "!="]
 COMPARISONS: Mapping[Comparison, Callable[[float, float], bool]] = MappingProxyType(
     {
@@ -59,6 +59,7 @@ _UNIT_NAMES: Mapping[Unit, str] = MappingProxyType(
         "share": "a percentage or a number from 0 to 1, e.g. 99.9%",
         "ms": "a duration, e.g. 250ms",
         "bytes": "a size, e.g. 10kb",
+        "per_s": "a number per second, e.g. 50",
         "number": "a number",
     }
 )
@@ -157,7 +158,7 @@ def _of_figure(text: str, found: re.Match[str]) -> Assertion:
         if name not in KPI_NAMES:
             raise UsageError(f"unknown figure {name!r}", _figure_hint(name))
         _refuse_groups(name, by)
-        unit: Unit = "share" if name in KPI_SHARES else "ms"
+        unit: Unit = KPI_UNITS[name]
         return Assertion(text, KpiFigure(name), _sign(found), _bound(found["bound"], unit), unit, by)
     rank = next((each for each in RANKS if each == name), None)
     if rank is None:
@@ -246,6 +247,7 @@ def _bound(text: str, unit: Unit) -> float:
             "share": {"%": 0.01},
             "ms": {name: ns / UNIT_NS["ms"] for name, ns in UNIT_NS.items()},
             "bytes": UNIT_BYTES,
+            "per_s": {},
             "number": {},
         }[unit]
         if suffix not in factors:

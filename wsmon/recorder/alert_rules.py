@@ -34,7 +34,7 @@ HELD_BYTES = 16 * 1024 * 1024
 # Excluded from every rule: an incident of a rule, or a failed alert, would match ``is:problem`` again and again
 _NOT_OUR_OWN = (
     Not(FieldTerm("type", (Glob(rule_kind("*")),))),
-    Not(FieldTerm("name", (Exact("self.alert.failed"),))),
+    Not(FieldTerm("name", (Exact("self.alert.failed"), Exact("self.alert.delivered")))),
     Not(FieldTerm("connection", (Exact(""),))),
 )
 

@@ -1,7 +1,8 @@
 """Alerts: notable events of a recording, sent as JSON to the command and the webhook of the configuration.
 
 In: committed notable events, from the writer. Out: alert documents (docs/alerts.md) through a bounded queue per channel
-(``alert_channels``), so that a channel that hangs delays only itself; a failure becomes an event ``self.alert.failed``.
+(``alert_channels``), so that a channel that hangs delays only itself. What came of each is an event
+``self.alert.delivered`` or ``self.alert.failed``, of which the statistics make the KPI ``error_to_alert_ms``.
 The rules of the user are in ``alert_rules``; viewers ring the bell and notify the desktop.
 """
 
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -19,7 +21,7 @@ from wsmon.config.specs import AlertSpec
 from wsmon.export.jsonl import EventDocument, event_document, rfc3339
 from wsmon.model.block import Committed
 from wsmon.model.events import Event, Json, Meta
-from wsmon.model.profiles import AlertDeduplicator, alert_summary
+from wsmon.model.profiles import AlertDeduplicator, Notable, alert_summary
 from wsmon.model.redact.masking import mask_secrets
 from wsmon.model.sanitize import escape_json, sanitize
 from wsmon.model.units import SECOND_NS
@@ -64,8 +66,8 @@ class AlertDispatcher:
         self._emit = emit
         self._clock = clock
         self._announced = AlertDeduplicator()
-        self._command = ChannelQueue("command", clock, self._report)
-        self._webhook = ChannelQueue("webhook", clock, self._report)
+        self._command = ChannelQueue("command", clock, self._report, self._delivered)
+        self._webhook = ChannelQueue("webhook", clock, self._report, self._delivered)
         self._guard = guard
         self._rules = watch(self._report_rule, guard.failed)
         self._descriptors = descriptors
@@ -98,12 +100,12 @@ class AlertDispatcher:
         """The failure of a channel or a rule, as a sentence; empty where there is none."""
         return mask_secrets(self._command.warning or self._webhook.warning or self._rules.warning, self._secrets)
 
-    def take(self, notable: Sequence[Event]) -> None:
+    def take(self, notable: Sequence[Notable]) -> None:
         """Send an alert for each of these committed events that was not announced before."""
-        for event in notable:
+        for each in notable:
             try:
-                if self._announced.is_new(event):
-                    alert = Alert(event, alert_json(event, self._origin))
+                if self._announced.is_new(each.event):
+                    alert = Alert(each.event, alert_json(each.event, self._origin), each.since_mono_ns)
                     self._command.put(alert)
                     self._webhook.put(alert)
             except Exception as error:  # noqa: BLE001 - an error of ours costs one alert
@@ -125,11 +127,22 @@ class AlertDispatcher:
         why = mask_secrets(why, self._secrets)
         self._emit("self.alert.failed", status="error", reason=why, error_type=ERROR_TYPE, error=why)
 
+    def _delivered(self, channel: str, alert: Alert) -> None:
+        event = alert.event
+        self._emit(
+            "self.alert.delivered",
+            reason=alert_summary(event),
+            duration_ns=max(0, self._clock.mono_ns() - alert.since_mono_ns),
+            meta={"way": channel, "connections": {event.source.connection: 1}, "evidence": [event.id]},
+        )
+
     def _report(self, failure: AlertFailure) -> None:
         error = mask_secrets(failure.why, self._secrets)
         about = failure.event
         what = alert_summary(about) if about else f"{failure.lost:,} alerts"
-        meta: Meta = {"way": failure.channel, "lost": failure.lost, "evidence": [about.id] if about else []}
+        evidence: list[Json] = [about.id] if about else []
+        connections: Meta = dict(failure.connections)
+        meta: Meta = {"way": failure.channel, "lost": failure.lost, "connections": connections, "evidence": evidence}
         self._emit(
             "self.alert.failed",
             status="error",
@@ -143,15 +156,22 @@ class AlertDispatcher:
 class ChannelQueue:
     """Alerts that wait for one channel, which may be replaced, or absent, while the queue runs."""
 
-    def __init__(self, name: str, clock: Clock, report: Callable[[AlertFailure], None]) -> None:
-        """``report`` gets every failure."""
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        report: Callable[[AlertFailure], None],
+        delivered: Callable[[str, Alert], None],
+    ) -> None:
+        """``report`` gets every failure, and ``delivered`` every alert that was delivered, with the name."""
         self.name = name
         self._clock = clock
         self._report = report
+        self._delivered = delivered
         self._channel: AlertChannel | None = None
         self._waiting: asyncio.Queue[Alert] = asyncio.Queue(PLACES)
-        # Alerts that found no place since the last report of it
-        self._overflown = 0
+        # Alerts that found no place since the last report of it, by connection
+        self._overflown: Counter[str] = Counter()
         # Failures in a row
         self._failed = 0
         self._why = ""
@@ -177,7 +197,7 @@ class ChannelQueue:
         try:
             self._waiting.put_nowait(alert)
         except asyncio.QueueFull:
-            self._overflown += 1
+            self._overflown[alert.event.source.connection] += 1
             self._note(1, f"{PLACES} alerts are already waiting for the {self.name}")
 
     async def run(self) -> None:
@@ -192,8 +212,9 @@ class ChannelQueue:
             if self._channel is not None:
                 await self._deliver(self._channel, alert)
             if self._overflown:
-                lost, self._overflown = self._overflown, 0
-                self._report(AlertFailure(self.name, f"{PLACES} others were already waiting", None, lost))
+                lost, self._overflown = self._overflown, Counter()
+                why = f"{PLACES} others were already waiting"
+                self._report(AlertFailure(self.name, why, None, lost.total(), lost))
 
     async def _deliver(self, channel: AlertChannel, alert: Alert) -> None:
         try:
@@ -206,10 +227,11 @@ class ChannelQueue:
         else:
             if channel is self._channel:
                 self._failed = 0
+            self._delivered(self.name, alert)
             return
         if channel is self._channel:
             self._note(1, why)
-        self._report(AlertFailure(self.name, why, alert.event, 1))
+        self._report(AlertFailure(self.name, why, alert.event, 1, {alert.event.source.connection: 1}))
 
     def _note(self, number: int, why: str) -> None:
         self._failed += number
@@ -224,6 +246,8 @@ class Alert:
     event: Event
     body: bytes
     """The alert document as JSON."""
+    since_mono_ns: int
+    """Monotonic time of the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +259,8 @@ class AlertFailure:
     event: Event | None
     """None where several were lost because too many waited."""
     lost: int
+    connections: Mapping[str, int] = field(default_factory=dict)
+    """How many of them are about each connection."""
 
 
 class AlertOrigin(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ from wsmon.model.block import Committed
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event, Meta
+from wsmon.model.profiles import Notable
 from wsmon.model.snapshot import Health
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import EventSink
@@ -408,10 +409,10 @@ class _Recording:
             self._untold = None
         self._loop.call_soon_threadsafe(self._server.wake, last_id)
 
-    def _on_notable(self, events: Sequence[Event]) -> None:
+    def _on_notable(self, notable: Sequence[Notable]) -> None:
         """Called on the writer thread."""
-        self._loop.call_soon_threadsafe(self._alerts.take, events)
-        self._loop.call_soon_threadsafe(self._bundles.take, events)
+        self._loop.call_soon_threadsafe(self._alerts.take, notable)
+        self._loop.call_soon_threadsafe(self._bundles.take, [each.event for each in notable])
 
     def _on_loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report what asyncio would print: a client that could not be let in, or a fault of a task that none awaits."""

@@ -55,6 +55,7 @@ class EmitSelfEvent(Protocol):
         reason: str = "",
         error_type: str = "",
         error: str = "",
+        duration_ns: int | None = None,
         meta: Meta | None = None,
     ) -> None:
         """Emit; the fields are those of ``Event``."""
@@ -71,6 +72,7 @@ def self_events(sink: EventSink, clock: Clock) -> EmitSelfEvent:
         reason: str = "",
         error_type: str = "",
         error: str = "",
+        duration_ns: int | None = None,
         meta: Meta | None = None,
     ) -> None:
         sink.emit(
@@ -83,6 +85,7 @@ def self_events(sink: EventSink, clock: Clock) -> EmitSelfEvent:
                 reason=reason,
                 error_type=error_type,
                 error=error,
+                duration_ns=duration_ns,
                 meta=meta,
             )
         )

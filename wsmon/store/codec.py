@@ -75,6 +75,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "self.store.tampered": 100,
     "self.sink.failed": 101,
     "self.plugin.failed": 102,
+    "self.alert.delivered": 103,
     "trace.request.start": 110,
     "trace.request.end": 111,
     "trace.downstream": 112,

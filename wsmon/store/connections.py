@@ -117,6 +117,10 @@ class Connections:
             self.change(record)
         return record
 
+    def find(self, name: str) -> ConnectionRecord | None:
+        """Return the row of a name; None where the store has none."""
+        return self._by_name.get(name)
+
     def all(self) -> Iterable[ConnectionRecord]:
         """Every connection, in no particular order."""
         return self._by_name.values()

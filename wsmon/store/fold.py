@@ -7,7 +7,7 @@ everything else is done once a batch.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
 
@@ -17,8 +17,8 @@ from wsmon.bus import EventDelivery
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event, EventName, Meta
-from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
-from wsmon.model.profiles import is_alertable
+from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds, is_rule
+from wsmon.model.profiles import Notable, is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
@@ -44,10 +44,11 @@ from wsmon.store.counted_seconds import CountedSecond, CountedSeconds, LostSecon
 from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
 from wsmon.store.ingest import IngestedLines
 from wsmon.store.journal import UNTIMED, MessageTraffic
-from wsmon.store.lifecycle import Lifecycle
+from wsmon.store.lifecycle import ALERT_OUTCOMES, Lifecycle, count_alerts, count_outcomes
 from wsmon.store.rollup import Rollups
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID
 from wsmon.store.sessions import SourceRows, SourceStream, add_beside
+from wsmon.store.validation import Ns, checked
 
 # Columns that every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
@@ -61,6 +62,9 @@ _HasValue = tuple[bool, ...]
 _RECEIVED = NAME_CODES["message.received"]
 _TEXT = OPCODE_CODES["text"]
 _SENT = NAME_CODES["message.sent"]
+_SUSPENDED: EventName = "self.suspended"
+# The event that a rule matched, if it is of the run
+_MONO_NS = "SELECT mono_ns FROM event JOIN source ON source.id = event.source WHERE event.id = ? AND run = ?"
 # From this event of a connection on, other events become rows
 _PROFILE_CHANGED: EventName = "self.config.reloaded"
 
@@ -79,6 +83,7 @@ class Fold:
     ) -> None:
         """``keeps_all``: make every event a row, whatever the capture profiles say."""
         self._connection = connection
+        self._run = run
         # The newest id that was assigned, committed or not
         self.assigned_id = committed_id
         self._committed_id = committed_id
@@ -104,7 +109,7 @@ class Fold:
         # Streams with events in the current batch
         self._touched: list[SourceStream] = []
         # Events since the last commit that alerts are about
-        self._notable: list[Event] = []
+        self._notable: list[Notable] = []
 
     @property
     def has_changed(self) -> bool:
@@ -191,6 +196,10 @@ class Fold:
         """Run the detectors, and fold the events that they found."""
         for found in self._detection.check(ts_ns, mono_ns):
             self.fold(found)
+        for record, outcomes in self._lifecycle.expired_errors(mono_ns):
+            count_outcomes(outcomes, self._delta(ts_ns // SECOND_NS, record.id))
+        if self._deltas:
+            self._finish_batch(mono_ns)
         for incident_id, sentence in self._detection.running():
             self._lifecycle.update_incident(incident_id, sentence)
 
@@ -232,7 +241,7 @@ class Fold:
         if self._is_empty and self.assigned_id:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
-    def committed(self) -> list[Event]:
+    def committed(self) -> list[Notable]:
         """Forget what is written; returns the events that alerts are about, with their ids."""
         self._committed_id = self.assigned_id
         self._is_empty = self._is_empty and not self.assigned_id
@@ -372,8 +381,30 @@ class Fold:
         if event.size is None:
             self._detection.observe(event, row_id)
             if is_alertable(event):
-                self._notable.append(msgspec.structs.replace(event, id=row_id))
+                self._notable.append(Notable(msgspec.structs.replace(event, id=row_id), self._error_mono_ns(event)))
+            elif event.name in ALERT_OUTCOMES:
+                self._count_alerts(event, second)
+            elif event.name == _SUSPENDED:
+                self._lifecycle.forget_errors()
         return row_id or assigned_id
+
+    def _error_mono_ns(self, event: Event) -> int:
+        """The monotonic time of the error that an event is about: of the event, or of the one that a rule matched."""
+        evidence = (event.meta or {}).get("evidence")
+        if event.name == "incident.opened" and is_rule(event.type) and isinstance(evidence, list | tuple):
+            # Rules match what is committed
+            place = (evidence[-1] if evidence else 0, self._run)
+            times: list[tuple[int]] = checked(self._connection.execute(_MONO_NS, place), tuple[Ns])
+            return times[0][0] if times else event.mono_ns
+        return event.mono_ns
+
+    def _count_alerts(self, event: Event, second: int) -> None:
+        """Count the alerts that were delivered, or were not, with the connections that they are about."""
+        connections = (event.meta or {}).get("connections")
+        for name in connections if isinstance(connections, Mapping) else ():
+            record = self._connections.find(name)
+            if record is not None:
+                count_alerts(event, name, self._delta(second, record.id))
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: SourceStream) -> None:
         """Collect the sequence number and the latency that the engine read out of a message; id 0: it is no row."""

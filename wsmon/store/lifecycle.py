@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
+from wsmon.model.error_recovery import ErrorRecovery, Outcomes, is_critical
 from wsmon.model.events import READ_LATE, Event, EventName, Json
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import BOUNDS_NS, bound_within
 from wsmon.model.profiles import BATCH_PROCESSED, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
+from wsmon.model.uptime import UNWANTED
 from wsmon.store.bucket import (
     ATTEMPTS,
     BYTES_IN,
@@ -70,6 +73,9 @@ _STEPS: Final[Mapping[EventName, _Step | None]] = {
     "message.process.completed": "process",
 }
 _PROCESS_BOUNDS: Final = BOUNDS_NS["process"]
+# Events that tell what came of alerts
+ALERT_OUTCOMES: Final[frozenset[EventName]] = frozenset({"self.alert.delivered", "self.alert.failed"})
+_UNWANTED: Final = frozenset(STATUS_CODES[status] for status in UNWANTED)
 # Error types that end an open session, and that an event before its end has already
 _ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
 
@@ -113,6 +119,8 @@ class Lifecycle:
         self._changed_incidents: dict[int, IncidentRecord] = {}
         # Ids of events that close incidents of an earlier run, and of these
         self._closed_before: list[tuple[int, int]] = []
+        # By connection: errors of which it is not known yet what became of them
+        self._recoveries: defaultdict[int, ErrorRecovery] = defaultdict(ErrorRecovery)
 
     def fold(self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Fold one event of a connection; ``event_id`` is 0 where it is no row."""
@@ -131,6 +139,8 @@ class Lifecycle:
             if not _is_counted_elsewhere(event):
                 bucket.counters[ERRORS] += 1
                 bucket.count(DIMENSIONS["error_type"], event.error_type)
+                if not is_critical(event.error_type):
+                    self._recoveries[record.id].occurred(event.mono_ns)
             if event.name in MESSAGES or (event.name == "message.process.completed" and event.status == "error"):
                 bucket.count(DIMENSIONS["failed_message"], event.error_type)
         if event_id and event.is_problem and not _explains_nothing(event):
@@ -143,6 +153,17 @@ class Lifecycle:
         if incident is not None:
             incident.sentence = storable(sentence)
             self._changed_incidents[incident_id] = incident
+
+    def expired_errors(self, mono_ns: int) -> Iterator[tuple[ConnectionRecord, Outcomes]]:
+        """Yield what became of errors whose time to recover is over at a monotonic time, by connection."""
+        if any(self._recoveries.values()):
+            for record in self._connections.all():
+                if outcomes := self._expired(record, mono_ns):
+                    yield record, outcomes
+
+    def forget_errors(self) -> None:
+        """Drop the errors that are not decided: the recorder stood still, so it is not known what became of them."""
+        self._recoveries.clear()
 
     def move_to(self, connection: sqlite3.Connection, now_ns: int) -> None:
         """Write open incidents and subscriptions into another store."""
@@ -216,6 +237,8 @@ class Lifecycle:
                 self._open_incident(event_id, event, record, bucket)
             case "incident.closed":
                 self._close_incident(event_id, event, record, bucket)
+            case "error.handled" if record.id in self._recoveries:
+                count_outcomes(self._recoveries[record.id].handled(), bucket)
             case "self.shed":
                 _count_shed(event, bucket)
             case _ if event.category == "subscription":
@@ -234,6 +257,7 @@ class Lifecycle:
         record: ConnectionRecord,
         bucket: Bucket,
     ) -> None:
+        self._decide_errors(event, to_status, record, bucket)
         known = record.status or STATUS_CODES["initialized"]
         before = known if event.from_status is None else STATUS_CODES[event.from_status]
         self._transitions += (event_id, record.id, stream.id, event.ts_ns, event.mono_ns, self._run)
@@ -262,6 +286,29 @@ class Lifecycle:
         if to_status == OPEN or was_open:
             self._subscriptions.fold_status(event, to_status, record.id)
         self._fold_session(event, to_status, stream)
+
+    def _decide_errors(self, event: Event, to_status: Status, record: ConnectionRecord, bucket: Bucket) -> None:
+        """Count what became of errors, where a change of status decides it; the status is the one before."""
+        count_outcomes(self._expired(record, event.mono_ns), bucket)
+        recovery = self._recoveries.get(record.id)
+        if recovery is None:
+            return
+        if to_status == OPEN:
+            count_outcomes(recovery.opened(), bucket)
+        elif to_status == "error":
+            count_outcomes(recovery.gave_up(), bucket)
+        elif to_status in UNWANTED:
+            recovery.forget()
+
+    def _expired(self, record: ConnectionRecord, mono_ns: int) -> Outcomes:
+        recovery = self._recoveries.get(record.id)
+        if recovery is None:
+            return {}
+        outcomes = recovery.expired(mono_ns, is_open=record.status == STATUS_CODES[OPEN])
+        if not recovery:
+            del self._recoveries[record.id]
+        # What is not to be open, or has no status, is not expected to recover
+        return outcomes if record.status and record.status not in _UNWANTED else {}
 
     def _fold_session(self, event: Event, to_status: Status, stream: SourceStream) -> None:
         session = stream.session
@@ -300,6 +347,23 @@ class Lifecycle:
                 bucket.count(DIMENSIONS["sequence"], name, number)
         if event.type == "stall":
             record.stalled_since_ns = None
+
+
+def count_outcomes(outcomes: Outcomes, bucket: Bucket) -> None:
+    """Count what became of errors."""
+    for outcome, number in outcomes.items():
+        bucket.count(DIMENSIONS["error_outcome"], outcome, number)
+
+
+def count_alerts(event: Event, name: str, bucket: Bucket) -> None:
+    """Count the alerts of a connection of which ``self.alert.delivered`` or ``self.alert.failed`` tells."""
+    facts = event.meta or {}
+    connections, way = facts.get("connections"), facts.get("way")
+    number = _whole(connections.get(name)) if isinstance(connections, Mapping) else None
+    if event.name == "self.alert.failed" and number and isinstance(way, str):
+        bucket.count(DIMENSIONS["failed_alert"], way, number)
+    elif event.name == "self.alert.delivered" and number and event.duration_ns is not None:
+        _measure(bucket, METRICS["alert"], event.duration_ns)
 
 
 def _is_counted_elsewhere(event: Event) -> bool:

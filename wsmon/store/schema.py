@@ -25,7 +25,7 @@ Level = Literal[1, 60, 600, 3600]
 # Seconds a rollup bucket lasts
 LEVELS: tuple[Level, ...] = (1, 60, 600, 3600)
 
-Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
+Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency", "alert"]
 # rollup_metric.metric. Durations are in nanoseconds, sizes in bytes
 METRICS: dict[Metric, int] = {
     "connect": 1,
@@ -39,11 +39,17 @@ METRICS: dict[Metric, int] = {
     "process": 7,
     # Of the feed, where messages carry the time at which they were sent
     "latency": 8,
+    # From an error to the delivery of the alert about it
+    "alert": 9,
 }
 
-Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message", "sequence", "shed", "shed_bytes"]
+Dimension = Literal[
+    "error_type", "close_code", "incident", "type", "failed_message", "sequence", "shed", "shed_bytes",
+    "error_outcome", "failed_alert",
+]  # fmt: skip
 # rollup_dim.dimension. Keys are texts, also of close codes; those of failed messages are error types, those of sequence
-# the SEQUENCE_COUNTS of incidents that have ended, those of shed and shed_bytes the names of events that were not kept
+# the SEQUENCE_COUNTS of incidents that have ended, those of shed and shed_bytes the names of events that were not kept,
+# those of error_outcome the outcomes of model/error_recovery.py, those of failed_alert the channels
 DIMENSIONS: dict[Dimension, int] = {
     "error_type": 1,
     "close_code": 2,
@@ -54,6 +60,8 @@ DIMENSIONS: dict[Dimension, int] = {
     "shed": 7,
     # Uncompressed
     "shed_bytes": 8,
+    "error_outcome": 9,
+    "failed_alert": 10,
 }
 
 # Keys of a dimension that a bucket keeps, and that statistics show: the most frequent, since a peer may choose them

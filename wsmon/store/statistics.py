@@ -264,6 +264,10 @@ def _of_connection(
         stalled_ms=stalled_ns / MS_NS if stalled_ns or spec.expect_every_s else None,
         sequence=tally.by_key("sequence"),
         failed_messages=sum(tally.by_key("failed_message").values()),
+        recovered_errors=tally.by_key("error_outcome").get("recovered", 0),
+        unrecovered_errors=tally.by_key("error_outcome").get("not_recovered", 0),
+        alert_ms=tally.summary("alert", MS_NS),
+        failed_alerts=sum(tally.by_key("failed_alert").values()),
     )
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))
 

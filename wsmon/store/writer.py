@@ -21,6 +21,7 @@ from wsmon.model.block import Block, Committed
 from wsmon.model.detectors import all_detectors
 from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
+from wsmon.model.profiles import Notable
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
@@ -85,7 +86,7 @@ class Writer:
         on_commit: Callable[[int, Sequence[Committed]], None],
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
-        on_notable: Callable[[Sequence[Event]], None] | None = None,
+        on_notable: Callable[[Sequence[Notable]], None] | None = None,
         renew: Callable[[int], Database] | None = None,
         *,
         is_daemon: bool = False,
@@ -248,7 +249,7 @@ class Writer:
         if self._has_ended:
             self._fold.end_detection(ts_ns, mono_ns)
 
-    def _commit(self) -> list[Event]:
+    def _commit(self) -> list[Notable]:
         """Write what is folded, repeatedly while the disk accepts nothing; returns the events that alerts are about."""
         self._keep_distance()
         retry_s = FIRST_RETRY_S

@@ -136,7 +136,7 @@ STATISTICS = Statistics(
             errors={"timeout": 1},
             close_codes={"1006": 2},
             incidents={"stall": 1},
-            kpis=(Kpi("connection_success_rate", 0.9990004, 0.999, True, 1000, 0.0004, is_floor=True, is_share=True),),
+            kpis=(Kpi("connection_success_rate", 0.9990004, 0.999, True, 1000, 0.0004, is_floor=True, unit="share"),),
         ),
     ),
 )

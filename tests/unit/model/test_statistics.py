@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.model.statistics import KPI_NAMES, KPI_SHARES, ConnectionStatistics, Flow, Heartbeats, Kpi, Summary, kpis
+from wsmon.model.statistics import KPI_NAMES, KPI_UNITS, ConnectionStatistics, Flow, Heartbeats, Kpi, Summary, kpis
 
 NOTHING = ConnectionStatistics(
     name="orders", group="", url="wss://orders", status="websocket_connected", stalled=False, profile="standard",
@@ -45,7 +45,7 @@ def test_tg_10_999_of_1000_is_too_little_for_financial_and_enough_for_standard()
 
 def test_tg_11_without_a_dial_there_is_no_rate() -> None:
     assert found("connection_success_rate", {}) == Kpi(
-        "connection_success_rate", None, 0.99, None, 0, None, is_floor=True, is_share=True, why="too few samples"
+        "connection_success_rate", None, 0.99, None, 0, None, is_floor=True, unit="share", why="too few samples"
     )
     assert [each.ok for each in kpis(NOTHING)] == [None] * len(KPI_NAMES)
 
@@ -71,6 +71,7 @@ def test_tg_14_two_seconds_to_reconnect_are_too_long_for_financial(profile: str,
     ),
     ("availability", {"availability": 0.0, "scheduled_ms": 59_999.0}, {"availability": 0.0, "scheduled_ms": 60_000.0}),
     ("stalled_share", {"stalled_ms": 5e4, "scheduled_ms": 59_999.0}, {"stalled_ms": 5e4, "scheduled_ms": 60_000.0}),
+    ("error_recovery_rate", {"unrecovered_errors": 9}, {"unrecovered_errors": 10}),
 ])  # fmt: skip
 def test_few_samples_breach_nothing_and_have_a_value(
     name: str, few: Mapping[str, object], enough: Mapping[str, object]
@@ -107,6 +108,8 @@ def test_where_no_data_is_expected_silence_is_not_judged() -> None:
         ("availability", {"availability": 0.995, "scheduled_ms": 100_500.0}, 0.995, 100, False, True),
         ("stalled_share", {"stalled_ms": 500.0, "scheduled_ms": 100_000.0}, 0.005, 100, False, True),
         ("reconnection_success_rate", {"reconnect_ms": took(1.0, 199)}, 1.0, 199, True, True),
+        ("error_recovery_rate", {"recovered_errors": 199, "unrecovered_errors": 1}, 0.995, 200, True, True),
+        ("error_recovery_rate", {"recovered_errors": 99, "unrecovered_errors": 1}, 0.99, 100, False, False),
         (
             "reconnection_success_rate",
             {"reconnect_ms": took(1.0, 98), "errors": {"retries_exhausted": 2, "eof": 100}},
@@ -137,6 +140,52 @@ def test_a_session_whose_dial_began_before_the_period_makes_no_rate_above_one() 
     assert found("connection_success_rate", {"sessions": 1, "connection_count": 2}).value == 1.0
 
 
+@pytest.mark.parametrize(
+    ("fields", "profile", "expected"),
+    [
+        ({}, "financial", (None, 5_000.0, None, 0, "no alert was sent by alerts.command or alerts.webhook")),
+        ({"alert_ms": took(900.0, 2)}, "financial", (900.0, 5_000.0, None, 2, "too few samples")),
+        ({"alert_ms": took(900.0, 3)}, "financial", (900.0, 5_000.0, True, 3, "")),
+        ({"alert_ms": took(5_000.0, 3)}, "financial", (5_000.0, 5_000.0, False, 3, "")),
+        ({"alert_ms": took(900.0, 3)}, "standard", (900.0, None, None, 3, "no target is set")),
+        # An alert that was not delivered is no soon one
+        (
+            {"alert_ms": took(900.0, 30), "failed_alerts": 1}, "financial",
+            (900.0, 5_000.0, False, 31, "1 alert was not delivered"),
+        ),
+        ({"failed_alerts": 3}, "financial", (None, 5_000.0, False, 3, "3 alerts were not delivered")),
+        ({"failed_alerts": 2}, "financial", (None, 5_000.0, None, 2, "2 alerts were not delivered")),
+        ({"failed_alerts": 3}, "standard", (None, None, None, 3, "3 alerts were not delivered")),
+    ],
+)  # fmt: skip
+def test_the_time_to_an_alert_is_never_good_where_one_was_not_delivered(
+    fields: dict[str, object], profile: str, expected: tuple[object, ...]
+) -> None:
+    kpi = found("error_to_alert_ms", fields, profile)
+    assert (kpi.value, kpi.threshold, kpi.ok, kpi.samples, kpi.why) == expected
+    assert (kpi.is_floor, kpi.unit) == (False, "ms")
+
+
+def test_throughput_has_the_target_that_the_configuration_sets() -> None:
+    fields = {"messages": Flow(3_000, 900), "scheduled_ms": 60_000.0}
+    assert found("throughput_per_s", fields) == Kpi(
+        "throughput_per_s", 50.0, None, None, 60, None, is_floor=True, unit="per_s", is_of_time=True,
+        why="no target is set",
+    )  # fmt: skip
+    for target, ok in ((49.0, True), (50.0, False), (0.5, True)):
+        kpi = found("throughput_per_s", fields, overrides={"throughput_per_s": target})
+        assert (kpi.threshold, kpi.ok, kpi.budget_left, kpi.why, kpi.basis) == (
+            target, ok, None, "", "1m of scheduled time",
+        )  # fmt: skip
+    few = found("throughput_per_s", {"messages": Flow(9), "scheduled_ms": 59_000.0}, overrides={"throughput_per_s": 1})
+    assert (few.ok, few.why) == (None, "too few samples")
+
+
+def test_without_an_error_there_is_no_recovery() -> None:
+    kpi = found("error_recovery_rate", {})
+    assert (kpi.value, kpi.ok, kpi.why) == (None, None, "no error occurred whose outcome is known")
+
+
 def test_thresholds_of_the_configuration_replace_those_of_the_profile() -> None:
     kpi = found("connection_time_ms", {"connect_ms": took(700.0, 3)}, "financial", {"connection_time_ms": 900.0})
     assert (kpi.threshold, kpi.ok) == (900.0, True)
@@ -153,13 +202,18 @@ def test_an_overdrawn_budget_is_below_zero_and_no_tolerance_leaves_none() -> Non
 
 
 def test_shares_are_told_from_times() -> None:
-    assert sorted(KPI_SHARES) == [
-        "availability", "connection_success_rate", "message_error_rate", "reconnection_success_rate", "stalled_share",
-    ]  # fmt: skip
-    assert all(name.endswith("_ms") for name in set(KPI_NAMES) - KPI_SHARES)
+    by_unit = {unit: sorted(name for name in KPI_NAMES if KPI_UNITS[name] == unit) for unit in ("share", "per_s")}
+    assert by_unit == {
+        "share": [
+            "availability", "connection_success_rate", "error_recovery_rate", "message_error_rate",
+            "reconnection_success_rate", "stalled_share",
+        ],
+        "per_s": ["throughput_per_s"],
+    }  # fmt: skip
+    assert all(name.endswith("_ms") for name, unit in KPI_UNITS.items() if unit == "ms")
 
 
 def test_every_key_figure_is_documented() -> None:
     operation = Path(__file__).parents[3] / "docs" / "operation.md"
-    rows = re.findall(r"^\| `(\w+)` \|.*\| [<>] \S", operation.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:[<>] \S|none)", operation.read_text(), re.MULTILINE)
     assert tuple(rows) == KPI_NAMES

@@ -10,12 +10,15 @@ from functools import partial
 
 import pytest
 
-from tests.support.builders import event
+from tests.support.builders import MONO_0_NS, event
 from tests.support.engines import RecordingSink
 from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.config.specs import AlertSpec
 from wsmon.model.detectors.rules import RuleDetector
+from wsmon.model.events import Event
+from wsmon.model.profiles import Notable
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.units import MS_NS
 from wsmon.recorder.alert_channels import AlertFailedError
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import (
@@ -36,7 +39,7 @@ ABOUT = event("incident.opened", 0, "feed", id=7, type="stall")
 
 
 def alert(body: bytes = b"{}") -> Alert:
-    return Alert(ABOUT, body)
+    return Alert(ABOUT, body, ABOUT.mono_ns)
 
 
 class FakeChannel:
@@ -64,7 +67,7 @@ class Stage:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.failures: list[AlertFailure] = []
-        self.queue = ChannelQueue("command", self.clock, self.failures.append)
+        self.queue = ChannelQueue("command", self.clock, self.failures.append, lambda *_delivered: None)
         self.channel = FakeChannel()
         self.queue.use(self.channel)
 
@@ -108,7 +111,7 @@ async def test_a_failure_is_reported_shown_and_forgotten_when_an_alert_gets_thro
     stage.channel.error = AlertFailedError("no luck")
     stage.queue.put(alert())
     await stage.settle()
-    assert stage.failures == [AlertFailure("command", "no luck", ABOUT, 1)]
+    assert stage.failures == [AlertFailure("command", "no luck", ABOUT, 1, {"feed": 1})]
     assert stage.queue.warning == "an alert was not delivered: no luck"
     stage.queue.put(alert())
     await stage.settle()
@@ -180,7 +183,7 @@ async def test_too_many_are_counted_and_the_count_is_reported_once(stage: Stage)
     assert stage.queue.warning == f"9 alerts were not delivered: {PLACES} alerts are already waiting for the command"
     stage.channel.go_on.set()
     await stage.settle()
-    assert stage.failures == [AlertFailure("command", f"{PLACES} others were already waiting", None, 9)]
+    assert stage.failures == [AlertFailure("command", f"{PLACES} others were already waiting", None, 9, {"feed": 9})]
     assert len(stage.channel.delivered) == AT_A_TIME + PLACES
     assert stage.queue.warning == ""
 
@@ -208,16 +211,32 @@ async def dispatcher(sink: RecordingSink) -> AsyncIterator[AlertDispatcher]:
         task.cancel()
 
 
+def about(*events: Event) -> list[Notable]:
+    return [Notable(each, each.mono_ns) for each in events]
+
+
+async def test_a_delivery_is_an_event_with_the_time_since_the_error(
+    dispatcher: AlertDispatcher, sink: RecordingSink
+) -> None:
+    dispatcher.configure(AlertSpec(command=(Sensitive("/bin/true"),)), ())
+    dispatcher.take([Notable(STALL, MONO_0_NS - 250 * MS_NS)])
+    delivered = await sink.wait("self.alert.delivered")
+    assert (delivered.source.connection, delivered.reason, delivered.error_type) == ("", "feed: stall: no data", "")
+    assert delivered.duration_ns == 250 * MS_NS
+    assert delivered.meta == {"way": "command", "connections": {"feed": 1}, "evidence": [7]}
+    assert not delivered.is_problem
+
+
 async def test_a_failure_is_an_event_of_the_recorder_that_names_the_incident_and_no_secret(
     dispatcher: AlertDispatcher, sink: RecordingSink
 ) -> None:
     dispatcher.configure(MISSING, ("hunter22",))
-    dispatcher.take([STALL])
+    dispatcher.take(about(STALL))
     failed = await sink.wait("self.alert.failed")
     why = "/nonexistent/[FILTERED]/alert cannot be started: No such file or directory"
     assert (failed.source.connection, failed.error_type, failed.error) == ("", "alert", why)
     assert failed.reason == f"{why}; not delivered: feed: stall: no data"
-    assert failed.meta == {"way": "command", "lost": 1, "evidence": [7]}
+    assert failed.meta == {"way": "command", "lost": 1, "connections": {"feed": 1}, "evidence": [7]}
     assert failed.is_problem
     assert dispatcher.warning == f"an alert was not delivered: {why}"
 
@@ -226,7 +245,7 @@ async def test_only_news_are_told(dispatcher: AlertDispatcher, sink: RecordingSi
     dispatcher.configure(MISSING, ())
     ended = event("incident.closed", 1, "feed", id=8, type="stall")
     storm = event("incident.opened", 2, "feed", id=9, type="storm", reason="5 reconnects")
-    dispatcher.take([STALL, STALL, ended, storm])
+    dispatcher.take(about(STALL, STALL, ended, storm))
     await sink.wait("self.alert.failed", 2)
     assert [failed.meta and failed.meta["evidence"] for failed in sink.events] == [[7], [9]]
 
@@ -235,9 +254,9 @@ async def test_without_ways_nothing_is_told_and_an_incident_that_is_known_stays_
     dispatcher: AlertDispatcher, sink: RecordingSink
 ) -> None:
     dispatcher.configure(AlertSpec(), ())
-    dispatcher.take([STALL])
+    dispatcher.take(about(STALL))
     dispatcher.configure(MISSING, ())
-    dispatcher.take([STALL, event("incident.opened", 2, "other", id=9, type="stall")])
+    dispatcher.take(about(STALL, event("incident.opened", 2, "other", id=9, type="stall")))
     await sink.wait("self.alert.failed")
     assert [failed.meta and failed.meta["evidence"] for failed in sink.events] == [[9]]
 
@@ -246,7 +265,7 @@ async def test_a_reload_that_leaves_a_way_as_it_is_leaves_its_warning(
     dispatcher: AlertDispatcher, sink: RecordingSink
 ) -> None:
     dispatcher.configure(MISSING, ())
-    dispatcher.take([STALL])
+    dispatcher.take(about(STALL))
     await sink.wait("self.alert.failed")
     dispatcher.configure(AlertSpec(command=MISSING.command, bell=False, desktop=True), ())
     assert dispatcher.warning
@@ -260,11 +279,13 @@ async def test_alerts_that_found_no_place_are_counted_in_an_event(
     dispatcher: AlertDispatcher, sink: RecordingSink
 ) -> None:
     dispatcher.configure(MISSING, ())
-    dispatcher.take([event("incident.opened", 0, f"feed{number}", id=number, type="stall") for number in range(1, 101)])
+    found = [event("incident.opened", 0, f"feed{number}", id=number, type="stall") for number in range(1, 101)]
+    dispatcher.take(about(*found))
     await sink.wait("self.alert.failed", PLACES + 1)
     (overflow,) = (failed for failed in sink.events if failed.meta and not failed.meta["evidence"])
     lost = 100 - PLACES
-    assert overflow.meta == {"way": "command", "lost": lost, "evidence": []}
+    waiting = {f"feed{number}": 1 for number in range(PLACES + 1, 101)}
+    assert overflow.meta == {"way": "command", "lost": lost, "connections": waiting, "evidence": []}
     assert overflow.reason == f"{PLACES} others were already waiting; not delivered: {lost} alerts"
 
 

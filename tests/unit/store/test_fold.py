@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.support.builders import at_ns, dialled, event, loss, message, ping, pong, usable
+from tests.support import recordings
+from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, dialled, event, loss, message, ping, pong, stall, usable
 from tests.support.captured import BATCH, NAME, configure, counters, meta, names, rows, switched
 from tests.support.stores import Recording, recording, spec
 from wsmon.model.profiles import ProfileName
@@ -201,3 +202,17 @@ def lines_of_ends(path: Path, sessions: int, profile: ProfileName) -> int:
         made.write()
         assert made.rows("SELECT count(*) FROM session WHERE end = 'clean'") == [(sessions + 1,)]
     return lines
+
+
+def test_alerts_count_from_the_error_and_those_of_a_rule_from_what_it_matched(tmp_path: Path) -> None:
+    rule: dict[str, Any] = {"type": "rule:big", "reason": "matched", "meta": {"evidence": [2]}}
+    with recordings.Recording(tmp_path / "store.db", "a") as made:
+        made.write([usable(0, "a"), message("big", 3, "a")])
+        made.write([event("incident.opened", 5, "a", **rule), stall(7, "a")])
+        made.write([event("error.occurred", 8, "a", error_type="internal")])
+        found = [(each.event.name, each.event.id, each.since_mono_ns - MONO_0_NS) for each in made.notable]
+    assert found == [
+        ("incident.opened", 3, 3 * SECOND_NS),
+        ("incident.opened", 4, 7 * SECOND_NS),
+        ("error.occurred", 5, 8 * SECOND_NS),
+    ]

@@ -17,8 +17,10 @@ import pytest
 
 from tests.support.builders import at_ns
 from tests.support.kept_stores import (
+    judged_as_now,
     kept_answers,
     kept_store,
+    known,
     left_as_it_is,
     migrated,
     read_through,
@@ -56,28 +58,6 @@ def answers(reader: Reader) -> dict[str, Any]:
         "lanes": [reader.lane_titles(*WHOLE), reader.lanes(*WHOLE)],
         "sources": sources_of(reader),
     }
-
-
-def known(found: Any, expected: Any) -> Any:
-    """The answers without the keys and the key figures that later code added."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        if "kpis" in expected:
-            names = [each["name"] for each in expected["kpis"]]
-            found = {**found, "kpis": [each for each in found["kpis"] if each["name"] in names]}
-        return {key: known(value, expected[key]) for key, value in found.items() if key in expected}
-    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        return [known(*pair) for pair in zip(found, expected, strict=True)]
-    return found
-
-
-def judged_as_now(expected: Any) -> Any:
-    """The answers, with key figures of too few samples unjudged: later code asks for 10 of a share, 3 of a duration."""
-    if isinstance(expected, dict):
-        judged = {key: judged_as_now(value) for key, value in expected.items()}
-        if "budget_left" in judged and judged["samples"] < (10 if judged["is_share"] else 3):
-            judged |= {"ok": None, "budget_left": None}
-        return judged
-    return [judged_as_now(each) for each in expected] if isinstance(expected, list) else expected
 
 
 @pytest.mark.parametrize("prepare", [left_as_it_is, migrated])

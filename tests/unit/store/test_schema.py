@@ -57,6 +57,7 @@ def test_codes_of_metrics_and_dimensions_do_not_change() -> None:
         "encode": 6,
         "process": 7,
         "latency": 8,
+        "alert": 9,
     }
     assert DIMENSIONS == {
         "error_type": 1,
@@ -67,4 +68,6 @@ def test_codes_of_metrics_and_dimensions_do_not_change() -> None:
         "sequence": 6,
         "shed": 7,
         "shed_bytes": 8,
+        "error_outcome": 9,
+        "failed_alert": 10,
     }

@@ -20,13 +20,14 @@ from tests.support.builders import (
     message,
     ping,
     pong,
+    refused,
     retry,
     stall,
     usable,
 )
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
-from wsmon.model.events import Event
+from wsmon.model.events import Event, EventName, Json, Meta
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.store.reader import Reader
@@ -119,6 +120,7 @@ def test_everything_about_one_connection(tmp_path: Path) -> None:
                 subscriptions=Subscriptions(),
                 scheduled_ms=wanted_s * 1e3,
                 stalled_ms=113e3,
+                recovered_errors=1,
             ),
         ),
     )
@@ -330,6 +332,84 @@ def test_an_error_that_was_handled_is_no_second_error(tmp_path: Path) -> None:
     ]
     (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
     assert of.errors == {"channel_crash": 1}
+
+
+def outcomes(path: Path, until_s: float | None = None) -> tuple[int, int]:
+    """How many errors were recovered, and were not."""
+    (of,) = statistics_of(path, None, until_s).connections
+    return of.recovered_errors, of.unrecovered_errors
+
+
+def failure(after_s: float) -> list[Event]:
+    """A dial that is refused."""
+    return [dialled(after_s, NAME, attempt=2), refused(after_s + 0.1, NAME)]
+
+
+def test_an_error_is_recovered_where_the_connection_is_usable_within_a_minute(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        recording.write([dialled(0, NAME), connected(0.1), usable(0.2, NAME)])
+        recording.write([event("error.occurred", 1, NAME, error_type="timeout")])
+        recording.tick(60)
+        assert outcomes(recording.path) == (0, 0)
+        recording.tick(61)
+        # Its session is still open
+        assert outcomes(recording.path) == (1, 0)
+        recording.write([loss(100, NAME, error_type="eof"), *failure(101), *failure(103)])
+        recording.write([dialled(120, NAME), connected(120), usable(120.5, NAME)])
+        assert outcomes(recording.path) == (4, 0)
+        recording.write([loss(200, NAME, error_type="eof"), *failure(205), *failure(300)])
+        assert outcomes(recording.path) == (4, 2)
+        recording.write([dialled(310, NAME), connected(310), usable(310.5, NAME)])
+        assert outcomes(recording.path) == (5, 2)
+        # Counted when it is known
+        assert outcomes(recording.path, 299) == (4, 0)
+
+
+def test_outcomes_that_do_not_show_and_critical_errors_are_not_counted(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        recording.write([dialled(0, NAME), connected(0.1), usable(0.2, NAME)])
+        recording.write([event("error.occurred", 1, NAME, error_type="protocol")])
+        recording.tick(100)
+        recording.write([event("error.occurred", 101, NAME, error_type="timeout"), closed(110)])
+        recording.tick(300)
+        recording.write([dialled(400, NAME), connected(400.1), usable(400.2, NAME)])
+        recording.write([event("error.occurred", 401, NAME, error_type="timeout")])
+        recording.write([event("self.suspended", 402, connection="")])
+        recording.tick(500)
+        assert outcomes(recording.path) == (0, 0)
+
+
+def test_errors_that_were_handled_and_those_of_the_last_attempt_are_decided_at_once(tmp_path: Path) -> None:
+    crash = {"error_type": "channel_crash"}
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        recording.write([event("error.occurred", 1, NAME, **crash), event("error.handled", 2, NAME, **crash)])
+        assert outcomes(recording.path) == (1, 0)
+        recording.write(
+            [*failure(3), event("connection.transition", 4, NAME, to_status="error", from_status="disconnected")]
+        )
+        assert outcomes(recording.path) == (1, 1)
+
+
+def test_alerts_count_with_the_connections_that_they_are_about(tmp_path: Path) -> None:
+    def outcome(name: EventName, connections: Json, duration_ms: int | None = None) -> Event:
+        meta: Meta = {"way": "command", "connections": connections}
+        took = {} if duration_ms is None else {"duration_ns": duration_ms * 10**6}
+        return event(name, 5, connection="", meta=meta, **took)
+
+    events = [
+        outcome("self.alert.delivered", {NAME: 1}, 200),
+        outcome("self.alert.delivered", {NAME: 1}, 400),
+        outcome("self.alert.failed", {NAME: 3, "other": 1}),
+        # From an import
+        outcome("self.alert.delivered", {"nobody": 1}, 5),
+        outcome("self.alert.delivered", {NAME: "x"}, 5),
+        outcome("self.alert.failed", [NAME]),
+    ]
+    found = {each.name: each for each in statistics_of(recorded(tmp_path / "s.db", events, NAME, "other")).connections}
+    took = found[NAME].alert_ms
+    assert took is not None
+    assert (took.count, took.mean, found[NAME].failed_alerts) == (2, 300.0, 3)
+    assert (found["other"].alert_ms, found["other"].failed_alerts) == (None, 1)
 
 
 def test_a_connection_that_flaps_is_down_since_its_last_end_and_failing_for_longer(tmp_path: Path) -> None:

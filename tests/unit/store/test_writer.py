@@ -30,6 +30,7 @@ from wsmon.bus import Batch
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
+from wsmon.model.profiles import Notable
 from wsmon.store import writer as writing
 from wsmon.store.schema import METRICS
 from wsmon.store.search import skip_index
@@ -201,9 +202,9 @@ def test_what_alerts_are_about_is_told_with_its_id_once_it_is_committed(tmp_path
     path = tmp_path / "store.db"
     told: list[tuple[str, int, bool]] = []
 
-    def tell(events: Sequence[Event]) -> None:
+    def tell(notable: Sequence[Notable]) -> None:
         kept = {each.id for each in stored_events(path)}
-        told.extend((each.name, each.id, each.id in kept) for each in events)
+        told.extend((each.event.name, each.event.id, each.event.id in kept) for each in notable)
 
     running = Running(path, on_notable=tell)
     running.writer.configure((spec("binance-spot", expect_every_s=5.0),))

@@ -65,6 +65,9 @@ KPI_LABELS = {
     "message_error_rate": "message error rate",
     "availability": "uptime",
     "stalled_share": "time stalled",
+    "error_recovery_rate": "error recovery rate",
+    "error_to_alert_ms": "error to alert",
+    "throughput_per_s": "throughput",
 }
 # Cells of the columns of the KPIs; the last ones are left out where there is no room
 KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT = 19, 9, 2, 10, 10
@@ -73,6 +76,7 @@ KPI_LONG_NAME = 24
 # Titles of the error budget with the cells of the column; the longest that fits is shown
 KPI_BUDGETS = (("error budget left", 19), ("budget left", 13), ("budget", 8))
 OK, BREACHED, UNKNOWN = "✓", "✗", " "
+NO_THRESHOLD = "none"
 # Cells of the pane from which on there are plots
 PLOTS_FROM = 56
 # Cells from which on two blocks stand side by side, and the numbers beside the KPIs
@@ -419,7 +423,8 @@ def _kpi_line(kpi: Kpi, name: int, budget: int) -> Line:
     role: Role = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
     value = fmt.NOT_MEASURED if kpi.value is None else _amount(kpi.value, kpi)
     mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
-    threshold = f"{'>' if kpi.is_floor else '<'} {_amount(kpi.threshold, kpi)}"
+    sign = ">" if kpi.is_floor else "<"
+    threshold = NO_THRESHOLD if kpi.threshold is None else f"{sign} {_amount(kpi.threshold, kpi)}"
     return (
         (left(label, name), "text"),
         (right(value, KPI_VALUE), role),
@@ -432,12 +437,12 @@ def _kpi_line(kpi: Kpi, name: int, budget: int) -> Line:
 
 def _samples(kpi: Kpi) -> str:
     if not kpi.samples:
-        return fmt.NONE
+        return fmt.NOT_MEASURED
     return fmt.duration(kpi.samples * fmt.SECOND_NS) if kpi.is_of_time else fmt.count(kpi.samples)
 
 
 def _amount(value: float, kpi: Kpi) -> str:
-    return _share(value) if kpi.is_share else fmt.milliseconds(value)
+    return _share(value) if kpi.unit == "share" else fmt.figure(value, kpi.unit)
 
 
 def _share(value: float) -> str:
@@ -447,7 +452,7 @@ def _share(value: float) -> str:
 
 
 def _budget(kpi: Kpi, width: int) -> str:
-    if kpi.value is not None and kpi.ok is None:
+    if kpi.why == TOO_FEW and kpi.value is not None:
         return TOO_FEW if len(TOO_FEW) < width else "too few"
     if kpi.budget_left is None:
         return "missed" if kpi.ok is False else ""

@@ -114,7 +114,7 @@ def test_a_share_of_time_says_of_how_much_time() -> None:
 
 def test_a_key_figure_without_samples_has_no_value() -> None:
     never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
-    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connection", "success", "n/a", ">", "99", "%", "–"]
+    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connection", "success", "n/a", ">", "99", "%", "n/a"]
 
 
 def shown(each: ConnectionStatistics) -> list[str]:
