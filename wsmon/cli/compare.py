@@ -94,7 +94,7 @@ def compare(
     from wsmon.cli import compare_output as output
     from wsmon.cli.compare_sides import asked_sides, check_differ
     from wsmon.cli.comparison import CompareRequest, comparison_of
-    from wsmon.cli.process import low_priority
+    from wsmon.cli.process import collecting_later, low_priority
     from wsmon.cli.terminal import clear_line, progress_line
     from wsmon.clock import SystemClock
     from wsmon.model.json_path import compile_path
@@ -118,7 +118,7 @@ def compare(
         is_from_start = a.since_ns != b.since_ns
         request = CompareRequest(round(window * SECOND_NS), paths, query, is_from_start)
         try:
-            with low_priority():
+            with low_priority(), collecting_later():
                 found = comparison_of(a, b, request, progress_line(is_quiet=is_json))
         finally:
             clear_line()

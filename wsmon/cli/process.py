@@ -39,6 +39,18 @@ def importing() -> Iterator[None]:
 
 
 @contextmanager
+def collecting_later() -> Iterator[None]:
+    """Search for no garbage in the block, which makes millions of tuples and no circles of references."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def low_priority() -> Iterator[None]:
     """Give way to other processes in the block; afterwards too where the priority may not be raised again."""
     before = os.getpriority(os.PRIO_PROCESS, 0)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.support.users import STRANGER, needs_root, stranger
-from wsmon.cli.process import is_recorder, terminate_recorder
+from wsmon.cli.process import collecting_later, is_recorder, terminate_recorder
 from wsmon.errors import WsmonError
 
 SCRIPT = """
@@ -61,6 +62,19 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
             yield started
         finally:
             started.kill()
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_the_block_leaves_the_search_for_garbage_as_it_was(was_enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        gc.enable() if was_enabled else gc.disable()
+        with suppress(KeyboardInterrupt), collecting_later():
+            within = gc.isenabled()
+            raise KeyboardInterrupt
+        assert (within, gc.isenabled()) == (False, was_enabled)
+    finally:
+        gc.enable() if before else gc.disable()
 
 
 def test_d11_a_process_that_is_no_recorder_gets_no_signal() -> None:
