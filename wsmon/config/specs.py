@@ -300,7 +300,7 @@ class BundleSpec:
     after_s: float = 60.0
     keep: int = 20
     size_bytes: int = 256_000_000
-    """Of all bundles together; the oldest are deleted, and one larger than that is not written."""
+    """Of all bundles together; the oldest are deleted, and one alone that is larger is shortened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,10 @@ MOST_EVIDENCE: Final = 200
 MOST_BEGINNING: Final = 50
 _LOST = FieldTerm("name", (Exact("connection.disconnected"),))
 _OF_RECORDER = FieldTerm("kind", (Exact("self"),))
+# Of a bundle with less and less time around the incidents, until it is not larger than its limit
+TRIES: Final = 3
+# Traffic differs from moment to moment, and is often densest where something happens
+SAFETY: Final = 0.8
 # How sessions began: transitions of the connection, subscriptions and logins, without secrets as all of it
 _BEGINNING = FieldTerm("kind", (Exact("connection"), Exact("subscription"), Exact("auth")))
 
@@ -93,20 +97,47 @@ class BundleReport:
 
 
 def write_bundle(request: BundleRequest, view: CopyableStore, progress: Progress = ignore_progress) -> BundleReport:
-    """Write a bundle, which is there whole or not at all.
+    """Write a bundle, which is there whole or not at all; of one that would be too large, less of the time around.
 
-    Raises ``UsageError`` where none of the events is an incident, ``WsmonError`` where it would be larger than its
-    limit or the disk is full, and what ``run.run_export`` raises.
+    Raises ``UsageError`` where none of the events is an incident, ``WsmonError`` where even a short time is larger than
+    the limit or the disk is full, and what ``run.run_export`` raises.
     """
+    if request.target.suffix != SUFFIX:
+        raise UsageError(f"{request.target.name} is no name of a bundle", f"it ends with {SUFFIX}")
     scopes = _scopes(request, view)
+    share = 1.0
+    for _ in range(TRIES):
+        try:
+            return _write(request, view, scopes, share, progress)
+        except _TooLargeError as error:
+            share *= SAFETY * error.share
+    assert request.limit_bytes is not None
+    raise WsmonError(
+        f"the bundle of incident {scopes[0].opened.id} would be larger than bundle.size, "
+        f"{format_size(request.limit_bytes)}",
+        "raise bundle.size, or shorten bundle.before and bundle.after",
+    )
+
+
+class _TooLargeError(Exception):
+    """The bundle would be larger than its limit."""
+
+    def __init__(self, share: float) -> None:
+        """``share`` of its events had the size of the limit."""
+        super().__init__()
+        self.share = share
+
+
+def _write(
+    request: BundleRequest, view: CopyableStore, scopes: tuple[IncidentSelection, ...], share: float, progress: Progress
+) -> BundleReport:
+    """Write a bundle with a share of the time before and after."""
     recorded_ns = view.period()[1]
-    period = _period(request, scopes, recorded_ns)
+    period = _period(request, scopes, recorded_ns, share)
     names = tuple(dict.fromkeys(scope.opened.source.connection for scope in scopes))
     selection = selection_of(
         ExportRequest("sqlite", request.target, _query(names), since_ns=period[0], until_ns=period[1]), view
     )
-    if request.target.suffix != SUFFIX:
-        raise UsageError(f"{request.target.name} is no name of a bundle", f"it ends with {SUFFIX}")
     with whole_path(request.target, overwrite=request.overwrite) as part:
         log = part.with_name(f"{part.name}-wal")
         # Older events are not kept, or were deleted by retention before they were copied
@@ -118,21 +149,24 @@ def write_bundle(request: BundleRequest, view: CopyableStore, progress: Progress
             is_cut = is_cut or view.bounds().oldest_id > selection.first_id + copied
             copied = seen
             size_bytes = sum(each.stat().st_size for each in (part, log) if each.exists())
-            if request.limit_bytes is not None and size_bytes > request.limit_bytes:
-                raise WsmonError(
-                    f"the bundle of incident {request.incidents[0]} would be larger than bundle.size, "
-                    f"{format_size(request.limit_bytes)}",
-                    "raise bundle.size, or shorten bundle.before and bundle.after",
-                )
+            _check_size(request, size_bytes, seen / max(1, selection.ids))
             if not progress(ExportReport(seen, selection.ids, written, size_bytes)):
                 raise InterruptedError("the bundle was ended")
 
         earlier = _earlier(view, scopes, selection)
         part_of_store(view, part, selection, step, earlier)
-        manifest = _manifest(request, view, scopes, (*period, recorded_ns), selection, earlier, is_cut=is_cut)
+        manifest = _manifest(request, view, scopes, (*period, recorded_ns, share), selection, earlier, is_cut=is_cut)
         seal = view.seal(part, msgspec.json.encode(manifest).decode())
         size_bytes = part.stat().st_size
+        # With the index of the search, which comes last
+        _check_size(request, size_bytes, 1.0)
     return BundleReport(manifest, size_bytes, seal)
+
+
+def _check_size(request: BundleRequest, size_bytes: int, share: float) -> None:
+    """Raise ``_TooLargeError`` where a file with a share of the events is larger than the limit."""
+    if request.limit_bytes is not None and size_bytes > request.limit_bytes:
+        raise _TooLargeError(share * request.limit_bytes / size_bytes)
 
 
 def _scopes(request: BundleRequest, view: StoreView) -> tuple[IncidentSelection, ...]:
@@ -151,11 +185,18 @@ def _scopes(request: BundleRequest, view: StoreView) -> tuple[IncidentSelection,
     return tuple(scopes.values())
 
 
-def _period(request: BundleRequest, scopes: tuple[IncidentSelection, ...], recorded_ns: int) -> tuple[int, int]:
-    """Beginning and end of the period, wall times, the end not included."""
-    since_ns = min(scope.opened.ts_ns for scope in scopes) - round(request.before_s * SECOND_NS)
+def _period(
+    request: BundleRequest, scopes: tuple[IncidentSelection, ...], recorded_ns: int, share: float
+) -> tuple[int, int]:
+    """Beginning and end of the period, wall times, the end not included; of the time around, a share."""
+    opened_ns = [scope.opened.ts_ns for scope in scopes]
+    since_ns = min(opened_ns) - round(share * request.before_s * SECOND_NS)
     # The end of what was recorded is now where the recorder still runs
-    return since_ns, min(request.made_ns, recorded_ns + 1, _wanted_end(request, scopes))
+    until_ns = min(request.made_ns, recorded_ns + 1, _wanted_end(request, scopes))
+    if share < 1:
+        # Also of an incident that lasts
+        until_ns = min(until_ns, max(opened_ns) + round(share * request.after_s * SECOND_NS) + 1)
+    return since_ns, until_ns
 
 
 def _wanted_end(request: BundleRequest, scopes: tuple[IncidentSelection, ...]) -> int:
@@ -207,14 +248,14 @@ def _manifest(
     request: BundleRequest,
     view: CopyableStore,
     scopes: tuple[IncidentSelection, ...],
-    times: tuple[int, int, int],
+    times: tuple[int, int, int, float],
     selection: Selection,
     earlier: tuple[Event, ...],
     *,
     is_cut: bool,
 ) -> BundleManifest:
-    """``times``: beginning and end of the period, and end of the recording."""
-    since_ns, until_ns, recorded_ns = times
+    """``times``: beginning and end of the period, end of the recording, share of the time that was asked for."""
+    since_ns, until_ns, recorded_ns, share = times
     return BundleManifest(
         schema=SCHEMA,
         made=rfc3339(request.made_ns),
@@ -231,7 +272,8 @@ def _manifest(
             before_s=request.before_s,
             after_s=request.after_s,
             before_cut_short=is_cut,
-            after_cut_short=_cut_short(request, scopes, until_ns, recorded_ns),
+            after_cut_short=_cut_short(request, scopes, until_ns, recorded_ns) if share == 1 else "",
+            size_cut_short=_shortened(request, share),
         ),
         events=BundledEvents(
             count=selection.written + len(earlier),
@@ -286,6 +328,15 @@ def _losses(view: StoreView, selection: Selection) -> tuple[BundledLoss, ...]:
         for event in reversed(found)
         if event.verdict is not None
     )
+
+
+def _shortened(request: BundleRequest, share: float) -> str:
+    """Why there is less time around the incidents; empty where there is not."""
+    if share == 1 or request.limit_bytes is None:
+        return ""
+    before, after = (format_duration(round(share * each, 1)) for each in (request.before_s, request.after_s))
+    size = format_size(request.limit_bytes)
+    return f"shortened to {before} before and {after} after: the whole would be larger than bundle.size, {size}"
 
 
 def _cut_short(request: BundleRequest, scopes: tuple[IncidentSelection, ...], until_ns: int, recorded_ns: int) -> str:

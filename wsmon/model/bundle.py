@@ -84,6 +84,8 @@ class BundlePeriod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The recording had no older events: it began later, or retention deleted them."""
     after_cut_short: str = ""
     """Why the time after is shorter; empty: it is not."""
+    size_cut_short: str = ""
+    """Why the time before and after is shorter, where the bundle would have been too large; empty: it is not."""
 
 
 class BundledEvents(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,7 +232,7 @@ def since_ns(manifest: BundleManifest) -> int:
 def describe(manifest: BundleManifest) -> str:
     """Return a bundle in a sentence: what it is about, from where, and which time it covers."""
     missing = ["the recording had nothing older"] if manifest.period.before_cut_short else []
-    missing += [manifest.period.after_cut_short] if manifest.period.after_cut_short else []
+    missing += filter(None, (manifest.period.after_cut_short, manifest.period.size_cut_short))
     cut = "".join(f"; {each}" for each in missing)
     number = manifest.incidents[0].id
     return f"bundle: {title(manifest)} (#{number}), from {origin(manifest)}, {period(manifest)}{cut}"

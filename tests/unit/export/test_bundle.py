@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import at_ns, event, stall
+from tests.support.builders import at_ns, event, message, stall
 from tests.support.bundles import CLOSED_S, LOST_S, OPENED_S, SETTINGS, bundled, incident_store
 from tests.support.recordings import FixedClock
 from tests.support.stores import stored_events
@@ -130,6 +130,19 @@ def test_events_that_retention_deletes_meanwhile_are_missing_and_that_is_said(
         assert found.is_unaltered
 
 
+def test_one_that_would_be_too_large_has_less_of_the_time_around(tmp_path: Path) -> None:
+    busy = [message("x" * 2_000, 90 + number / 20, "nova") for number in range(400)]
+    store, incident = incident_store(tmp_path / "store.db", *busy)
+    whole = bundled(store, tmp_path / "whole.wsmon", incident)
+    report = bundled(store, tmp_path / "b.wsmon", incident, limit_bytes=whole.size_bytes * 2 // 3)
+    period = report.manifest.period
+    assert report.size_bytes <= whole.size_bytes * 2 // 3
+    assert period.size_cut_short.startswith("shortened to ")
+    assert (period.before_s, period.after_cut_short) == (25.0, "")
+    assert whole.manifest.period.since < period.since < rfc3339(at_ns(OPENED_S)) < period.until
+    assert sorted(path.name for path in tmp_path.glob("*.wsmon")) == ["b.wsmon", "whole.wsmon"]
+
+
 def test_several_incidents_are_in_one_bundle_and_those_gone_are_left_out(tmp_path: Path) -> None:
     store, incident = incident_store(tmp_path / "store.db", stall(120, "other"))
     (other,) = (each.id for each in stored_events(store) if each.name == "incident.opened" and each.id != incident)
@@ -147,7 +160,7 @@ def test_what_cannot_be_bundled_is_refused_and_leaves_nothing(recording: tuple[P
         bundled(store, target, 9_999)
     with pytest.raises(UsageError, match="event 2 is no incident"):
         bundled(store, target, 2)
-    with pytest.raises(WsmonError, match=r"larger than bundle\.size, 1kB"):
+    with pytest.raises(WsmonError, match=rf"bundle of incident {incident} would be larger than bundle\.size, 1kB"):
         bundled(store, target, incident, limit_bytes=1_000)
     with pytest.raises(UsageError, match="no name of a bundle"):
         bundled(store, target.with_suffix(".db"), incident)
