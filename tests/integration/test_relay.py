@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.support.processes import DEADLINE_S, Home, stored
+from tests.support.processes import DEADLINE_S, Home, socket_in, stored
 
 V2 = (Subprotocol("v2"),)
 
@@ -78,6 +78,36 @@ async def test_an_application_that_uses_the_printed_url_is_recorded(home: Home, 
              for name in ("app", "app-2")}  # fmt: skip
     assert paths["app"] == ["connecting", "connected", "websocket_connected", "closed"]
     assert paths["app-2"][:3] == paths["app"][:3]
+
+
+async def test_bytes_pass_on_where_nothing_can_be_stored_any_more(home: Home, echo: str) -> None:
+    port = free_port()
+    config = home.write(
+        f'[[relay]]\nname = "app"\nlisten = "127.0.0.1:{port}"\nroutes = [{{ path = "/", upstream = "{echo}" }}]\n'
+    )
+    store = home.folder / "app.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wsmon", "record", config, "--store", store, "--quiet",
+        stderr=asyncio.subprocess.PIPE, env=home.environ,
+    )  # fmt: skip
+    home.own(process)
+    assert process.stderr is not None
+    async with asyncio.timeout(DEADLINE_S):
+        while not store.exists() or not socket_in(home, store).exists():
+            await asyncio.sleep(0.02)  # another process's socket tells nobody
+        async with connect(f"ws://127.0.0.1:{port}/", subprotocols=V2, proxy=None) as client:
+            await client.recv()
+            store.unlink()
+            line = (await process.stderr.readline()).decode()
+            assert f"relays pass bytes on without recording them: the store {store}" in line
+            await client.send("still here")
+            assert await client.recv() == "still here"
+            async with connect(f"ws://127.0.0.1:{port}/", subprotocols=V2, proxy=None) as new:
+                assert await new.recv() == "/ "
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+    assert process.returncode == 1
+    assert "recording ended: " in err.decode()
 
 
 async def test_a_reload_ends_the_connections_of_relays_that_changed_and_no_others(home: Home, echo: str) -> None:

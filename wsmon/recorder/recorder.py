@@ -141,6 +141,8 @@ class _Recording:
         self._hung_up = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._failure: BaseException | None = None
+        # Set where the recording ended and relays pass bytes on without one
+        self._outlived = asyncio.Event()
         # What earlier recorders lost, until an event in the store tells of it
         self._untold = read_note(options.store, options.state_folder)
         self._bus = Bus(self._on_drained)
@@ -246,13 +248,14 @@ class _Recording:
         self._opened = await asyncio.to_thread(file_identity, self._options.store)
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
-            engine.add_done_callback(lambda _task: self._stopping.set())
+            engine.add_done_callback(lambda _task: None if self._outlived.is_set() else self._stopping.set())
             relays = group.create_task(self._relays.run(), name="relays")
             relays.add_done_callback(lambda _task: self._stopping.set())
             helpers = [
                 group.create_task(self._watch.run(), name="loop watch"),
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(), name="store"),
+                group.create_task(self._outlive(), name="relays without a recording"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
                 group.create_task(self._guard.keep("spool", self._spool.run), name="spool"),
                 group.create_task(self._guard.keep("alerts", self._alerts.run), name="alerts"),
@@ -308,8 +311,22 @@ class _Recording:
         path = self._options.store
         while await asyncio.to_thread(self._is_in_place):  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
-        self._failure = StoreError(f"the store {path} was removed or replaced", "the data in it is lost")
-        self._stopping.set()
+        self._end_recording(StoreError(f"the store {path} was removed or replaced", "the data in it is lost"))
+
+    def _end_recording(self, failure: BaseException) -> None:
+        """End, because nothing can be stored any more; relays that fail open go on until they are stopped."""
+        self._failure = self._failure or failure
+        if self._relays.end_closed("nothing can be stored"):
+            self._bus.start_shedding()
+            self._outlived.set()
+        else:
+            self._stopping.set()
+
+    async def _outlive(self) -> None:
+        """End what is of no use without a store, once there is none; the bytes of relays pass on."""
+        await self._outlived.wait()
+        _LOG.error("relays pass bytes on without recording them: %s", self._failure)
+        await self._supervisor.stop()
 
     def _is_in_place(self) -> bool:
         """Whether the file that is written has its name."""
@@ -347,6 +364,8 @@ class _Recording:
         return replace(health, warning=health.warning or self._sink_warning())
 
     def _sink_warning(self) -> str:
+        if self._failure is not None:
+            return f"nothing is recorded any more: {self._failure}"
         return self._alerts.warning or self._monitoring.warning or self._guard.warning
 
     def _sample(self) -> Sample:
@@ -430,7 +449,7 @@ class _Recording:
         if not isinstance(error, WsmonError):
             _LOG.error("the writer failed", exc_info=error)
         self._failure = error
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._loop.call_soon_threadsafe(self._end_recording, error)
 
 
 class _ListenedSink:

@@ -216,6 +216,12 @@ class Relays:
         if self._group is not None:
             await self._ended.wait()
 
+    def end_closed(self, reason: str) -> bool:
+        """End the relays that pass nothing on unrecorded; return whether others are left."""
+        for name in [name for name, relay in self._relays.items() if relay.spec.fail == "closed"]:
+            self._leave(self._relays.pop(name), reason)
+        return bool(self._relays)
+
     def configure(
         self, relays: Iterable[RelaySpec], names: Iterable[str], listening: Mapping[str, Listening]
     ) -> RelayChanges:

@@ -179,6 +179,16 @@ class TestConfiguration:
             assert await reader.readexactly(len(ANSWER)) == ANSWER
             assert relay.recorded[-1].relay.fail == "closed"
 
+    async def test_only_relays_that_fail_closed_end_with_the_recording(self) -> None:
+        server = await asyncio.start_server(accepting, "127.0.0.1", 0)
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, running_relays(relay_spec(url), relay_spec(url, name="closed", fail="closed")) as relay:
+            reader, writer = await relay.upgrade()
+            assert relay.relays.end_closed("nothing can be stored")
+            assert list(relay.relays.addresses) == ["api"]
+            writer.write(b"on")
+            assert await reader.readexactly(2) == b"on"
+
     async def test_a_stop_before_the_start_closes_the_socket(self) -> None:
         async with running_relays() as relay:
             spec = relay_spec("ws://h")
