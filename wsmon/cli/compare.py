@@ -12,6 +12,8 @@ from wsmon.cli.params import Duration, RecordingName, period_options, query_of
 from wsmon.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.shell_completion import CompletionItem
 
     from wsmon.cli.compare_sides import AskedSide, Side
@@ -112,7 +114,7 @@ def compare(
     if split_period(query)[1:] != (None, None):
         raise UsageError("--filter cannot have since: and until:", "use --since and --until, or CONNECTION@PERIOD")
     with ExitStack() as stack:
-        a, b = (_opened(each, stack) for each in asked)
+        a, b = _opened(asked, stack)
         check_differ(a, b)
         # Periods that begin at one time have one time axis, wherever they end
         is_from_start = a.since_ns != b.since_ns
@@ -129,16 +131,20 @@ def compare(
     return EXIT_OK
 
 
-def _opened(asked: AskedSide, stack: ExitStack) -> Side:
-    """Open the recording of a side, each on its own: both are read by turns."""
+def _opened(asked: tuple[AskedSide, AskedSide], stack: ExitStack) -> Iterator[Side]:
+    """Open the recording of each side on its own, since both are read by turns; name those that were chosen."""
     from wsmon.cli.compare_sides import found_side
     from wsmon.cli.known_recordings import choose_store
     from wsmon.cli.stores import open_view
     from wsmon.cli.terminal import say
 
-    choice = choose_store(asked.store, os.environ)
-    view = open_view(choice.recording.store)
-    stack.callback(view.close)
-    if view.notice:
-        say(f"wsmon: {view.notice}")
-    return found_side(asked, view, choice.recording.name)
+    said: set[str] = set()
+    for each in asked:
+        choice = choose_store(each.store, os.environ)
+        view = open_view(choice.recording.store)
+        stack.callback(view.close)
+        for sentence in (choice.sentence, view.notice):
+            if sentence and sentence not in said:
+                said.add(sentence)
+                say(f"wsmon: {sentence}")
+        yield found_side(each, view, choice.recording.name)

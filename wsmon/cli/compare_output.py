@@ -251,16 +251,16 @@ def _statistics_rows(found: ComparisonReport) -> Iterator[tuple[str, Pair]]:
             shown = f"{label}: {sanitize(key, NAME_CHARS)}"
             yield shown, (fmt.count(counts(a).get(key, 0)), fmt.count(counts(b).get(key, 0)))
     for kpi_a, kpi_b in zip(a.kpis, b.kpis, strict=True):
-        if kpi_a.value is not None or kpi_b.value is not None:
+        if any(kpi.value is not None or kpi.ok is False for kpi in (kpi_a, kpi_b)):
             yield kpi_a.name, (_kpi(kpi_a), _kpi(kpi_b))
 
 
 def _kpi(kpi: Kpi) -> str:
     """The value of a KPI, and that it misses its target, or why that cannot be judged."""
-    if kpi.value is None:
-        return fmt.NONE
-    shown = fmt.figure(kpi.value, kpi.unit)
-    return {True: shown, False: f"{shown} (misses its target)", None: f"{shown} ({kpi.why})"}[kpi.ok]
+    shown = fmt.NONE if kpi.value is None else fmt.figure(kpi.value, kpi.unit)
+    if kpi.ok is False:
+        return f"{shown} (misses its target{f': {kpi.why}' if kpi.why else ''})"
+    return f"{shown} ({kpi.why})" if kpi.why and kpi.value is not None else shown
 
 
 def _verdict_lines(found: ComparisonReport) -> Iterator[str]:

@@ -51,6 +51,23 @@ def test_the_table_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert printed.err == ""
 
 
+def test_the_recording_that_was_chosen_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of the configuration in the working directory."""
+    store = feed(tmp_path, "s.db", "feed-a", "feed-b")
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live" / "wsmon.toml").write_text(
+        f'[wsmon]\nstore = "{store}"\n[[connection]]\nname = "feed-a"\nurl = "ws://127.0.0.1:1"\n'
+    )
+    monkeypatch.delenv("WSMON_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path / "live")
+    assert run(["compare", "feed-a", "feed-b"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == f"wsmon: recording s, {store}\n"
+    assert "A  feed-a in s" in printed.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
