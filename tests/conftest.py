@@ -32,10 +32,10 @@ pytest_plugins = (
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
-    """One worker more than there are processors: many tests wait for processes, sockets and terminals."""
+    """Two workers a processor and one more: each waits more than half of its time, for processes and terminals."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist reads it
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+    return 2 * len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
 
 
 def pytest_collection_finish() -> None:
