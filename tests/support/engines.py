@@ -40,6 +40,7 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self._by_name: dict[str, list[Event]] = {}
         # Those whose messages are among the events
         self.blocks: list[Block] = []
         self.is_full = False
@@ -77,7 +78,8 @@ class RecordingSink:
 
     def named(self, name: str, connection: str = "") -> list[Event]:
         """All events of that name."""
-        return [event for event in self.events if event.name == name and connection in ("", event.source.connection)]
+        found = self._by_name.get(name, [])
+        return [event for event in found if connection in ("", event.source.connection)]
 
     def names(self, connection: str = "") -> list[str]:
         """The names of all events, in order."""
@@ -95,6 +97,7 @@ class RecordingSink:
 
     def _keep(self, event: Event) -> None:
         self.events.append(event)
+        self._by_name.setdefault(event.name, []).append(event)
         self._changed.set()
 
 
