@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,70 +21,94 @@ from wsmon.model.snapshot import Snapshot
 from wsmon.tui import app, key_queue
 from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.help import HelpDialog
+from wsmon.tui.panes import bars
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.session_state import SessionState, save
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # Over the small screen: dialogs scroll more there.
 SMALL, ROOMY = (80, 24), (120, 40)
-DIALOGS = (
-    "question_mark G",
-    "question_mark space j",
-    "question_mark ctrl+d ctrl+d k",
-    "question_mark G b",
-    "question_mark q g j",
-    "question_mark enter enter",
-    "slash enter enter",
-    "slash escape escape k",
-    "slash o r d e r s escape k",
-    "slash up down escape k",
-    "colon h e l p enter G",
-    "colon escape g",
-    "colon f o l d enter",
-    "colon t h e m e enter down enter g",
-    "colon t h e m e enter down escape g",
-    "colon b o t t o m enter k",
-    "colon down down up enter enter",
-    "x escape g",
-    "x tab right tab right escape g",
-    "c j space enter g",
-    "c j j space a escape g",
-    "t # 1 2 enter k",
-    "t n o enter escape g",
-    "t enter enter",
-    "M a n enter u",
-    "M escape j",
-    "v down enter g",
-    "v down down escape g",
-    "v ctrl+x escape g",
-    "q escape g",
-    "q x escape g",
-    "q enter escape g",
-    "R escape g",
-    "D escape g",
-)
-PANES = (
-    "z space",
-    "z b b z k",
-    "z z G",
-    "b b enter space",
-    "enter G",
-    "enter space g j",
-    "5 G k",
-    "5 slash b t c enter n escape escape",
-    "1 j j space",
-    "1 G b",
-    "1 z space z",
-    "2 left left right",
-    "2 j j left",
-    "2 plus plus left",
-    "3 G",
-    "3 space j",
-    "3 plus B j",
-    "4 k k tab G",
-    "tab tab j j",
-    "g j j m j m C",
-)
+# Each after the others of its group, in the same monitor
+DIALOGS = {
+    "help": (
+        "question_mark G",
+        "question_mark space j",
+        "question_mark ctrl+d ctrl+d k",
+        "question_mark G b",
+        "question_mark q g j",
+        "question_mark enter enter",
+    ),
+    "search": (
+        "slash enter enter",
+        "slash escape escape k",
+        "slash o r d e r s escape k",
+        "slash up down escape k",
+    ),
+    "palette": (
+        "colon h e l p enter G",
+        "colon escape g",
+        "colon f o l d enter",
+        "colon t h e m e enter down enter g",
+        "colon t h e m e enter down escape g",
+        "colon b o t t o m enter k",
+        "colon down down up enter enter",
+    ),
+    "export and columns": (
+        "x escape g",
+        "x tab right tab right escape g",
+        "c j space enter g",
+        "c j j space a escape g",
+    ),
+    "places": (
+        "t # 1 2 enter k",
+        "t n o enter escape g",
+        "t enter enter",
+        "M a n enter u",
+        "M escape j",
+        "v down enter g",
+        "v down down escape g",
+        "v ctrl+x escape g",
+    ),
+    "questions": (
+        "q escape g",
+        "q x escape g",
+        "q enter escape g",
+        "R escape g",
+        "D escape g",
+    ),
+}
+PANES = {
+    "log": (
+        "z space",
+        "z b b z k",
+        "z z G",
+        "b b enter space",
+        "4 k k tab G",
+        "tab tab j j",
+        "g j j m j m C",
+    ),
+    "detail": (
+        "enter G",
+        "enter space g j",
+        "5 G k",
+        "5 slash b t c enter n escape escape",
+    ),
+    "connections": (
+        "1 j j space",
+        "1 G b",
+        "1 z space z",
+    ),
+    "timeline and statistics": (
+        "2 left left right",
+        "2 j j left",
+        "2 plus plus left",
+        "3 G",
+        "3 space j",
+    ),
+    "statistics, just opened": ("3 plus B j",),
+}
+# From any of these to the log: out of dialogs, zoom, detail and filter
+BACK = ("escape", "escape", "escape", "escape", "4", "G", "p")
 
 
 async def write(pilot: Pilot[Any], on: Stage, *keys: str) -> None:
@@ -101,33 +125,50 @@ async def rest(pilot: Pilot[Any], on: Stage) -> None:
     await on.settled(pilot)
 
 
-async def shown(size: tuple[int, int], keys: list[str], *, at_once: bool) -> str:
-    """The screen after some keys."""
-    on = stage()
+async def shown(size: tuple[int, int], sequences: Iterable[str], *, at_once: bool) -> dict[str, str]:
+    """The screen after each sequence of keys."""
+    on, taken = stage(), dict[str, str]()
     async with on.app.run_test(size=size) as pilot:
         await on.ready(pilot)
         await on.settled(pilot)
         await pilot.press("p")
         await rest(pilot, on)
-        for part in [keys] if at_once else [[key] for key in keys]:
-            await write(pilot, on, *part)
-        # The statistics learn with their next answer, a second later, that a scroll bar has taken room from them.
-        on.screen.ask_store()
-        await rest(pilot, on)
-        return screen_svg(on.app)
+        for sequence in sequences:
+            keys = sequence.split()
+            for part in [keys] if at_once else [[key] for key in keys]:
+                await write(pilot, on, *part)
+            # The statistics learn with their next answer, a second later, that a scroll bar has taken room from them.
+            on.screen.ask_store()
+            await rest(pilot, on)
+            taken[sequence] = screen_svg(on.app)
+            await write(pilot, on, *BACK)
+            assert (on.app.screen, on.screen.pane_layout.current) == (on.screen, "log")
+    return taken
 
 
-@pytest.mark.parametrize("sequence", DIALOGS)
-async def test_keys_of_one_write_do_in_a_dialog_what_they_do_one_by_one(sequence: str) -> None:
-    keys = sequence.split()
-    assert await shown(SMALL, keys, at_once=True) == await shown(SMALL, keys, at_once=False)
+async def differing(size: tuple[int, int], sequences: Iterable[str]) -> list[str]:
+    """The sequences that lead elsewhere as one write than key by key."""
+    at_once, one_by_one = [await shown(size, sequences, at_once=at_once) for at_once in (True, False)]
+    return [sequence for sequence in sequences if at_once[sequence] != one_by_one[sequence]]
 
 
+@pytest.fixture
+def lasting_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice stays until the next one: key by key it would end earlier."""
+    monkeypatch.setattr(bars, "NOTICE_S", 3_600.0)
+
+
+@pytest.mark.usefixtures("lasting_notices")
+@pytest.mark.parametrize("group", DIALOGS)
+async def test_keys_of_one_write_do_in_a_dialog_what_they_do_one_by_one(group: str) -> None:
+    assert await differing(SMALL, DIALOGS[group]) == []
+
+
+@pytest.mark.usefixtures("lasting_notices")
 @pytest.mark.parametrize("size", [SMALL, ROOMY], ids=["80x24", "120x40"])
-@pytest.mark.parametrize("sequence", PANES)
-async def test_keys_of_one_write_do_in_a_pane_what_they_do_one_by_one(sequence: str, size: tuple[int, int]) -> None:
-    keys = sequence.split()
-    assert await shown(size, keys, at_once=True) == await shown(size, keys, at_once=False)
+@pytest.mark.parametrize("group", PANES)
+async def test_keys_of_one_write_do_in_a_pane_what_they_do_one_by_one(group: str, size: tuple[int, int]) -> None:
+    assert await differing(size, PANES[group]) == []
 
 
 async def test_the_help_goes_to_its_end_before_it_was_drawn() -> None:
