@@ -190,12 +190,15 @@ class MergedView:
         """Return the range of ids; the newest run is the number of runs, and the size that of all files."""
         bounds = self._extend()
         oldest = (each.id(of.oldest_id) for each, of in zip(self.recordings, bounds, strict=True) if of.oldest_id)
-        last_id = self._order.last_id
+        oldest_id, last_id = min(filter(None, oldest), default=0), self._order.last_id
+        kept = sum(each.events for each in bounds)
         return StoreBounds(
-            min(filter(None, oldest), default=0) if last_id else 0,
+            oldest_id,
             last_id,
             sum(each.run for each in bounds),
             sum(each.size_bytes for each in bounds),
+            # One of them is an excerpt, or was pruned since, and the others were not
+            kept if oldest_id and kept < last_id - oldest_id + 1 else None,
         )
 
     def period(self) -> tuple[int, int]:

@@ -142,6 +142,23 @@ def test_what_is_committed_later_is_in_the_view(tmp_path: Path, stores: dict[str
         assert [list(each.ids) for each in view.search(query, 1, 7, newest_first=True)] == [[7]]
 
 
+def test_what_one_recording_prunes_is_missing_between_the_events_of_the_others(tmp_path: Path) -> None:
+    other = recorded(tmp_path / "other.db", [message(f"o{number}", number, "a") for number in range(4)], "a")
+    with Recording(tmp_path / "live.db", "a") as recording:
+        recording.write([message(f"m{number}", number + 0.5, "a") for number in range(4)])
+        with merged_view({"other": other, "live": tmp_path / "live.db"}) as view:
+            assert (view.bounds().oldest_id, view.bounds().last_id, view.bounds().has_gaps) == (1, 8, False)
+            recording.execute("DELETE FROM event WHERE id < 3")
+            recording.execute("UPDATE meta SET value = 3 WHERE key = 'oldest_id'")
+            assert (view.bounds().oldest_id, view.bounds().events, view.bounds().has_gaps) == (1, 6, True)
+            kept = [1, 3, 5, 6, 7, 8]
+            assert [event.id for event in view.events_after(0, 10)] == kept
+            assert [event.id for event in view.events_by_id(tuple(range(1, 9)))] == kept
+            assert [list(each.ids) for each in view.search(parse("m1 OR m2 OR o1"), 1, 8, newest_first=False)] == [
+                [3, 6]
+            ]
+
+
 def test_several_recordings_are_not_written_as_one_store(view: MergedView, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written as one store"):
         view.copy(tmp_path / "copy.db", lambda _done, _total: None)
