@@ -14,7 +14,7 @@ from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
 from wsmon.engine.upgrade import UpgradeReader
 from wsmon.relay import path
-from wsmon.relay.path import EARLY_BYTES, READ_BYTES
+from wsmon.relay.path import EARLY_BYTES, READ_BYTES, RelayedConnection
 
 _Reader = asyncio.StreamReader
 _Writer = asyncio.StreamWriter
@@ -227,6 +227,16 @@ class TestBytes:
             writer.close()
             assert await relay.listeners[0].ended()
             assert relay.listeners[0].received == {"application": sent, "server": sent}
+
+    async def test_small_messages_wait_for_no_acknowledgement_on_either_leg(self) -> None:
+        async with relaying(Server(echo)) as relay:
+            await relay.upgrade()
+            relayed, connected = relay.recorded[0].path, relay.listeners[0].server
+            assert isinstance(relayed, RelayedConnection)
+            assert connected is not None
+            for transport in (relayed.application.transport, connected.transport):
+                tcp = transport.get_extra_info("socket")
+                assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     async def test_a_mistake_of_the_listener_does_not_disturb_the_traffic(self) -> None:
         listener = FakeListener(on_bytes=ZeroDivisionError())
