@@ -328,6 +328,8 @@ def _side_remarks(name: str, other: str, side: SideReport, found: ComparisonRepo
     if uncompared:
         noun = "message" if uncompared == 1 else "messages"
         yield f"{name} has {uncompared:,} {noun} that cannot be compared: what is only on {other} may be among them."
+    if side.side.view.is_excerpt:
+        yield f"{name} is an export, an import or a bundle, which may have only a part of the messages."
     if side.statistics.shed_messages:
         yield f"{name} lost {side.statistics.shed_messages:,} messages while the store could not be written."
     if side.not_stored is None:

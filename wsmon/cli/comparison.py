@@ -130,7 +130,8 @@ class SideReport:
     @property
     def uncompared(self) -> int | None:
         """At most so many messages that would have been compared could not be; None where that cannot be told."""
-        return None if self.not_stored is None else self.kept.not_compared + self.not_stored
+        is_unknown = self.not_stored is None or self.side.view.is_excerpt
+        return None if is_unknown else self.kept.not_compared + (self.not_stored or 0)
 
     @property
     def recorded_s(self) -> float:
@@ -253,7 +254,7 @@ def _scope(reading: _Reading, request: CompareRequest, offsets_ns: Mapping[int, 
     axis = _Axis(offsets_ns, start_ns if request.is_from_start else 0)
     since_ns, is_pruned = start_ns, False
     if view.bounds().oldest_id > 1 and (oldest := view.events_after(0, 1)):
-        is_pruned = oldest[0].ts_ns > max(start_ns, first_ns)
+        is_pruned = oldest[0].ts_ns > max(start_ns, first_ns) and not view.is_excerpt
         since_ns = max(since_ns, oldest[0].ts_ns)
     recorded = clipped(axis.recorded(reading.runs), since_ns - axis.start_ns, end_ns - axis.start_ns)
     return _Scope(axis, RecordedTimes(recorded, _connected(side, axis)), is_pruned)

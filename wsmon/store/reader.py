@@ -138,6 +138,11 @@ class Reader:
         return self._store.notice
 
     @property
+    def is_excerpt(self) -> bool:
+        """Whether the store was made of events of others, as exports, imports and bundles: it may lack some of them."""
+        return self._store.is_excerpt
+
+    @property
     def store_id(self) -> str:
         """A random id of the store, which never changes and is copied with it."""
         with self._question():

@@ -15,6 +15,7 @@ from tests.support.recordings import Recording, recorded, specs
 from wsmon.cli.compare_sides import Side
 from wsmon.cli.comparison import CompareRequest, ComparisonReport, VerdictCount, comparison_of
 from wsmon.clock import SystemClock
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
 from wsmon.model.json_path import compile_path
 from wsmon.query.parser import ReferenceTime, parse
@@ -219,6 +220,16 @@ def test_messages_that_a_profile_does_not_store_are_counted(tmp_path: Path, side
     # A period whose statistics are rounded
     found = compared(sides.of(path, "a", 0.5), sides.of(path, "b", 0.5))
     assert (found.a.not_stored, found.a.uncompared) == (None, None)
+
+
+def test_an_excerpt_may_lack_messages(tmp_path: Path, sides: Sides) -> None:
+    """What is left out of it is no loss of its side, and was not deleted."""
+    path = recorded(tmp_path / "s.db", in_time(trades("a", (10, 1), (20, 2)), trades("b", (11, 1), (21, 2))), "a", "b")
+    whole = sides.of(path, "a")
+    query = parse("conn:b $.id=2", ReferenceTime(at_ns(0)))
+    run_export(ExportRequest("sqlite", tmp_path / "part.db", query), whole.view)
+    found = compared(whole, sides.of(tmp_path / "part.db", "b"), CompareRequest(5 * SECOND_NS, BY_ID.key))
+    assert (found.a.uncompared, found.b.uncompared, found.b.is_pruned) == (0, None, False)
 
 
 def test_a_clock_that_was_set_is_counted(tmp_path: Path, sides: Sides) -> None:
