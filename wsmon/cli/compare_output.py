@@ -16,7 +16,7 @@ from wsmon.model import units as fmt
 from wsmon.model.json_path import path_text
 from wsmon.model.message_matching import SideMatches
 from wsmon.model.sanitize import escape_json, sanitize
-from wsmon.model.statistics import ConnectionStatistics, Kpi, Summary
+from wsmon.model.statistics import NO_TARGET, ConnectionStatistics, Kpi, Summary
 from wsmon.model.units import MS_NS, SECOND_NS
 
 SCHEMA = "wsmon.compare/1"
@@ -260,7 +260,7 @@ def _kpi(kpi: Kpi) -> str:
     shown = fmt.NONE if kpi.value is None else fmt.figure(kpi.value, kpi.unit)
     if kpi.ok is False:
         return f"{shown} (misses its target{f': {kpi.why}' if kpi.why else ''})"
-    return f"{shown} ({kpi.why})" if kpi.why and kpi.value is not None else shown
+    return f"{shown} ({kpi.why})" if kpi.value is not None and kpi.why not in ("", NO_TARGET) else shown
 
 
 def _verdict_lines(found: ComparisonReport) -> Iterator[str]:
