@@ -168,7 +168,7 @@ STATISTICS = Chapter(
     (
         press("3", "pane.statistics", r"━ 3 Statistics ━━ orders", says="statistics"),
         press("+", "statistics.shorter", r"3 Statistics .* last 15m"),
-        press("-", "statistics.longer", r"3 Statistics .* last 1h"),
+        press("-", "statistics.longer", r"3 Statistics .* last hour"),
         press("=", "statistics.shorter", r"3 Statistics .* last 15m"),
         press("0", "statistics.everything", r"3 Statistics .* entire recording"),
         press("B", "statistics.beside", r"compared with \w+", says="two connections side by side"),

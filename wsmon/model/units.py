@@ -84,6 +84,16 @@ def duration(nanoseconds: int) -> str:
     return _coarse(int(seconds))
 
 
+# Lengths of periods that have a name
+_PERIODS: Final[Mapping[str, str]] = MappingProxyType({"1m": "minute", "1h": "hour", "1d": "day"})
+
+
+def last_period(nanoseconds: int) -> str:
+    """Format a period that ends now: ``last 15m``, ``last hour``."""
+    length = duration(nanoseconds)
+    return f"last {_PERIODS.get(length, length)}"
+
+
 def full_duration(nanoseconds: int) -> str:
     """Format a duration in a sentence that reasons about it: ``0.4 s``, ``95 s``, ``2m05s``, ``5m``, ``2h14m``."""
     seconds = max(0, nanoseconds) // SECOND_NS

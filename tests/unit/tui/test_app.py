@@ -136,7 +136,7 @@ async def test_statistics_of_a_young_recording_name_its_own_period() -> None:
         await on.ready(pilot)
         await pilot.press("3")
         title = on.screen.panes.slots["statistics"].query_one(TextLine)
-        await until(pilot, lambda: "deribit · last 1h (1m recorded)" in text(title))
+        await until(pilot, lambda: "deribit · last hour (1m recorded)" in text(title))
 
 
 async def test_nothing_moves_behind_a_dialog_and_all_is_there_when_it_goes() -> None:

@@ -242,7 +242,7 @@ def header_lines(facts: ConnectionFacts) -> Iterator[Line]:
 
 
 def _kpis(facts: ConnectionFacts, width: int) -> Iterable[Line]:
-    yield ("KPIs", "key-name"), ("  last hour", "dim")
+    yield ("KPIs", "key-name"), (f"  {fmt.last_period(KPI_PERIOD_NS)}", "dim")
     if facts.statistics is None:
         yield (("  nothing measured", "dim"),)
     else:

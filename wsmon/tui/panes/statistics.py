@@ -119,8 +119,8 @@ class StatisticsSelection:
         asked_ns, found = LENGTHS_S[self.at] * SECOND_NS, fmt.duration(length_ns)
         if not asked_ns:
             return f"entire recording, {found}"
-        asked = fmt.duration(asked_ns)
-        return f"last {asked}" if found == asked else f"last {asked} ({found} recorded)"
+        asked = fmt.last_period(asked_ns)
+        return asked if found == fmt.duration(asked_ns) else f"{asked} ({found} recorded)"
 
     def longer(self) -> StatisticsSelection:
         """Return the selection with the next longer period."""

@@ -269,7 +269,7 @@ def problem_lines(each: ConnectionStatistics) -> Iterator[Line]:
 
 def period(statistics: Statistics) -> str:
     """Return the length of the period in words."""
-    return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
+    return fmt.last_period(statistics.until_ns - statistics.since_ns)
 
 
 def _state(each: ConnectionStatistics) -> Line:

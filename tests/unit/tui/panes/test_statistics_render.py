@@ -61,7 +61,7 @@ def test_what_two_have_in_common_stands_on_one_line_whatever_only_one_of_them_ha
     slow = Summary(3, 1.0, 1.0, 1.0, 1.0, 1.0)
     once, often = connection_statistics("a", connection_count=1), connection_statistics("b", feed_latency_ms=slow)
     found = texts(statistics_lines(answer(replace(once, reconnection_count=12_345_678), often), T0_NS, (), 118))
-    halves = [(line[:58].strip(), line[60:].strip()) for line in found[: found.index("all connections, last 1h")]]
+    halves = [(line[:58].strip(), line[60:].strip()) for line in found[: found.index("all connections, last hour")]]
     labels = {(one[:12], other[:12]) for one, other in halves[1:]}
     differing = {("(0.0/h)", ""), ("", "feed latency")}
     assert {(one, other.split("   ")[0]) for one, other in labels if one != other} == differing
@@ -145,6 +145,6 @@ def test_bytes_say_what_they_were_on_the_wire() -> None:
     assert "bytes         received 2.0 KiB, sent 10 B (on the wire: 1.0 KiB received, 14 B sent)" in shown(each)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(8, "last 8.0 s"), (59, "last 59 s"), (3600, "last 1h")])
+@pytest.mark.parametrize(("seconds", "expected"), [(8, "last 8.0 s"), (59, "last 59 s"), (3600, "last hour")])
 def test_the_period_is_the_one_that_was_answered_for(seconds: int, expected: str) -> None:
     assert period(replace(Statistics(0, 0, ()), since_ns=at_ns(-seconds), until_ns=at_ns(0))) == expected
