@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.decoders.base import MAGIC_BYTES, Decoder, is_utf8
@@ -17,13 +18,14 @@ from wsmon.decoders.registry import DECODERS
 from wsmon.decoders.session import AUTO, EVERYTHING, NOTHING, DecodedMessage, DecodeProblem, PayloadDecoding
 from wsmon.engine.frame_scan import DataOpcode
 from wsmon.model.block import MOST_MESSAGES, Block, PlainColumns, PlainReading
-from wsmon.model.events import BY_HAND, ENCODING, Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.events import BY_HAND, ENCODING, Direction, Event, EventName, Json, Meta, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.spans import Instant
 from wsmon.model.units import MS_NS
 from wsmon.ports import Clock, EventSink
 
+NO_META: Final[Meta] = MappingProxyType({})
 # Fewer messages of one read are emitted one by one
 LEAST_MESSAGES = 3
 
@@ -145,6 +147,10 @@ class FramePath:
         self._binary_begins = NOTHING if decoding is None else decoding.binary_begins
         # Set once the session is usable
         self.keepalive: AwaitedPongs | None = None
+        # Of pings that come in, where a client other than wsmon answers them
+        self.peer_pings: AwaitedPongs | None = None
+        # What ``meta`` says of pings and pongs
+        self.control_meta: Mapping[Direction, Meta] = {}
         # While a text of the user is sent
         self.is_by_hand = False
         # Monotonic times of the last bytes in and the last frame out, close frames aside; None before the first
@@ -358,8 +364,11 @@ class FramePath:
         if is_alone:
             self.last_in_ns = self._prior_in_ns
 
-    def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
-        """Emit an outgoing frame; close frames are part of the last event of the session."""
+    def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int, fragments: int = 1) -> None:
+        """Emit what goes out; close frames are part of the last event of the session.
+
+        wsmon sends each message in one frame, the application behind a relay as it likes.
+        """
         if not self._is_in_chunk:
             self._read_clock()
         # A close frame of ours answers the peer's, or is the end itself: the last frame before it counts
@@ -369,11 +378,11 @@ class FramePath:
             case "text" | "binary":
                 begins = self._binary_begins if opcode == "binary" else self._text_begins
                 if payload[:MAGIC_BYTES] in begins and self._emit_decoded(
-                    "message.sent", "out", opcode, payload, wire_size, 1
+                    "message.sent", "out", opcode, payload, wire_size, fragments
                 ):
                     return
                 if self._outgoing is None:
-                    self._emit_frame("message.sent", "out", opcode, payload, wire_size)
+                    self._emit_frame("message.sent", "out", opcode, payload, wire_size, fragments=fragments)
                 else:
                     self._outgoing.emit(
                         "message.sent",
@@ -381,7 +390,7 @@ class FramePath:
                         opcode,
                         payload,
                         wire_size,
-                        1,
+                        fragments,
                         self._ts_ns,
                         self._mono_ns,
                         is_by_hand=self.is_by_hand,
@@ -389,7 +398,10 @@ class FramePath:
             case "ping":
                 self._emit_frame("heartbeat.sent", "out", "ping", payload, wire_size)
             case "pong":
-                self._emit_frame("heartbeat.responded", "out", "pong", payload, wire_size)
+                took_ns = None
+                if self.peer_pings is not None and self.peer_pings.is_awaited(payload):
+                    took_ns = self.peer_pings.answer(self._mono_ns)
+                self._emit_frame("heartbeat.responded", "out", "pong", payload, wire_size, duration_ns=took_ns)
 
     def emit_timeout(self, waited_ns: int) -> None:
         """Emit that our ping was not answered within ``waited_ns``."""
@@ -432,6 +444,8 @@ class FramePath:
         meta: dict[str, Json] = {"fragments": fragments} if fragments > 1 else {}
         if self.is_by_hand:
             meta |= BY_HAND
+        if opcode in ("ping", "pong"):
+            meta |= self.control_meta.get(direction, NO_META)
         if self._limit_bytes >= 0:
             kept, is_redacted = masked or self._redact(payload)
             if is_redacted and self._redactor.is_over_budget:

@@ -1,7 +1,7 @@
 """Keepalive: sends WebSocket pings in one session, matches the pongs, and gives up after ``ping.timeout``.
 
 A session (engine/session.py) starts and stops it; ``FramePath`` (engine/frames.py) reports pongs. The heartbeats that a
-protocol defines are in engine/protocol_session.py.
+protocol defines are in engine/protocol_session.py. ``SentPings`` matches pings that wsmon does not send itself.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Protocol
 
 from wsmon.config.specs import PingSpec
 from wsmon.ports import Clock
+
+# Pings of one side that may wait for an answer; of more, the oldest are forgotten
+MAX_AWAITED = 64
 
 
 class Timer(Protocol):
@@ -128,3 +131,35 @@ class Keepalive:
             self._remaining_s = delay_s
             return
         self._timer = self._scheduler.call_later(delay_s, due)
+
+
+class SentPings:
+    """Pings of others that are not answered yet, the newest of them; an ``AwaitedPongs``.
+
+    A pong answers those before its own, too (RFC 6455, section 5.5.3).
+    """
+
+    def __init__(self) -> None:
+        # When each was sent, by its payload
+        self._sent_ns: dict[bytes, int] = {}
+        self._answered = b""
+
+    def sent(self, payload: bytes, at_ns: int) -> None:
+        """Await the answer to a ping."""
+        if len(self._sent_ns) >= MAX_AWAITED:
+            del self._sent_ns[next(iter(self._sent_ns))]
+        self._sent_ns[payload] = at_ns
+
+    def is_awaited(self, payload: bytes) -> bool:
+        """Whether a pong with this payload answers one of them."""
+        self._answered = payload
+        return payload in self._sent_ns
+
+    def answer(self, arrived_ns: int) -> int:
+        """Take the pong that was asked for last; return its round trip in nanoseconds."""
+        took_ns = arrived_ns - self._sent_ns[self._answered]
+        for payload in tuple(self._sent_ns):
+            del self._sent_ns[payload]
+            if payload == self._answered:
+                break
+        return took_ns

@@ -19,6 +19,7 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import describe_tls
 from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.http_head import ResponseHead
+from wsmon.engine.keepalive import SentPings
 from wsmon.engine.loop import Phases
 from wsmon.engine.messages import SWITCHING_PROTOCOLS, capture_of, has_credentials, message_path
 from wsmon.engine.protocol_session import CarriedState
@@ -53,33 +54,6 @@ from wsmon.trace.traced_events import TracedEvents
 MISTAKE: Final = "internal"
 # What asks the application to end, instead of being an error
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
-
-
-class SentPings:
-    """Pings that are not answered yet; a pong answers those before its own, too (RFC 6455, section 5.5.3)."""
-
-    def __init__(self) -> None:
-        # When each was sent, by its payload
-        self._sent_ns: dict[bytes, int] = {}
-        self._answered = b""
-
-    def sent(self, payload: bytes, at_ns: int) -> None:
-        """Await the answer to a ping."""
-        self._sent_ns[payload] = at_ns
-
-    def is_awaited(self, payload: bytes) -> bool:
-        """Whether a pong with this payload answers one of them."""
-        self._answered = payload
-        return payload in self._sent_ns
-
-    def answer(self, arrived_ns: int) -> int:
-        """Take the pong that was asked for last; return its round trip in nanoseconds."""
-        took_ns = arrived_ns - self._sent_ns[self._answered]
-        for payload in tuple(self._sent_ns):
-            del self._sent_ns[payload]
-            if payload == self._answered:
-                break
-        return took_ns
 
 
 class TracedSession:

@@ -15,6 +15,7 @@ from wsmon.config.specs import CaptureSpec
 from wsmon.decoders.session import AUTO, PayloadDecoding
 from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import FramePath, WireForm, decoding_of
+from wsmon.engine.keepalive import SentPings
 from wsmon.model.block import PlainReading
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.redact.redactor import Redactor
@@ -369,3 +370,32 @@ def test_binary_messages_of_a_protocol_that_has_some_are_decoded_only_where_that
         messages.has_binary = True
         frames.on_message("binary", ZIPPED, 60, 1)
         assert [given[3] for given in messages.given] == [TEXT if is_decoded else ZIPPED]
+
+
+def test_pings_of_both_sides_have_their_round_trips_and_what_is_said_of_control_frames() -> None:
+    rig = Rig()
+    from_server, from_application = SentPings(), SentPings()
+    rig.frames.peer_pings, rig.frames.keepalive = from_server, from_application
+    rig.frames.control_meta = {"in": {"leg": "server"}, "out": {"leg": "application"}}
+    from_server.sent(b"s", rig.clock.mono_ns())
+    rig.frames.on_ping(b"s", 3)
+    from_application.sent(b"a", rig.clock.mono_ns())
+    rig.frames.on_sent("ping", b"a", 7)
+    rig.clock.advance(0.25)
+    rig.frames.on_sent("pong", b"s", 7)
+    rig.frames.on_chunk()
+    rig.frames.on_pong(b"a", 3)
+    assert [(event.name, event.direction, event.duration_ns, event.meta) for event in rig.sink.events] == [
+        ("heartbeat.received", "in", None, {"leg": "server"}),
+        ("heartbeat.sent", "out", None, {"leg": "application"}),
+        ("heartbeat.responded", "out", 250_000_000, {"leg": "application"}),
+        ("heartbeat.responded", "in", 250_000_000, {"leg": "server"}),
+    ]
+
+
+def test_a_message_that_an_application_sends_in_fragments_says_how_many() -> None:
+    rig = Rig()
+    rig.frames.on_sent("text", b"abc", 21, 3)
+    assert [(event.name, event.wire_size, event.meta) for event in rig.sink.events] == [
+        ("message.sent", 21, {"fragments": 3})
+    ]

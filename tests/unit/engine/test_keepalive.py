@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from wsmon.config.specs import PingSpec
-from wsmon.engine.keepalive import Keepalive
+from wsmon.engine.keepalive import MAX_AWAITED, Keepalive, SentPings
 
 
 @dataclass
@@ -182,3 +182,21 @@ def test_a_pong_that_comes_while_the_session_is_ending_answers_and_no_ping_follo
     assert not rig.keepalive.is_awaited(b"1")
     rig.time.pass_s(100)
     assert (rig.pings, rig.timeouts) == ([120.0], [])
+
+
+def test_a_pong_answers_its_ping_and_those_before_it() -> None:
+    pings = SentPings()
+    for number, payload in enumerate((b"one", b"two", b"three")):
+        pings.sent(payload, number)
+    assert not pings.is_awaited(b"four")
+    assert pings.is_awaited(b"two")
+    assert pings.answer(10) == 9
+    assert [pings.is_awaited(payload) for payload in (b"one", b"two", b"three")] == [False, False, True]
+
+
+def test_only_the_newest_pings_of_a_side_that_is_never_answered_are_remembered() -> None:
+    pings = SentPings()
+    for number in range(3 * MAX_AWAITED):
+        pings.sent(str(number).encode(), number)
+    awaited = [number for number in range(3 * MAX_AWAITED) if pings.is_awaited(str(number).encode())]
+    assert awaited == [*range(2 * MAX_AWAITED, 3 * MAX_AWAITED)]

@@ -11,7 +11,6 @@ from websockets.server import ServerProtocol
 
 from tests.support.tracing import KeptSink
 from wsmon.trace import connect
-from wsmon.trace.traced_session import SentPings
 
 
 @pytest.fixture
@@ -42,13 +41,3 @@ async def test_a_ping_that_is_not_answered_is_the_librarys_end_and_ours(told: Ke
     assert timeout.duration_ms == 50
     ended = told.events[-1]
     assert (ended.close_by, ended.error_type, ended.close_code) == ("heartbeat", "heartbeat_timeout", 1011)
-
-
-def test_a_pong_answers_its_ping_and_those_before_it() -> None:
-    pings = SentPings()
-    for number, payload in enumerate((b"one", b"two", b"three")):
-        pings.sent(payload, number)
-    assert not pings.is_awaited(b"four")
-    assert pings.is_awaited(b"two")
-    assert pings.answer(10) == 9
-    assert [pings.is_awaited(payload) for payload in (b"one", b"two", b"three")] == [False, False, True]
