@@ -14,12 +14,38 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.frames import Frame
 
 # What ends a compressed message and is not sent (RFC 7692, section 7.2.1)
-_TAIL = b"\x00\x00\xff\xff"
+TAIL = b"\x00\x00\xff\xff"
 # As the library: a longer message is not copied to put the tail behind it
 _TAIL_BELOW_BYTES = 2044
 # How far back a message may refer (RFC 1951, section 2), and bytes of messages past which all but that is dropped
 _WINDOW_BYTES = 32 * 1024
 _KEPT_BYTES = 4 * _WINDOW_BYTES
+
+
+class DeflateHistory:
+    """The end of what was inflated in one direction: what the next message may refer to.
+
+    A sender may end a message with a final block (RFC 7692, section 7.2.3.4), with which the stream of a zlib decoder
+    is over: of what follows it returns nothing, and says nothing either. A new one needs to know what came before.
+    """
+
+    def __init__(self) -> None:
+        # The newest messages, or parts of them, and their bytes; at least what the next one may refer to
+        self._recent: list[bytes] = []
+        self._recent_bytes = 0
+
+    def add(self, inflated: bytes) -> None:
+        """Remember what was inflated."""
+        recent = self._recent
+        recent.append(inflated)
+        self._recent_bytes += len(inflated)
+        if self._recent_bytes > _KEPT_BYTES:
+            recent[:] = [b"".join(recent)[-_WINDOW_BYTES:]]
+            self._recent_bytes = len(recent[0])
+
+    def window(self) -> bytes:
+        """Return the dictionary of a new decoder."""
+        return b"".join(self._recent)[-_WINDOW_BYTES:]
 
 
 class DeflateOffer(ClientPerMessageDeflateFactory):
@@ -47,11 +73,8 @@ class DeflateOffer(ClientPerMessageDeflateFactory):
 class TapDeflate(PerMessageDeflate):
     """permessage-deflate whose messages are inflated by the tap where they are whole, and else by the library.
 
-    Both use one decoder, so that either goes on where the other stopped.
-
-    A server may end a message with a final block (RFC 7692, section 7.2.3.4), with which the stream of a zlib decoder
-    is over: of what follows it returns nothing, and says nothing either. It is then replaced by a new one, which knows
-    what came before.
+    Both use one decoder, so that either goes on where the other stopped. One whose stream is over is replaced, see
+    ``DeflateHistory``.
     """
 
     def __init__(self, agreed: PerMessageDeflate, *, compresses: bool = True) -> None:
@@ -66,9 +89,7 @@ class TapDeflate(PerMessageDeflate):
         self._compresses = compresses
         # Why a message could not be inflated; the library is given that message, and fails the connection for it
         self._fault: ProtocolError | PayloadTooBig | None = None
-        # The newest messages, or parts of them, and their bytes; at least what the next one may refer to
-        self._recent: list[bytes] = []
-        self._recent_bytes = 0
+        self._history = DeflateHistory()
 
     def inflate(self, payload: bytes, limit_bytes: int) -> bytes | None:
         """Return a whole message, as ``decode`` does; None where ``decode`` must be called, which refuses it."""
@@ -80,11 +101,11 @@ class TapDeflate(PerMessageDeflate):
             decoder = self.decoder
         try:
             if len(payload) < _TAIL_BELOW_BYTES:
-                message = decoder.decompress(payload + _TAIL, limit_bytes)
+                message = decoder.decompress(payload + TAIL, limit_bytes)
                 is_whole = not decoder.unconsumed_tail
             else:
                 message = decoder.decompress(payload, limit_bytes)
-                is_whole = not decoder.unconsumed_tail and not decoder.decompress(_TAIL, 1)
+                is_whole = not decoder.unconsumed_tail and not decoder.decompress(TAIL, 1)
         except zlib.error as error:
             self._fault = ProtocolError("decompression failed")
             self._fault.__cause__ = error
@@ -108,15 +129,9 @@ class TapDeflate(PerMessageDeflate):
 
     def _remember(self, inflated: bytes, *, is_end: bool) -> None:
         """Keep what the next message may refer to; at the end of one with a final block, begin a new decoder."""
-        recent = self._recent
-        recent.append(inflated)
-        self._recent_bytes += len(inflated)
-        if self._recent_bytes > _KEPT_BYTES:
-            recent[:] = [b"".join(recent)[-_WINDOW_BYTES:]]
-            self._recent_bytes = len(recent[0])
+        self._history.add(inflated)
         if is_end and self.decoder.eof:
-            before = b"".join(recent)[-_WINDOW_BYTES:]
-            self.decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits, zdict=before)
+            self.decoder = zlib.decompressobj(wbits=-self.remote_max_window_bits, zdict=self._history.window())
 
     def encode(self, frame: Frame) -> Frame:
         """Return the frame compressed, or as it is where we send nothing compressed."""

@@ -123,6 +123,6 @@ def test_what_messages_may_refer_to_is_kept_within_bounds() -> None:
     for each in messages:
         compressed = (sent.compress(each) + sent.flush(zlib.Z_SYNC_FLUSH))[:-4]
         assert deflate.inflate(compressed, 100_000) == each
-    assert len(b"".join(deflate._recent)) < 200_000
+    assert len(b"".join(deflate._history._recent)) < 200_000
     assert deflate.inflate(final(messages[-1]), 100_000) == messages[-1]
     assert deflate.inflate(final(messages[-1][-9:], messages[-1]), 100_000) == messages[-1][-9:]
