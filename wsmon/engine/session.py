@@ -23,7 +23,7 @@ from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
 from wsmon.engine.services import EngineServices
-from wsmon.engine.standstill import READING_S, Standstill
+from wsmon.engine.standstill import READING_S, NewestStandstill, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact.redactor import Redactor
@@ -37,8 +37,6 @@ KEEPALIVE_CODE = 1011
 KEEPALIVE_REASON = "keepalive ping timeout"
 # As phoenix.js closes
 SILENCE_REASON = "heartbeat timeout"
-# For this long after a standstill of the recorder, what comes in is taken to have waited in the socket
-SHORTLY_NS = SECOND_NS
 # Error of a close frame that is taken as it is meant
 INVALID_REASON = "the reason is not valid UTF-8, � replaces the invalid bytes"
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
@@ -95,8 +93,7 @@ class Session:
         self._paused_ns: int | None = None
         # Ends the time after a standstill in which no timer judges the peer; None outside of it
         self._holding: asyncio.TimerHandle | None = None
-        # The newest standstill of the recorder, and the monotonic time at which it ended
-        self._standstill: tuple[Standstill, int] | None = None
+        self._standstill = NewestStandstill()
         # Why we closed it; None where we did not
         self._close_reason: str | None = None
         self._missed_pong_s: float | None = None
@@ -157,11 +154,7 @@ class Session:
 
     def stood_still(self, standstill: Standstill) -> None:
         """Read what waits in the socket before any timer judges the peer: the recorder stood still until now."""
-        before, ended_ns = self._standstill or (Standstill(0, 0), 0)
-        now_ns = self._clock.mono_ns()
-        if now_ns - ended_ns <= SHORTLY_NS:
-            standstill = Standstill(before.stopped_ns + standstill.stopped_ns, before.asleep_ns + standstill.asleep_ns)
-        self._standstill = standstill, now_ns
+        self._standstill.add(standstill, self._clock.mono_ns())
         if self._holding is not None:
             self._holding.cancel()
         self._pause_timers()
@@ -427,7 +420,7 @@ class Session:
             **close_meta(facts),
             **self._frames.ages_ms(self._clock.mono_ns()),
         }
-        meta |= self._own_standstill()
+        meta |= self._standstill.meta(self._frames.last_in_ns or 0, self._clock.mono_ns())
         if self._messages is not None:
             meta |= self._messages.close_meta(ending.close_code)
         if tap.subprotocol is None:
@@ -448,22 +441,6 @@ class Session:
 
     def _redact(self, frame: CloseFrame | None) -> CloseFrame | None:
         return None if frame is None else (frame[0], self._reporter.redactor.text(frame[1]))
-
-    def _own_standstill(self) -> dict[str, Json]:
-        """Return for how long the recorder stood still before the end, sleep included, and how long ago that ended.
-
-        For ``meta``; empty where the peer was heard since. The clock that times the frames stops while the machine
-        sleeps, so the time since the last frame bounds neither.
-        """
-        if self._standstill is None:
-            return {}
-        standstill, ended_ns = self._standstill
-        heard_ns = self._frames.last_in_ns or 0
-        # What came in shortly after had waited in the socket, as a close frame has that was sent meanwhile
-        if heard_ns > ended_ns + SHORTLY_NS:
-            return {}
-        since_ns = self._clock.mono_ns() - ended_ns
-        return {"suspended_ms": round(standstill.total_ns / MS_NS, 3), "resumed_ms": round(since_ns / MS_NS, 3)}
 
     def _age_ns(self) -> int:
         return self._clock.mono_ns() - self._started_ns

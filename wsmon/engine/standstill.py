@@ -57,6 +57,8 @@ class BootClock(Protocol):
         ...
 
 
+# For this long after a standstill of the recorder, what comes in is taken to have waited in the socket
+SHORTLY_NS = SECOND_NS
 # Monotonic time, and the one that goes on while the machine is suspended
 _Reading: TypeAlias = tuple[int, int]
 
@@ -118,6 +120,36 @@ class StandstillSelector(selectors.DefaultSelector):
             self.lost_s += (late_ns - left_ns) / SECOND_NS
         self._on_standstill(Standstill(stopped_ns, asleep_ns))
         return True
+
+
+class NewestStandstill:
+    """The newest standstill that a session has seen, for the event of its end."""
+
+    def __init__(self) -> None:
+        # And the monotonic time at which it ended; None before the first
+        self._newest: tuple[Standstill, int] | None = None
+
+    def add(self, standstill: Standstill, now_ns: int) -> None:
+        """Take a standstill that is over now; one shortly after another makes one with it."""
+        before, ended_ns = self._newest or (Standstill(0, 0), 0)
+        if now_ns - ended_ns <= SHORTLY_NS:
+            standstill = Standstill(before.stopped_ns + standstill.stopped_ns, before.asleep_ns + standstill.asleep_ns)
+        self._newest = standstill, now_ns
+
+    def meta(self, heard_ns: int, now_ns: int) -> dict[str, Json]:
+        """Return for how long the recorder stood still before the end, sleep included, and how long ago that ended.
+
+        For ``meta``; empty where the peer was heard since, at ``heard_ns``. The clock that times the frames stops while
+        the machine sleeps, so the time since the last frame bounds neither.
+        """
+        if self._newest is None:
+            return {}
+        standstill, ended_ns = self._newest
+        # What came in shortly after had waited in the socket, as a close frame has that was sent meanwhile
+        if heard_ns > ended_ns + SHORTLY_NS:
+            return {}
+        since_ns = now_ns - ended_ns
+        return {"suspended_ms": round(standstill.total_ns / MS_NS, 3), "resumed_ms": round(since_ns / MS_NS, 3)}
 
 
 class LoopWatch:

@@ -18,6 +18,7 @@ from wsmon.engine.standstill import (
     SUSPENDED_NS,
     TURN_NS,
     LoopWatch,
+    NewestStandstill,
     Standstill,
     StandstillSelector,
     suspended_event,
@@ -205,3 +206,13 @@ def test_the_event_says_what_is_known() -> None:
     asleep = suspended_event(Standstill(0, 7_200 * SECOND_NS), FakeClock())
     assert (asleep.duration_ns, asleep.meta) == (7_200 * SECOND_NS, {"asleep_ms": 7_200_000.0})
     assert asleep.reason == "the machine was suspended for 2h"
+
+
+def test_the_end_of_a_session_says_the_newest_standstill_unless_the_peer_was_heard_since() -> None:
+    newest = NewestStandstill()
+    assert newest.meta(0, 10) == {}
+    newest.add(Standstill(2_000_000_000, 0), 5_000_000_000)
+    # Shortly after: one with the first
+    newest.add(Standstill(1_000_000_000, 500_000_000), 5_900_000_000)
+    assert newest.meta(6_000_000_000, 8_900_000_000) == {"suspended_ms": 3500.0, "resumed_ms": 3000.0}
+    assert newest.meta(7_000_000_000, 8_900_000_000) == {}
