@@ -11,13 +11,14 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from wsmon.config.checks import host_and_port
 from wsmon.config.specs import ConnectionSpec, RelaySpec, RouteSpec
 from wsmon.engine.connection import describe_changes
 from wsmon.engine.dial import TlsContexts
+from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.rows import Row, Rows
 from wsmon.engine.services import EngineServices
@@ -126,6 +127,15 @@ def _no_password() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedRow:
+    """What the connections of a row have in common, one after the other."""
+
+    trace_id: str
+    state: CarriedState = field(default_factory=CarriedState)
+    """Of its protocol and its subscriptions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What the listener of a connection is made of."""
 
@@ -133,6 +143,7 @@ class Recorded:
     spec: ConnectionSpec
     """That of the relay, with the name of the row."""
     row: Row
+    carried: CarriedRow
     services: EngineServices
     redactor: Redactor
     path: RelayPath
@@ -175,6 +186,7 @@ class Relays:
         self._names = Rows()
         # Names that rows have had in this run, by relay
         self._rows: dict[str, dict[str, None]] = {}
+        self._carried: dict[str, CarriedRow] = {}
         self._rows_timer: asyncio.TimerHandle | None = None
         self._has_new_rows = False
         # None before and after ``run``
@@ -362,7 +374,10 @@ class Relays:
                 if self._rows_timer is None:
                     self._announce_rows()
         spec = replace(relay.connection, name=row.name)
-        return row, self._make_listener(Recorded(relay, spec, row, self._services, redactor, path))
+        carried = self._carried.get(row.name)
+        if carried is None:
+            carried = self._carried[row.name] = CarriedRow(self._services.random.randbytes(16).hex())
+        return row, self._make_listener(Recorded(relay, spec, row, carried, self._services, redactor, path))
 
     def left(self, relay: Relay) -> None:
         """Forget a relay that has no connections any more, where it was removed."""
