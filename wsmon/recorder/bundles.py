@@ -277,7 +277,11 @@ class _BundleProcess:
         if code == 0:
             return ""
         last = said.splitlines()[-1].removeprefix("wsmon: ") if said else ""
-        return last or (f"its process was ended by signal {-code}" if code < 0 else f"its process ended with {code}")
+        return last or (
+            f"the process writing it was ended by signal {-code}"
+            if code < 0
+            else f"the process writing it ended with exit code {code}"
+        )
 
 
 def _prefix(store: Path) -> str:

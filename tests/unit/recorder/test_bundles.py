@@ -159,9 +159,9 @@ async def test_one_under_way_at_the_stop_is_waited_for(tmp_path: Path) -> None:
     ("program", "said"),
     [
         ('import sys; sys.exit("note\\nwsmon: no space left for x.wsmon. free up space")', "no space left for x.wsmon"),
-        ("import os; os.kill(os.getpid(), 9)", "its process was ended by signal 9"),
-        ("raise SystemExit(3)", "its process ended with 3"),
-        ("import time; time.sleep(60)", "its process was ended by signal 9"),
+        ("import os; os.kill(os.getpid(), 9)", "the process writing it was ended by signal 9"),
+        ("raise SystemExit(3)", "the process writing it ended with exit code 3"),
+        ("import time; time.sleep(60)", "the process writing it was ended by signal 9"),
     ],
     ids=["full", "killed", "silent", "stuck"],
 )
