@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from tests.support.bundles import bundled, incident_store
 from wsmon.cli import view
 from wsmon.cli.params import ScreenWishes
 from wsmon.config.load import Loaded, load
@@ -116,3 +117,17 @@ def test_s1_what_a_recorder_that_the_screen_stopped_did_not_keep_is_said_and_in_
     keep_note(LossNote(str(store), 2_261, 0, 4711, "the disk is full"), None)
     code, said = view._stopped(store, tmp_path), capsys.readouterr().err
     assert (code, said) == (1, f"{ended}wsmon: 2,268 events lost: the disk is full\n")
+
+
+def test_a_bundle_is_named_in_the_header_and_an_altered_one_in_the_banner(tmp_path: Path) -> None:
+    store, incident = incident_store(tmp_path / "store.db")
+    bundled(store, path := tmp_path / "b.wsmon", incident)
+    look = view._first_look(path)
+    shown = view._options(path, COLOURS, None, None, None, look, ScreenWishes())
+    assert (shown.name, shown.banner, shown.bundle is not None) == ("stall of nova", "", True)
+    assert look.introduction[0].endswith("; the file is unaltered")
+    path.write_bytes(path.read_bytes().replace(b"nova 90", b"nova 99"))
+    assert view._first_look(path).banner == (
+        "THE FILE WAS ALTERED after it was written: it may not show what was recorded"
+    )
+    assert view._first_look(store)[2] is None

@@ -19,7 +19,7 @@ import pytest
 from tests.support.engines import RecordingSink, spec
 from tests.support.fake_ports import FakeClock
 from tests.support.relays import FakeListener, relay_spec
-from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec
+from wsmon.config.specs import AlertSpec, BundleSpec, Configuration, ConnectionSpec, OtlpSpec
 from wsmon.control.messages import Action, Command
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import ConfigError, Problem, UsageError, WsmonError
@@ -133,14 +133,18 @@ async def test_a_reload_reaches_every_part_and_says_what_changed() -> None:
         connection("trades"),
         alerts=AlertSpec(bell=False),
         otlp=OtlpSpec(Sensitive("http://c:4318")),
+        bundle=BundleSpec(("stall",)),
     )
     rig = Rig(lambda: after)
-    sentence = "added trades; removed quotes; restarted orders; alerts changed; monitoring changed; 0 went on"
+    sentence = (
+        "added trades; removed quotes; restarted orders; alerts changed; bundles changed; monitoring changed; 0 went on"
+    )
     assert await rig.execute("reload") == sentence
     assert rig.handler.digest == "new"
-    assert [part.configured for part in (rig.writer, rig.alerts, rig.monitoring)] == [
+    assert [part.configured for part in (rig.writer, rig.alerts, rig.monitoring, rig.bundles)] == [
         [after.connections],
         [after.alerts],
+        [after],
         [after],
     ]
     (event,) = rig.sink.named("self.config.reloaded")

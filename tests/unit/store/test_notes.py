@@ -115,6 +115,8 @@ def test_a_copy_keeps_to_the_fields_that_this_wsmon_knows(path: Path) -> None:
 
 def test_notes_lie_beside_the_store(tmp_path: Path) -> None:
     assert notes_path(tmp_path / "store.db", tmp_path / "state", "ab12") == tmp_path / "notes.db"
+    bundle = notes_path(tmp_path / "b.wsmon", tmp_path / "state", "ab12", is_bundle=True)
+    assert bundle == tmp_path / "state" / "notes" / "ab12.db"
 
 
 def test_notes_lie_in_the_state_folder_where_the_store_cannot_be_written(

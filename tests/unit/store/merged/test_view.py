@@ -15,6 +15,7 @@ from tests.support.merged import merged_view
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import UsageError
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
 from wsmon.model.ranges import DayStart
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
@@ -60,6 +61,17 @@ def test_connections_of_one_name_stay_apart(view: MergedView, stores: dict[str, 
     state = replace(own.connections[0].state, name="us/orders", last_problem_id=12)
     assert snapshot.connections[1].state == state
     assert snapshot.bounds == view.bounds() == replace(snapshot.bounds, oldest_id=1, last_id=12, run=2)
+
+
+def test_of_excerpts_and_bundles_the_events_are_counted_not_the_ids(stores: dict[str, Path], tmp_path: Path) -> None:
+    with closing(Reader(stores["eu"], CLOCK)) as reader:
+        request = ExportRequest("sqlite", tmp_path / "part.db", parse("type:trade OR name:self.run.started"))
+        run_export(request, reader)
+    with merged_view({"part": tmp_path / "part.db", "us": stores["us"]}, CLOCK) as view:
+        bounds = view.bounds()
+        assert (bounds.events, bounds.has_gaps) == (8, True)
+        found = [each.ids for each in view.search(EVERYTHING, 1, bounds.last_id, newest_first=False)]
+        assert sum(map(len, found)) == 8
 
 
 def test_statistics_are_of_each_connection_and_never_added_up(view: MergedView, stores: dict[str, Path]) -> None:
