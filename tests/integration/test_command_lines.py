@@ -73,5 +73,5 @@ def test_the_last_export_comes_out_the_same(store: Path, tmp_path: Path) -> None
         reader = Reader(store, FixedClock())
         run_export(request, reader)
         reader.close()
-        printed(of_export(store, replace(request, target=again)), ending=" --force")
+        printed(of_export([str(store)], replace(request, target=again)), ending=" --force")
         assert again.read_bytes() == made.read_bytes()

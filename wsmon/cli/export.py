@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_argument, query_of, store_option
+from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_argument, query_of, stores_option
 from wsmon.cli.process import low_priority, tidy_end
 from wsmon.cli.terminal import binary_stdout, clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, UsageError
@@ -50,7 +50,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 @click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since, --until and times in QUERY as UTC.")
 @click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="Output format.")
 @click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Output file (default: stdout).")
-@store_option
+@stores_option
 @period_options
 @click.option("-n", "--limit", type=Limit(), metavar="N", help="Export only the newest N events.")
 @click.option(
@@ -73,7 +73,7 @@ def export(
     utc: bool,
     format_: str,
     output: str,
-    store: str | None,
+    stores: tuple[str, ...],
     since: int | None,
     until: int | None,
     limit: int | None,
@@ -84,6 +84,11 @@ def export(
     """Run ``wsmon export``; the help is made from the table of formats."""
     if around is not None and incident is None:
         raise UsageError("--around needs --incident", "add --incident ID")
+    if len(stores) > 1:
+        if incident is not None:
+            raise UsageError("--incident is an ID of one recording", "name one recording with --store")
+        if output.endswith("/"):
+            raise UsageError("a folder is of one recording", "export each one into a folder of its own")
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.run import ExportRequest
 
@@ -99,23 +104,23 @@ def export(
         overwrite=force,
         is_folder=output.endswith("/"),
     )
-    report = _write(request, store)
+    report = _write(request, stores)
     if isinstance(request.target, Path):
         written = FORMATS[format_].written(report.written)
         say(f"wrote {written} ({fmt.size(report.size_bytes)}) to {output}")
     return EXIT_OK
 
 
-def _write(request: ExportRequest, store: str | None) -> ExportReport:
+def _write(request: ExportRequest, stores: tuple[str, ...]) -> ExportReport:
     """Write the events, with a line of progress unless they go to the terminal themselves."""
-    from wsmon.cli.stores import noted, reading
+    from wsmon.cli.recordings import opened
     from wsmon.export.run import run_export
 
     is_shown = not isinstance(request.target, Path) and sys.stdout.isatty()
-    with tidy_end(), low_priority(), reading(store) as view:
-        request = replace(request, query=noted(request.query, view))
+    with tidy_end(), low_priority(), opened(stores, request.query) as found:
+        request = replace(request, query=found.query)
         try:
-            return run_export(request, view, progress_line(is_quiet=is_shown))
+            return run_export(request, found.view, progress_line(is_quiet=is_shown))
         except FileExistsError as error:
             hint = "choose a new folder" if request.is_folder else "use --force to overwrite"
             raise UsageError(f"{request.target} already exists", hint) from error

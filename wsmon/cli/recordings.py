@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsmon.cli.known_recordings import KnownRecording, choose_store, split_argument
-from wsmon.cli.stores import notes_of, open_view, say_bundle
+from wsmon.cli.stores import noted, notes_of, open_view, reading, say_bundle
 from wsmon.cli.terminal import home_path, say
 from wsmon.errors import UsageError
 from wsmon.query.ast import Query
 from wsmon.query.notes import asks_notes, with_notes
-from wsmon.store.merged.notes import MergedNotes
-from wsmon.store.merged.order import MOST_RECORDINGS, MergedOrder
-from wsmon.store.merged.view import MergedView
-from wsmon.store.notes import NotesFile
+
+# A command that reads one recording loads none of this
+if TYPE_CHECKING:
+    from wsmon.model.events import Event
+    from wsmon.store.merged.notes import MergedNotes
+    from wsmon.store.merged.view import MergedView
+    from wsmon.store.notes import NotesFile
+    from wsmon.store.reader import Reader
 
 # A name is as that of a connection, of which it becomes a part: it can be typed in a query
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -40,6 +45,8 @@ class Recordings:
     """Several recordings, and one order of their events."""
 
     def __init__(self, chosen: Sequence[NamedRecording]) -> None:
+        from wsmon.store.merged.order import MergedOrder
+
         self.chosen = tuple(chosen)
         self._order = MergedOrder([each.name for each in chosen])
 
@@ -50,10 +57,22 @@ class Recordings:
 
     def view(self, environ: Mapping[str, str] = os.environ) -> MergedView:
         """Open all of them, for the thread that calls."""
-        return MergedView(self._order, [(each.name, open_view(each.recording.store, environ)) for each in self.chosen])
+        from wsmon.store.merged.view import MergedView
+
+        with ExitStack() as opened_ones:
+            readers = [
+                (each.name, opened_ones.enter_context(closing(open_view(each.recording.store, environ))))
+                for each in self.chosen
+            ]
+            view = MergedView(self._order, readers)
+            # The view closes them from now on
+            opened_ones.pop_all()
+        return view
 
     def notes(self, environ: Mapping[str, str] = os.environ) -> MergedNotes:
         """Return the notes of all of them."""
+        from wsmon.store.merged.notes import MergedNotes
+
         files: list[NotesFile] = []
         for each in self.chosen:
             with closing(open_view(each.recording.store, environ)) as view:
@@ -70,6 +89,8 @@ def choose_recordings(arguments: Sequence[str], environ: Mapping[str, str]) -> R
 
     Raises ``UsageError`` where one is not found, or given twice, and where two have a name that was given.
     """
+    from wsmon.store.merged.order import MOST_RECORDINGS
+
     if len(arguments) > MOST_RECORDINGS:
         raise UsageError(f"{len(arguments)} recordings are too many", f"at most {MOST_RECORDINGS}")
     found: list[NamedRecording] = []
@@ -92,6 +113,27 @@ def choose_recordings(arguments: Sequence[str], environ: Mapping[str, str]) -> R
         taken.add(name)
         named.append(NamedRecording(name, each.recording))
     return Recordings(named)
+
+
+class OpenRecordings(NamedTuple):
+    """What a command reads: one recording or several."""
+
+    view: Reader | MergedView
+    query: Query
+    """With its terms on notes answered."""
+    own_event: Callable[[Event], Event] | None = None
+    """Returns an event as its recording has it; None = there is one recording."""
+
+
+@contextmanager
+def opened(stores: tuple[str, ...], query: Query, *, remark: str = "") -> Iterator[OpenRecordings]:
+    """Open the recordings that options mean; which they are, ``remark`` and their notices go to stderr."""
+    if len(stores) > 1:
+        with reading_all(stores, remark=remark) as (recordings, view):
+            yield OpenRecordings(view, recordings.noted(query), view.own_event)
+        return
+    with reading(split_argument(stores[0])[1] if stores else None, remark=remark) as reader:
+        yield OpenRecordings(reader, noted(query, reader))
 
 
 @contextmanager

@@ -66,12 +66,13 @@ def search(
     query = query_of(words, is_utc=utc)
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli import search_output as output
+    from wsmon.cli.recordings import opened
     from wsmon.cli.stores import ids_of_period
     from wsmon.cli.terminal import zone_text
 
     say_truncated = output.truncation(is_json=is_json)
     remark = "" if is_json or is_count else f"times in {zone_text(is_utc=utc)}"
-    with output.opened(stores, query, remark=remark) as searched:
+    with opened(stores, query, remark=remark) as searched:
         view, query = searched.view, searched.query
         line = output.as_json(searched.own_event) if is_json else output.as_text(utc=utc)
         if is_follow:

@@ -7,12 +7,9 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import UTC
 
-from wsmon.cli.known_recordings import split_argument
-from wsmon.cli.stores import noted, reading
 from wsmon.cli.terminal import SearchLine, binary_stdout, say, shown_time
 from wsmon.clock import SystemClock
 from wsmon.errors import StoreError
@@ -51,30 +48,6 @@ _ARROWS = {"in": "↓", "out": "↑", "": "·"}
 Format = Callable[[Event], bytes]
 # Told the first id that is missing, and the oldest one that is kept
 SayTruncated = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """What a search reads: one recording or several."""
-
-    view: FollowedView
-    query: Query
-    """With its terms on notes answered."""
-    own_event: Callable[[Event], Event] | None = None
-    """Returns an event as its recording has it; None = there is one recording."""
-
-
-@contextmanager
-def opened(stores: tuple[str, ...], query: Query, *, remark: str) -> Iterator[Searched]:
-    """Open the recordings that options mean; which they are, ``remark`` and their notices go to stderr."""
-    if len(stores) > 1:
-        from wsmon.cli.recordings import reading_all
-
-        with reading_all(stores, remark=remark) as (recordings, view):
-            yield Searched(view, recordings.noted(query), view.own_event)
-        return
-    with reading(split_argument(stores[0])[1] if stores else None, remark=remark) as reader:
-        yield Searched(reader, noted(query, reader))
 
 
 def print_matches(

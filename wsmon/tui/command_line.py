@@ -61,10 +61,10 @@ def of_timeline(stores: Sequence[str], since_ns: int, until_ns: int) -> CommandL
     return CommandLine("Timeline", _line([*words, "--order", "asc"], "kind:connection,incident"))
 
 
-def of_export(store: Path, request: ExportRequest) -> CommandLine:
+def of_export(stores: Sequence[str], request: ExportRequest) -> CommandLine:
     """Return the export that was made last."""
     target = str(request.target) if isinstance(request.target, Path) else "-"
-    words = ["export", "--store", str(store), "--format", request.format, "--output", target]
+    words = ["export", *_stores(stores), "--format", request.format, "--output", target]
     words += ["--incident", str(request.incident), "--around", f"{request.margin_s:g}s"] if request.incident else []
     return CommandLine("Last export", _line(words, query_text(request.query)))
 

@@ -171,3 +171,27 @@ def test_a_report_says_over_how_many_events_it_is(
 def test_the_format_for_lnav_is_printed_without_a_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", "--lnav-format"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["$schema", "wsmon_log"]
+
+
+def test_several_recordings_are_exported_as_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name, shift in (("eu", 0.0), ("us", 0.5)):
+        recorded(tmp_path / f"{name}.db", [message(name, number + shift, "orders") for number in (1, 2)], "orders")
+    stores = [option for name in ("eu", "us") for option in ("--store", str(tmp_path / f"{name}.db"))]
+    assert run(["export", *stores, "--format", "jsonl"]) == 0
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(line["id"], line["recording"], line["connection"]) for line in lines] == [
+        (1, "eu", "orders"),
+        (2, "us", "orders"),
+        (3, "eu", "orders"),
+        (4, "us", "orders"),
+    ]
+    assert run(["export", *stores, "--format", "report", "--output", str(tmp_path / "report.md")]) == 0
+    assert "us/orders" in (tmp_path / "report.md").read_text()
+    for refused, said in (
+        (["--format", "sqlite", "--output", str(tmp_path / "copy.db")], "cannot be written as one store"),
+        (["--format", "parquet", "--output", f"{tmp_path}/folder/"], "a folder is of one recording"),
+        (["--format", "jsonl", "--incident", "1"], "--incident is an ID of one recording"),
+    ):
+        assert run(["export", *stores, *refused]) == 2
+        assert said in capfd.readouterr().err
+    assert not (tmp_path / "copy.db").exists()

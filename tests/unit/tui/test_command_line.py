@@ -62,9 +62,15 @@ def test_events_statistics_and_timeline_have_commands() -> None:
 
 def test_the_last_export_is_repeated_with_its_choice() -> None:
     request = ExportRequest("har", Path("o.har"), parse("is:problem", NOW))
-    assert shlex.split(of_export(STORE, request).text)[4:] == ["--format", "har", "--output", "o.har", "is:problem"]
+    assert shlex.split(of_export([str(STORE)], request).text)[4:] == [
+        "--format",
+        "har",
+        "--output",
+        "o.har",
+        "is:problem",
+    ]
     incident = ExportRequest("jsonl", Path("o.jsonl"), incident=12, margin_s=30.0)
-    assert shlex.split(of_export(STORE, incident).text)[8:] == ["--incident", "12", "--around", "30s"]
+    assert shlex.split(of_export([str(STORE)], incident).text)[8:] == ["--incident", "12", "--around", "30s"]
 
 
 def test_queries_that_the_screen_makes_are_written_as_they_are_typed() -> None:

@@ -74,8 +74,10 @@ def command_lines(screen: MonitorScreen) -> tuple[CommandLine, ...]:
     found = {"log": command_line.of_log(stores, log.state.wanted_scope, log.ranking)}
     if (timeline := screen.pane_in_sight(TimelinePane)) is not None:
         found["timeline"] = command_line.of_timeline(stores, *timeline.shown_period)
+    last = screen.last_export
+    exported = [command_line.of_export(stores, last)] if last is not None else []
     if options.recordings:
-        return tuple(found.values())
+        return (*found.values(), *(exported if last is not None and not last.incident else ()))
     if (event := log.current_event if subject.event is None else subject.event) is not None:
         found["detail"] = command_line.of_event(store, event.id)
     statistics = screen.panes.find(StatisticsPane)
@@ -84,7 +86,6 @@ def command_lines(screen: MonitorScreen) -> tuple[CommandLine, ...]:
         name = current.name if current is not None else ""
         found["statistics"] = command_line.of_statistics(store, name, statistics.selection)
     first = [found.pop(screen.pane_layout.current)] if screen.pane_layout.current in found else []
-    exported = [command_line.of_export(store, screen.last_export)] if screen.last_export is not None else []
     return (*first, *found.values(), *exported)
 
 
