@@ -36,7 +36,6 @@ from wsmon.model.message_matching import (
 )
 from wsmon.model.redact.masking import MASK
 from wsmon.model.statistics import ConnectionStatistics, Statistics
-from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
 from wsmon.model.uptime import RunPeriod
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Glob, Query
@@ -257,21 +256,13 @@ def _scope(reading: _Reading, request: CompareRequest, offsets_ns: Mapping[int, 
         is_pruned = oldest[0].ts_ns > max(start_ns, first_ns) and not view.is_excerpt
         since_ns = max(since_ns, oldest[0].ts_ns)
     recorded = clipped(axis.recorded(reading.runs), since_ns - axis.start_ns, end_ns - axis.start_ns)
-    return _Scope(axis, RecordedTimes(recorded, _connected(side, axis)), is_pruned)
+    return _Scope(axis, RecordedTimes(recorded, _connected(side, axis, start_ns, end_ns)), is_pruned)
 
 
-def _connected(side: Side, axis: _Axis) -> Ranges | None:
-    """Return when the connection of a side was open; None where no change of its status is known."""
-    first_ns, last_ns = side.view.period()
-    lanes = side.view.lanes(first_ns, last_ns + 1, (side.connection,))
-    segments = [segment for lane in lanes for segment in lane.segments]
-    if not segments:
-        return None
-    return joined(
-        (segment.start_ns - axis.start_ns, segment.end_ns - axis.start_ns)
-        for segment in segments
-        if segment.status == OPEN
-    )
+def _connected(side: Side, axis: _Axis, since_ns: int, until_ns: int) -> Ranges | None:
+    """Return when the connection of a side was open; None where no session is known."""
+    found = side.view.open_times(side.connection, since_ns, until_ns)
+    return None if found is None else joined((start - axis.start_ns, end - axis.start_ns) for start, end in found)
 
 
 def _arrivals(reading: _Reading, number: int, axis: _Axis, request: CompareRequest) -> Iterator[Sequence[Arrival]]:

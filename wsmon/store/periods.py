@@ -14,12 +14,19 @@ from wsmon.ports import Clock
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_ROLLED_S, Level
 from wsmon.store.statistics import Coverage
 from wsmon.store.timeline import ClockReading, clock_turns, run_spans
-from wsmon.store.validation import Id, Second, checked
+from wsmon.store.validation import Flag, Id, Ns, Second, checked
 
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?)"
 _NEWEST_BUCKET = "SELECT max(bucket) FROM rollup WHERE level = ?"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 _RUNS_OF = "SELECT DISTINCT run FROM source WHERE connection = (SELECT id FROM connection WHERE name = ?)"
+_OF_CONNECTION = "connection = (SELECT id FROM connection WHERE name = :name)"
+_HAS_SESSIONS = f"SELECT EXISTS (SELECT 1 FROM session WHERE {_OF_CONNECTION})"
+_OPEN = f"""
+SELECT open_ns, ended_ns FROM session INDEXED BY session_by_connection
+WHERE {_OF_CONNECTION} AND open_ns IS NOT NULL AND started_ns < :until_ns
+    AND (ended_ns IS NULL OR ended_ns > :since_ns) ORDER BY started_ns
+"""
 
 
 class StorePeriods:
@@ -72,6 +79,21 @@ class StorePeriods:
         """When recorders ran that recorded something of a connection, by the number of the run."""
         its_own = {run for (run,) in checked(self._connection.execute(_RUNS_OF, (connection,)), tuple[Id])}
         return {run: period for run, period in self.runs().items() if run in its_own}
+
+    def open_times(self, connection: str, since_ns: int, until_ns: int) -> list[tuple[int, int]] | None:
+        """When sessions of a connection that touch a period were open, in wall time; None where none is known at all.
+
+        One that is open lasts to the end of the period.
+        """
+        names = {"name": connection}
+        ((has_sessions,),) = checked(self._connection.execute(_HAS_SESSIONS, names), tuple[Flag])
+        if not has_sessions:
+            return None
+        rows = self._connection.execute(_OPEN, {**names, "since_ns": since_ns, "until_ns": until_ns})
+        return [
+            (open_ns, until_ns if ended_ns is None else ended_ns)
+            for open_ns, ended_ns in checked(rows, tuple[Ns, Ns | None])
+        ]
 
     def _bucket(self, sql: str, level: Level) -> int | None:
         """The first second of the oldest or newest bucket of a level; ``None`` where there is none."""

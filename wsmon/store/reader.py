@@ -247,6 +247,11 @@ class Reader:
         with self._question(is_consistent=True):
             return self._periods.runs_of(connection)
 
+    def open_times(self, connection: str, since_ns: int, until_ns: int) -> list[tuple[int, int]] | None:
+        """Read when sessions that touch a period were open, in wall time; None where no session is known at all."""
+        with self._question(is_consistent=True):
+            return self._periods.open_times(connection, since_ns, until_ns)
+
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         """Search a closed range of ids for some 40 ms; returns the matches, and how far the search came."""
         found = self._search(query, first_id, last_id, newest_first=newest_first, is_glance=True)
