@@ -12,7 +12,9 @@ import pytest
 
 from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
+from wsmon.engine.loop import new_event_loop
 from wsmon.engine.upgrade import UpgradeReader
+from wsmon.model.redact.masking import Sensitive
 from wsmon.relay import path
 from wsmon.relay.path import EARLY_BYTES, READ_BYTES, RelayedConnection
 
@@ -214,6 +216,45 @@ class TestHeads:
             assert await until_eof(reader) == b"SSH-2.0-OpenSSH_9.2\r\n"
             writer.close()
             assert "on_failed" in [call[0] for call in await relay.listeners[0].ended()]
+
+
+class TestProxies:
+    def test_a_server_is_reached_through_the_proxy_of_the_configuration(self) -> None:
+        async def tunnel(reader: _Reader, writer: _Writer) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            host, _, port = head.split()[1].decode().partition(":")
+            to_reader, to_writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+            async def copy(source: _Reader, target: _Writer) -> None:
+                while data := await source.read(65_536):
+                    target.write(data)
+                target.write_eof()
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(copy(reader, to_writer), name="out")
+                group.create_task(copy(to_reader, writer), name="in")
+            writer.close()
+            to_writer.close()
+
+        async def use() -> None:
+            proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+            url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+            async with proxy, relaying(Server(echo), proxy=Sensitive(url)) as relay:
+                reader, writer = await relay.upgrade()
+                writer.write(b"hello")
+                writer.write_eof()
+                assert await until_eof(reader) == b"hello"
+                writer.close()
+                (listener,) = relay.listeners
+                await listener.ended()
+                assert listener.server is not None
+                assert listener.server.proxy == url
+                assert list(listener.server.phases.milliseconds()) == ["tcp_ms", "proxy_ms", "upgrade_ms"]
+
+        # On the recorder's event loop, which times the phases
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(use())
 
 
 class TestBytes:

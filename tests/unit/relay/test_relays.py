@@ -8,6 +8,7 @@ import ssl
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -86,6 +87,41 @@ class TestTls:
             assert listener.server is not None
             assert (listener.server.is_verified, listener.server.server_name) == (True, "localhost")
             assert ("on_eof", "application") in calls
+
+    @pytest.mark.parametrize("encrypted", ["application", "server"])
+    async def test_an_end_comes_behind_all_that_was_sent_before(self, tmp_path: Path, encrypted: str) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        ca, chain = tmp_path / "ca.pem", tmp_path / "chain.pem"
+        authority.cert_pem.write_to_path(ca)
+        certificate.private_key_and_cert_chain_pem.write_to_path(chain)
+        server_tls = client_tls = None
+        files: dict[str, Any] = {}
+        if encrypted == "server":
+            server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(server_tls)
+        else:
+            files = {"tls_cert": chain, "tls_key": chain}
+            client_tls = ssl.create_default_context(cafile=str(ca))
+        sent = b"x" * 2_000_000
+
+        async def last_words(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ANSWER + sent)
+            writer.close()
+
+        async with relaying(last_words, server_tls=server_tls, tls=TlsSpec(ca=ca), **files) as relay:
+            reader, writer = await asyncio.open_connection("127.0.0.1", relay.port, ssl=client_tls)
+            relay.writers.append(writer)
+            writer.write(REQUEST)
+            await reader.readexactly(len(ANSWER))
+            # What waits for a slow reader is more than all buffers
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(SOON_S):
+                assert await reader.read() == sent
+            writer.close()
+            calls = [call[:2] for call in await relay.listeners[0].ended()]
+            assert ("on_eof", "server") in calls
 
     async def test_a_reload_shows_new_connections_a_renewed_certificate(self, tmp_path: Path) -> None:
         chain = tmp_path / "chain.pem"
