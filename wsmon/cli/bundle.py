@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wsmon.cli.params import Duration, store_option
-from wsmon.cli.process import low_priority, tidy_end
+from wsmon.cli.process import low_priority, outliving_stop, tidy_end
 from wsmon.cli.terminal import clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, ConfigError, UsageError
 
@@ -193,7 +193,8 @@ def _write_ordered(store: str | None) -> int:
             not_bundled=order.not_bundled,
             limit_bytes=order.limit_bytes,
         )
-        with tidy_end():
+        # A recorder that is stopped meanwhile does not wait for it
+        with outliving_stop():
             _write(request, view)
     finally:
         view.close()

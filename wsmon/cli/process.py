@@ -80,6 +80,17 @@ def tidy_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def outliving_stop() -> Iterator[None]:
+    """Ignore SIGTERM and SIGHUP in the block: a service manager sends them to the recorder's children as well."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.support.users import STRANGER, needs_root, stranger
-from wsmon.cli.process import collecting_later, is_recorder, terminate_recorder
+from wsmon.cli.process import collecting_later, is_recorder, outliving_stop, terminate_recorder
 from wsmon.errors import WsmonError
 
 SCRIPT = """
@@ -34,6 +35,14 @@ def niceness(before: int) -> int:
 def test_it_makes_way_and_never_climbs() -> None:
     assert niceness(0) >= 5
     assert niceness(15) >= 15
+
+
+def test_a_stop_of_the_recorder_does_not_reach_what_it_lets_finish() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+    with outliving_stop():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before
 
 
 def test_garbage_is_looked_for_again_after_imports_and_not_in_what_they_made() -> None:

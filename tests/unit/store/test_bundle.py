@@ -79,6 +79,22 @@ def test_each_changed_byte_shows(bundle: Path) -> None:
     assert is_unaltered(bundle)
 
 
+def test_any_flipped_bit_shows_or_the_file_is_refused(bundle: Path, written: bytes) -> None:
+    dice = random.Random(7)
+    for _ in range(60):
+        content = bytearray(written)
+        place = dice.randrange(len(content))
+        content[place] ^= 1 << dice.randrange(8)
+        bundle.write_bytes(content)
+        try:
+            with closing(Reader(bundle, FixedClock())) as reader:
+                found = reader.bundle()
+        except StoreError:
+            continue
+        # Without its manifest it is an ordinary store, and says that of itself
+        assert found is None or not found.is_unaltered, place
+
+
 @pytest.mark.parametrize(
     "statement",
     [
