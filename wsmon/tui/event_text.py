@@ -25,6 +25,8 @@ CLOSED_BY = {
     "refusal": "refused",
     "application": "by the application",
 }
+# Closers before which the time that the session was open needs no comma
+_CLOSERS = ("by peer", "by wsmon", "by the proxy", "by the application")
 # Kind of incident -> clearer words for it, where they fit
 KIND_WORDS = {"storm": "reconnect storm", "auth": "login failed"}
 # Events of the recorder itself whose names say too little
@@ -182,7 +184,7 @@ def _how_it_ended(event: Event, ascii_only: bool) -> str:
     lasted = f"open {_took(event.duration_ns)}" if event.duration_ns is not None and event.from_status == OPEN else ""
     cause = _why(event, ascii_only)
     # "closed by peer after 400 ms", and "no close frame, open 400 ms"
-    if lasted and cause.endswith(("closed by peer", "closed by wsmon", "closed by the proxy")):
+    if lasted and cause.endswith(tuple(f"closed {by}" for by in _CLOSERS)):
         return f"{cause} after {_took(event.duration_ns or 0)}"
     return ", ".join(filter(None, (cause, lasted)))
 

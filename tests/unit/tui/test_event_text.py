@@ -100,6 +100,10 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
             loss(code=1000, by="us", reason="", to_status="closed"),
             EventText("closed", "status-closed", "closed", "1000 normal closure, closed by wsmon after 400 ms"),
         ),
+        (
+            loss(code=1001, by="application", reason="", to_status="closed"),
+            EventText("closed", "status-closed", "closed", "1001 going away, closed by the application after 400 ms"),
+        ),
         (stall(), EventText("warning", "status-stalled", "stall", "no data for 41 s")),
         (
             event("incident.closed", type="stall", reason="data again"),

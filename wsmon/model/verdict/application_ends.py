@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from wsmon.model.ends import code_meaning
+from wsmon.model.ends import code_meaning, shortened
 from wsmon.model.events import Certainty, Event
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.close_codes import Advice
@@ -93,6 +93,18 @@ def explain_application_end(event: Event) -> ApplicationEnd:
     meaning = code_meaning(code)
     is_own = 3000 <= code <= 4999
     return ApplicationEnd(_OWN if is_own else Advice(f"the application sent {meaning}", _LOG), "stated")
+
+
+def closed_after(event: Event) -> str:
+    """Return, as a clause, how the server closed behind an application that had gone without a close frame."""
+    received = (event.meta or {}).get("received")
+    if event.close_code is not None or not isinstance(received, Mapping):
+        return ""
+    code, reason = received.get("code"), received.get("reason")
+    if not isinstance(code, int):
+        return ""
+    said = f" “{shortened(reason)}”" if isinstance(reason, str) and reason else f" {code_meaning(code)}"
+    return f"the server's own close frame came after that: {code}{said}"
 
 
 def as_application_step(step: str) -> str:

@@ -19,7 +19,7 @@ from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.application_ends import as_application_step, explain_application_end
+from wsmon.model.verdict.application_ends import as_application_step, closed_after, explain_application_end
 from wsmon.model.verdict.close_codes import (
     ANSWERS_STEP,
     CODE_ADVICE,
@@ -648,7 +648,7 @@ def _by_application(event: Event, history: History, said: LastMessages | None) -
             told.next if told is not None else _UNCLEAR_WORDS.next,
         )
         certainty = "inferred"
-    sentence = "; ".join(filter(None, (fact(event), quote, advice.cause)))
+    sentence = "; ".join(filter(None, (fact(event), quote, advice.cause, closed_after(event))))
     return Verdict("application", _code(event), sentence, advice.next, evidence, text, certainty)
 
 

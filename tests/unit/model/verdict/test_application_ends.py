@@ -156,3 +156,12 @@ def test_a_heartbeat_that_an_application_left_out_is_not_ascribed_to_wsmon() -> 
     verdict = harness.verdict(usable(0, FEED), beat, loss(6.0, code=1000, reason="", open_s=6.0, meta=meta))
     assert "a heartbeat of the server that the application did not answer" in verdict.cause
     assert "answer = true" not in verdict.next
+
+
+def test_a_close_frame_of_the_server_behind_an_application_that_vanished_is_said() -> None:
+    meta: dict[str, Json] = {"leg": "application", "received": {"code": 1009, "reason": "frame exceeds limit"}}
+    ended = loss(code=None, by="application", reason="", error_type="eof", to_status="closed", meta=meta)
+    said = "the server's own close frame came after that: 1009 “frame exceeds limit”"
+    assert alone(ended).cause.endswith(f"; {said}")
+    answered = loss(code=1000, by="application", reason="", to_status="closed", meta=meta)
+    assert "came after that" not in alone(answered).cause
