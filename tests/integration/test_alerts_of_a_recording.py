@@ -121,6 +121,11 @@ async def test_an_event_that_a_rule_asks_for_is_told_once(home: Home, peers: Pee
     assert alerted["incident"]["silence"] == "no alerts.rules.early"
     (proof,) = [event for event in stored(recorder.store) if event.payload == b"tick 10"]
     assert _facts(opened, "evidence") == {"evidence": [proof.id]}
+    (delivered,) = await recorder.until_stored(1, "self.alert.delivered")
+    assert _facts(delivered, "connections", "evidence") == {"connections": {"busy": 1}, "evidence": [opened.id]}
+    # From the message on, which comes before the incident of the rule
+    assert delivered.duration_ns is not None
+    assert delivered.mono_ns - proof.mono_ns >= delivered.duration_ns > opened.mono_ns - proof.mono_ns
     recorder.signal(signal.SIGTERM)
     assert await recorder.ended(within_s=2.5) == 0
     assert len(list(home.folder.glob("got.*"))) == 1

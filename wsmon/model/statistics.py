@@ -360,7 +360,8 @@ def _kpi(name: str, rule: _KpiRule, connection: ConnectionStatistics, override: 
     threshold = standing if override is None else override
     value, samples = rule.measure(connection)
     ok, why = _judged(name, rule, connection, threshold)
-    left = None if ok is None or value is None or threshold is None else _budget_left(rule, value, threshold)
+    is_of_value = ok is not None and not why
+    left = _budget_left(rule, value, threshold) if is_of_value and value is not None and threshold is not None else None
     return Kpi(name, value, threshold, ok, samples, left, rule.is_floor, rule.unit, rule.is_of_time, why)
 
 

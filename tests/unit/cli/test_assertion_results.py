@@ -14,6 +14,7 @@ from wsmon.cli import assertion_results
 from wsmon.cli.assertion_results import AssertionResult, Scope, judge_all
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
+from wsmon.model.events import Event, EventName, Meta
 from wsmon.query.assertions import parse_assertion
 from wsmon.query.parser import ReferenceTime
 from wsmon.store.reader import Reader
@@ -92,6 +93,40 @@ def test_too_few_samples_say_how_many_there_are_and_are_needed(view: Reader) -> 
     assert (p99.ok, p99.samples, p99.needed, p99.why) == (None, 26, 100, "too few samples")
     stalled = result(view, "stalled_share < 1%", Scope("orders")).groups[0]
     assert (stalled.ok, stalled.samples, stalled.why) == (None, None, "no data is expected: expect_every is not set")
+
+
+def alerts(name: EventName, number: int, **fields: Any) -> list[Event]:
+    meta: Meta = {"way": "command", "connections": {"orders": 1}}
+    return [event(name, 50 + n, connection="", meta=meta, **fields) for n in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "failed", "text", "expected"),
+    [
+        (3, 0, "error_to_alert_ms < 5s", (True, 200.0, "")),
+        # It has no target in this profile
+        (3, 0, "error_to_alert_ms < 100ms", (False, 200.0, "")),
+        (2, 0, "error_to_alert_ms < 5s", (None, 200.0, "too few samples")),
+        (0, 0, "error_to_alert_ms < 5s", (None, None, "no alert was sent by alerts.command or alerts.webhook")),
+        (3, 1, "error_to_alert_ms < 5s", (False, 200.0, "1 alert was not delivered")),
+        (0, 3, "error_to_alert_ms <= 5s", (False, None, "3 alerts were not delivered")),
+        (3, 1, "error_to_alert_ms > 1s", (None, 200.0, "1 alert was not delivered")),
+        (0, 1, "error_to_alert_ms < 5s", (None, None, "1 alert was not delivered")),
+        (0, 0, "throughput_per_s > 0.1", (True, 10 / 60, "")),
+        (0, 0, "throughput_per_s > 0.2", (False, 10 / 60, "")),
+        (0, 0, "error_recovery_rate > 1%", (None, None, "no error occurred whose outcome is known")),
+    ],
+)
+def test_alerts_throughput_and_recovery_are_never_passed_for_want_of_knowledge(
+    tmp_path: Path, delivered: int, failed: int, text: str, expected: tuple[bool | None, float | None, str]
+) -> None:
+    events = [dialled(0, "orders"), usable(0, "orders"), *(message("x", n, "orders") for n in range(10))]
+    told = alerts("self.alert.delivered", delivered, duration_ns=200 * 10**6) + alerts("self.alert.failed", failed)
+    reader = Reader(recorded(tmp_path / "store.db", [*events, *told], "orders"), SystemClock())
+    (found,) = result(reader, text).groups
+    reader.close()
+    assert (found.ok, found.why) == (expected[0], expected[2])
+    assert found.value == pytest.approx(expected[1])
 
 
 def test_groups_are_the_values_of_the_period_also_without_a_match(view: Reader) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.metrics_samples import FACTS, FEED, IDLE
+from tests.support.metrics_samples import FACTS, FEED, IDLE, distribution
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import (
     BOUNDS_NS,
@@ -56,6 +56,24 @@ def test_the_guides_counters_have_its_labels() -> None:
     assert values("wsmon.connection.completed") == {"feed/wss://feed/ws": 3, "idle/wss://idle/ws": 0}
     assert values("wsmon.error.occurred") == {"feed/tcp_refused": 1, "feed/protocol": 2}
     assert values("wsmon.subscription.subscribe.completed") == {"feed/book.BTC": 2}
+
+
+def test_what_became_of_errors_and_alerts_is_counted() -> None:
+    told = dataclasses.replace(
+        IDLE,
+        keyed={"error_outcome": {"recovered": 8, "not_recovered": 2}, "failed_alert": {"webhook": 3}},
+        distributions={"alert": distribution("alert", 200 * 10**6, 5_000 * 10**6, 5_001 * 10**6)},
+    )
+    found = {each.name: each.points for each in connection_families((told,))}
+    client = ("client_id", "idle")
+    assert found["wsmon.error.outcome"] == (
+        NumberPoint((client, ("outcome", "recovered")), 8),
+        NumberPoint((client, ("outcome", "not_recovered")), 2),
+    )
+    assert found["wsmon.alert.failed"] == (NumberPoint((client, ("way", "webhook")), 3),)
+    bounds = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+    counts = (0, 1, 0, 0, 1, 1, 0, 0)
+    assert found["wsmon.alert.delivered.duration"] == (DistributionPoint((client,), 3, 10.201, bounds, counts),)
 
 
 def test_messages_without_a_type_have_an_empty_one() -> None:

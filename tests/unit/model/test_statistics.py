@@ -163,7 +163,7 @@ def test_the_time_to_an_alert_is_never_good_where_one_was_not_delivered(
 ) -> None:
     kpi = found("error_to_alert_ms", fields, profile)
     assert (kpi.value, kpi.threshold, kpi.ok, kpi.samples, kpi.why) == expected
-    assert (kpi.is_floor, kpi.unit) == (False, "ms")
+    assert (kpi.is_floor, kpi.unit, kpi.budget_left is None) == (False, "ms", kpi.ok is None or bool(kpi.why))
 
 
 def test_throughput_has_the_target_that_the_configuration_sets() -> None:

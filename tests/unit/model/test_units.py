@@ -81,6 +81,19 @@ def test_milliseconds_become_seconds_when_they_are_many(value: float, text: str)
     assert fmt.milliseconds(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0/s"), (0.019, "0.01/s"), (1.5, "1.5/s"), (12.99, "12.9/s"), (1_250.9, "1,250/s")]
+)
+def test_a_rate_is_not_rounded_up_to_a_target_that_it_missed(value: float, text: str) -> None:
+    assert fmt.figure(value, "per_s") == text
+    assert (fmt.figure(0.99999, "share"), fmt.figure(18.4, "ms")) == ("99.99 %", "18 ms")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(60, "last minute"), (900, "last 15m"), (3600, "last hour")])
+def test_a_period_has_the_name_that_its_length_has(seconds: int, text: str) -> None:
+    assert fmt.last_period(seconds * SECOND_NS) == text
+
+
 @pytest.mark.parametrize(("share", "text"), [(1.0, "100 %"), (0.99999, "99.99 %"), (0.412, "41.20 %"), (0.0, "0.00 %")])
 def test_a_share_that_is_not_whole_is_not_100_percent(share: float, text: str) -> None:
     assert fmt.percent(share) == text

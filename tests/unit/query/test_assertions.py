@@ -31,6 +31,9 @@ def parsed(text: str) -> Assertion:
     [
         ("availability >= 99.9%", KpiFigure("availability"), ">=", 0.999, "share"),
         ("availability>=0.999", KpiFigure("availability"), ">=", 0.999, "share"),
+        ("error_to_alert_ms < 5s", KpiFigure("error_to_alert_ms"), "<", 5_000, "ms"),
+        ("error_recovery_rate > 99%", KpiFigure("error_recovery_rate"), ">", 0.99, "share"),
+        ("throughput_per_s >= 2.5", KpiFigure("throughput_per_s"), ">=", 2.5, "per_s"),
         ("connection_time_ms < 500", KpiFigure("connection_time_ms"), "<", 500, "ms"),
         ("connection_time_ms < 1.5s by connection", KpiFigure("connection_time_ms"), "<", 1500, "ms"),
         ("p95(lat) < 250ms", FieldPercentile(FIELDS["duration"], "p95"), "<", 250, "ms"),
@@ -84,6 +87,7 @@ def test_by_is_a_field_or_a_path(text: str, by: object) -> None:
         ("p95(lat) < 250", "", ""),
         ("p95(lat) < 250kb", "invalid value '250kb'", "expected a duration"),
         ("max(size) < 250ms", "invalid value '250ms'", "expected a size"),
+        ("throughput_per_s > 2%", "invalid value '2%'", "expected a number per second, e.g. 50"),
         ("availability > 99.9", "99.9 is not a share", "did you mean 99.9%?"),
         ("availability > 101%", "101% is not a share", "expected a percentage"),
         ("availability == 99%", "unknown comparison", "use one of < <= > >= = !="),

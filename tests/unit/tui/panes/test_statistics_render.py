@@ -112,6 +112,21 @@ def test_a_share_of_time_says_of_how_much_time() -> None:
     assert texts(tuple(kpi_lines(hardly, 58)))[7] == "uptime                0.14 % ✗    > 99 %        9m used up"
 
 
+def test_figures_of_errors_and_throughput_say_their_unit_and_that_there_is_no_target() -> None:
+    found = kpis(
+        connection_statistics(
+            "a", messages=Flow(27_000, 0), scheduled_ms=540_000.0, recovered_errors=8, unrecovered_errors=2,
+            alert_ms=Summary(4, 1_200.0, 1_200.0, 1_200.0, 1_200.0, 1_200.0), failed_alerts=1,
+        ),
+        {"error_to_alert_ms": 5_000.0},
+    )  # fmt: skip
+    assert texts(tuple(kpi_lines(found, 58)))[9:] == [
+        "error recovery          80 % ✗    > 99 %        10 used up",
+        "error to alert         1.2 s ✗   < 5.0 s         5  missed",
+        "throughput              50/s        none        9m",
+    ]
+
+
 def test_a_key_figure_without_samples_has_no_value() -> None:
     never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
     assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["connection", "success", "n/a", ">", "99", "%", "n/a"]
