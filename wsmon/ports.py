@@ -290,6 +290,10 @@ class RecordingView(FollowedView, Protocol):
         """Return the wall times of a closed range of ids, one for each; -1 where no event has the id."""
         ...
 
+    def time_from(self, event_id: int) -> int:
+        """Return the wall time of an event, or of the next one that there is; 0 where there is none."""
+        ...
+
     def connection_names(self) -> tuple[str, ...]:
         """Return the names of all connections, also of those that are not configured any more."""
         ...

@@ -119,9 +119,9 @@ class Pages:
                 rows = self._connection.execute(sql, (*window, *condition.parameters))
                 progress.add(array("q", (event_id for (event_id,) in checked(rows, tuple[Id]))))
             if progress.is_due:
-                yield progress.take(window, self._time_of)
+                yield progress.take(window, self.time_of)
         if not progress.is_over:
-            yield progress.rest(self._time_of)
+            yield progress.rest(self.time_of)
 
     def summarise(
         self, query: Query, first_id: int, last_id: int, collector: SummaryCollector[Summary]
@@ -196,7 +196,7 @@ class Pages:
             first_id = self.id_at(math.floor(after.timestamp()) * SECOND_NS, found[0] + 1, last_id)
         return tuple(starts)
 
-    def _time_of(self, event_id: int) -> int:
+    def time_of(self, event_id: int) -> int:
         """Read the wall time of an event, or of the next one that is kept; 0 where there is none."""
         found = self._first_from(event_id)
         return found[1] if found is not None else 0

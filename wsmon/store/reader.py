@@ -424,6 +424,11 @@ class Reader:
         with self._question():
             return self._pages.times(first_id, last_id)
 
+    def time_from(self, event_id: int) -> int:
+        """Read the wall time of an event, or of the next one that is kept; 0 where there is none."""
+        with self._question():
+            return self._pages.time_of(event_id)
+
     def connection_names(self) -> tuple[str, ...]:
         """Read the names of all connections, also of those that are not configured any more."""
         with self._question():

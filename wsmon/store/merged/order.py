@@ -1,8 +1,8 @@
 """The order of the events of several recordings: one range of ids without gaps, by wall time.
 
-An event of a recording keeps its place among the events of its recording, also where a clock was set back. Ids of the
-order are cut into slices, at wall times; the order inside a slice is read from the times of its events when it is first
-asked for. So a store of gigabytes is opened in a second, and 10 million events cost 10 MB: a byte says which recording
+An event of a recording keeps its place among the events of its recording, also where a clock was set back. The ids are
+in slices. A slice that is asked for is split at wall times until it is small, and its order is read from the times of
+its events then. So gigabytes are opened at once, and what was asked for costs a byte an event: it says which recording
 an event is from, and its number there follows from counting.
 """
 
@@ -10,25 +10,37 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wsmon.errors import StoreError
 from wsmon.model.ranges import StoreBounds
 
-# Events in a slice, about: the times of so many are read in some milliseconds
+# Most events in a slice whose order is read: their times take some milliseconds
 SLICE = 4_096
-# A byte tells recordings apart
-MOST_RECORDINGS = 256
+# The screen has five views of each recording, of up to three files: together fewer than the 1,024 that a process may
+# have open by default. A byte would tell 256 apart.
+MOST_RECORDINGS = 64
 # Slices whose places are in memory, 4 bytes an event
 _HELD_SLICES = 256
 
-# Reads the wall times of a closed range of ids of a recording, by its number; -1 = no event has this id
-ReadTimes = Callable[[int, int, int], "array[int]"]
-# Finds the first id of a recording, by its number, at or after a wall time
-IdAt = Callable[[int, int], int]
+
+class TimeReader(Protocol):
+    """Reads times of the recordings, which have numbers; belongs to the thread that asks."""
+
+    def times(self, recording: int, first_id: int, last_id: int) -> Sequence[int]:
+        """Return the wall times of a closed range of ids, one for each; -1 where no event has the id."""
+        ...
+
+    def time_from(self, recording: int, event_id: int) -> int:
+        """Return the wall time of an event, or of the next one that there is; 0 where there is none."""
+        ...
+
+    def id_at(self, recording: int, ts_ns: int) -> int:
+        """Return the first id at or after a wall time; the one behind the newest where there is none."""
+        ...
 
 
 class Place(NamedTuple):
@@ -56,7 +68,7 @@ class MergedOrder:
         self._starts = array("q", [1])
         # For each recording its first id in each slice, and one behind the last
         self._cuts: tuple[array[int], ...] = ()
-        # Slices whose order was read: the number of the recording of each event
+        # Slices whose order was read, by their first id: the number of the recording of each event
         self._owners: dict[int, bytes] = {}
         # By slice and recording: where in the slice its events are
         self._positions: dict[tuple[int, int], array[int]] = {}
@@ -67,84 +79,64 @@ class MergedOrder:
         with self._lock:
             return self._starts[-1] - 1
 
-    def extend(self, bounds: Sequence[StoreBounds], read_times: ReadTimes, id_at: IdAt) -> None:
+    def extend(self, bounds: Sequence[StoreBounds]) -> None:
         """Number what the recordings hold beyond what is known; raises ``StoreError`` where one was replaced."""
         with self._lock:
             if not self._cuts:
-                self._begin(bounds, read_times, id_at)
-                return
-            ends = [max(each.last_id + 1, cuts[-1]) for each, cuts in zip(bounds, self._cuts, strict=True)]
+                self._cuts = tuple(array("q", [each.oldest_id or each.last_id + 1]) for each in bounds)
             for name, each, cuts in zip(self._names, bounds, self._cuts, strict=True):
                 if each.last_id + 1 < cuts[-1]:
                     raise StoreError(
                         f"the recording {name} was replaced by a new one while it was read", "open the recordings again"
                     )
-            if any(end > cuts[-1] for end, cuts in zip(ends, self._cuts, strict=True)):
-                self._add_slice(ends)
+            self._add_slice([each.last_id + 1 for each in bounds])
 
-    def place(self, event_id: int, read_times: ReadTimes) -> Place:
+    def place(self, event_id: int, reader: TimeReader) -> Place:
         """Return which event an id is; the id is from 1 to ``last_id``."""
         with self._lock:
-            number = bisect_right(self._starts, event_id) - 1
+            number = self._slice_of(event_id, reader)
             offset = event_id - self._starts[number]
             if (single := self._single(number)) is not None:
                 return Place(single, self._cuts[single][number] + offset)
-            owners = self._owners_of(number, read_times)
+            owners = self._owners_of(number, reader)
             recording = owners[offset]
             return Place(recording, self._cuts[recording][number] + owners.count(recording, 0, offset))
 
-    def places_from(self, event_id: int, read_times: ReadTimes) -> tuple[int, ...]:
+    def places_from(self, event_id: int, reader: TimeReader) -> tuple[int, ...]:
         """Return for each recording its first id at or behind an id; an id may be beyond both ends."""
         with self._lock:
             if event_id >= self._starts[-1]:
                 return tuple(cuts[-1] for cuts in self._cuts)
-            number = bisect_right(self._starts, max(event_id, 1)) - 1
-            offset = max(event_id, 1) - self._starts[number]
+            if event_id <= 1:
+                return tuple(cuts[0] for cuts in self._cuts)
+            number = self._slice_of(event_id, reader)
+            offset = event_id - self._starts[number]
             if (single := self._single(number)) is not None:
                 return tuple(cuts[number] + offset * (each == single) for each, cuts in enumerate(self._cuts))
-            owners = self._owners_of(number, read_times)
+            owners = self._owners_of(number, reader)
             return tuple(cuts[number] + owners.count(each, 0, offset) for each, cuts in enumerate(self._cuts))
 
-    def ids(self, recording: int, local_ids: Sequence[int], read_times: ReadTimes) -> array[int]:
+    def ids(self, recording: int, own_ids: Sequence[int], reader: TimeReader) -> array[int]:
         """Return the ids of events of a recording; 0 = not known, because it is newer or was pruned at the start."""
         found = array("q")
         at = 0
         with self._lock:
             cuts = self._cuts[recording]
-            while at < len(local_ids):
-                if not cuts[0] <= local_ids[at] < cuts[-1]:
+            while at < len(own_ids):
+                if not cuts[0] <= own_ids[at] < cuts[-1]:
                     found.append(0)
                     at += 1
                     continue
-                number = bisect_right(cuts, local_ids[at]) - 1
+                number = self._slice_of_own(recording, own_ids[at], reader)
                 low, high, start = cuts[number], cuts[number + 1], self._starts[number]
                 # Those that follow and are in the same slice; ids mostly ascend
                 end = at + 1
-                while end < len(local_ids) and low <= local_ids[end] < high:
+                while end < len(own_ids) and low <= own_ids[end] < high:
                     end += 1
-                positions = self._positions_of(number, recording, read_times)
-                found.extend([start + positions[each - low] for each in local_ids[at:end]])
+                positions = self._positions_of(number, recording, reader)
+                found.extend([start + positions[each - low] for each in own_ids[at:end]])
                 at = end
         return found
-
-    def _begin(self, bounds: Sequence[StoreBounds], read_times: ReadTimes, id_at: IdAt) -> None:
-        """Cut what there is into slices: at the time of every so many events of each recording."""
-        first_ids = [each.oldest_id or each.last_id + 1 for each in bounds]
-        self._cuts = tuple(array("q", [first_id]) for first_id in first_ids)
-        ends = [each.last_id + 1 for each in bounds]
-        step = max(1, SLICE // len(bounds))
-        times: set[int] = set()
-        for number, (first_id, end) in enumerate(zip(first_ids, ends, strict=True)):
-            for sample in range(first_id + step, end, step):
-                times.update(each for each in read_times(number, sample, sample) if each >= 0)
-        for ts_ns in sorted(times):
-            self._add_slice(
-                [
-                    min(end, max(cuts[-1], id_at(number, ts_ns)))
-                    for number, (end, cuts) in enumerate(zip(ends, self._cuts, strict=True))
-                ]
-            )
-        self._add_slice(ends)
 
     def _add_slice(self, ends: Sequence[int]) -> None:
         """Add the events of each recording up to these ids, not included; nothing where there are none."""
@@ -161,30 +153,73 @@ class MergedOrder:
         for end, cuts in zip(ends, self._cuts, strict=True):
             cuts.append(end)
 
+    def _slice_of(self, event_id: int, reader: TimeReader) -> int:
+        """Return the number of the slice of an id, which is small."""
+        while True:
+            number = bisect_right(self._starts, event_id) - 1
+            if not self._split(number, reader):
+                return number
+
+    def _slice_of_own(self, recording: int, own_id: int, reader: TimeReader) -> int:
+        """Return the number of the slice of an event by its own id, which is small."""
+        while True:
+            number = bisect_right(self._cuts[recording], own_id) - 1
+            if not self._split(number, reader):
+                return number
+
+    def _split(self, number: int, reader: TimeReader) -> bool:
+        """Split a large slice in two, at a wall time; return whether it was.
+
+        Not one whose order was read, since ids of it are known; nor one of a single recording, which needs no times;
+        nor one whose events all have the same time.
+        """
+        start, end = self._starts[number], self._starts[number + 1]
+        if end - start <= SLICE or start in self._owners or self._single(number) is not None:
+            return False
+        counts = [cuts[number + 1] - cuts[number] for cuts in self._cuts]
+        largest = counts.index(max(counts))
+        middle = self._cuts[largest][number] + counts[largest] // 2
+        ts_ns = reader.time_from(largest, middle)
+        # All events of the first half may have the same time
+        for at_ns in (ts_ns, ts_ns + 1):
+            found = [
+                min(cuts[number + 1], max(cuts[number], reader.id_at(recording, at_ns)))
+                for recording, cuts in enumerate(self._cuts)
+            ]
+            size = sum(own - cuts[number] for own, cuts in zip(found, self._cuts, strict=True))
+            if 0 < size < end - start:
+                self._starts.insert(number + 1, start + size)
+                for own, cuts in zip(found, self._cuts, strict=True):
+                    cuts.insert(number + 1, own)
+                return True
+        return False
+
     def _single(self, number: int) -> int | None:
         """Return the recording that a slice has all its events of; None where there are several."""
         events = self._starts[number + 1] - self._starts[number]
         return next((each for each, cuts in enumerate(self._cuts) if cuts[number + 1] - cuts[number] == events), None)
 
-    def _owners_of(self, number: int, read_times: ReadTimes) -> bytes:
-        if (known := self._owners.get(number)) is None:
-            known = self._owners[number] = merged_order(
+    def _owners_of(self, number: int, reader: TimeReader) -> bytes:
+        start = self._starts[number]
+        if (known := self._owners.get(start)) is None:
+            known = self._owners[start] = merged_order(
                 [
-                    read_times(recording, cuts[number], cuts[number + 1] - 1) if cuts[number] < cuts[number + 1] else ()
-                    for recording, cuts in enumerate(self._cuts)
+                    reader.times(each, cuts[number], cuts[number + 1] - 1) if cuts[number] < cuts[number + 1] else ()
+                    for each, cuts in enumerate(self._cuts)
                 ]
             )
         return known
 
-    def _positions_of(self, number: int, recording: int, read_times: ReadTimes) -> Sequence[int]:
+    def _positions_of(self, number: int, recording: int, reader: TimeReader) -> Sequence[int]:
+        start = self._starts[number]
         if self._single(number) is not None:
-            return range(self._starts[number + 1] - self._starts[number])
-        if (known := self._positions.get((number, recording))) is None:
+            return range(self._starts[number + 1] - start)
+        if (known := self._positions.get((start, recording))) is None:
             if len(self._positions) >= _HELD_SLICES * len(self._cuts):
                 self._positions.clear()
-            owners = self._owners_of(number, read_times)
+            owners = self._owners_of(number, reader)
             known = array("L", [place for place, each in enumerate(owners) if each == recording])
-            self._positions[number, recording] = known
+            self._positions[start, recording] = known
         return known
 
 

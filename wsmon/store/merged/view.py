@@ -59,12 +59,12 @@ _HELD_SOURCES = 10_000
 class _Recording:
     """A view of one recording, and what it has under the names and ids of the merged view."""
 
-    def __init__(self, number: int, name: str, view: RecordingView, order: MergedOrder, read: _ReadTimes) -> None:
+    def __init__(self, number: int, name: str, view: RecordingView, order: MergedOrder, times: _Times) -> None:
         self.number = number
         self.name = name
         self.view = view
         self._order = order
-        self._read_times = read
+        self._times = times
         self._sources: dict[Source, Source] = {}
         self._queries = RecordingQueries(name, view.connection_names, self.first_from, self.own_ids)
 
@@ -82,17 +82,17 @@ class _Recording:
 
     def first_from(self, event_id: int) -> int:
         """Return its first id at or behind an id of the order."""
-        return self._order.places_from(event_id, self._read_times)[self.number]
+        return self._order.places_from(event_id, self._times)[self.number]
 
     def own_ids(self, ids: Iterable[int]) -> tuple[int, ...]:
         """Return which of these ids are its own, as it has them."""
         last_id = self._order.last_id
-        places = [self._order.place(each, self._read_times) for each in ids if 1 <= each <= last_id]
+        places = [self._order.place(each, self._times) for each in ids if 1 <= each <= last_id]
         return tuple(place.id for place in places if place.recording == self.number)
 
     def ids(self, own_ids: Sequence[int]) -> array[int]:
         """Return the ids of its events in the order; 0 = not known."""
-        return self._order.ids(self.number, own_ids, self._read_times)
+        return self._order.ids(self.number, own_ids, self._times)
 
     def id(self, own_id: int) -> int:
         """Return the id of one of its events in the order; 0 = not known."""
@@ -120,7 +120,7 @@ class _Recording:
     def bookmarked(self, event: Event) -> Event:
         """Do the same with the copy of an event that a bookmark has; one that is not known has a negative id."""
         event_id = self.id(event.id)
-        return self._event(event, event_id or -(event.id * len(self._read_times.views) + self.number))
+        return self._event(event, event_id or -(event.id * len(self._times.views) + self.number))
 
     def incident(self, found: OpenIncident) -> OpenIncident:
         """Return an open incident under the names and ids of the order."""
@@ -148,14 +148,20 @@ class _Recording:
         return _with_ids(event, self.source(event.source), event_id, self.id)
 
 
-class _ReadTimes:
+class _Times:
     """Reads times of events for the order, by views that belong to the thread that asks."""
 
     def __init__(self, views: Sequence[RecordingView]) -> None:
         self.views = views
 
-    def __call__(self, recording: int, first_id: int, last_id: int) -> array[int]:
+    def times(self, recording: int, first_id: int, last_id: int) -> array[int]:
         return self.views[recording].times(first_id, last_id)
+
+    def time_from(self, recording: int, event_id: int) -> int:
+        return self.views[recording].time_from(event_id)
+
+    def id_at(self, recording: int, ts_ns: int) -> int:
+        return self.views[recording].id_at(ts_ns)
 
 
 class MergedView:
@@ -165,9 +171,9 @@ class MergedView:
         """``recordings`` are names with views, in the order that ``order`` has them; the views are closed with this."""
         self._order = order
         self._views = tuple(view for _, view in recordings)
-        self._read_times = _ReadTimes(self._views)
+        self._times = _Times(self._views)
         self.recordings = tuple(
-            _Recording(number, name, view, order, self._read_times) for number, (name, view) in enumerate(recordings)
+            _Recording(number, name, view, order, self._times) for number, (name, view) in enumerate(recordings)
         )
         self._by_name = {each.name: each for each in self.recordings}
         self._extend()
@@ -189,8 +195,8 @@ class MergedView:
     def bounds(self) -> StoreBounds:
         """Return the range of ids; the newest run is the number of runs, and the size that of all files."""
         bounds = self._extend()
-        oldest = (each.id(of.oldest_id) for each, of in zip(self.recordings, bounds, strict=True) if of.oldest_id)
-        oldest_id, last_id = min(filter(None, oldest), default=0), self._order.last_id
+        last_id = self._order.last_id
+        oldest_id = self._oldest_id(bounds) if last_id else 0
         kept = sum(each.events for each in bounds)
         return StoreBounds(
             oldest_id,
@@ -249,7 +255,7 @@ class MergedView:
         if event_id < 0:
             own_id, recording = divmod(-event_id, len(self._views))
             return Place(recording, own_id)
-        return self._order.place(event_id, self._read_times)
+        return self._order.place(event_id, self._times)
 
     def own_event(self, event: Event) -> Event:
         """Return an event with the ids and the connection that it has in its recording; the recording's name stays."""
@@ -495,10 +501,19 @@ class MergedView:
         for each in self._views:
             each.close()
 
+    def _oldest_id(self, bounds: Sequence[StoreBounds]) -> int:
+        """Return the id of the oldest event that is kept; 0 where none is."""
+        first_ids = self._order.places_from(1, self._times)
+        if all(each.oldest_id in (0, first_id) for each, first_id in zip(bounds, first_ids, strict=True)):
+            # None was pruned since: whichever comes first, its id is 1
+            return 1
+        oldest = (of.id(each.oldest_id) for of, each in zip(self.recordings, bounds, strict=True) if each.oldest_id)
+        return min(filter(None, oldest), default=0)
+
     def _extend(self) -> list[StoreBounds]:
         """Number what was committed since; return the bounds of each recording."""
         bounds = [each.bounds() for each in self._views]
-        self._order.extend(bounds, self._read_times, lambda number, ts_ns: self._views[number].id_at(ts_ns))
+        self._order.extend(bounds)
         return bounds
 
     def _of(self, connections: tuple[str, ...] | None) -> Iterator[tuple[_Recording, tuple[str, ...] | None]]:

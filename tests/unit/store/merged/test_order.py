@@ -17,7 +17,7 @@ class Recorded:
     """Wall times of recordings, whose first id is given."""
 
     def __init__(self, *times: list[int], first_id: int = 1) -> None:
-        self.times = times
+        self.recorded = times
         self.first_id = first_id
         self.reads: list[tuple[int, int, int]] = []
         self.order = MergedOrder([f"r{number}" for number in range(len(times))])
@@ -25,19 +25,22 @@ class Recorded:
 
     def extend(self) -> None:
         first = self.first_id
-        bounds = [StoreBounds(first if each else 0, first + len(each) - 1 if each else 0) for each in self.times]
-        self.order.extend(bounds, self.read, self.id_at)
+        bounds = [StoreBounds(first if each else 0, first + len(each) - 1 if each else 0) for each in self.recorded]
+        self.order.extend(bounds)
 
-    def read(self, recording: int, first_id: int, last_id: int) -> array[int]:
+    def times(self, recording: int, first_id: int, last_id: int) -> array[int]:
         self.reads.append((recording, first_id, last_id))
-        return array("q", self.times[recording][first_id - self.first_id : last_id - self.first_id + 1])
+        return array("q", self.recorded[recording][first_id - self.first_id : last_id - self.first_id + 1])
+
+    def time_from(self, recording: int, event_id: int) -> int:
+        return self.recorded[recording][event_id - self.first_id]
 
     def id_at(self, recording: int, ts_ns: int) -> int:
-        times = self.times[recording]
+        times = self.recorded[recording]
         return self.first_id + next((place for place, each in enumerate(times) if each >= ts_ns), len(times))
 
     def places(self) -> list[Place]:
-        return [self.order.place(each, self.read) for each in range(1, self.order.last_id + 1)]
+        return [self.order.place(each, self) for each in range(1, self.order.last_id + 1)]
 
 
 def test_events_are_in_order_of_time_and_those_of_equal_times_in_the_order_of_the_recordings() -> None:
@@ -51,23 +54,37 @@ def test_a_clock_that_was_set_back_does_not_reorder_a_recording() -> None:
 def test_what_is_recorded_later_comes_behind_and_no_id_changes() -> None:
     recorded = Recorded([1, 5], [2])
     before = recorded.places()
-    recorded.times[0].append(9)
-    recorded.times[1].extend([3, 8])
+    recorded.recorded[0].append(9)
+    recorded.recorded[1].extend([3, 8])
     recorded.extend()
     assert recorded.places() == [*before, (1, 2), (1, 3), (0, 3)]
+
+
+def test_only_what_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_module, "SLICE", 16)
+    recorded = Recorded(list(range(0, 20_000, 2)), list(range(1, 20_000, 2)))
+    assert recorded.reads == []
+    assert [recorded.order.place(each, recorded) for each in (20_000, 19_999, 1)] == [(1, 10_000), (0, 10_000), (0, 1)]
+    assert sum(last - first + 1 for _, first, last in recorded.reads) <= 32
+
+
+def test_many_events_of_one_time_stay_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_module, "SLICE", 4)
+    recorded = Recorded([5] * 20, [1, 5, 5, 9])
+    assert recorded.places() == [(1, 1), *((0, number) for number in range(1, 21)), (1, 2), (1, 3), (1, 4)]
 
 
 def test_a_recording_that_was_empty_joins() -> None:
     recorded = Recorded([], [])
     assert recorded.order.last_id == 0
-    recorded.times[1].append(4)
+    recorded.recorded[1].append(4)
     recorded.extend()
-    assert (recorded.places(), recorded.order.places_from(1, recorded.read)) == ([(1, 1)], (1, 1))
+    assert (recorded.places(), recorded.order.places_from(1, recorded)) == ([(1, 1)], (1, 1))
 
 
 def test_a_replaced_recording_is_an_error() -> None:
     recorded = Recorded([1, 5], [2])
-    recorded.times[0].clear()
+    recorded.recorded[0].clear()
     with pytest.raises(StoreError, match="the recording r0 was replaced"):
         recorded.extend()
 
@@ -76,8 +93,8 @@ def test_recordings_one_after_the_other_need_no_times() -> None:
     recorded = Recorded(list(range(9_000)), list(range(9_000, 18_000)))
     recorded.reads.clear()
     # Near their border they share a slice
-    recorded.order.place(1_000, recorded.read)
-    recorded.order.ids(1, [8_000], recorded.read)
+    recorded.order.place(1_000, recorded)
+    recorded.order.ids(1, [8_000], recorded)
     assert recorded.reads == []
 
 
@@ -92,13 +109,13 @@ def test_places_and_ids_are_inverse_whatever_the_slices(seed: int, monkeypatch: 
         for recording, each in enumerate(times):
             own = [place.id for place in places if place.recording == recording]
             assert own == list(range(recorded.first_id, recorded.first_id + len(each)))
-            ids = recorded.order.ids(recording, [*own, own[-1] + 1 if own else 1], recorded.read)
+            ids = recorded.order.ids(recording, [*own, own[-1] + 1 if own else 1], recorded)
             assert list(ids) == [
                 *(place for place, found in enumerate(places, 1) if found.recording == recording),
                 0,
             ]
         for event_id in range(-1, recorded.order.last_id + 3):
-            counts = recorded.order.places_from(event_id, recorded.read)
+            counts = recorded.order.places_from(event_id, recorded)
             passed = places[: max(0, event_id - 1)]
             assert counts == tuple(
                 recorded.first_id * bool(each) + (not each) + sum(place.recording == number for place in passed)

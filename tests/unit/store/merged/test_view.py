@@ -160,6 +160,7 @@ def test_what_one_recording_prunes_is_missing_between_the_events_of_the_others(t
         recording.write([message(f"m{number}", number + 0.5, "a") for number in range(4)])
         with merged_view({"other": other, "live": tmp_path / "live.db"}) as view:
             assert (view.bounds().oldest_id, view.bounds().last_id, view.bounds().has_gaps) == (1, 8, False)
+            assert len(view.events_after(0, 10)) == 8
             recording.execute("DELETE FROM event WHERE id < 3")
             recording.execute("UPDATE meta SET value = 3 WHERE key = 'oldest_id'")
             assert (view.bounds().oldest_id, view.bounds().events, view.bounds().has_gaps) == (1, 6, True)
