@@ -341,12 +341,21 @@ def _shortened(request: BundleRequest, share: float) -> str:
 
 def _cut_short(request: BundleRequest, scopes: tuple[IncidentSelection, ...], until_ns: int, recorded_ns: int) -> str:
     """Why there is less time after the last incident than asked for; empty where there is not."""
-    last_ns = max(scope.opened.ts_ns for scope in scopes)
-    kept_s = max(0.0, (until_ns - last_ns) / SECOND_NS)
-    if kept_s >= request.after_s:
-        return ""
     why = "the recording ended" if until_ns > recorded_ns else "it was made"
     if request.is_stopping:
         why = "the recorder was stopped"
-    kept, missing = (format_duration(round(each, 1)) for each in (kept_s, request.after_s - kept_s))
-    return f"{why} {kept} after the last incident: {missing} of the time after it are missing"
+    if request.made_by == "recorder":
+        # It waits for the time after an incident opened: it may last for days
+        last_ns, place = max(scope.opened.ts_ns for scope in scopes), "opened"
+    else:
+        ends = [_end_of(scope) for scope in scopes]
+        if None in ends:
+            return f"the last incident was still open when {why}"
+        last_ns, place = max(end for end in ends if end is not None), "ended"
+    kept_s = max(0.0, (until_ns - last_ns) / SECOND_NS)
+    if kept_s >= request.after_s:
+        return ""
+    missing_s = request.after_s - kept_s
+    return (
+        f"{why} {kept_s:.1f} s after the last incident {place}, so {missing_s:.1f} s of the time after it are missing"
+    )

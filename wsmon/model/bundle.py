@@ -79,7 +79,7 @@ class BundlePeriod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     before_s: float
     """Asked for, before the first incident opened."""
     after_s: float
-    """Asked for, after the last one closed; after it opened where it was still open."""
+    """Asked for: after the last one closed, or, by a recorder, after it opened."""
     before_cut_short: bool = False
     """The recording had no older events: it began later, or retention deleted them."""
     after_cut_short: str = ""

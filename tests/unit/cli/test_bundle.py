@@ -144,7 +144,9 @@ def test_a_recorder_orders_one_on_standard_input(
     assert run(["bundle", "--order", "--store", store]) == 0
     manifest = read(target).manifest
     assert (manifest.made_by, manifest.more_incidents, manifest.not_bundled) == ("recorder", 3, 2)
-    assert manifest.period.after_cut_short.startswith("the recorder was stopped 12s after the last incident: 48s")
+    assert manifest.period.after_cut_short.startswith(
+        "the recorder was stopped 12.0 s after the last incident opened, so 48.0 s of"
+    )
     assert json.loads(msgspec.json.encode(manifest.configuration)) == {
         "source": "recorder",
         "values": {"profile": "financial"},

@@ -26,6 +26,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     return incident_store(tmp_path_factory.mktemp("recording") / "store.db")
 
 
+BY_RECORDER = {"made_by": "recorder"}
+
+
 def rows(path: Path) -> list[str]:
     """Payload, or name, of each event."""
     return [(each.payload or each.name.encode()).decode() for each in stored_events(path)]
@@ -81,10 +84,19 @@ def test_a_loss_has_a_bundle_too(recording: tuple[Path, int], tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("now_s", "fields", "said"),
     [
-        (105, {"is_stopping": True}, "the recorder was stopped 5s after the last incident: 10s of the time after it"),
-        (105, {}, "it was made 5s after the last incident: 10s of the time after it are missing"),
-        (112, {"until_ns": at_ns(112)}, "it was made 12s after the last incident: 3s of the time after it are missing"),
-        (300, {"after_s": 120.0}, "the recording ended 100s after the last incident: 20s of the time after it"),
+        (
+            105,
+            {**BY_RECORDER, "is_stopping": True},
+            "the recorder was stopped 5.0 s after the last incident opened, so 10",
+        ),
+        (112, {}, "it was made 2.0 s after the last incident ended, so 13.0 s of the time after it are missing"),
+        (
+            112,
+            {**BY_RECORDER, "until_ns": at_ns(112)},
+            "it was made 12.0 s after the last incident opened, so 3.0 s of",
+        ),
+        (115, {**BY_RECORDER, "until_ns": at_ns(115)}, ""),
+        (300, {"after_s": 120.0}, "the recording ended 90.0 s after the last incident ended, so 30.0 s of"),
         (200, {}, ""),
     ],
 )
@@ -175,3 +187,13 @@ def test_an_incident_of_wsmon_itself_takes_all_connections(tmp_path: Path) -> No
     report = bundled(store, tmp_path / "b.wsmon", own)
     assert {each.source.connection for each in stored_events(tmp_path / "b.wsmon")} == {"nova", "other", ""}
     assert report.manifest.incidents[0].connection == ""
+
+
+def test_of_an_incident_that_goes_on_everything_up_to_now_is_in_it(tmp_path: Path) -> None:
+    store, _ = incident_store(tmp_path / "store.db", stall(150, "other"))
+    goes_on = max(each.id for each in stored_events(store) if each.name == "incident.opened")
+    period = bundled(store, tmp_path / "b.wsmon", goes_on, now_s=180).manifest.period
+    assert (period.until, period.after_cut_short) == (
+        rfc3339(at_ns(180)),
+        "the last incident was still open when it was made",
+    )

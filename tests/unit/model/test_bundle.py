@@ -69,7 +69,7 @@ def test_several_incidents_an_unknown_configuration_and_two_days() -> None:
             before_s=60,
             after_s=60,
             before_cut_short=True,
-            after_cut_short="the recorder was stopped 1s after the last incident: 59s of the time after it are missing",
+            after_cut_short="the recorder was stopped 1.0 s after the last incident opened",
         ),
     )
     assert title(other) == "stall of wsmon, and 999 more"
