@@ -428,23 +428,32 @@ class Relay:
         self._starting = self._relays.spawn(self._start(), f"relay {self.spec.name}")
 
     async def _start(self) -> None:
+        if self._must_stop():
+            self.listening.socket.close()
+            return
         tls = self.listening.tls
-        self._server = await self._loop.create_server(
+        server = await self._loop.create_server(
             self._accept,
             sock=self.listening.socket,
             backlog=BACKLOG,
             ssl=tls,
             ssl_handshake_timeout=None if tls is None else REQUEST_S,
         )
+        # It may have been asked to stop meanwhile
+        if self._must_stop():
+            server.close()
+        else:
+            self._server = server
+
+    def _must_stop(self) -> bool:
+        return self._is_stopping
 
     def stop(self, reason: str) -> None:
         """Accept no more connections, and end those that there are."""
         self._is_stopping = True
         if self._server is not None:
             self._server.close()
-        else:
-            if self._starting is not None:
-                self._starting.cancel()
+        elif self._starting is None:
             self.listening.socket.close()
         for connection in tuple(self._connections):
             connection.close(reason)

@@ -234,6 +234,19 @@ class TestConfiguration:
             await relays.stop()
             await relays.run()
 
+    async def test_a_relay_that_is_removed_while_it_starts_listens_no_more(self) -> None:
+        async with running_relays() as relay:
+            spec = relay_spec("ws://h")
+            for turns in range(3):
+                relay.relays.configure((spec,), (), relay.relays.listen_anew((spec,)))
+                port = relay.port
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                relay.relays.configure((), (), {})
+                await asyncio.sleep(0.01)
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection("127.0.0.1", port)
+
     async def test_a_relay_that_is_not_enabled_does_not_listen(self) -> None:
         async with running_relays(relay_spec("ws://h", enabled=False)) as relay:
             assert relay.relays.addresses == {}
