@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
@@ -21,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.node_peers import RealPeers
-from tests.support.processes import Home
+from tests.support.processes import Home, stored
 from tests.support.relay_processes import relaying
 from tests.support.wire_taps import TappedConnection, WireTap
 
@@ -130,6 +132,7 @@ async def test_every_application_works_as_without_a_relay(home: Home, real_peers
                     ended |= {one.pop("app"): one for one in peer.named("ended")}
             assert clients.named("failed") == []
             assert await relay.stop() == 0
+    events = stored(relay.store)
     assert client_ended.keys() == server_ended.keys() == {*apps, "python"}
     for app, ended in client_ended.items():
         other = server_ended[app]
@@ -146,3 +149,17 @@ async def test_every_application_works_as_without_a_relay(home: Home, real_peers
         assert lines(each.application.head) == lines(there.application.head)
         assert each.server.head == there.server.head
         assert (each.application.digest, each.server.digest) == (there.application.digest, there.server.digest)
+    paths = {
+        event.source.connection_id: urlsplit(str((event.meta or {})["url"])).path
+        for event in events
+        if event.name == "connection.started"
+    }
+    recorded = Counter[tuple[str, str]]()
+    for event in events:
+        if event.name in ("message.sent", "message.received"):
+            recorded[paths[event.source.connection_id], event.name] += 1
+    on_wire = Counter[tuple[str, str]]()
+    for each in sent.values():
+        on_wire[each.path, "message.sent"] += each.application.messages
+        on_wire[each.path, "message.received"] += each.server.messages
+    assert recorded == on_wire
