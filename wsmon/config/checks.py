@@ -23,6 +23,7 @@ from wsmon.model.statistics import KPI_NAMES
 from wsmon.query import patterns
 from wsmon.query.notes import asks_notes
 from wsmon.query.parser import ReferenceTime, parse
+from wsmon.query.predicate import uses_field
 
 MAX_NAME_CHARS = NAME_LIMIT_CHARS
 MAX_TRACE_ID_CHARS = 128
@@ -72,6 +73,8 @@ def rule(text: str) -> None:
         raise FaultError("query matches everything", "narrow it, e.g. is:problem or type:order $.qty>100")
     if asks_notes(query):
         raise FaultError("query uses bookmarks or notes, which are not available to a recorder")
+    if uses_field(query, lambda field: field == "recording"):
+        raise FaultError("query uses recording:, but a recorder has one recording", "remove it")
 
 
 def printable(limit: int) -> Callable[[str], None]:

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from wsmon.model.notes import Bookmark
 from wsmon.query.ast import And, FieldTerm, Ids, Not, Or, Query, Term
 from wsmon.query.fields import FIELDS, Value
-from wsmon.query.predicate import item_fits
+from wsmon.query.predicate import item_fits, uses_field
 
 _TAG = re.compile(r"(?<!\w)#(\w[\w.-]*)")
 
 
 def asks_notes(query: Query) -> bool:
     """Return whether a term of the query is about notes."""
-    return any(_asks(term) for term in query.terms)
+    return uses_field(query, lambda field: FIELDS[field].is_of_notes)
 
 
 def with_notes(query: Query, bookmarks: Iterable[Bookmark]) -> Query:
@@ -33,18 +33,6 @@ def with_notes(query: Query, bookmarks: Iterable[Bookmark]) -> Query:
 def tags(note: str) -> tuple[str, ...]:
     """Return the words of a note that begin with ``#``, without the sign."""
     return tuple(_TAG.findall(note))
-
-
-def _asks(term: Term) -> bool:
-    match term:
-        case FieldTerm(field, _):
-            return FIELDS[field].is_of_notes
-        case Not(inner):
-            return _asks(inner)
-        case And(terms) | Or(terms):
-            return any(map(_asks, terms))
-        case _:
-            return False
 
 
 def _answered(term: Term, bookmarks: tuple[Bookmark, ...]) -> Term:

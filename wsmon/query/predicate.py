@@ -22,6 +22,7 @@ from wsmon.query.ast import (
     And,
     Contains,
     Exact,
+    FieldName,
     FieldTerm,
     Glob,
     Ids,
@@ -291,6 +292,23 @@ def _is_about_connections(term: Term) -> bool:
             return _is_about_connections(inner)
         case And(terms) | Or(terms):
             return all(_is_about_connections(each) for each in terms)
+        case _:
+            return False
+
+
+def uses_field(query: Query, is_wanted: Callable[[FieldName], bool]) -> bool:
+    """Return whether a term of the query, or of a group or a negation in it, is about one of these fields."""
+    return any(_uses_field(term, is_wanted) for term in query.terms)
+
+
+def _uses_field(term: Term, is_wanted: Callable[[FieldName], bool]) -> bool:
+    match term:
+        case FieldTerm(field, _):
+            return is_wanted(field)
+        case Not(inner):
+            return _uses_field(inner, is_wanted)
+        case And(terms) | Or(terms):
+            return any(_uses_field(each, is_wanted) for each in terms)
         case _:
             return False
 

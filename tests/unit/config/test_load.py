@@ -241,6 +241,7 @@ def test_paths_are_relative_to_the_real_file(tmp_path: Path) -> None:
         (ONE + "[wsmon]\nalerts.rules.a = '( )'\n", ["5: wsmon.alerts.rules.a: invalid query: "]),
         (ONE + "[wsmon]\nalerts.rules.a = ' '\n", ["5: wsmon.alerts.rules.a: query matches everything"]),
         (ONE + "[wsmon]\nalerts.rules.a = 'note:x'\n", ["5: wsmon.alerts.rules.a: query uses bookmarks or notes"]),
+        (ONE + "[wsmon]\nalerts.rules.a = 'x OR -recording:eu'\n", ["5: wsmon.alerts.rules.a: query uses recording:"]),
         (ONE + "[wsmon]\nbundle.kinds = ['strom']\n", ["5: wsmon.bundle.kinds[0]: unknown incident kind (strom). did"]),
         (ONE + "[wsmon]\nbundle.kinds = ['rule:']\n", ["5: wsmon.bundle.kinds[0]: invalid name"]),
         (ONE + "[wsmon]\nbundle.kinds = ['rule:x']\n", ["5: wsmon.bundle.kinds: alerts.rules has no rule 'x'"]),
