@@ -37,6 +37,8 @@ _PIECE_BYTES: Final = 2**20
 _SET = "INSERT INTO meta (key, value) VALUES (?, ?)"
 _GET = "SELECT value FROM meta WHERE key = ?"
 _RUNS = "SELECT id, version, started_ns, configuration, digest FROM run ORDER BY id"
+_PATHS = "SELECT id, configuration FROM run WHERE configuration LIKE '/%'"
+_SET_PATH = "UPDATE run SET configuration = ? WHERE id = ?"
 _UNSET = "DELETE FROM meta WHERE key IN (?, ?)"
 
 
@@ -54,6 +56,7 @@ def seal(path: Path, manifest: str) -> str:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             with transaction(connection, path):
                 connection.executemany(_SET, ((META_MANIFEST, manifest), (META_SEAL, mark)))
+                _shorten_paths(connection)
             connection.execute("VACUUM INTO ?", (str(compact),))
         digits = _hashed(compact, mark)
         if digits is None:
@@ -70,6 +73,12 @@ def seal(path: Path, manifest: str) -> str:
     finally:
         compact.unlink(missing_ok=True)
     return found
+
+
+def _shorten_paths(connection: sqlite3.Connection) -> None:
+    """Leave of the paths of configurations their last part: folders may name a user or a customer."""
+    paths = checked(connection.execute(_PATHS), tuple[Id, str])
+    connection.executemany(_SET_PATH, [(Path(path).name, run) for run, path in paths])
 
 
 def bundle_of(connection: sqlite3.Connection, path: Path) -> Bundle | None:

@@ -148,6 +148,7 @@ def test_bytes_of_events_outside_of_it_are_nowhere_in_the_file(tmp_path: Path) -
     store, incident = incident_store(tmp_path / "store.db")
     # Pages that were used and are free again may hold anything: the bundle is made of rows alone
     with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE run SET configuration = '/home/canary/wsmon.toml'")
         rows = [(f"canary {random.Random(number).random()}" * 50,) for number in range(200)]
         connection.executemany("INSERT INTO meta (key, value) VALUES (?, 1)", rows)
     with closing(sqlite3.connect(store)) as connection, connection:
@@ -156,6 +157,7 @@ def test_bytes_of_events_outside_of_it_are_nowhere_in_the_file(tmp_path: Path) -
     content = path.read_bytes()
     assert set(re.findall(rb"canary|other \d+|nova [1-6]0\b", content)) == set()
     assert stored(path, "PRAGMA freelist_count") == [(0,)]
+    assert stored(path, "SELECT configuration FROM run") == [("wsmon.toml",)]
     assert b"nova 90" in content
 
 
