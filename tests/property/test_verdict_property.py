@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.builders import source
 from tests.support.verdicts import VerdictHarness
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event
-from wsmon.model.statuses import Status
+from wsmon.model.statuses import SESSION_ENDS, Status
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -57,7 +57,7 @@ def test_any_events_can_be_judged(events: list[Event]) -> None:
         assert verdict.cause
         assert verdict.next
         assert all(0 < each < number for each in verdict.evidence)
-        assert event.to_status in ("disconnected", "error")
+        assert event.to_status in SESSION_ENDS
 
 
 @given(st.lists(EVENTS, max_size=30))

@@ -144,7 +144,8 @@ class RelayedSession:
 
     def on_failed(self, error: BaseException, progress: DialProgress) -> None:
         """Emit the end of a connection that the server did not accept."""
-        if self._first_end is not None and self._first_end.leg == "application":
+        # What ended the dial is reported at the end
+        if self._closing_reason is not None or (self._first_end is not None and self._first_end.leg == "application"):
             return
         failure = classify_dial(error, progress)
         meta = self._unopened_meta() | leg_meta("server") | response_meta(self._reporter, failure)

@@ -392,3 +392,13 @@ async def test_a_connection_over_sockets_is_recorded_from_its_request_to_its_end
         assert sink.path() == ["connecting", "connected", "websocket_connected", "closed"]
         assert (ended.close_by, ended.close_code, ended.reason) == ("application", 1000, "bye")
         assert [event.payload for event in sink.named("message.received")] == [b"hello"]
+
+
+async def test_a_dial_that_wsmon_ends_is_no_failure() -> None:
+    rig = Rig()
+    rig.begin()
+    rig.session.on_closing("wsmon stopped")
+    rig.session.on_failed(asyncio.CancelledError(), DialProgress("server.test", 443, "upgrade", 10.0))
+    ended = rig.ended()
+    assert (ended.to_status, ended.close_by, ended.error_type) == ("closed", "us", "")
+    assert len(rig.sink.named("connection.disconnected")) == 1

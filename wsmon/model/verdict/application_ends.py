@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 from wsmon.model.ends import code_meaning, shortened
 from wsmon.model.events import Certainty, Event
 from wsmon.model.statuses import OPEN
+from wsmon.model.units import SECOND_NS, full_duration
 from wsmon.model.verdict.close_codes import Advice
+from wsmon.model.verdict.history import History, suspended_ns
 from wsmon.model.verdict.reason_grammar import ReasonKind, reason_kind
 
 _NO_ACTION: Final = "no action needed"
@@ -93,6 +95,23 @@ def explain_application_end(event: Event) -> ApplicationEnd:
     meaning = code_meaning(code)
     is_own = 3000 <= code <= 4999
     return ApplicationEnd(_OWN if is_own else Advice(f"the application sent {meaning}", _LOG), "stated")
+
+
+# A pause of the relay possibly explains what the application did so soon after it
+_SOON_NS: Final = 30 * SECOND_NS
+
+
+def own_pause(event: Event, history: History) -> str:
+    """Return, as a clause, that wsmon itself passed nothing on for a while before; empty where it did not."""
+    pause = history.pause
+    if lasted_ns := suspended_ns(event):
+        why = "was stalled"
+    elif pause is not None and 0 <= event.mono_ns - pause.mono_ns <= _SOON_NS:
+        lasted_ns, why = pause.lasted_ns, "waited for its store"
+    else:
+        return ""
+    lasted = full_duration(lasted_ns)
+    return f"before that, wsmon itself {why} for {lasted} and passed nothing on: possibly this is the reason"
 
 
 def closed_after(event: Event) -> str:

@@ -17,9 +17,9 @@ from wsmon.model.ends import code_meaning, fact, leg_of, protocol_close, shorten
 from wsmon.model.events import Certainty, CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statuses import OPEN
+from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import SECOND_NS
-from wsmon.model.verdict.application_ends import as_application_step, closed_after, explain_application_end
+from wsmon.model.verdict.application_ends import as_application_step, closed_after, explain_application_end, own_pause
 from wsmon.model.verdict.close_codes import (
     ANSWERS_STEP,
     CODE_ADVICE,
@@ -104,7 +104,7 @@ def judge(event: Event, history: History, said: LastMessages | None = None) -> V
     """
     if event.to_status == "error":
         return _gave_up(event, history)
-    if event.close_by == "application":
+    if event.close_by == "application" and event.to_status in SESSION_ENDS:
         return _by_application(event, history, said)
     if event.to_status != "disconnected" or (event.close_by == "us" and not event.error_type):
         return None
@@ -648,7 +648,10 @@ def _by_application(event: Event, history: History, said: LastMessages | None) -
             told.next if told is not None else _UNCLEAR_WORDS.next,
         )
         certainty = "inferred"
-    sentence = "; ".join(filter(None, (fact(event), quote, advice.cause, closed_after(event))))
+    pause = own_pause(event, history)
+    if pause:
+        certainty = "inferred"
+    sentence = "; ".join(filter(None, (fact(event), quote, advice.cause, closed_after(event), pause)))
     return Verdict("application", _code(event), sentence, advice.next, evidence, text, certainty)
 
 

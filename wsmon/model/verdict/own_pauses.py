@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsmon.model import units as fmt
+from wsmon.model.ends import leg_of
 from wsmon.model.events import Event
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import says_nothing
@@ -78,7 +79,8 @@ def _standstill(event: Event) -> OwnPause | None:
     if not lasted_ns or _is_of_the_peer(event, lasted_ns):
         return None
     since_ns = _since_resumed_ns(event)
-    fact = f"{_until(since_ns)}, wsmon itself was stalled for {fmt.full_duration(lasted_ns)} and could not respond"
+    missed = "passed nothing on" if leg_of(event) else "could not respond"
+    fact = f"{_until(since_ns)}, wsmon itself was stalled for {fmt.full_duration(lasted_ns)} and {missed}"
     if since_ns is None or since_ns > _REMOTE_NS or _went_on(event, since_ns) or not _may_follow(event, lasted_ns):
         return None if _is_explained(event, since_ns) else OwnPause(fact, "")
     return OwnPause(f"{fact}{_inference(event)}", _STANDSTILL_STEP, is_foremost=True)

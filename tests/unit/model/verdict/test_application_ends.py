@@ -165,3 +165,19 @@ def test_a_close_frame_of_the_server_behind_an_application_that_vanished_is_said
     assert alone(ended).cause.endswith(f"; {said}")
     answered = loss(code=1000, by="application", reason="", to_status="closed", meta=meta)
     assert "came after that" not in alone(answered).cause
+
+
+def test_a_pause_of_the_relay_before_an_end_by_the_application_is_said() -> None:
+    meta: dict[str, Json] = {"leg": "application", "suspended_ms": 31_000.0, "resumed_ms": 100.0}
+    stalled = alone(loss(code=1011, by="application", reason="keepalive ping timeout", to_status="closed", meta=meta))
+    said = "wsmon itself was stalled for 31 s and passed nothing on: possibly this is the reason"
+    assert (stalled.cause.endswith(said), stalled.certainty) == (True, "inferred")
+    waited = event("self.backpressure", 5, FEED, meta={"paused_ms": 25_000.0})
+    verdict = VerdictHarness().verdict(usable(0, FEED), waited, by_application(1000, after_s=6.0))
+    assert "wsmon itself waited for its store for 25 s and passed nothing on" in verdict.cause
+
+
+def test_a_standstill_before_an_end_by_the_server_of_a_relay_is_one_of_the_relay() -> None:
+    meta: dict[str, Json] = {"leg": "server", "suspended_ms": 31_000.0, "resumed_ms": 100.0, "last_in_ms": 31_200.0}
+    verdict = alone(loss(code=1011, reason="keepalive ping timeout", open_s=90.0, meta=meta))
+    assert "wsmon itself was stalled for 31 s and passed nothing on" in verdict.cause
