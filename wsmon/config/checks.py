@@ -197,6 +197,13 @@ def header_name(text: str) -> None:
         raise FaultError("header belongs to the handshake", hint)
 
 
+def relayed_header_name(text: str) -> None:
+    """Check for a field name of HTTP that a relay may replace: those of the handshake are the application's."""
+    field_name(text)
+    if text.lower() in _RESERVED_HEADERS or text.lower().startswith("sec-websocket-"):
+        raise FaultError("header belongs to the handshake", "the application sets this header")
+
+
 def sent_header_name(text: str) -> None:
     """Check for a field name of HTTP that requests to a collector do not set themselves."""
     field_name(text)

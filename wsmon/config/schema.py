@@ -578,10 +578,13 @@ RELAY_ALONE = (
     ConfigKey("tls_key", ExistingFile(), "", "private key of that certificate (PEM, unencrypted)"),
     ConfigKey("listen_any", FlagKind(), False, "true: other machines may connect, too"),
 )
+_KINDS_OF_RELAYS: Mapping[str, AnyKind] = MappingProxyType(
+    {"headers": TableOf(SecretKind(checks.header_value), checks.relayed_header_name, fold_keys=True, is_ordered=True)}
+)
 RELAY = (
     *RELAY_ALONE,
     *(
-        replace(key, doc=_OF_RELAYS.get(key.path) or key.doc)
+        replace(key, doc=_OF_RELAYS.get(key.path) or key.doc, kind=_KINDS_OF_RELAYS.get(key.path, key.kind))
         for key in CONNECTION
         if key.path in _OF_RELAYS or key.path.partition(".")[0] in _TABLES_OF_RELAYS
     ),

@@ -518,6 +518,13 @@ protocol = "json"
             f"{RELAY}\nping.interval = 1",
             "wsmon.toml:7: relay[0].ping: unknown key. not for a relay: it passes on what the application sends",
         ),
+        (
+            f'{RELAY}\nheaders.sec-websocket-protocol = "v2"',
+            (
+                "wsmon.toml:7: relay[0].headers.sec-websocket-protocol: header belongs to the handshake."
+                " the application sets this header"
+            ),
+        ),
         (f'{RELAY}\nfial = "open"', 'wsmon.toml:7: relay[0].fial: unknown key. did you mean "fail"?'),
         (
             RELAY.replace("127.0.0.1", "0.0.0.0"),
