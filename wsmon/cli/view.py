@@ -103,8 +103,9 @@ def view_recordings(recordings: Recordings, environ: Mapping[str, str], wishes: 
     for look in looks.values():
         if look.bundle is not None:
             say(f"wsmon: {look.bundle.notice}")
-    # The order of all events is made before the screen takes the terminal
-    recordings.view(environ).close()
+    # The event at which the screen was left has the same id next time only where nothing was recorded since
+    with closing(recordings.view(environ)) as view:
+        store_id = f"{view.store_id}@{view.bounds().last_id}"
     clients = RecorderClients(
         {
             name: RecorderClient(_socket_of(holder(store), store, environ), greeting())
@@ -113,7 +114,7 @@ def view_recordings(recordings: Recordings, environ: Mapping[str, str], wishes: 
         }
     )
     banner = "; ".join(f"{name}: {look.banner}" for name, look in looks.items() if look.banner)
-    first = _FirstLook(banner, "+".join(look.store_id for look in looks.values()), None)
+    first = _FirstLook(banner, store_id, None)
     options = _options(next(iter(stores.values())), environ, None, None, None, first, wishes)
 
     def export(request: ExportRequest, progress: Progress) -> ExportReport:

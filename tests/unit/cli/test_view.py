@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 
+from tests.support.builders import message
 from tests.support.bundles import bundled, incident_store
+from tests.support.recordings import Recording, recorded
 from wsmon.cli import view
 from wsmon.cli.params import ScreenWishes
+from wsmon.cli.recordings import choose_recordings
 from wsmon.config.load import Loaded, load
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.losses import LossNote, keep_note
+from wsmon.ports import StoreView
 from wsmon.tui.options import AppOptions
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
@@ -131,3 +136,41 @@ def test_a_bundle_is_named_in_the_header_and_an_altered_one_in_the_banner(tmp_pa
         "THE FILE WAS ALTERED after it was written: it may not show what was recorded"
     )
     assert view._first_look(store)[2] is None
+
+
+class ShownApp:
+    """Takes the place of the app: it writes down what it is started with, and ends."""
+
+    shown: ClassVar[list[AppOptions]] = []
+    return_code = 0
+    unkept = ""
+
+    def __init__(self, views: Callable[[], StoreView], _control: object, options: AppOptions, **_more: object) -> None:
+        self.shown.append(options)
+        with closing(views()) as found:
+            assert [row.state.name for row in found.snapshot(0).connections] == ["eu/orders", "us/orders"]
+
+    def run(self, *, mouse: bool) -> None:
+        assert mouse
+
+
+def test_several_recordings_have_their_names_and_a_place_that_lasts_until_something_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "WsmonApp", ShownApp)
+    monkeypatch.setattr(ShownApp, "shown", [])
+    environ = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_RUNTIME_DIR": str(tmp_path), **COLOURS}
+    stores = {name: recorded(tmp_path / f"{name}.db", [message("x", 1, "orders")], "orders") for name in ("eu", "us")}
+
+    def show() -> AppOptions:
+        recordings = choose_recordings([str(path) for path in stores.values()], environ)
+        assert view.view_recordings(recordings, environ, ScreenWishes()) == 0
+        return ShownApp.shown[-1]
+
+    first, second = show(), show()
+    with Recording(stores["us"], "orders", after_s=100) as recording:
+        recording.write([message("y", 101, "orders")])
+        third = show()
+    assert (first.name, dict(first.recordings)) == ("eu + us", stores)
+    assert first.memory == second.memory == third.memory
+    assert first.store_id == second.store_id != third.store_id
