@@ -77,7 +77,13 @@ def check(path: Path) -> None:
             if each.close_code is not None:
                 counts[(*key, "losses")] += 1
                 dims[(*key, DIMENSIONS["close_code"], str(each.close_code))] += 1
-    assert found(path, "rollup_dim", "dimension, key, n") == +dims
+    counted = found(path, "rollup_dim", "dimension, key, n")
+    # What becomes of an error follows from what comes later: all levels have the same, and each error once at most
+    outcomes = {key: counted.pop(key) for key in tuple(counted) if key[3] == DIMENSIONS["error_outcome"]}
+    totals = {level: sum(n for key, n in outcomes.items() if key[0] == level) for level in LEVELS}
+    assert len(set(totals.values())) == 1
+    assert totals[1] <= sum(n for key, n in counts.items() if key[0] == 1 and key[-1] == "errors")
+    assert counted == +dims
     assert histograms(path) == +hists
     for counter in ("events", "messages_in", "bytes_in", "pongs", "errors", "losses"):
         expected = {key: n for key, n in counts.items() if key[-1] == counter and n}
