@@ -356,8 +356,9 @@ def connect_secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, i
     start, at = field(message, packet.start, end)
     if message[start:at] not in _PROTOCOL_NAMES:
         return
-    if at + 4 > end:  # version, flags, keep alive
-        raise CutError(at)
+    # Version, flags and keep-alive time are no secrets: some clients send each as a message of its own
+    if at + 4 > end:
+        raise CutError(end)
     version, flags = message[at], message[at + 1]
     at += 4
     if version >= MQTT_5:

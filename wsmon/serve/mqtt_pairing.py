@@ -49,6 +49,8 @@ class MqttRequests:
 
     def __init__(self) -> None:
         self._stream = PacketStream()
+        # Whether the newest message ended within a packet
+        self._is_within = False
         self._version = 4
 
     def __call__(self, payload: bytes) -> tuple[PairedRequest, ...]:
@@ -58,20 +60,33 @@ class MqttRequests:
     def stored(self, payload: bytes | None, size: int | None, *, is_masked: bool) -> tuple[PairedRequest, ...]:
         """Return the requests of a recorded message; what its store does not have is taken to end with the message."""
         if payload is None or size is None:
-            self._stream = PacketStream()
+            self._reset()
             return ()
-        if not is_masked:
-            # Of a packet that is cut, the length alone counts
-            return self(payload.ljust(size, b"\0"))
-        found = self(payload)
-        # A mask is not as long as what it hides: the next message is taken to begin with a packet
-        if not found and (packet := next(packets(payload), None)) is not None and packet.type == "CONNECT":
-            found = tuple(filter(None, (self._request(payload, packet),)))
+        if not is_masked or self._is_within or self._is_one_packet(payload, size):
+            # Of what is cut or masked, the length alone counts
+            return self(payload[:size].ljust(size, b" "))
+        # Where the second packet begins is not known: the next message is taken to begin with one
+        first = next(packets(payload), None)
+        request = None if first is None else self._request(payload, first)
+        self._reset()
+        return () if request is None else (request,)
+
+    def _reset(self) -> None:
         self._stream = PacketStream()
-        return found
+        self._is_within = False
+
+    @staticmethod
+    def _is_one_packet(payload: bytes, size: int) -> bool:
+        """Whether a message that had so many bytes began one packet, of which it may not have had the end."""
+        try:
+            length, body = varint(payload, 1, len(payload))
+        except CutError:
+            return True
+        return body + length >= size
 
     def _requests(self, payload: bytes) -> Iterator[PairedRequest]:
         chunk = self._stream.feed(payload)
+        self._is_within = chunk.begun is not None
         for packet in chunk.packets:
             request = self._request(chunk.stream, packet)
             if request is not None:
@@ -183,16 +198,31 @@ class MqttServerStream:
 
     def _altered(self, payload: bytes, size: int) -> list[ServerPiece]:
         """A message that is masked or cut: where it is one packet, that gets the length that it has now."""
+        if self._left_bytes:
+            return self._filled(payload, size)
         data, self._head = self._head + payload, b""
-        is_at_start, self._left_bytes = not self._left_bytes, 0
         try:
             length, body = varint(data, 1, len(data))
         except CutError:
             return [ServerPiece(data)]
-        if not is_at_start or body + length != size + len(data) - len(payload):
+        if body + length > size + len(data) - len(payload):
+            # It goes on in the next message, under the length that the client is told now
+            self._left_bytes, self._reply = body + length, None
+            return self._filled(data, size + len(data) - len(payload))
+        if body + length < size + len(data) - len(payload):
             return [ServerPiece(data)]
         whole = data[:1] + _length(len(data) - body) + data[body:]
         return [_reply_piece(whole) if TYPES[whole[0] >> 4] in _REPLY_TYPES else ServerPiece(whole)]
+
+    def _filled(self, payload: bytes, size: int) -> list[ServerPiece]:
+        """A message that is masked or cut within a packet whose length was sent: its length stays, filled by blanks."""
+        missing = size - len(payload)
+        own = min(size, self._left_bytes)
+        # Where other packets follow, what is missing is taken to be of this one
+        part = payload[: own - missing] if own < size and own > missing else payload
+        whole = part[:own].ljust(own, b" ")
+        rest = payload[len(part) :]
+        return [*self.feed(whole, own), *self.feed(rest, len(rest))]
 
 
 def mqtt_reply_to(reply: bytes, request: PairedRequest) -> bytes:

@@ -67,6 +67,16 @@ def test_what_the_recording_lacks_of_a_message_ends_with_it() -> None:
     read, login = MqttRequests(), connect(USER_AND_PASSWORD, text(b"me"), text(b"correct horse"))
     masked = login.replace(b"correct horse", b"[FILTERED]")
     assert [each.kind for each in read.stored(masked, len(login), is_masked=True)] == ["CONNECT 4"]
+    asked = login + subscribe(1, b"a")
+    both = [*read.stored(masked + subscribe(1, b"a"), len(asked), is_masked=True), *read(b"\xc0\x00")]
+    assert [each.kind for each in both] == ["CONNECT 4", "PINGREQ"]
+    # The password alone, as some clients write it
+    pieces = [(login[:-15], False), (login[-15:-13], False), (b"[FILTERED]", True)]
+    sizes = (len(login) - 15, 2, 13)
+    found = [
+        read.stored(each, size, is_masked=is_masked) for (each, is_masked), size in zip(pieces, sizes, strict=True)
+    ]
+    assert [each.kind for requests in found for each in requests] == ["CONNECT 4"]
     long = publish(b"own", b"x" * 500, identifier=5, qos=1)
     assert [each.kind for each in read.stored(long[:40], len(long), is_masked=False)] == ["PUBLISH 1"]
     assert read.stored(None, 12, is_masked=False) == ()
@@ -115,6 +125,28 @@ def test_a_packet_that_is_masked_or_cut_gets_the_length_that_it_has() -> None:
     # Several packets: which of them is shorter is not known
     assert [piece.content for piece in stream.feed(masked + PUBACK, len(LONG + PUBACK))] == [masked + PUBACK]
     assert [piece.reply_id for piece in stream.feed(PUBACK, 4)] == [b"\x04\x00\x05"]
+
+
+def test_a_packet_in_several_messages_keeps_its_length_where_it_is_masked_or_cut() -> None:
+    for first in (3, 20):
+        stream = MqttServerStream()
+        head, rest = LONG[:first], LONG[first:]
+        # Cut, at the end of the packet and before another one
+        sent = [*stream.feed(head, first), *stream.feed(rest[:50], len(rest)), *stream.feed(PUBACK, 4)]
+        whole = b"".join(piece.content for piece in sent)
+        assert whole == (head + rest[:50]).ljust(len(LONG)) + PUBACK
+        # Masked, and the end of another one behind it
+        masked = rest.replace(b"x" * 30, b"[FILTERED]", 1)
+        sent = [*stream.feed(head, first), *stream.feed(masked + PUBACK, len(rest) + 4)]
+        assert [piece.content for piece in sent] == [head, masked.ljust(len(rest)), PUBACK]
+        # Longer than it was
+        masked = rest.replace(b"x", b"[FILTERED]", 1)
+        sent = [*stream.feed(head, first), *stream.feed(masked, len(rest)), *stream.feed(PUBACK, 4)]
+        assert b"".join(piece.content for piece in sent) == head + masked[: len(rest)] + PUBACK
+    # The beginning of a packet is cut, and its end is whole
+    stream = MqttServerStream()
+    sent = [*stream.feed(LONG[:20], 100), *stream.feed(LONG[100:], len(LONG) - 100), *stream.feed(PUBACK, 4)]
+    assert b"".join(piece.content for piece in sent) == LONG[:20].ljust(100) + LONG[100:] + PUBACK
 
 
 def test_a_reply_has_the_identifier_of_the_live_request_and_all_else_byte_for_byte() -> None:
