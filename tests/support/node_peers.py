@@ -52,10 +52,10 @@ class RealPeer:
         """One value of each."""
         return [one[key] for one in self.named(what)]
 
-    async def until(self, what: str, count: int = 1) -> Seen:
+    async def until(self, what: str, count: int = 1, within_s: float = DEADLINE_S) -> Seen:
         """What it told for the ``count``-th time, once it has."""
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(within_s):
                 while len(found := self.named(what)) < count and not self._listening.done():
                     self._changed.clear()
                     await self._changed.wait()
