@@ -23,7 +23,7 @@ from wsmon.model.json_texts import json_texts
 from wsmon.model.measures import MeasuredText
 from wsmon.protocols.base import UNDECODABLE, Decoded, Happening, Part
 from wsmon.protocols.calls import MAX_IN_FLIGHT, Call, Calls, completed, duplicate, failed, unmatched
-from wsmon.protocols.credentials import SUSPICIOUS, Credentials
+from wsmon.protocols.credentials import Credentials, is_suspicious
 from wsmon.protocols.finders import PATTERN_BYTES, Finder, Sign, SlowPatterns, may_be_json, value_text
 from wsmon.protocols.json_messages import decode_message, explanation
 from wsmon.protocols.jsonrpc_messages import MAX_BATCH, code_meta, error_object, measured, scalar
@@ -232,7 +232,7 @@ class DeclaredMessages:
 
     def _remember(self, payload: bytes) -> None:
         """Keep the credentials of a message that is sent, to mask them in errors that the peer sends later."""
-        if may_be_json(payload) and SUSPICIOUS.search(payload):
+        if may_be_json(payload) and is_suspicious(payload):
             try:
                 self._credentials.remember(msgspec.json.decode(payload))
             except UNDECODABLE:

@@ -42,7 +42,7 @@ from wsmon.protocols.calls import (
     unmatched,
 )
 from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
-from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Grant, JsonValue, lifetime_s
+from wsmon.protocols.credentials import Credentials, Grant, JsonValue, is_suspicious, lifetime_s
 from wsmon.protocols.json_messages import (
     REF_KEYS,
     TYPE_KEYS,
@@ -157,7 +157,7 @@ class JsonState:
 
     def remember(self, payload: bytes, *, is_auth: bool = False) -> None:
         """Keep the credentials of a message, to mask them in errors that the peer sends later."""
-        if is_auth or SUSPICIOUS.search(payload):
+        if is_auth or is_suspicious(payload):
             message: JsonValue = msgspec.json.decode(payload)
             self.credentials.remember(message, is_auth=is_auth)
 

@@ -305,11 +305,18 @@ def _named(raw: msgspec.Raw) -> str:
     return ""
 
 
-# Every word that begins an authentication contains one of these
-_AUTH = re.compile(rb"auth|login", re.IGNORECASE)
 # A JSON text; followed by a colon, it is a key
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?')
 _MASK = b'"' + MASK.encode() + b'"'
+
+
+def _may_authenticate(payload: bytes) -> bool:
+    """Whether a text has what every word that begins an authentication contains, in any case.
+
+    A regular expression takes ten times as long.
+    """
+    lower = payload.lower()
+    return b"auth" in lower or b"login" in lower
 
 
 def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
@@ -318,7 +325,7 @@ def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     In a message that authenticates, every text in a list of arguments is masked; keys and numbers stay. Arguments with
     names are left to the redactor. Returns the payload and whether anything was masked.
     """
-    if opcode != "text" or not _AUTH.search(payload):
+    if opcode != "text" or not _may_authenticate(payload):
         return payload, False
     try:
         return _mask_text(payload, decode_message(payload))
@@ -342,7 +349,7 @@ def _mask_texts(payload: bytes) -> tuple[bytes, bool]:
 
 def _mask_text(payload: bytes, message: JsonMessage) -> tuple[bytes, bool]:
     word = type_of(message)
-    if kind_of(word) not in ("auth", "refresh") and not _AUTH.search(word.encode("utf-8", "replace")):
+    if kind_of(word) not in ("auth", "refresh") and not _may_authenticate(word.encode("utf-8", "replace")):
         return payload, False
     masked = payload
     for arguments in (message.args, message.params):

@@ -30,7 +30,7 @@ from wsmon.protocols.base import (
 )
 from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, duplicate, failed, keep_newest, unmatched
 from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
-from wsmon.protocols.credentials import SUSPICIOUS, Credentials
+from wsmon.protocols.credentials import Credentials, is_suspicious
 from wsmon.protocols.json_messages import mask_sent
 from wsmon.protocols.jsonrpc_messages import (
     ERROR_NAMES,
@@ -281,7 +281,7 @@ def _read_unmatched(key: str, ref: str, fault: ErrorObject | None, state: JsonRp
 
 def _remember(method: str, params: msgspec.Raw, state: JsonRpcState) -> None:
     is_auth = "auth" in method or "login" in method
-    if params and (is_auth or SUSPICIOUS.search(params)):
+    if params and (is_auth or is_suspicious(bytes(params))):
         state.credentials.remember(_decode_any(params), is_auth=is_auth)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.credentials import MAX_ERROR_CHARS, Credentials, Grant, JsonValue, lifetime_s
+from wsmon.protocols.credentials import MAX_ERROR_CHARS, Credentials, Grant, JsonValue, is_suspicious, lifetime_s
 
 SECRET = "correct-horse"
 
@@ -93,3 +93,11 @@ def test_only_the_first_thousands_of_values_are_looked_at() -> None:
         {"first": SECRET, **{str(number): "x" for number in range(10_000)}, "token": "last-one"}, is_auth=True
     )
     assert credentials.mask(f"{SECRET} or last-one") == "[FILTERED] or last-one"
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [(b'{"Api-KEY":1}', True), (b"ACCESS_TOKEN", True), (b"otp", True), (b'{"price":1}', False), (b"", False)],
+)
+def test_a_message_is_looked_at_where_it_names_a_credential_in_any_case(payload: bytes, expected: bool) -> None:
+    assert is_suspicious(payload) is expected
