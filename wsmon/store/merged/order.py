@@ -64,6 +64,8 @@ class MergedOrder:
         self._names = tuple(names)
         # Guards everything below
         self._lock = Lock()
+        # Empty before the first check
+        self._store_ids: tuple[str, ...] = ()
         # The first id of each slice, and one behind the last
         self._starts = array("q", [1])
         # For each recording its first id in each slice, and one behind the last
@@ -79,17 +81,27 @@ class MergedOrder:
         with self._lock:
             return self._starts[-1] - 1
 
+    @property
+    def first_ids(self) -> tuple[int, ...]:
+        """The first id of each recording that is numbered."""
+        with self._lock:
+            return tuple(cuts[0] for cuts in self._cuts)
+
+    def check(self, store_ids: Sequence[str]) -> None:
+        """Raise ``StoreError`` where a recording is another one than at the first call: its ids are of other events."""
+        with self._lock:
+            known = self._store_ids = self._store_ids or tuple(store_ids)
+        for name, before, now in zip(self._names, known, store_ids, strict=True):
+            if before != now:
+                what = f"the recording {name} was replaced by another one while it was read"
+                raise StoreError(what, "open the recordings again")
+
     def extend(self, bounds: Sequence[StoreBounds]) -> None:
-        """Number what the recordings hold beyond what is known; raises ``StoreError`` where one was replaced."""
+        """Number what the recordings hold beyond what is known; another thread may have seen more already."""
         with self._lock:
             if not self._cuts:
                 self._cuts = tuple(array("q", [each.oldest_id or each.last_id + 1]) for each in bounds)
-            for name, each, cuts in zip(self._names, bounds, self._cuts, strict=True):
-                if each.last_id + 1 < cuts[-1]:
-                    raise StoreError(
-                        f"the recording {name} was replaced by a new one while it was read", "open the recordings again"
-                    )
-            self._add_slice([each.last_id + 1 for each in bounds])
+            self._add_slice([max(each.last_id + 1, cuts[-1]) for each, cuts in zip(bounds, self._cuts, strict=True)])
 
     def place(self, event_id: int, reader: TimeReader) -> Place:
         """Return which event an id is; the id is from 1 to ``last_id``."""

@@ -176,6 +176,7 @@ class MergedView:
             _Recording(number, name, view, order, self._times) for number, (name, view) in enumerate(recordings)
         )
         self._by_name = {each.name: each for each in self.recordings}
+        self._check()
         self._extend()
 
     @property
@@ -197,14 +198,13 @@ class MergedView:
         bounds = self._extend()
         last_id = self._order.last_id
         oldest_id = self._oldest_id(bounds) if last_id else 0
-        kept = sum(each.events for each in bounds)
+        missing = self._missing(bounds, oldest_id) if oldest_id else 0
         return StoreBounds(
             oldest_id,
             last_id,
             sum(each.run for each in bounds),
             sum(each.size_bytes for each in bounds),
-            # One of them is an excerpt, or was pruned since, and the others were not
-            kept if oldest_id and kept < last_id - oldest_id + 1 else None,
+            last_id - oldest_id + 1 - missing if missing else None,
         )
 
     def period(self) -> tuple[int, int]:
@@ -213,7 +213,11 @@ class MergedView:
         return min((each[0] for each in periods), default=0), max((each[1] for each in periods), default=0)
 
     def snapshot(self, at_ns: int) -> Snapshot:
-        """Return the state of all connections of all recordings, by recording."""
+        """Return the state of all connections of all recordings, by recording.
+
+        Raises ``StoreError`` where a recording was replaced by another one.
+        """
+        self._check()
         found = [each.view.snapshot(at_ns) for each in self.recordings]
         bounds = self.bounds()
         pairs = tuple(zip(self.recordings, found, strict=True))
@@ -501,14 +505,23 @@ class MergedView:
         for each in self._views:
             each.close()
 
+    def _check(self) -> None:
+        self._order.check([each.store_id for each in self._views])
+
     def _oldest_id(self, bounds: Sequence[StoreBounds]) -> int:
         """Return the id of the oldest event that is kept; 0 where none is."""
-        first_ids = self._order.places_from(1, self._times)
-        if all(each.oldest_id in (0, first_id) for each, first_id in zip(bounds, first_ids, strict=True)):
+        if all(each.oldest_id in (0, first) for each, first in zip(bounds, self._order.first_ids, strict=True)):
             # None was pruned since: whichever comes first, its id is 1
             return 1
         oldest = (of.id(each.oldest_id) for of, each in zip(self.recordings, bounds, strict=True) if each.oldest_id)
         return min(filter(None, oldest), default=0)
+
+    def _missing(self, bounds: Sequence[StoreBounds], oldest_id: int) -> int:
+        """Return how many ids from the oldest on have no event: a recording is an excerpt, or was pruned since."""
+        firsts = self._order.places_from(oldest_id, self._times) if oldest_id > 1 else self._order.first_ids
+        pruned = sum(max(0, each.oldest_id - first) for each, first in zip(bounds, firsts, strict=True))
+        in_gaps = (each.last_id - each.oldest_id + 1 - each.events for each in bounds if each.oldest_id)
+        return pruned + sum(in_gaps)
 
     def _extend(self) -> list[StoreBounds]:
         """Number what was committed since; return the bounds of each recording."""

@@ -83,10 +83,18 @@ def test_a_recording_that_was_empty_joins() -> None:
 
 
 def test_a_replaced_recording_is_an_error() -> None:
+    order = MergedOrder(("eu", "us"))
+    for _ in range(2):
+        order.check(("1", "2"))
+    with pytest.raises(StoreError, match="the recording us was replaced"):
+        order.check(("1", "3"))
+
+
+def test_what_another_thread_has_not_seen_yet_takes_nothing_back() -> None:
     recorded = Recorded([1, 5], [2])
-    recorded.recorded[0].clear()
-    with pytest.raises(StoreError, match="the recording r0 was replaced"):
-        recorded.extend()
+    before = recorded.places()
+    recorded.order.extend([StoreBounds(1, 1), StoreBounds(1, 1)])
+    assert recorded.places() == before
 
 
 def test_recordings_one_after_the_other_need_no_times() -> None:
