@@ -15,6 +15,7 @@ from tests.support.builders import message, source
 from tests.support.queries import NOW_NS
 from tests.support.random_queries import CONNECTIONS, EVENTS, any_event, any_term
 from tests.support.recordings import FixedClock, Recording
+from tests.support.thoroughness import times
 from wsmon.model.block import Block, PlainColumns, end_of
 from wsmon.model.events import Event
 from wsmon.model.units import SECOND_NS
@@ -24,7 +25,7 @@ from wsmon.query.predicate import matches
 from wsmon.store import event_batches, first_matches
 from wsmon.store.reader import Reader
 
-STORES = 12
+STORES = times(4)
 QUERIES = 300
 AT_ONCE = 50
 # Of a feed: what rules ask, and what some of its messages hold

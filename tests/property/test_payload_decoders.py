@@ -69,7 +69,7 @@ def messages(draw: st.DrawFn, names: tuple[str, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-@settings(max_examples=times(200))
+@settings(max_examples=times(100))
 @given(data=st.data())
 def test_a_decoder_raises_nothing_but_its_error(name: str, data: st.DataObject) -> None:
     decoder = DECODERS[name]
@@ -97,7 +97,7 @@ CHAINS = st.just(AUTO) | st.lists(st.sampled_from([*DECODERS]), min_size=1, max_
 ANY = messages(tuple(ENCODE)).flatmap(lambda payload: st.sampled_from([payload, base64.b64encode(payload)]))
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(
     names=CHAINS,
     said=st.lists(

@@ -42,7 +42,7 @@ PIECES = (
     ),
     *"abc019",
 )
-TEXTS = times(40_000)
+TEXTS = times(10_000)
 MAX_PIECES = 12
 
 

@@ -10,11 +10,12 @@ import pytest
 from tests.support.queries import found_ids
 from tests.support.random_queries import CONNECTIONS, EVENTS, any_event, any_term
 from tests.support.recordings import FixedClock, recorded
+from tests.support.thoroughness import times
 from wsmon.query.ast import Query
 from wsmon.query.predicate import matches
 from wsmon.store.reader import Reader
 
-STORES = 12
+STORES = times(4)
 QUERIES = 250
 
 

@@ -19,6 +19,7 @@ from tests.support.queries import found_ids
 from tests.support.random_queries import CONNECTIONS, any_event, any_term
 from tests.support.recordings import FixedClock, recorded
 from tests.support.stores import Recording, stored
+from tests.support.thoroughness import times
 from wsmon.model.block import Block, PlainColumns
 from wsmon.model.events import Event
 from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Regex, Term, Word
@@ -27,7 +28,7 @@ from wsmon.store.reader import Reader
 from wsmon.store.search import skip_index
 from wsmon.store.search.skip_index import SearchIndexer, forget_segments
 
-STORES = 10
+STORES = times(4)
 EVENTS = 120
 QUERIES = 120
 WORDS = (
