@@ -145,7 +145,7 @@ class IncidentBundles:
 
     async def run(self) -> None:
         """Write bundles until cancelled; one that is being written then goes on, and ``finish`` waits for it."""
-        await asyncio.to_thread(self._tidy)
+        await self._tidied()
         while True:
             await self._is_due.wait()
             while (rest_s := self._rest_s()) > 0:
@@ -210,7 +210,7 @@ class IncidentBundles:
         if fault:
             raise WsmonError(fault)
         _LOG.info("wrote the bundle %s", process.target)
-        await asyncio.to_thread(self._tidy)
+        await self._tidied()
 
     def _order(self, pending: _PendingBundle, *, is_stopping: bool) -> BundleOrder:
         spec, first = self._spec, pending.first
@@ -230,10 +230,15 @@ class IncidentBundles:
             settings=self._settings,
         )
 
-    def _tidy(self) -> None:
-        """Delete the oldest bundles past the limits, and what processes that were killed left."""
-        if self._folder.is_dir():
-            tidy(self._folder, self._store, self._spec, time.time())
+    async def _tidied(self) -> None:
+        """Delete the oldest bundles past the limits, and what processes that were killed left; report where it fails.
+
+        Further bundles are written nevertheless.
+        """
+        try:
+            await asyncio.to_thread(tidy, self._folder, self._store, self._spec, time.time())
+        except OSError as error:
+            self._report(SINK, error)
 
 
 class _BundleProcess:
@@ -292,8 +297,10 @@ def _prefix(store: Path) -> str:
 def tidy(folder: Path, store: Path, spec: BundleSpec, now_s: float) -> None:
     """Delete the oldest bundles of a store past ``keep`` and ``size``, and unfinished files that nothing writes to.
 
-    Files with other names are left alone. ``now_s`` is wall time.
+    Files with other names are left alone. ``now_s`` is wall time. Nothing where there is no folder yet.
     """
+    if not folder.is_dir():
+        return
     own = re.compile(rf"{re.escape(_prefix(store))}\d{{8}}T\d{{6}}Z-.+{re.escape(SUFFIX)}")
     bundles: list[tuple[str, int, Path]] = []
     for path in folder.iterdir():

@@ -190,6 +190,19 @@ async def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     assert rig.faults == [f"bundle: [Errno 17] File exists: {str(tmp_path / FOLDER)!r}"]
 
 
+async def test_old_bundles_that_cannot_be_deleted_are_reported_and_new_ones_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("wsmon.recorder.bundles.tidy", refuse)
+    rig = Rig(tmp_path)
+    rig.bundles.take([incident(1, 0)])
+    await rig.run_until(lambda: len(rig.orders()) == 1)
+    assert rig.faults == ["bundle: [Errno 13] Permission denied"] * 2
+
+
 async def test_without_kinds_or_without_wsmon_itself_nothing_is_written(tmp_path: Path) -> None:
     rig = Rig(tmp_path, spec=BundleSpec())
     rig.bundles.take([incident(1, 0)])
