@@ -162,7 +162,9 @@ def _end(entry: HarEntry, source: Source, open_ns: int, redactor: Redactor) -> E
             error = error or _without_error(entry.status)
     return Event(
         source, "connection.disconnected", ts_ns, 0,
-        from_status="websocket_connected" if entry.is_open else "connecting", to_status="disconnected",
+        from_status="websocket_connected" if entry.is_open else "connecting",
+        # As the relay that recorded it: the application was done, which is no loss
+        to_status="closed" if close_by == "application" else "disconnected",
         duration_ns=max(0, ts_ns - open_ns) if entry.is_open else None,
         status=entry.status, close_code=entry.close_code, close_by=close_by,
         reason=redactor.text(entry.close_reason), error_type=error_type, error=redactor.text(error), meta=meta,

@@ -330,6 +330,14 @@ def test_a_close_frame_is_the_end_by_its_side(frame: dict[str, object], expected
     assert (events[-1].close_code, events[-1].close_by, events[-1].reason) == expected
 
 
+@pytest.mark.parametrize(("by", "to"), [("application", "closed"), ("peer", "disconnected"), ("us", "disconnected")])
+def test_an_end_by_the_application_of_a_relay_is_no_loss(by: str, to: str) -> None:
+    archive = handed("http-toolkit.har", _webSocketClose=None, _closeBy=by, _closeCode=1000, _closeReason="done")
+    events, _ = read(json.dumps(archive).encode())
+    end = events[-1]
+    assert (end.to_status, end.close_by, end.close_code, end.reason) == (to, by, 1000, "done")
+
+
 def test_an_error_frame_on_an_open_connection_is_its_end() -> None:
     archive = handed()
     text = "Invalid frame header"
