@@ -52,8 +52,10 @@ _PAGE_EVENTS: Final = 200
 # Metadata of incidents that is about wsmon and not about the connection
 _OF_WSMON: Final = frozenset({"evidence", "silence", "incident"})
 
+# Of a year; the last one lasts as long as is left, since an import may have any times
+MOST_PARTS: Final = 366 * 24 * 4
 # Numbers of parts begin at 1
-ALL_PARTS: Final = range(1, 2**63)
+ALL_PARTS: Final = range(1, MOST_PARTS + 1)
 # The monotonic times of the first and the last event of something
 _Extent = tuple[int, int]
 
@@ -84,8 +86,9 @@ def _spans(selection: Selection) -> Iterator[bytes]:
         extent = touched.get(session.source.connection_id)
         if extent is not None:
             parts = _parts_between(session, extent)
-            records = session_records(selection.view, session, before.get(key), parts)
-            yield b",\n".join((*records, *(dial_records(session) if parts.start == 1 else ())))
+            # One by one: there may be thousands
+            yield from session_records(selection.view, session, before.get(key), parts)
+            yield b",\n".join(dial_records(session) if parts.start == 1 else ())
         before[key] = session
 
 
@@ -143,7 +146,7 @@ def count_parts(view: StoreView, session: ExportedSession, at_ns: int | None = N
 
 def _part_at(first: Event, mono_ns: int) -> int:
     """The number of the part of a session at a monotonic time."""
-    return max(0, mono_ns - first.mono_ns) // PART_NS + 1
+    return min(max(0, mono_ns - first.mono_ns) // PART_NS + 1, MOST_PARTS)
 
 
 def _part_records(
