@@ -27,7 +27,7 @@ from wsmon.model.statuses import Status
 from wsmon.ports import Clock
 from wsmon.relay.listener import Leg, ListenerGuard, ServerConnection
 from wsmon.relay.request_head import RequestError, RequestHead, RequestReader
-from wsmon.relay.routes import replaced_headers, target
+from wsmon.relay.routes import host_of, replaced_headers, target
 
 # Bytes read from one socket in a turn of the loop: as in the engine, so that many busy connections get their turns
 READ_BYTES: Final = 64 * 1024
@@ -203,7 +203,7 @@ class RelayedConnection:
         headers = replaced_headers(hop.uri, spec)
         self._head = request.rewritten(asked, headers)
         guard = self._guard = self._owner.listen(self)
-        url = f"{'wss' if hop.uri.secure else 'ws'}://{dict(headers)['Host']}{asked}"
+        url = f"{'wss' if hop.uri.secure else 'ws'}://{host_of(hop.uri)}{asked}"
         guard.tell(guard.listener.begin, request, self.application.address, url)
         server = self._server = LegProtocol("server", self, self._read_answer)
         server.other, self.application.other = self.application, server

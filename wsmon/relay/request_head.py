@@ -17,6 +17,10 @@ from wsmon.errors import WsmonError
 _REQUEST_LINE: Final = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
 # RFC 9112, section 5.1: no space before the colon; a server answers a request with one with 400
 _HEADER_LINE: Final = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):(.*)", re.DOTALL)
+# RFC 9110, section 5.5, and RFC 9112, section 2.2: not to be sent on, since some servers see a line end in them
+_UNSAFE: Final = re.compile(rb"[\x00\r]")
+# RFC 9112, section 3.2.2: what a client of a proxy writes before the path
+_AUTHORITY: Final = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*://[^/?#]*")
 _UPGRADE: Final = "websocket"
 
 
@@ -51,9 +55,18 @@ class RequestHead:
         return self.method == "GET" and any(protocol.strip().lower() == _UPGRADE for protocol in protocols)
 
     @property
+    def path_and_query(self) -> str:
+        """The target, without the scheme and the host that it may begin with."""
+        authority = _AUTHORITY.match(self.target)
+        if authority is None:
+            return self.target
+        rest = self.target[authority.end() :]
+        return rest if rest.startswith("/") else f"/{rest}"
+
+    @property
     def path(self) -> str:
         """The target without its query."""
-        return self.target.partition("?")[0]
+        return self.path_and_query.partition("?")[0]
 
     def rewritten(self, target: str, replaced: Sequence[tuple[str, str]]) -> bytes:
         """Return the head with another target and with these headers in place of its own of the same names.
@@ -98,12 +111,14 @@ class RequestReader:
         """Take bytes; return the head once it is whole. Raises ``RequestError``; the reader is of no use afterwards."""
         self._buffer += data
         while (line := self._take_line()) is not None:
-            bare = line.rstrip(b"\r\n")
+            bare = _bare(line)
             if not self._lines:
                 # RFC 9112, section 2.2: empty lines before the request line are ignored
                 if bare:
                     self._begin(line, bare)
                 continue
+            if _UNSAFE.search(bare) is not None:
+                raise RequestError(400, "a header line of the request has a NUL or a single CR in it")
             self._lines.append(line)
             if not bare:
                 return self._head()
@@ -130,11 +145,11 @@ class RequestReader:
         self._lines.append(line)
 
     def _head(self) -> RequestHead:
-        request = _REQUEST_LINE.fullmatch(self._lines[0].rstrip(b"\r\n"))
+        request = _REQUEST_LINE.fullmatch(_bare(self._lines[0]))
         assert request is not None
         headers: list[tuple[str, str]] = []
         for line in self._lines[1:-1]:
-            bare = line.rstrip(b"\r\n")
+            bare = _bare(line)
             if line[:1] in (b" ", b"\t") and headers:
                 # RFC 9112, section 5.2: a folded line continues the one before it
                 name, value = headers[-1]
@@ -146,6 +161,10 @@ class RequestReader:
             headers.append((header[1].decode("ascii"), _text(header[2])))
         method, target, version = (part.decode("latin-1") for part in request.groups())
         return RequestHead(method, target, version, tuple(headers), tuple(self._lines))
+
+
+def _bare(line: bytes) -> bytes:
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _text(value: bytes) -> str:

@@ -116,6 +116,13 @@ class TestHeads:
             assert relay.listeners == []
             writer.close()
 
+    async def test_a_configured_host_is_sent_and_the_url_is_that_of_the_server(self) -> None:
+        server = Server()
+        async with relaying(server, headers=(("host", Sensitive("virtual.test")),)) as relay:
+            await relay.upgrade()
+            assert b"\r\nhost: virtual.test\r\n" in server.head
+            assert relay.listeners[0].calls[0][2] == relay.recorded[0].spec.url.reveal() + "/"
+
     async def test_a_request_that_does_not_end_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(path, "REQUEST_S", 0.01)
         async with running_relays(relay_spec("ws://127.0.0.1:9")) as relay:

@@ -53,12 +53,16 @@ class TestReading:
             (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\nnothing\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\na: b\rHost: c\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\na: b\r\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\na: b\0\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\na: b\r\n\r\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MAX_HEADER_LINES + 1), 431),
             (b"G" * (MAX_HEAD_BYTES + 1), 431),
             (b"GET / HTTP/1.1\r\na: " + b"b" * MAX_HEAD_BYTES, 431),
             (b"\r\n" * MAX_HEAD_BYTES, 431),
         ],
-        ids=range(10),
+        ids=range(14),
     )
     def test_what_is_no_request_or_has_no_end_is_refused(self, data: bytes, status: int) -> None:
         with pytest.raises(RequestError) as raised:
@@ -77,12 +81,30 @@ class TestReading:
     def test_an_upgrade_is_told_from_other_requests(self, request_bytes: bytes, asks: bool) -> None:
         assert read(request_bytes).asks_for_upgrade is asks
 
+    @pytest.mark.parametrize(
+        ("target", "path", "path_and_query"),
+        [
+            (b"http://relay.test:9000/feed?x=1", "/feed", "/feed?x=1"),
+            (b"ws://relay.test?x=1", "/", "/?x=1"),
+            (b"WSS://relay.test", "/", "/"),
+            (b"/feed?to=http://a/b", "/feed", "/feed?to=http://a/b"),
+            (b"*", "*", "*"),
+        ],
+    )
+    def test_a_target_may_be_a_whole_url(self, target: bytes, path: str, path_and_query: str) -> None:
+        head = read(REQUEST.replace(b"/feed?x=1", target))
+        assert (head.path, head.path_and_query) == (path, path_and_query)
+
 
 class TestSendingOn:
     def test_nothing_but_target_and_replaced_headers_differs(self) -> None:
         sent = read(REQUEST).rewritten("/v2/feed?x=1", [("Host", "example.com"), ("X-Key", "s"), ("X-Key", "t")])
         expected = REQUEST.replace(b"/feed", b"/v2/feed").replace(b"host: 127.0.0.1:9000", b"Host: example.com")
         assert sent == expected.removesuffix(b"\r\n") + b"X-Key: s\r\nX-Key: t\r\n\r\n"
+
+    def test_a_target_that_is_a_whole_url_is_replaced_as_a_whole(self) -> None:
+        sent = read(REQUEST.replace(b"/feed?x=1", b"http://relay.test/feed?x=1")).rewritten("/v2/feed?x=1", ())
+        assert sent == REQUEST.replace(b"/feed", b"/v2/feed")
 
     def test_a_replaced_header_goes_with_its_folded_lines_and_its_repetitions(self) -> None:
         sent = read(REQUEST.replace(b"Cookie", b"X-FOLDED")).rewritten("/feed?x=1", [("x-folded", "new")])

@@ -23,6 +23,26 @@ def test_the_longest_route_wins_and_ends_at_a_slash(path: str, found: str) -> No
     assert find_route([route("/"), route("/feed"), route("/feed/v2")], path) == route(found)
 
 
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/feed/a/../b", "/feed"),
+        ("/feed/../x", "/"),
+        ("/feed/./../x", "/"),
+        ("/feed//../x", "/"),
+        ("/feed/%2e%2E/x", "/"),
+        ("/feed/..%2fx", "/"),
+        ("/feed/..\\x", "/"),
+        ("/feed/..", "/"),
+        ("/feed/..x/...", "/feed"),
+        ("/../x", None),
+        ("/feed/../../x", None),
+    ],
+)
+def test_a_path_that_leaves_that_of_a_route_is_not_below_it(path: str, found: str | None) -> None:
+    assert find_route([route("/"), route("/feed")], path) == (None if found is None else route(found))
+
+
 def test_without_a_route_there_is_none() -> None:
     assert find_route([route("/feed")], "/feeds") is None
 
@@ -40,6 +60,9 @@ def test_without_a_route_there_is_none() -> None:
         ("/feed", "wss://h/v1/", "/feed/a/../b", "/v1/a/../b"),
         ("/feed/", "wss://h", "/feed/a", "/a"),
         ("/", "wss://h?key=k", "/", "/?key=k"),
+        ("/feed", "wss://h/v1", "http://127.0.0.1:9000/feed/a?x=http://b/", "/v1/a?x=http://b/"),
+        ("/", "wss://h/v1", "ws://127.0.0.1:9000?x=1", "/v1?x=1"),
+        ("/", "wss://h/v1", "HTTP://[::1]", "/v1"),
     ],
 )
 def test_what_follows_the_path_of_a_route_is_appended_to_that_of_the_server(
