@@ -9,12 +9,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.integration.ending_server import outcome, reset
 from tests.support.node_peers import RealPeers
-from tests.support.processes import DEADLINE_S, Home
+from tests.support.processes import DEADLINE_S, Home, stored
 from tests.support.relay_processes import relaying
 
 SERVER = Path(__file__).with_name("ending_server.py")
@@ -56,6 +57,24 @@ CASES: dict[str, Callable[[ClientConnection], Awaitable[None]]] = {
     "/close-without-code": wait,
     "/eof": wait,
     "/reset": wait,
+}
+
+
+# What is recorded of each: who closed first, the code, and the error of the socket
+RECORDED = {
+    "/client-close": ("application", 4000, ""),
+    "/client-close-1000": ("application", 1000, ""),
+    "/client-abort": ("application", None, "eof"),
+    "/client-half": ("application", None, "eof"),
+    "/client-reset": ("application", None, "reset"),
+    "/terminate": ("application", None, "eof"),
+    "/close-1012": ("peer", 1012, ""),
+    "/close-1000": ("peer", 1000, ""),
+    "/close-without-code": ("peer", 1005, ""),
+    "/eof": ("network", None, "eof"),
+    "/reset": ("network", None, "reset"),
+    # The server that is killed
+    "/": ("network", None, "eof"),
 }
 
 
@@ -116,4 +135,14 @@ async def test_both_ends_see_the_same_end_as_without_a_relay(home: Home, real_pe
         ):
             assert [await first.recv(), await second.recv()] == ["ready", "ready"]
             process.send_signal(signal.SIGKILL)
-            assert await outcome(first) == await outcome(second)
+            killed = await outcome(first), await outcome(second)
+        assert killed[0] == killed[1]
+        assert await relay.stop() == 0
+    events = stored(relay.store)
+    paths = {
+        event.source.connection_id: urlsplit(str((event.meta or {})["url"])).path
+        for event in events
+        if event.name == "connection.started"
+    }
+    ends = [event for event in events if event.name == "connection.disconnected"]
+    assert {paths[end.source.connection_id]: (end.close_by, end.close_code, end.error_type) for end in ends} == RECORDED

@@ -39,6 +39,12 @@ def numbers(events: tuple[Event, ...], name: str) -> list[int]:
     return [int(payload.rpartition(b":")[2][:-1]) for payload in payloads]
 
 
+def shed(events: tuple[Event, ...], name: str) -> int:
+    """How many messages of one direction were counted instead of stored, because the store was too slow."""
+    metas = (event.meta or {} for event in events if event.name == "self.shed")
+    return sum(int(str(meta["events"])) for meta in metas if meta.get("name") == name)
+
+
 async def test_messages_at_full_speed_arrive_whole_and_are_recorded(home: Home) -> None:
     ours, theirs = (numbered(MESSAGES, is_masked=is_masked) for is_masked in (True, False))
     with Upstream() as upstream:
@@ -50,8 +56,10 @@ async def test_messages_at_full_speed_arrive_whole_and_are_recorded(home: Home) 
             assert await relay.stop() == 0
     events = stored(relay.store)
     for name in ("message.sent", "message.received"):
-        found = numbers(events, name)
-        assert found == list(range(MESSAGES)), f"{len(found):,} of {MESSAGES:,} {name}"
+        found, counted = numbers(events, name), shed(events, name)
+        assert len(found) + counted == MESSAGES, f"{len(found):,} stored, {counted:,} counted of {MESSAGES:,} {name}"
+        assert found == sorted(set(found))
+        assert counted == 0 or IS_LONG
 
 
 async def test_many_connections_at_once_are_all_recorded(home: Home) -> None:
