@@ -329,7 +329,7 @@ def test_of_a_long_session_the_parts_are_written_that_were_asked_for(tmp_path: P
 
 def test_a_session_of_impossible_length_has_a_year_of_parts_and_a_long_last_one(tmp_path: Path) -> None:
     whole = of(FIRST, *opening(1), loss(2, "nova"))
-    ended = msgspec.structs.replace(whole[-1], mono_ns=2**62)
+    ended = msgspec.structs.replace(whole[-1], mono_ns=2**62 - 1)
     store = recorded(tmp_path / "store.db", [*whole[:-1], ended], "nova")
     found = parts_of(store, query=parse("code:1008"))
     assert [plain(each.attributes)["wsmon.part"] for each in found] == [366 * 24 * 4]
