@@ -13,13 +13,16 @@ from tests.support.verdicts import VerdictHarness
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event
 from wsmon.model.statuses import SESSION_ENDS, Status
 
+# With long texts and many events, most examples grow beyond what Hypothesis keeps: it makes ten for each that it tries
+TEXT = st.text(max_size=40)
+MOST_EVENTS = 12
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
 META_KEYS = ("url", "last_in_ms", "last_out_ms", "paused_ms", "response_headers", "body", "code_meaning", "attempt")
-TEXTS = st.text() | st.sampled_from(["rate limit", "certificate has expired", "redirect", "stall"])
+TEXTS = TEXT | st.sampled_from(["rate limit", "certificate has expired", "redirect", "stall"])
 TYPES = st.sampled_from(
     ["", "dns", "tls", "tls_certificate", "proxy", "http_status", "redirect_refused", "open_timeout", "handshake",
      "eof", "reset", "heartbeat_timeout", "retries_exhausted", "internal", "protocol", "unheard of"]
@@ -46,7 +49,7 @@ EVENTS = st.builds(
 )
 
 
-@given(st.lists(EVENTS, max_size=30))
+@given(st.lists(EVENTS, max_size=MOST_EVENTS))
 def test_any_events_can_be_judged(events: list[Event]) -> None:
     harness = VerdictHarness()
     for number, event in enumerate(events, 1):
@@ -60,7 +63,7 @@ def test_any_events_can_be_judged(events: list[Event]) -> None:
         assert event.to_status in SESSION_ENDS
 
 
-@given(st.lists(EVENTS, max_size=30))
+@given(st.lists(EVENTS, max_size=MOST_EVENTS))
 def test_verdicts_depend_on_the_events_alone(events: list[Event]) -> None:
     first, second = VerdictHarness(), VerdictHarness()
     assert [first.judge(each) for each in events] == [second.judge(msgspec.structs.replace(each)) for each in events]
