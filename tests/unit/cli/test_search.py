@@ -287,13 +287,20 @@ def test_nx_22_an_id_that_is_no_number_is_a_usage_error(store: str, capsys: pyte
     assert "--since and --since-id cannot be used together" in capsys.readouterr().err
 
 
-@pytest.fixture
-def hosts(tmp_path: Path) -> list[str]:
-    """The options of two recordings, whose connections have one name."""
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two recordings, whose connections have one name."""
+    folder = tmp_path_factory.mktemp("hosts")
     for name, shift in (("eu", 0.0), ("us", 0.5)):
         events = [message(f"{name} {number}", number + shift, "orders") for number in range(1, 4)]
-        recorded(tmp_path / f"{name}.db", [*events, loss(4 + shift, "orders")], "orders")
-    return [option for name in ("eu", "us") for option in ("--store", str(tmp_path / f"{name}.db"))]
+        recorded(folder / f"{name}.db", [*events, loss(4 + shift, "orders")], "orders")
+    return folder / "eu.db", folder / "us.db"
+
+
+def stores_of(hosts: tuple[Path, Path], *names: str) -> list[str]:
+    """The options for them, with names or without."""
+    given = [f"{name}={path}" for name, path in zip(names, hosts, strict=True)] if names else list(map(str, hosts))
+    return [word for each in given for word in ("--store", each)]
 
 
 def rows_of(output: str) -> list[tuple[str, int]]:
@@ -317,20 +324,20 @@ def rows_of(output: str) -> list[tuple[str, int]]:
     ],
 )
 def test_several_recordings_are_one_in_the_order_of_time(
-    hosts: list[str], arguments: list[str], expected: list[tuple[str, int]], capfd: pytest.CaptureFixture[str]
+    hosts: tuple[Path, Path], arguments: list[str], expected: list[tuple[str, int]], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["search", "--json", *hosts, *arguments]) == 0
+    assert run(["search", "--json", *stores_of(hosts), *arguments]) == 0
     assert rows_of(capfd.readouterr().out) == expected
 
 
-def test_lines_of_several_recordings_name_them(hosts: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    hosts[1], hosts[3] = f"one={hosts[1]}", f"two={hosts[3]}"
-    assert run(["search", "--utc", "--order", "asc", "-n", "2", *hosts]) == 0
+def test_lines_of_several_recordings_name_them(hosts: tuple[Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    stores = stores_of(hosts, "one", "two")
+    assert run(["search", "--utc", "--order", "asc", "-n", "2", *stores]) == 0
     captured = capfd.readouterr()
     assert [line.split("  ")[1].strip() for line in captured.out.splitlines()] == ["one/orders", "two/orders"]
     assert "wsmon: one: " in captured.err
     assert ", two: " in captured.err
-    assert run(["search", "--count", *hosts]) == 0
+    assert run(["search", "--count", *stores]) == 0
     assert capfd.readouterr().out == "8\n"
 
 
@@ -354,7 +361,7 @@ def test_evidence_is_named_by_the_ids_of_its_recording(tmp_path: Path, capfd: py
     ],
 )
 def test_what_does_not_go_with_several_recordings_is_refused(
-    hosts: list[str], more: list[str], said: str, capfd: pytest.CaptureFixture[str]
+    hosts: tuple[Path, Path], more: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["search", *hosts, *(each.format(first=hosts[1]) for each in more)]) == 2
+    assert run(["search", *stores_of(hosts), *(each.format(first=hosts[0]) for each in more)]) == 2
     assert said in capfd.readouterr().err

@@ -37,9 +37,11 @@ def story(shift_s: float) -> list[Event]:
     ]
 
 
-@pytest.fixture
-def stores(tmp_path: Path) -> dict[str, Path]:
-    return {name: recorded(tmp_path / f"{name}.db", story(shift), "orders") for name, shift in (("eu", 0), ("us", 0.5))}
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two recordings, which no test changes."""
+    folder = tmp_path_factory.mktemp("stores")
+    return {name: recorded(folder / f"{name}.db", story(shift), "orders") for name, shift in (("eu", 0), ("us", 0.5))}
 
 
 @pytest.fixture
