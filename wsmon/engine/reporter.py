@@ -73,9 +73,9 @@ class Reporter:
         self._sink.emit(event)
         return event
 
-    def headers(self, headers: Iterable[tuple[str, str]]) -> list[Json]:
-        """Return headers for ``meta``: ``[[name, value], …]``, credentials masked."""
-        return [[name, value] for name, value in self.redactor.headers(headers)]
+    def headers(self, headers: Iterable[tuple[str, str]], request: Iterable[tuple[str, str]] = ()) -> list[Json]:
+        """Return headers for ``meta``: ``[[name, value], …]``, credentials masked; ``request``: those they answer."""
+        return [[name, value] for name, value in self.redactor.headers(headers, request)]
 
 
 # A bound that was chosen, not measured. A message of 64 KiB may have 240 texts beside masked parts, one of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -100,7 +100,7 @@ def _about(entry: HarEntry, redactor: Redactor, *, is_timed: bool) -> dict[str, 
     meta: dict[str, Json] = {
         "url": redactor.url(entry.url),
         "request_headers": _redacted(entry.request_headers, redactor),
-        "response_headers": _redacted(entry.response_headers, redactor),
+        "response_headers": _redacted(entry.response_headers, redactor, entry.request_headers),
     }
     if entry.address:
         meta["peer"] = f"{entry.address}:{endpoint(entry.url).port or ''}".rstrip(":")
@@ -114,8 +114,8 @@ def _about(entry: HarEntry, redactor: Redactor, *, is_timed: bool) -> dict[str, 
     return meta
 
 
-def _redacted(headers: list[tuple[str, str]], redactor: Redactor) -> Json:
-    return [[name, value] for name, value in redactor.headers(headers)]
+def _redacted(headers: list[tuple[str, str]], redactor: Redactor, request: Sequence[tuple[str, str]] = ()) -> Json:
+    return [[name, value] for name, value in redactor.headers(headers, request)]
 
 
 def _message(frame: HarFrame, source: Source, redactor: Redactor, decoding: PayloadDecoding) -> Event:
@@ -155,7 +155,10 @@ def _end(entry: HarEntry, source: Source, open_ns: int, redactor: Redactor) -> E
         closed = f"closed with {entry.close_code} {entry.close_reason}".rstrip()
         error = error or f"{closed} (the file does not say by which side)"
     if not entry.is_open:
-        meta |= {"response_headers": _redacted(entry.response_headers, redactor), "body": redactor.text(entry.body)}
+        meta |= {
+            "response_headers": _redacted(entry.response_headers, redactor, entry.request_headers),
+            "body": redactor.text(entry.body),
+        }
         if not error_type:
             error_type = "http_status" if entry.status else "handshake"
             close_by = close_by or "refusal"

@@ -169,14 +169,15 @@ class RelayedSession:
         if self._phases is not None:
             self._phases.upgraded()
             meta = {**self._phases.milliseconds(), **meta}
-        if extensions.unknown:
-            unread = f"frames are counted, payloads of messages are not read: extension {extensions.unknown}"
-            meta["unread"] = reporter.redactor.text(unread)
+        unknown = reporter.redactor.text(extensions.unknown)
+        if unknown:
+            meta["unread"] = f"frames are counted, payloads of messages are not read: extension {unknown}"
+        asked = () if self._request is None else self._request.headers
         if subprotocol:
-            meta["subprotocol"] = reporter.redactor.subprotocol(subprotocol)
+            meta["subprotocol"] = reporter.redactor.subprotocol(subprotocol, asked)
         if self._request is not None:
-            meta["request_headers"] = reporter.headers(self._request.headers)
-        meta["response_headers"] = reporter.headers(head.headers)
+            meta["request_headers"] = reporter.headers(asked)
+        meta["response_headers"] = reporter.headers(head.headers, asked)
         if self._messages is not None:
             meta |= self._messages.begin(self._url, subprotocol)
         for leg in LEGS:
@@ -185,7 +186,7 @@ class RelayedSession:
                 is_masked=leg == "application",
                 limit_bytes=self._spec.max_message_bytes,
                 inflater=extensions.server if leg == "server" else extensions.application,
-                unknown_extension=extensions.unknown,
+                unknown_extension=unknown,
             )
         reporter.emit(
             "connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=SWITCHING_PROTOCOLS

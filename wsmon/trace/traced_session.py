@@ -162,11 +162,12 @@ class TracedSession:
         reporter, protocol, request = self._reporter, connection.protocol, connection.request
         names: list[Json] = [extension.name for extension in protocol.extensions]
         meta: dict[str, Json] = {**self.phases.milliseconds(), "extensions": names}
+        asked = () if request is None else tuple(request.headers.raw_items())
         if protocol.subprotocol is not None:
-            meta["subprotocol"] = reporter.redactor.subprotocol(protocol.subprotocol)
+            meta["subprotocol"] = reporter.redactor.subprotocol(protocol.subprotocol, asked)
         if request is not None:
-            meta["request_headers"] = reporter.headers(request.headers.raw_items())
-            meta["response_headers"] = reporter.headers(response.headers.raw_items())
+            meta["request_headers"] = reporter.headers(asked)
+            meta["response_headers"] = reporter.headers(response.headers.raw_items(), asked)
             if not self._url:
                 self._url = f"ws://{request.headers.get('Host', '')}{request.path}"
                 meta["url"] = reporter.redactor.url(self._url)

@@ -70,7 +70,7 @@ class Rig:
         self.session = RelayedSession(recorded)
 
     def begin(self, *headers: str) -> None:
-        """The request of the application, and TCP towards the server."""
+        """The request of the application with these headers, and TCP towards the server."""
         more = "".join(f"{line}\r\n" for line in headers).encode()
         head = RequestReader().feed(REQUEST[:-2] + more + b"\r\n")
         assert head is not None
@@ -79,9 +79,9 @@ class Rig:
         phases = Phases(self.clock, secure=False, tunnel=False)
         self.session.on_connected(ServerConnection(transport, phases, "server.test", False, ""))
 
-    def open(self, *headers: str) -> None:
+    def open(self, *headers: str, asked: tuple[str, ...] = ()) -> None:
         """A connection that the server has accepted with these headers."""
-        self.begin()
+        self.begin(*asked)
         more = "".join(f"{line}\r\n" for line in headers).encode()
         head = HeadReader().feed(ANSWER[:-2] + more + b"\r\n")
         assert head is not None
@@ -119,6 +119,15 @@ async def test_the_life_of_a_connection_names_the_application_and_masks_secrets(
     assert (completed.to_status, completed.status) == ("websocket_connected", 101)
     assert meta(completed, "subprotocol", "extensions") == {"subprotocol": "v1", "extensions": ["permessage-deflate"]}
     assert ["Upgrade", "websocket"] in cast(list[Json], (completed.meta or {})["request_headers"])
+
+
+async def test_credentials_that_the_server_repeats_are_masked() -> None:
+    rig = Rig()
+    offered = "Sec-WebSocket-Protocol: access_token, s3cr3t"
+    rig.open("Sec-WebSocket-Protocol: s3cr3t", "Sec-WebSocket-Extensions: x-own; token=s3cr3t", asked=(offered,))
+    rig.from_server(raw_frame(0xF1, b"abc"))
+    assert rig.sink.events[-1].name == "message.received"
+    assert "s3cr3t" not in repr(rig.sink.events)
 
 
 async def test_messages_and_heartbeats_of_both_sides_are_recorded_with_their_direction_and_round_trips() -> None:

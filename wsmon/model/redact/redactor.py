@@ -32,6 +32,7 @@ from wsmon.model.redact.siblings import LOGIN_ENDS, login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
 from wsmon.model.redact.values import SecretValues
 
+_SUBPROTOCOLS = "sec-websocket-protocol"
 _BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
 # base64 of a JSON object that contains headers
 _HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
@@ -66,6 +67,11 @@ def mask_subprotocols(subprotocols: Sequence[str]) -> tuple[str, ...]:
         MASK if _names_credential(previous) else mask_subprotocol(subprotocol)
         for previous, subprotocol in zip(before, subprotocols, strict=False)
     )
+
+
+def _offered(headers: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the subprotocols that a request offers."""
+    return [part.strip() for name, value in headers if name.lower() == _SUBPROTOCOLS for part in value.split(",")]
 
 
 def _names_credential(name: str) -> bool:
@@ -236,13 +242,22 @@ class Redactor:
         )
         return mask_ranges(as_bytes, ranges).decode("utf-8", "surrogatepass")
 
-    def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Mask the values of credential headers; a scheme such as Bearer stays."""
-        return tuple((name, self._header(name, value)) for name, value in headers)
+    def headers(
+        self, headers: Iterable[tuple[str, str]], request: Iterable[tuple[str, str]] = ()
+    ) -> tuple[tuple[str, str], ...]:
+        """Mask the values of credential headers; a scheme such as Bearer stays.
 
-    def subprotocol(self, subprotocol: str) -> str:
-        """Mask the credential of a subprotocol: ``base64url.bearer.phx.[FILTERED]``."""
-        return self.text(mask_subprotocol(subprotocol))
+        ``request``: the headers that they answer; a subprotocol that is a credential there is one in the answer, too.
+        """
+        offered = _offered(request)
+        return tuple((name, self._header(name, value, offered)) for name, value in headers)
+
+    def subprotocol(self, subprotocol: str, request: Iterable[tuple[str, str]] = ()) -> str:
+        """Mask the credential of a subprotocol: ``base64url.bearer.phx.[FILTERED]``.
+
+        ``request``: the headers that offered it; one that they make a credential is masked whole.
+        """
+        return self._chosen(subprotocol, _offered(request))
 
     def subprotocols(self, subprotocols: Sequence[str]) -> tuple[str, ...]:
         """Mask offered subprotocols; one that follows ``access_token`` or the like is the credential itself."""
@@ -252,9 +267,15 @@ class Redactor:
         """Return whether the value of this key of an event's metadata is masked, whatever it is."""
         return self._rules.is_key(key) or (self._filters_metadata and self._rules.is_personal(key))
 
-    def _header(self, name: str, value: str) -> str:
-        if name.lower() == "sec-websocket-protocol":
-            return ", ".join(self.subprotocols([part.strip() for part in value.split(",")]))
+    def _chosen(self, subprotocol: str, offered: Sequence[str]) -> str:
+        masked = dict(zip(offered, mask_subprotocols(offered), strict=True))
+        return self.text(masked.get(subprotocol, mask_subprotocol(subprotocol)))
+
+    def _header(self, name: str, value: str, offered: Sequence[str]) -> str:
+        if name.lower() == _SUBPROTOCOLS:
+            parts = [part.strip() for part in value.split(",")]
+            masked = [self._chosen(part, offered) for part in parts] if offered else self.subprotocols(parts)
+            return ", ".join(masked)
         if self._filters_metadata and self._rules.is_personal(name):
             return MASK
         if name.lower() in _CHALLENGES:

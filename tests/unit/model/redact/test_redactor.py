@@ -260,6 +260,19 @@ def test_the_subprotocol_behind_a_credential_name_is_the_credential() -> None:
     assert REDACTOR.subprotocols(["access_token", "abc", "chat"]) == ("access_token", "[FILTERED]", "chat")
 
 
+def test_a_credential_that_a_server_chooses_as_subprotocol_is_masked_as_in_the_request() -> None:
+    request = [("Host", "a"), ("Sec-WebSocket-Protocol", "chat, bearer , abc"), ("sec-websocket-protocol", "v2")]
+    answers = [("Sec-WebSocket-Protocol", answer) for answer in ("abc", "v2", "bearer, abc", "other", "access_token.x")]
+    assert [value for _, value in REDACTOR.headers(answers, request)] == [
+        "[FILTERED]",
+        "v2",
+        "bearer, [FILTERED]",
+        "other",
+        "access_token.[FILTERED]",
+    ]
+    assert [REDACTOR.subprotocol(name, request) for name in ("abc", "v2", "chat")] == ["[FILTERED]", "v2", "chat"]
+
+
 def test_text_takes_any_string() -> None:
     assert REDACTOR.text("refused \ud800: token=abc") == "refused \ud800: token=[FILTERED]"
 
