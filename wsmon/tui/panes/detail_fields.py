@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wsmon.model import units as fmt
-from wsmon.model.ends import code_meaning, why
+from wsmon.model.ends import code_meaning, leg_of, why
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.units import MINUTE_NS, SECOND_NS
@@ -137,7 +137,8 @@ def outcome_fields(event: Event, by_now: str = "") -> Iterator[DetailField]:
         yield DetailField("Reason", reason, term=_equals("reason", event.reason))
     if by_now:
         yield DetailField("So far", by_now, "problem")
-    for key, label in (("received", "Received"), ("sent", "Sent")):
+    received, sent = ("Server", "Application") if leg_of(event) else ("Received", "Sent")
+    for key, label in (("received", received), ("sent", sent)):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:
             first = ", first" if meta.get("first") == key else ""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.builders import event, loss, message, pong, refused, retry, usable
 from tests.support.queries import query
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Json
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.detail_fields import identity_fields, message_fields, outcome_fields
 
@@ -64,3 +64,15 @@ def test_a_message_that_was_decoded_says_from_what() -> None:
         ["from base64+zlib, bytes received in meta.raw_base64"],
         ["from zlib-stream, continues in a later message"],
     ]
+
+
+def test_the_end_of_a_relayed_connection_names_both_ends_by_their_close_frames() -> None:
+    frames: dict[str, Json] = {"received": {"code": 1000, "reason": ""}, "sent": {"code": 1001, "reason": ""}}
+    meta: dict[str, Json] = {"leg": "application", **frames, "first": "sent"}
+    ended = loss(code=1001, by="application", reason="", to_status="closed", meta=meta)
+    fields = {field.label: field.value for field in outcome_fields(ended)}
+    assert {label: fields[label] for label in ("Closed by", "Server", "Application")} == {
+        "Closed by": "the application",
+        "Server": "close 1000",
+        "Application": "close 1001, first",
+    }
