@@ -9,17 +9,20 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.builders import loss, message
+from tests.support.mqtt_packets import connect as mqtt_connect
+from tests.support.mqtt_packets import granted, packet, publish, subscribe
 from tests.support.node_peers import FOLDER, REQUIRED, RealPeers, missing
 from tests.support.processes import DEADLINE_S, Home
 from tests.support.relay_processes import relaying
-from tests.support.served import written
+from tests.support.served import serving, written
 from tests.support.session_events import FIRST, SECOND, of, opening
-from wsmon.model.events import Event
+from wsmon.model.events import Direction, Event
 
 CLIENT = Path(__file__).parents[2] / "examples" / "impatient_client.py"
 
@@ -168,3 +171,40 @@ async def test_a_client_of_sockjs_gets_the_frames_that_the_real_server_sends(hom
         served = await serve(home, recorder.store, "--connection", name, "--speed", "100")
         assert (await one_session(served.url))[0] == frames
         await served.stop()
+
+
+async def test_mqtt_js_gets_acknowledgements_with_its_own_identifiers(home: Home, real_peers: RealPeers) -> None:
+    def binary(at_s: float, direction: Direction, packets: bytes, *, size: int = 0) -> list[Event]:
+        """Packets in messages of so many bytes; 0: one message."""
+        step = size or len(packets)
+        pieces = [packets[at : at + step] for at in range(0, len(packets), step)]
+        return [
+            message(piece, at_s + number / 1_000, "nova", direction=direction) for number, piece in enumerate(pieces)
+        ]
+
+    opened = opening(1)
+    opened[-1] = msgspec.structs.replace(opened[-1], meta={**(opened[-1].meta or {}), "subprotocol": "mqtt"})
+    news = [publish(b"feed/%d" % number, b"news") for number in range(3)]
+    events = of(
+        FIRST,
+        *opened,
+        # As mqtt.js and aedes write: fields, and bytes, as messages of their own
+        *binary(2, "out", mqtt_connect(0), size=1),
+        *binary(2.1, "in", packet(0x20, b"\x00\x00"), size=1),
+        *binary(2.2, "out", subscribe(1, b"feed/#"), size=2),
+        *binary(2.3, "in", granted(1, 2) + news[0], size=3),
+        *binary(3, "out", publish(b"own/1", identifier=2, qos=1)),
+        *binary(3.1, "in", packet(0x40, b"\x00\x02") + news[1]),
+        *binary(4, "out", publish(b"own/2", identifier=3, qos=2)),
+        *binary(4.1, "in", packet(0x50, b"\x00\x03")),
+        *binary(4.2, "out", packet(0x62, b"\x00\x03")),
+        *binary(4.3, "in", packet(0x70, b"\x00\x03") + news[2]),
+        loss(600, "nova", code=1000, reason=""),
+    )
+    clients = await real_peers.start("relayed_clients", 0, "3", "0")
+    async with serving(written(home.folder, events, "nova"), speed=20) as server:
+        await clients.order("mqtt", url=server.urls[0])
+        ended = await clients.until("ended")
+    assert clients.named("failed") == []
+    # All were acknowledged, and it left by itself
+    assert (ended["sent"]["count"], ended["received"]["count"]) == (3, 3)
