@@ -16,8 +16,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,13 +160,15 @@ class IncidentBundles:
         try:
             async with asyncio.timeout(END_S):
                 if self._process is not None:
-                    await self._ended(self._process)
+                    with self._reported():
+                        await self._ended(self._process)
                 if self._pending is not None:
                     await self._write(is_stopping=True)
         except TimeoutError:
             if self._pending is not None:
                 # One was still under way: both go on
-                await self._start(is_stopping=True)
+                with self._reported():
+                    await self._start(is_stopping=True)
             _LOG.warning("a bundle is still being written to %s", self._folder)
         except Exception as error:  # noqa: BLE001 - the border of the sink: the recording ends without a bundle
             self._report(SINK, error)
@@ -178,24 +180,40 @@ class IncidentBundles:
         return (due_ns - self._clock.mono_ns()) / SECOND_NS + COMMIT_S
 
     async def _write(self, *, is_stopping: bool) -> None:
-        try:
+        with self._reported():
             await self._start(is_stopping=is_stopping)
             if self._process is not None:
                 await self._ended(self._process)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Report why a bundle was not written; the next one is written nevertheless."""
+        try:
+            yield
         except (OSError, WsmonError) as error:
             self._report(SINK, error)
 
     async def _start(self, *, is_stopping: bool) -> None:
-        """Start the process for the pending incidents, which are no longer pending then."""
-        # Before anything is taken: this may be cancelled while it waits
-        await asyncio.to_thread(make_private_folder, self._folder)
-        pending, self._pending = self._pending, None
-        self._is_due.clear()
-        assert pending is not None
+        """Start the process for the pending incidents, which are no longer pending then, nor where it cannot start."""
+        try:
+            # Before anything is taken: this may be cancelled while it waits
+            await asyncio.to_thread(make_private_folder, self._folder)
+        except OSError:
+            # They would be due again at once, and for as long as the folder is missing
+            self._take_pending()
+            raise
+        pending = self._take_pending()
         order = self._order(pending, is_stopping=is_stopping)
         command = [*self._program, "bundle", "--order", "--store", str(self._store)]
         limited = command if self._descriptors is None else with_limit(command, self._descriptors)
         self._process = await asyncio.to_thread(_BundleProcess, limited, order, asyncio.get_running_loop())
+
+    def _take_pending(self) -> _PendingBundle:
+        """Return the incidents that wait; none do any more."""
+        pending, self._pending = self._pending, None
+        self._is_due.clear()
+        assert pending is not None
+        return pending
 
     async def _ended(self, process: _BundleProcess) -> None:
         """Wait for the process, and report its failure; the process is forgotten only then."""

@@ -190,6 +190,31 @@ async def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     assert rig.faults == [f"bundle: [Errno 17] File exists: {str(tmp_path / FOLDER)!r}"]
 
 
+async def test_a_bundle_without_a_folder_is_given_up_and_the_next_one_is_written(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("a file")
+    rig = Rig(tmp_path)
+    rig.bundles.take([incident(1, 0)])
+    await rig.run_until(lambda: len(rig.faults) >= 1)
+    (tmp_path / FOLDER).unlink()
+    rig.bundles.take([incident(2, 30, "b")])
+    await rig.run_until(lambda: len(rig.orders()) == 1)
+    assert ([order.incidents for order in rig.orders()], len(rig.faults)) == ([(2,)], 1)
+
+
+async def test_a_failure_of_the_one_under_way_at_the_stop_does_not_cost_the_last_one(tmp_path: Path) -> None:
+    go, failed = tmp_path / "go", tmp_path / "failed"
+    os.mkfifo(go)
+    fails = f"open({str(failed)!r}, 'w').close(); open({str(go)!r}).read(); raise SystemExit('full')"
+    rig = Rig(tmp_path, f"import os\nif not os.path.exists({str(failed)!r}):\n {fails}\n{WRITES}")
+    rig.bundles.take([incident(1, 0)])
+    await rig.run_until(lambda: rig.bundles._process is not None, is_finished=False)
+    rig.bundles.take([incident(2, 30, "b")])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rig.bundles.finish(), name="end")
+        await asyncio.to_thread(go.write_text, "")
+    assert ([order.incidents for order in rig.orders()], rig.faults) == ([(2,)], ["bundle: full"])
+
+
 async def test_old_bundles_that_cannot_be_deleted_are_reported_and_new_ones_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
