@@ -101,6 +101,7 @@ class RelayedSession:
         self._phases: Phases | None = None
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
+        self._has_subprotocol = False
         self._paused_ns: int | None = None
         self._standstill = NewestStandstill()
         # Ends the time after a standstill in which no timer judges an end; None outside of it
@@ -173,6 +174,7 @@ class RelayedSession:
         if unknown:
             meta["unread"] = f"frames are counted, payloads of messages are not read: extension {unknown}"
         asked = () if self._request is None else self._request.headers
+        self._has_subprotocol = bool(subprotocol)
         if subprotocol:
             meta["subprotocol"] = reporter.redactor.subprotocol(subprotocol, asked)
         if self._request is not None:
@@ -340,7 +342,13 @@ class RelayedSession:
 
     def _unopened_meta(self) -> dict[str, Json]:
         phases = {} if self._phases is None else self._phases.milliseconds()
-        return {"attempt": 1, "open": False, **phases}
+        return {"attempt": 1, "open": False, **phases, **self._offered()}
+
+    def _offered(self) -> dict[str, Json]:
+        """Return the subprotocols that the application offered, for ``meta``: a server may end for lack of one."""
+        values = [] if self._request is None else self._request.values("Sec-WebSocket-Protocol")
+        names = [name.strip() for name in ",".join(values).split(",") if name.strip()]
+        return {"offered_subprotocols": [*self._reporter.redactor.subprotocols(names)]}
 
     def _report_unopened(self) -> None:
         """Emit the end of a connection that ended before the answer of the server, and not by the server."""
@@ -392,6 +400,8 @@ class RelayedSession:
         }
         if self._messages is not None:
             meta |= self._messages.close_meta(code)
+        if not self._has_subprotocol:
+            meta |= self._offered()
         self._reporter.emit(
             "connection.disconnected",
             "closed" if is_ours or is_wanted else "disconnected",

@@ -231,7 +231,7 @@ async def test_an_end_by_wsmon_has_its_reason(is_open: bool) -> None:
 
 async def test_a_refusal_has_the_status_and_says_that_credentials_were_refused() -> None:
     rig = Rig()
-    rig.begin("Authorization: Bearer abcdefgh")
+    rig.begin("Authorization: Bearer abcdefgh", "Sec-WebSocket-Protocol: v1, v2")
     refused = UpgradeRefusedError(ResponseHead("HTTP/1.1", 401, "Unauthorized", (("Server", "nginx"),)), b"no")
     rig.session.on_failed(refused, DialProgress("server.test", 443, "upgrade", 10.0))
     ended = rig.ended()
@@ -241,7 +241,11 @@ async def test_a_refusal_has_the_status_and_says_that_credentials_were_refused()
         401,
         "http_status",
     )
-    assert meta(ended, "leg", "body") == {"leg": "server", "body": "no"}
+    assert meta(ended, "leg", "body", "offered_subprotocols") == {
+        "leg": "server",
+        "body": "no",
+        "offered_subprotocols": ["v1", "v2"],
+    }
     assert [event.status for event in rig.sink.named("auth.failed")] == [401]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -66,10 +66,19 @@ _UNOPENED: Final = Advice(
 
 
 # Steps that wsmon can take as a client, and what they are where the application is the client
-_STEPS: Final = (
+_STEPS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"lower ping\.interval"), "let the application ping more often"),
     (re.compile(r"set ping\.interval below (.+?)(?=[;,]|$)"), r"let the application ping at least every \1"),
     (re.compile(r"with answer = true wsmon [^;]+"), "check that the application keeps it up"),
+    (
+        re.compile(r'set subprotocols to the one that the service documents(, as in subprotocols = \[(".+?")\])?'),
+        lambda found: (
+            "let the application offer the subprotocol that the service documents"
+            + (f", as {found[2]}" if found[2] else "")
+        ),
+    ),
+    (re.compile(r"put it into subprotocols"), "let the application offer it"),
+    (re.compile(r" \(subprotocols sets Sec-WebSocket-Protocol\)"), ""),
     (re.compile(r"raise reconnect\.initial"), "let the application wait longer before it connects again"),
 )
 

@@ -142,6 +142,18 @@ def test_no_step_of_a_relayed_connection_asks_for_a_key_of_the_configuration_tha
             "first NATS PING: with answer = true wsmon answers it; then more",
             "first NATS PING: check that the application keeps it up; then more",
         ),
+        (
+            'set subprotocols to the one that the service documents, as in subprotocols = ["mqtt"]',
+            'let the application offer the subprotocol that the service documents, as "mqtt"',
+        ),
+        (
+            "set subprotocols to the one that the service documents; retry",
+            "let the application offer the subprotocol that the service documents; retry",
+        ),
+        (
+            "send it (subprotocols sets Sec-WebSocket-Protocol); if documented, put it into subprotocols",
+            "send it; if documented, let the application offer it",
+        ),
         ("check the server log", "check the server log"),
     ],
 )
