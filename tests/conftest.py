@@ -8,9 +8,6 @@ import signal
 
 from tests.support.thoroughness import be_steady
 
-# What is collected stays until the end. Without a pause the collector would go over it again and again: over the tests
-# of the whole suite, half a gigabyte, also while each of them runs.
-gc.disable()
 # So many new objects make the collector come; of Python's 700 each screen that is drawn makes many times as many
 YOUNG_OBJECTS = 50_000
 
@@ -36,6 +33,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist reads it
     return 2 * len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
+def pytest_collection() -> None:
+    """Collect without the garbage collector: modules and tests stay to the end, half a gigabyte of the whole suite.
+
+    A process that hands tests to workers collects nothing, and does not come here.
+    """
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
