@@ -89,6 +89,9 @@ _T = TypeVar("_T")
 class InvalidUtf8Error(WsmonError):
     """A text message that is not valid UTF-8."""
 
+    def __init__(self, error: UnicodeDecodeError) -> None:
+        super().__init__(f"invalid UTF-8 in a text message: {error.reason} at byte {error.start}")
+
 
 class WriteOverflowError(WsmonError):
     """A peer that makes us write and does not read."""
@@ -532,7 +535,7 @@ class Tap(ClientConnection):
         try:
             payload.decode()
         except UnicodeDecodeError as error:
-            self._report(InvalidUtf8Error(f"invalid UTF-8 in a text message: {error.reason} at byte {error.start}"))
+            self._report(InvalidUtf8Error(error))
             self.fail(1007, f"{error.reason} at position {error.start}")
             return False
         return True
@@ -613,7 +616,11 @@ def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exc
     """Return the exception of the library, with code and reason of the close frame that it is about."""
     if malformed_close is None or not isinstance(error, ProtocolError):
         return error
-    code, reason = malformed_close
+    return invalid_close(*malformed_close)
+
+
+def invalid_close(code: int, reason: str) -> ProtocolError:
+    """Return the error of a close frame whose code may not stand in one."""
     said = f" “{reason}”" if reason else ""
     return ProtocolError(f"it closed with {code}{said}, a code not allowed in a close frame")
 

@@ -25,7 +25,7 @@ from wsmon.engine.frame_scan import (
     inflate_nothing,
     scan_run,
 )
-from wsmon.engine.tap import HOLD_BYTES, InvalidUtf8Error
+from wsmon.engine.tap import HOLD_BYTES, InvalidUtf8Error, invalid_close
 from wsmon.engine.upgrade import HttpInStreamError, StrayResponse
 from wsmon.relay.inflater import Inflater
 
@@ -328,11 +328,7 @@ class FrameReader:
         except UnicodeDecodeError as error:
             fault = error
         except ProtocolError as error:
-            said = f" “{reason}”" if reason else ""
-            is_code = len(payload) >= 2
-            fault = (
-                ProtocolError(f"it closed with {code}{said}, a code not allowed in a close frame") if is_code else error
-            )
+            fault = invalid_close(code, reason) if len(payload) >= 2 else error
         self._consumer.on_close(ReadClose(code, reason, is_alone))
         if fault is not None:
             raise _FaultyFrameError(fault, at)
@@ -421,8 +417,7 @@ class FrameReader:
         try:
             payload.decode()
         except UnicodeDecodeError as error:
-            sentence = f"invalid UTF-8 in a text message: {error.reason} at byte {error.start}"
-            raise _FaultyFrameError(InvalidUtf8Error(sentence), at) from error
+            raise _FaultyFrameError(InvalidUtf8Error(error), at) from error
 
 
 class _FaultyFrameError(Exception):

@@ -243,9 +243,7 @@ class TracedSession:
         try:
             payload.decode()
         except UnicodeDecodeError as error:
-            self._report_fault(
-                InvalidUtf8Error(f"invalid UTF-8 in a text message: {error.reason} at byte {error.start}")
-            )
+            self._report_fault(InvalidUtf8Error(error))
             return False
         return True
 

@@ -366,7 +366,11 @@ def test_lost_connection(error: BaseException | None, kind: str, sentence: str) 
 @pytest.mark.parametrize(
     ("fault", "kind", "sentence"),
     [
-        (InvalidUtf8Error("invalid UTF-8"), "invalid_utf8", "invalid UTF-8"),
+        (
+            InvalidUtf8Error(UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid start byte")),
+            "invalid_utf8",
+            "invalid UTF-8 in a text message: invalid start byte at byte 1",
+        ),
         (
             UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
             "invalid_utf8",
