@@ -40,7 +40,7 @@ SILENCE_REASON = "heartbeat timeout"
 # Error of a close frame that is taken as it is meant
 INVALID_REASON = "the reason is not valid UTF-8, � replaces the invalid bytes"
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
-REFUSED_LOGIN = (401, 403)
+_REFUSED_LOGIN = (401, 403)
 _WITHHELD = (
     "a message with secrets was not sent, because a redirect led to another origin; further ones are not sent either"
 )
@@ -387,12 +387,7 @@ class Session:
             error_type=failure.error_type,
             error=failure.error,
         )
-        if failure.status in REFUSED_LOGIN and has_credentials(self._spec):
-            reason = f"HTTP {failure.status}"
-            sentence = "the upgrade was refused: likely the credentials or their permissions"
-            reporter.emit(
-                "auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence
-            )
+        emit_refused_login(reporter, failure, had_credentials=has_credentials(self._spec))
 
     def _offered_subprotocols(self) -> list[Json]:
         return [*self._reporter.redactor.subprotocols([each.masked for each in self._dial.subprotocols])]
@@ -459,6 +454,15 @@ def response_meta(reporter: Reporter, failure: Failure) -> dict[str, Json]:
     if failure.body:
         meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
     return meta
+
+
+def emit_refused_login(reporter: Reporter, failure: Failure, *, had_credentials: bool) -> None:
+    """Emit ``auth.failed`` where an upgrade was refused for a lack of rights, and the request carried credentials."""
+    if failure.status not in _REFUSED_LOGIN or not had_credentials:
+        return
+    sentence = "the upgrade was refused: likely the credentials or their permissions"
+    reason = f"HTTP {failure.status}"
+    reporter.emit("auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence)
 
 
 def socket_address(address: object) -> str:

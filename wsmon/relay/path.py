@@ -515,7 +515,7 @@ class LegProtocol(asyncio.Protocol):
         self.receive(pass_on)
 
     def pass_on(self) -> None:
-        """Write to the other leg what comes, and tell nobody."""
+        """Write to the other leg what comes, and report none of it."""
         assert self.other is not None
         self.receive(self.other.write)
 

@@ -21,10 +21,10 @@ from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import DialProgress, Failure, classify_dial, classify_fault, classify_loss
 from wsmon.engine.session import (
     INVALID_REASON,
-    REFUSED_LOGIN,
     CloseFacts,
     CloseFrame,
     close_meta,
+    emit_refused_login,
     response_meta,
     socket_address,
 )
@@ -151,14 +151,7 @@ class RelayedSession:
         failure = classify_dial(error, progress)
         meta = self._unopened_meta() | leg_meta("server") | response_meta(self._reporter, failure)
         self._emit_unopened(failure, "disconnected", meta)
-        if failure.status in REFUSED_LOGIN and self._has_credentials():
-            self._reporter.emit(
-                "auth.failed",
-                status=failure.status,
-                error_type="upgrade_refused",
-                reason=f"HTTP {failure.status}",
-                error="the upgrade was refused: likely the credentials or their permissions",
-            )
+        emit_refused_login(self._reporter, failure, had_credentials=self._has_credentials())
 
     def on_response(self, head: ResponseHead) -> None:
         """Emit ``connection.completed``: the server switched protocols, and frames follow."""
@@ -168,7 +161,6 @@ class RelayedSession:
         subprotocol = next(iter(head.values("Sec-WebSocket-Protocol")), "")
         meta: dict[str, Json] = {"extensions": [*extensions.names]}
         if self._phases is not None:
-            self._phases.upgraded()
             meta = {**self._phases.milliseconds(), **meta}
         unknown = reporter.redactor.text(extensions.unknown)
         if unknown:

@@ -29,11 +29,11 @@ from wsmon.engine.rows import Row
 from wsmon.engine.session import (
     KEEPALIVE_CODE,
     KEEPALIVE_REASON,
-    REFUSED_LOGIN,
     CloseFacts,
     CloseFrame,
     CloseSummary,
     close_meta,
+    emit_refused_login,
     response_meta,
     socket_address,
 )
@@ -271,15 +271,9 @@ class TracedSession:
             error_type=failure.error_type,
             error=failure.error,
         )
-        if failure.close_by == "refusal" and failure.status in REFUSED_LOGIN and has_credentials(self._spec):
-            sentence = "the upgrade was refused: likely the credentials or their permissions"
-            reporter.emit(
-                "auth.failed",
-                status=failure.status,
-                error_type="upgrade_refused",
-                reason=f"HTTP {failure.status}",
-                error=sentence,
-            )
+        # A server that refuses an upgrade does not fail to log in itself
+        if failure.close_by == "refusal":
+            emit_refused_login(reporter, failure, had_credentials=has_credentials(self._spec))
         self._end()
 
     def _report_lost(self, connection: Connection, error: Exception | None) -> None:
@@ -356,4 +350,4 @@ def _of_engine(error: BaseException) -> BaseException:
 
 
 def _never() -> None:
-    """Called by nobody: the sink is never full."""
+    """Do nothing, and never be called: the sink is never full."""
