@@ -12,6 +12,7 @@ from tests.support.engines import SOON_S, RecordingSink
 from tests.support.fake_ports import FakeClock
 from tests.support.frame_notes import frame, raw_frame
 from tests.support.relays import ANSWER, REQUEST, relaying
+from wsmon.bus import Bus
 from wsmon.config.specs import ConnectionSpec, RelayFail, RelaySpec, RouteSpec
 from wsmon.engine.dial import TlsContexts
 from wsmon.engine.http_head import HeadReader, ResponseHead
@@ -57,11 +58,12 @@ class FakeServerTransport:
 class Rig:
     """A session, the sink of its events, and the clock."""
 
-    def __init__(self, fail: RelayFail = "open", **options: Any) -> None:
+    def __init__(self, fail: RelayFail = "open", *, bus: Bus | None = None, **options: Any) -> None:
+        """``bus`` takes the events in the place of ``sink``."""
         self.sink, self.clock, self.path = RecordingSink(), FakeClock(), FakePath()
         spec = ConnectionSpec("shop", Sensitive("ws://server.test/feed?token=hunter2"), **options)
         self.services = EngineServices(
-            self.sink, self.clock, Random(1), TlsContexts(), Redactors(), Ticker(asyncio.get_running_loop())
+            bus or self.sink, self.clock, Random(1), TlsContexts(), Redactors(), Ticker(asyncio.get_running_loop())
         )
         relay = RelaySpec("127.0.0.1:0", (RouteSpec("/", spec.url),), spec, fail)
         recorded = Recorded(
@@ -341,6 +343,31 @@ async def test_with_fail_open_a_full_sink_costs_messages_that_are_counted_and_ne
     rig.from_server(frame(TEXT, b"gone"))
     rig.session.end()
     assert rig.sink.names()[-2:] == ["self.shed", "connection.disconnected"]
+
+
+async def test_with_fail_open_every_message_is_stored_or_counted_and_the_bus_stays_bounded() -> None:
+    drained: list[bool] = []
+    bus = Bus(lambda: drained.append(True), high_water_bytes=50_000, low_water_bytes=10_000)
+    rig = Rig(bus=bus, protocol="raw")
+    rig.open()
+    events: list[Event] = []
+    peak_bytes = 0
+    for number in range(1_000):
+        rig.from_server(frame(TEXT, b"x" * 200))
+        peak_bytes = max(peak_bytes, bus.waiting_bytes)
+        if number % 400 == 399:
+            while bus.waiting_events:
+                events += [each for each in bus.take(0.0).events if isinstance(each, Event)]
+            if drained:
+                drained.clear()
+                rig.session.resume_reading()
+    rig.session.end()
+    while bus.waiting_events:
+        events += [each for each in bus.take(0.0).events if isinstance(each, Event)]
+    stored = sum(event.name == "message.received" for event in events)
+    counts = [(event.meta or {})["events"] for event in events if event.name == "self.shed"]
+    missing = sum(count for count in counts if isinstance(count, int))
+    assert (stored + missing, missing > 0, peak_bytes < 51_000) == (1_000, True, True)
 
 
 async def test_with_fail_closed_a_full_sink_stops_both_legs_until_it_has_room() -> None:
