@@ -132,10 +132,10 @@ def compare(
 
 
 def _opened(asked: tuple[AskedSide, AskedSide], stack: ExitStack) -> Iterator[Side]:
-    """Open the recording of each side on its own, since both are read by turns; name those that were chosen."""
+    """Open the recording of each side on its own, since both are read by turns; say once what must be known of each."""
     from wsmon.cli.compare_sides import found_side
     from wsmon.cli.known_recordings import choose_store
-    from wsmon.cli.stores import open_view
+    from wsmon.cli.stores import notices_of, open_view
     from wsmon.cli.terminal import say
 
     said: set[str] = set()
@@ -143,7 +143,7 @@ def _opened(asked: tuple[AskedSide, AskedSide], stack: ExitStack) -> Iterator[Si
         choice = choose_store(each.store, os.environ)
         view = open_view(choice.recording.store)
         stack.callback(view.close)
-        for sentence in (choice.sentence, view.notice):
+        for sentence in (choice.sentence, *notices_of(view)):
             if sentence and sentence not in said:
                 said.add(sentence)
                 say(f"wsmon: {sentence}")

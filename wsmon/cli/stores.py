@@ -55,14 +55,20 @@ def reading(argument: str | None, environ: Mapping[str, str] = os.environ, *, re
     choice = choose_store(argument, environ)
     reader = open_view(choice.recording.store, environ)
     try:
-        if said := "; ".join(filter(None, (choice.sentence, remark))):
-            say(f"wsmon: {said}")
-        if reader.notice:
-            say(f"wsmon: {reader.notice}")
-        say_bundle(reader)
+        for said in ("; ".join(filter(None, (choice.sentence, remark))), *notices_of(reader)):
+            if said:
+                say(f"wsmon: {said}")
         yield reader
     finally:
         reader.close()
+
+
+def notices_of(reader: Reader) -> Iterator[str]:
+    """Yield what the user must know of an opened recording: its notice, and whether it is a bundle that was altered."""
+    if reader.notice:
+        yield reader.notice
+    if (found := reader.bundle()) is not None:
+        yield found.notice
 
 
 def say_bundle(reader: Reader) -> Bundle | None:

@@ -10,6 +10,7 @@ import pytest
 from click.shell_completion import CompletionItem
 
 from tests.support.builders import message
+from tests.support.bundles import bundled, incident_store
 from tests.support.recordings import recorded
 from wsmon.cli.compare import SideName
 from wsmon.cli.main import run
@@ -66,6 +67,18 @@ def test_the_recording_that_was_chosen_is_named_once(
     printed = capsys.readouterr()
     assert printed.err == f"wsmon: recording s, {store}\n"
     assert "A  feed-a in s" in printed.out
+
+
+def test_a_bundle_is_named_once_and_whether_it_was_altered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, incident = incident_store(tmp_path / "s.db")
+    target = tmp_path / "stall.wsmon"
+    bundled(store, target, incident)
+    sides = [f"nova@2026-01-10T14:{minute}Z.." for minute in ("00:00", "01:00")]
+    assert run(["compare", "--store", str(target), *sides]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("wsmon: bundle: stall of nova ")
+    assert said.endswith("; the file is unaltered\n")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
