@@ -21,7 +21,7 @@ from wsmon.model.units import MS_NS, SECOND_NS
 
 SCHEMA = "wsmon.compare/1"
 NAME_CHARS = 40
-# Verdicts of a side that the table lists; JSON has all
+# Verdicts of a side that the table lists; JSON has more
 MOST_VERDICT_LINES = 5
 _DECIMALS = 3
 _SHARE_DECIMALS = 6
@@ -272,7 +272,7 @@ def _verdict_lines(found: ComparisonReport) -> Iterator[str]:
             what = sanitize(f"{each.code or each.by}: {each.cause}")
             yield f"  {each.count:,} × {what} (first: id:{each.event_id})"
         if len(side.verdicts) > MOST_VERDICT_LINES:
-            yield f"  and {len(side.verdicts) - MOST_VERDICT_LINES:,} more; --json lists all"
+            yield f"  and {len(side.verdicts) - MOST_VERDICT_LINES:,} more; --json lists them"
 
 
 def _example_lines(found: ComparisonReport) -> Iterator[str]:
@@ -339,6 +339,9 @@ def _side_remarks(name: str, other: str, side: SideReport, found: ComparisonRepo
         yield f"The recording of {name} was interrupted {times}."
     if side.is_pruned:
         yield f"Older events of the period of {name} have been deleted to stay within the retention."
+    if side.unlisted_verdicts:
+        kinds = f"{len(side.verdicts):,} kinds of verdicts of {name} are listed"
+        yield f"{kinds}; {side.unlisted_verdicts:,} further ends have others."
     if side.clock_steps:
         times = "once" if side.clock_steps == 1 else f"{side.clock_steps:,} times"
         what = "the edges of the period are off by the step" if found.is_monotonic else "leads include the step"

@@ -43,7 +43,7 @@ from wsmon.store.received import CUT, MASKED, PIECE
 
 # Texts of keys as long as a digest are kept as they are
 _DIGEST_BYTES = 16
-# Kinds of verdicts that are told apart; causes may name durations and ids
+# Kinds of verdicts that are listed, for memory: causes may name durations and ids, so each end may have its own
 MOST_VERDICTS = 1_000
 _EVENTS_AT_ONCE = 500
 _WITH_VERDICT = Query((FieldTerm("name", tuple(Exact(name) for name in LIFECYCLE)), FieldTerm("verdict", (Glob("*"),))))
@@ -121,6 +121,8 @@ class SideReport:
     not_stored: int | None
     """Messages that were counted and are not in the store, of any kind; None where that cannot be told."""
     verdicts: tuple[VerdictCount, ...]
+    unlisted_verdicts: int
+    """Ends whose verdicts are of further kinds than ``MOST_VERDICTS``, and not in ``verdicts``."""
     clock_steps: int
     """How often the wall clock was set in the period, as far as it was noticed."""
     is_pruned: bool
@@ -344,6 +346,7 @@ def _report(reading: _Reading, scope: _Scope, request: CompareRequest) -> SideRe
         stored = side.view.count_received(side.connection, *reading.ids) if request.query else kept.rows
         not_stored = max(0, statistics.messages.received - stored)
     steps = sum(1 for _ in _events(reading, _CLOCK_STEPS))
+    verdicts, unlisted = _verdicts(reading)
     return SideReport(
         side=side,
         since_ns=found.since_ns,
@@ -352,18 +355,20 @@ def _report(reading: _Reading, scope: _Scope, request: CompareRequest) -> SideRe
         statistics=statistics,
         kept=kept,
         not_stored=not_stored,
-        verdicts=_verdicts(reading),
+        verdicts=verdicts,
+        unlisted_verdicts=unlisted,
         clock_steps=steps,
         is_pruned=scope.is_pruned,
     )
 
 
-def _verdicts(reading: _Reading) -> tuple[VerdictCount, ...]:
-    """Count the verdicts of a side by what they say, the most frequent first."""
+def _verdicts(reading: _Reading) -> tuple[tuple[VerdictCount, ...], int]:
+    """Count the verdicts of a side by what they say, the most frequent first; and those that are not listed."""
     name = reading.side.connection
     query = Query((FieldTerm("connection", (Exact(name),)),)).also(_WITH_VERDICT)
     counts: Counter[tuple[CloseBy, str, str, Certainty]] = Counter()
     first: dict[tuple[CloseBy, str, str, Certainty], int] = {}
+    unlisted = 0
     for event in _events(reading, query):
         verdict = event.verdict
         if verdict is None or event.source.connection != name:
@@ -372,7 +377,9 @@ def _verdicts(reading: _Reading) -> tuple[VerdictCount, ...]:
         if kind in counts or len(counts) < MOST_VERDICTS:
             counts[kind] += 1
             first.setdefault(kind, event.id)
-    return tuple(VerdictCount(*kind, count, first[kind]) for kind, count in counts.most_common())
+        else:
+            unlisted += 1
+    return tuple(VerdictCount(*kind, count, first[kind]) for kind, count in counts.most_common()), unlisted
 
 
 def _events(reading: _Reading, query: Query) -> Iterator[Event]:

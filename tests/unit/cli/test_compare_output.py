@@ -154,7 +154,7 @@ def test_remarks_say_what_limits_the_comparison(stack: ExitStack, tmp_path: Path
         found,
         is_monotonic=False,
         common_s=0.0,
-        a=replace(found.a, recorded=gap, is_pruned=True, not_stored=None, clock_steps=2),
+        a=replace(found.a, recorded=gap, is_pruned=True, not_stored=None, unlisted_verdicts=3, clock_steps=2),
         b=replace(found.b, statistics=replace(found.b.statistics, shed_messages=5), not_stored=5),
     )
     assert list(remarks(less)) == [
@@ -167,6 +167,7 @@ def test_remarks_say_what_limits_the_comparison(stack: ExitStack, tmp_path: Path
         "How many messages of A were not stored is not known for this period.",
         "The recording of A was interrupted once.",
         "Older events of the period of A have been deleted to stay within the retention.",
+        f"{len(found.a.verdicts)} kinds of verdicts of A are listed; 3 further ends have others.",
         "The wall clock of A was set 2 times: leads include the step.",
         "B has 6 messages that cannot be compared: what is only on A may be among them.",
         "B lost 5 messages while the store could not be written.",

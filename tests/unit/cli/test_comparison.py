@@ -192,6 +192,18 @@ def test_a_disconnected_side_explains_what_only_the_other_has(tmp_path: Path, si
     assert found.a.verdicts == ()
 
 
+def test_verdicts_of_more_kinds_than_are_listed_are_counted(
+    tmp_path: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.cli.comparison.MOST_VERDICTS", 2)
+    opened = [dialled(0, "a"), usable(0.2, "a")]
+    ends = [loss(at, "a", code=code) for at, code in ((10, 1008), (11, 1012), (12, 1008), (13, 1011), (14, 1003))]
+    path = recorded(tmp_path / "s.db", [*opened, *ends, *trades("b", (20, 1))], "a", "b")
+    found = compared(sides.of(path, "a"), sides.of(path, "b"))
+    assert [each.count for each in found.a.verdicts] == [2, 1]
+    assert (found.a.unlisted_verdicts, found.b.unlisted_verdicts) == (2, 0)
+
+
 def test_events_that_were_deleted_are_said_and_are_no_loss(tmp_path: Path, sides: Sides) -> None:
     path = tmp_path / "s.db"
     recording = Recording(path, "a", "b")
