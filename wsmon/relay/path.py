@@ -21,7 +21,7 @@ from wsmon.config.specs import ConnectionSpec, RouteSpec
 from wsmon.engine.dial import Hop, TlsContexts
 from wsmon.engine.retry import OpenTimeoutError, classify_dial
 from wsmon.engine.session import socket_address
-from wsmon.engine.upgrade import GRACE_S, Upgrade, UpgradeReader
+from wsmon.engine.upgrade import GRACE_S, Upgrade, UpgradeReader, UpgradeRefusedError
 from wsmon.model.http import status_phrase
 from wsmon.model.statuses import Status
 from wsmon.ports import Clock
@@ -318,10 +318,25 @@ class RelayedConnection:
         self._end_early()
         for leg in self._legs:
             leg.pass_on()
+        if isinstance(error, UpgradeRefusedError):
+            self.application.receive(self._end_refused)
+
+    def _end_refused(self, _data: bytes) -> None:
+        """End a connection on which the application asks again behind a refusal: with other headers, often.
+
+        A request is rewritten and recorded at the begin of a connection; RFC 9110, section 9.2.2, lets clients repeat
+        one that was not answered.
+        """
+        for leg in self._legs:
+            leg.receive(_drop)
+            leg.finish()
 
     def _fail(self, hop: Hop, error: Exception) -> None:
         """Answer in place of a server that cannot be reached, or that does not answer."""
-        progress = hop.progress(self._answer.finish() if self._answer is not None else None)
+        if self._answer is None:
+            # The answer came together with the end of its time, as after a standstill of the recorder
+            return
+        progress = hop.progress(self._answer.finish())
         self._answer = None
         if self._guard is not None:
             self._guard.tell(self._guard.listener.on_failed, error, progress)

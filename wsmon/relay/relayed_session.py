@@ -12,6 +12,8 @@ import asyncio
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from websockets.exceptions import InvalidHandshake
+
 from wsmon.engine.dial import describe_tls
 from wsmon.engine.frames import FramePath, decoding_of
 from wsmon.engine.http_head import ResponseHead
@@ -185,6 +187,7 @@ class RelayedSession:
         reporter.emit(
             "connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=SWITCHING_PROTOCOLS
         )
+        self._check_answer(head)
         if self._messages is not None:
             self._messages.start(self._frames.now())
 
@@ -292,6 +295,17 @@ class RelayedSession:
             else:
                 self._report_lost(self._opened_ns)
         return self._reporter.status
+
+    def _check_answer(self, head: ResponseHead) -> None:
+        """Emit what is wrong with an answer that switches protocols: the application likely ends the connection."""
+        if self._request is None:
+            return
+        try:
+            self._request.check(head)
+        except InvalidHandshake as error:
+            said = self._reporter.redactor.text(str(error))
+            sentence = f"bad answer to the upgrade: {said}; RFC 6455 tells clients to end the connection"
+            self._reporter.emit("error.occurred", meta=leg_meta("server"), error_type="handshake", error=sentence)
 
     def _take_end(self, leg: Leg, loss: BaseException | None) -> None:
         if self._first_end is None and self._closing_reason is None:

@@ -1,7 +1,7 @@
 """Request head: an incremental parser of the request that an application sends to a relay, and what is sent on of it.
 
 Pure: bytes in, ``RequestHead`` out, wherever the bytes are cut. Lines are kept as they came, so that what is sent on
-differs in nothing but the target and the headers that are replaced.
+differs in nothing but the target and the headers that are replaced. ``RequestHead.check`` compares it with the answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wsmon.engine.http_head import MAX_HEAD_BYTES, MAX_HEADER_LINES
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from wsmon.engine.http_head import MAX_HEAD_BYTES, MAX_HEADER_LINES, ResponseHead
 from wsmon.errors import WsmonError
 
 _REQUEST_LINE: Final = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
@@ -22,6 +28,8 @@ _UNSAFE: Final = re.compile(rb"[\x00\r]")
 # RFC 9112, section 3.2.2: what a client of a proxy writes before the path
 _AUTHORITY: Final = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*://[^/?#]*")
 _UPGRADE: Final = "websocket"
+# The library wants one; nothing is sent there
+_ANY_SERVER: Final = parse_uri("ws://localhost/")
 
 
 class RequestError(WsmonError):
@@ -67,6 +75,22 @@ class RequestHead:
     def path(self) -> str:
         """The target without its query."""
         return self.path_and_query.partition("?")[0]
+
+    def check(self, answer: ResponseHead) -> None:
+        """Raise ``InvalidHandshake`` where RFC 6455, section 4.1, tells a client to fail the connection.
+
+        Extensions are left out: an application may offer what is not known here.
+        """
+        offered = [
+            Subprotocol(part.strip()) for each in self.values("Sec-WebSocket-Protocol") for part in each.split(",")
+        ]
+        client = ClientProtocol(_ANY_SERVER, subprotocols=offered)
+        client.key = next(iter(self.values("Sec-WebSocket-Key")), "")
+        headers = Headers()
+        for name, value in answer.headers:
+            if name.lower() != "sec-websocket-extensions":
+                headers[name] = value
+        client.process_response(Response(answer.status, answer.phrase, headers))
 
     def rewritten(self, target: str, replaced: Sequence[tuple[str, str]]) -> bytes:
         """Return the head with another target and with these headers in place of its own of the same names.

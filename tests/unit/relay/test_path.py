@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -201,6 +202,34 @@ class TestHeads:
             assert relay.listeners[0].received == {"application": b"", "server": b""}
             calls = await relay.listeners[0].ended()
             assert [call for call in calls if call[0] == "on_failed"] == [("on_failed", "http_status", 403)]
+
+    async def test_a_second_request_behind_a_refusal_ends_the_connection_and_reaches_no_server(self) -> None:
+        refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 6\r\n\r\nno way"
+        server = Server(answer=refusal)
+        async with relaying(server) as relay:
+            reader, writer = await relay.connect()
+            assert await reader.readexactly(len(refusal)) == refusal
+            writer.write(REQUEST.replace(b"GET / ", b"GET /again "))
+            assert await until_eof(reader) == b""
+            await server.over()
+            assert server.received == b""
+            await relay.listeners[0].ended()
+            assert relay.listeners[0].names == ["begin", "on_connected", "on_failed", "on_lost", "on_lost", "end"]
+
+    async def test_an_answer_that_comes_with_the_end_of_its_time_counts(self) -> None:
+        async def stand_still(_reader: _Reader, writer: _Writer) -> None:
+            writer.write(ANSWER)
+            # When the loop goes on, the answer is in the socket of the relay, and the time is over
+            time.sleep(0.2)  # noqa: ASYNC251 - the loop is what stands still
+
+        async with relaying(Server(stand_still, b""), open_timeout_s=0.1) as relay:
+            reader, writer = await relay.upgrade()
+            writer.write(b"on")
+            writer.write_eof()
+            assert await until_eof(reader) == b""
+            writer.close()
+            await relay.listeners[0].ended()
+            assert relay.listeners[0].received == {"application": b"on", "server": b""}
 
     async def test_a_mistake_in_reading_the_answer_does_not_disturb_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def break_down(_self: object, _data: bytes) -> None:

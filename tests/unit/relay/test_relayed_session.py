@@ -132,6 +132,16 @@ async def test_credentials_that_the_server_repeats_are_masked() -> None:
     assert "s3cr3t" not in repr(rig.sink.events)
 
 
+async def test_an_answer_that_clients_refuse_is_an_error_of_the_server() -> None:
+    rig = Rig()
+    rig.open("Sec-WebSocket-Protocol: v1")
+    (error,) = rig.sink.named("error.occurred")
+    assert (error.error_type, error.meta) == ("handshake", {"leg": "server"})
+    assert error.error == (
+        "bad answer to the upgrade: unsupported subprotocol: v1; RFC 6455 tells clients to end the connection"
+    )
+
+
 async def test_messages_and_heartbeats_of_both_sides_are_recorded_with_their_direction_and_round_trips() -> None:
     rig = Rig(protocol="raw")
     rig.open()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from websockets.exceptions import InvalidHandshake
 
-from wsmon.engine.http_head import MAX_HEAD_BYTES, MAX_HEADER_LINES
+from tests.support.relays import ANSWER
+from wsmon.engine.http_head import MAX_HEAD_BYTES, MAX_HEADER_LINES, HeadReader
 from wsmon.relay.request_head import RequestError, RequestHead, RequestReader
 
 REQUEST = (
@@ -94,6 +96,32 @@ class TestReading:
     def test_a_target_may_be_a_whole_url(self, target: bytes, path: str, path_and_query: str) -> None:
         head = read(REQUEST.replace(b"/feed?x=1", target))
         assert (head.path, head.path_and_query) == (path, path_and_query)
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ((), ""),
+            ((b"Upgrade: websocket", b"Upgrade: h2c"), "Upgrade"),
+            ((b"Connection: Upgrade\r\n", b""), "Connection"),
+            ((b"s3pPLMBi", b"XXXXXXXX"), "Sec-WebSocket-Accept"),
+            ((b"Connection", b"Sec-WebSocket-Extensions: x-own\r\nSec-WebSocket-Protocol: v2\r\nConnection"), ""),
+            ((b"Connection", b"Sec-WebSocket-Protocol: v3\r\nConnection"), "v3"),
+        ],
+    )
+    def test_an_answer_that_a_client_has_to_refuse_is_told_from_others(
+        self, changes: tuple[bytes, bytes] | tuple[()], words: str
+    ) -> None:
+        answer = HeadReader().feed(ANSWER.replace(*changes) if changes else ANSWER)
+        assert answer is not None
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v1, v2\r\n"
+        request = read(REQUEST.replace(b"Cookie", key + b"Cookie"))
+        if words:
+            with pytest.raises(InvalidHandshake, match=words):
+                request.check(answer)
+        else:
+            request.check(answer)
 
 
 class TestSendingOn:
