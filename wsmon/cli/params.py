@@ -234,7 +234,16 @@ def store_option(command: F) -> F:
         "Default: the recording for ./wsmon.toml; otherwise the only running recorder; otherwise the most recent "
         "recording."
     )
-    return click.option("--store", type=RecordingName(), metavar="STORE", help=text)(command)
+    # Click takes the last of several values of an option: without this, the others would be left out silently
+    return click.option(
+        "--store", multiple=True, callback=_only_store, type=RecordingName(), metavar="STORE", help=text
+    )(command)
+
+
+def _only_store(_ctx: click.Context, _param: click.Parameter, stores: tuple[str, ...]) -> str | None:
+    if len(stores) > 1:
+        raise UsageError("--store is given more than once, but this command reads one recording", "name one recording")
+    return stores[0] if stores else None
 
 
 def stores_option(command: F) -> F:

@@ -1,10 +1,11 @@
-"""Query words between options."""
+"""Query words between options, and a recording that is named more than once."""
 
 from __future__ import annotations
 
 import click
 import pytest
 
+from wsmon.cli.main import run
 from wsmon.cli.params import QueryCommand
 from wsmon.errors import UsageError
 
@@ -54,3 +55,13 @@ def test_an_unknown_option_is_named_with_the_nearest(option: str, said: str) -> 
 def test_an_option_without_its_value_is_an_error() -> None:
     with pytest.raises(click.BadOptionUsage):
         given("--limit")
+
+
+@pytest.mark.parametrize("words", [["stats"], ["assert", "no is:problem"], ["bundle", "--incident", "7"]])
+def test_a_second_recording_for_a_command_that_reads_one_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words, "--store", "a.db", "--store", "b.db"]) == 2
+    assert capsys.readouterr().err == (
+        "wsmon: --store is given more than once, but this command reads one recording. name one recording\n"
+    )
