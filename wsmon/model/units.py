@@ -191,8 +191,12 @@ CONFIGURED_UNIT_S: Final[Mapping[str, float]] = MappingProxyType(
     {unit: unit_ns / SECOND_NS for unit, unit_ns in UNIT_NS.items() if unit != "ns"} | {"µs": US_NS / SECOND_NS}
 )
 
-DURATION_HINT = 'use a number with a unit (us, ms, s, m, h or d), e.g. "20s" or "1h30m", or a number of seconds'
-SIZE_HINT = 'use a number with a unit (B, kB, KiB, MB, MiB, GB, GiB, TB or TiB), e.g. "64KiB", or a number of bytes'
+_DURATION_TEXT_HINT = 'use a number with a unit (us, ms, s, m, h or d), e.g. "20s" or "1h30m"'
+_SIZE_TEXT_HINT = 'use a number with a unit (B, kB, KiB, MB, MiB, GB, GiB, TB or TiB), e.g. "64KiB"'
+
+# For values of a configuration, which may be numbers: a text needs its unit, so errors about texts do not say this
+DURATION_HINT = f"{_DURATION_TEXT_HINT}, or a number of seconds"
+SIZE_HINT = f"{_SIZE_TEXT_HINT}, or a number of bytes"
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
@@ -208,18 +212,18 @@ def parse_duration(text: str) -> float:
     if rest == "0":
         return 0.0
     if not rest:
-        raise UsageError("invalid duration: empty", DURATION_HINT)
+        raise UsageError("invalid duration: empty", _DURATION_TEXT_HINT)
     if _NUMBER.fullmatch(rest):
-        raise UsageError("invalid duration: missing unit", DURATION_HINT)
+        raise UsageError("invalid duration: missing unit", _DURATION_TEXT_HINT)
     seconds, end = 0.0, 0
     while part := _PART.match(rest, end):
         unit = CONFIGURED_UNIT_S.get(part[2])
         if unit is None:
-            raise UsageError(f'invalid duration: unknown unit "{part[2][:16]}"', DURATION_HINT)
+            raise UsageError(f'invalid duration: unknown unit "{part[2][:16]}"', _DURATION_TEXT_HINT)
         seconds += float(part[1]) * unit
         end = part.end()
     if end != len(rest):
-        raise UsageError("invalid duration", DURATION_HINT)
+        raise UsageError("invalid duration", _DURATION_TEXT_HINT)
     return seconds
 
 
@@ -232,15 +236,15 @@ def parse_size(text: str) -> int:
     if rest == "0":
         return 0
     if not rest:
-        raise UsageError("invalid size: empty", SIZE_HINT)
+        raise UsageError("invalid size: empty", _SIZE_TEXT_HINT)
     if _NUMBER.fullmatch(rest):
-        raise UsageError("invalid size: missing unit", SIZE_HINT)
+        raise UsageError("invalid size: missing unit", _SIZE_TEXT_HINT)
     match = _SIZE.fullmatch(rest.lower())
     if match is None:
-        raise UsageError("invalid size", SIZE_HINT)
+        raise UsageError("invalid size", _SIZE_TEXT_HINT)
     unit = UNIT_BYTES.get(match[2])
     if unit is None:
-        raise UsageError(f'invalid size: unknown unit "{match[2][:16]}"', SIZE_HINT)
+        raise UsageError(f'invalid size: unknown unit "{match[2][:16]}"', _SIZE_TEXT_HINT)
     number = match[1]
     return int(number) * unit if "." not in number else int(float(number) * unit)
 

@@ -146,7 +146,8 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_said(text: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_duration(text)
-    assert caught.value.what == problem
+    # A text without a unit is refused, so the hint does not ask for a number of seconds
+    assert (caught.value.what, "number of seconds" in caught.value.hint) == (problem, False)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_size_is_read_in_bytes(text: str, size_bytes: int) -> None:
 def test_what_is_no_size_is_said(text: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_size(text)
-    assert caught.value.what == problem
+    assert (caught.value.what, "number of bytes" in caught.value.hint) == (problem, False)
 
 
 @pytest.mark.parametrize(
