@@ -90,14 +90,17 @@ def _asked(
         name, at, written = text.rpartition("@")
         if not at:
             name, written = written, ""
-    since_ns, until_ns = _period(written, now) if at else period
+    try:
+        since_ns, until_ns = _period(written, now) if at else period
+    except UsageError as error:
+        raise UsageError(f"{text}: {error.what}", error.hint) from None
     if until_ns is not None:
         # Whole seconds, outward, as statistics have them; what is to come is no part of a period
         until_ns = None if until_ns >= now.ts_ns else -(-until_ns // SECOND_NS) * SECOND_NS
     if since_ns is not None:
         since_ns = since_ns // SECOND_NS * SECOND_NS
     if since_ns is not None and (since_ns >= now.ts_ns or (until_ns is not None and since_ns >= until_ns)):
-        what = f"the period {written!r} is empty, or in the future" if at else "the period is empty, or in the future"
+        what = f"{text}: the period is empty, or in the future" if at else "the period is empty, or in the future"
         raise UsageError(what, HINT)
     if may_be_store and _is_store(name):
         return AskedSide(name, "", since_ns, until_ns)

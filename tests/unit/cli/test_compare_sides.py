@@ -80,10 +80,10 @@ def test_a_period_is_in_whole_seconds(text: str, since: int | None, until: int |
         (["a"], ["s.db"], "the second side is missing"),
         (["a", "b", "c"], [], "unexpected argument 'c'"),
         (["a"], ["1", "2", "3"], "3 recordings given"),
-        (["a@", "b"], [], "invalid time ''"),
-        (["a@nonsense", "b"], [], "invalid time 'nonsense'"),
-        (["a@-1m..-2m", "b"], [], "the period '-1m..-2m' is empty, or in the future"),
-        (["a@2027-01-01", "b"], [], "the period '2027-01-01' is empty, or in the future"),
+        (["a@", "b"], [], "a@: invalid time ''"),
+        (["a@nonsense", "b"], [], "a@nonsense: invalid time 'nonsense'"),
+        (["a@-1m..-2m", "b"], [], "a@-1m..-2m: the period is empty, or in the future"),
+        (["a@2027-01-01", "b"], [], "a@2027-01-01: the period is empty, or in the future"),
     ],
 )
 def test_what_is_wrong_is_said(arguments: list[str], stores: list[str], what: str) -> None:
