@@ -224,7 +224,7 @@ class IncidentBundles:
             process.kill()
             await process.ended.wait()
         self._process = None
-        fault = await asyncio.to_thread(process.fault)
+        fault = process.fault()
         if fault:
             raise WsmonError(fault)
         _LOG.info("wrote the bundle %s", process.target)
@@ -269,12 +269,17 @@ class _BundleProcess:
         self._loop = loop
         # Files, and no pipes: the order may be larger than a pipe takes, and nothing waits for a reader
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it was read
-        with tempfile.TemporaryFile() as given:
-            given.write(msgspec.json.encode(order))
-            given.seek(0)
-            self._process = subprocess.Popen(
-                command, stdin=given, stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True
-            )
+        self._said = b""
+        try:
+            with tempfile.TemporaryFile() as given:
+                given.write(msgspec.json.encode(order))
+                given.seek(0)
+                self._process = subprocess.Popen(
+                    command, stdin=given, stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+                )
+        except BaseException:
+            self._errors.close()
+            raise
         # It may have ended already
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
@@ -283,6 +288,10 @@ class _BundleProcess:
 
     def _await_end(self) -> None:
         self._process.wait()
+        # Here, because nothing asks for it where the recorder did not wait
+        with self._errors:
+            self._errors.seek(0)
+            self._said = self._errors.read()
         # The loop is closed where the recorder did not wait
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.ended.set)
@@ -292,10 +301,8 @@ class _BundleProcess:
         self._process.kill()
 
     def fault(self) -> str:
-        """Return why no bundle was written, as a sentence; empty where it was. Call it once, after the end."""
-        with self._errors:
-            self._errors.seek(0)
-            said = sanitize(self._errors.read().decode(errors="replace").strip(), ERROR_CHARS, multiline=True)
+        """Return why no bundle was written, as a sentence; empty where it was. Call it after the end."""
+        said = sanitize(self._said.decode(errors="replace").strip(), ERROR_CHARS, multiline=True)
         code = self._process.returncode
         if code == 0:
             return ""
