@@ -99,7 +99,10 @@ class Bus:
         low_water_bytes: int = LOW_WATER_BYTES,
         lifecycle_places: int = LIFECYCLE_PLACES,
     ) -> None:
-        """``on_drained`` is called on the writer thread when a full bus has fallen to the low-water mark."""
+        """``on_drained`` is called when a full bus has fallen to the low-water mark, or begins or ends to shed.
+
+        That is on the writer thread, or on one that calls ``start_shedding`` for good.
+        """
         self._on_drained = on_drained
         self._high_water_bytes = high_water_bytes
         self._low_water_bytes = low_water_bytes
@@ -201,6 +204,11 @@ class Bus:
         return True
 
     @property
+    def is_shedding(self) -> bool:
+        """Whether messages are counted instead of kept; ``on_drained`` tells changes. Callable from any thread."""
+        return self._is_shedding
+
+    @property
     def is_awaited(self) -> bool:
         """Whether ``is_full`` was found true, and ``on_drained`` is yet to be called; callable from any thread."""
         return self._was_full
@@ -257,14 +265,15 @@ class Bus:
 
         Called on the writer thread, as ``stop_shedding`` is.
         """
-        self._is_shedding = True
-        if self._was_full:
-            self._was_full = False
+        if not self._is_shedding or self._was_full:
+            self._is_shedding, self._was_full = True, False
             self._on_drained()
 
     def stop_shedding(self) -> None:
-        """Keep messages again: the store takes them."""
-        self._is_shedding = False
+        """Keep messages again: the store takes them; calls ``on_drained`` for those who wait for that."""
+        if self._is_shedding:
+            self._is_shedding = False
+            self._on_drained()
 
     def _drain(self) -> Batch:
         waiting = self._events

@@ -89,6 +89,9 @@ class FakeListener:
     def on_closing(self, reason: str) -> None:
         self._keep("on_closing", reason)
 
+    def stop_reading(self) -> None:
+        self._keep("stop_reading")
+
     def resume_reading(self) -> None:
         self._keep("resume_reading")
 
@@ -123,6 +126,8 @@ class RunningRelay:
         self.listeners = listeners
         self.recorded = recorded
         self.writers: list[asyncio.StreamWriter] = []
+        # Whether the sink drops messages
+        self.is_shedding = False
 
     @property
     def port(self) -> int:
@@ -171,7 +176,7 @@ async def running_relays(
     services = EngineServices(
         RecordingSink(), SystemClock(), random.Random(7), TlsContexts(), Redactors(), Ticker(loop)
     )
-    relays = Relays(services, (), make_listener or make_fake, on_rows)
+    relays = Relays(services, (), make_listener or make_fake, on_rows, lambda: running.is_shedding)
     relays.configure(specs, (), relays.listen_anew(specs))
     async with asyncio.TaskGroup() as group:
         group.create_task(relays.run(), name="relays")

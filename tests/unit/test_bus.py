@@ -136,6 +136,14 @@ def test_while_messages_are_shed_nobody_waits_for_room(bus: Bus, drained: Draine
     assert (bus.is_full, bus.is_awaited, drained.times) == (False, False, 1)
 
 
+def test_a_bus_tells_when_it_begins_and_ends_to_shed(bus: Bus, drained: Drained) -> None:
+    told = []
+    for change in (bus.start_shedding, bus.start_shedding, bus.stop_shedding, bus.stop_shedding):
+        change()
+        told.append((bus.is_shedding, drained.times))
+    assert told == [(True, 1), (True, 1), (False, 2), (False, 2)]
+
+
 def test_lifecycle_events_past_their_places_are_counted(bus: Bus) -> None:
     for _ in range(5):
         bus.emit(event("error.occurred", connection="a", error_type="protocol"))

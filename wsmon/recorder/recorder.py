@@ -170,7 +170,13 @@ class _Recording:
             self._plugins,
             self._decoders,
         )
-        self._relays = Relays(self._supervisor.services, configuration.secrets, RelayedSession, self._configure_rows)
+        self._relays = Relays(
+            self._supervisor.services,
+            configuration.secrets,
+            RelayedSession,
+            self._configure_rows,
+            lambda: self._bus.is_shedding,
+        )
         names = [spec.name for spec in configuration.connections]
         self._relays.configure(configuration.relays, names, listening)
         self._watch = LoopWatch(sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._stood_still)

@@ -105,6 +105,10 @@ class RelayListener(Protocol):
         """wsmon ends both legs now, because it stops or its configuration changed; they are lost next."""
         ...
 
+    def stop_reading(self) -> None:
+        """The sink drops what it is given, and ``fail = "closed"`` lets nothing pass then: until ``resume_reading``."""
+        ...
+
     def resume_reading(self) -> None:
         """The sink has room again."""
         ...

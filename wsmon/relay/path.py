@@ -44,6 +44,7 @@ DRAIN_S: Final = 1.0
 UNREAD_BYTES: Final = 1024 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 _NO_UPGRADE: Final = "this is a wsmon relay for WebSocket connections: send an upgrade request (RFC 6455)"
+_NOTHING_STORED: Final = 'nothing can be stored at present, and fail = "closed" lets nothing pass unrecorded'
 
 # Why a leg is not read: what it would send to the other leg waits there; the recording asked for it; the server has
 # not answered yet
@@ -70,6 +71,11 @@ class PathOwner(Protocol):
 
     def route(self, path: str) -> RouteSpec | None:
         """Return the route of a path; None where there is none."""
+        ...
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a connection may begin: not where nothing can be recorded, with ``fail = "closed"``."""
         ...
 
     def began(self, path: RelayedConnection) -> None:
@@ -193,6 +199,8 @@ class RelayedConnection:
             self._refuse(404, f"no route for the path {request.path}")
         elif not request.asks_for_upgrade:
             self._refuse(426, _NO_UPGRADE, "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+        elif not self._owner.may_pass:
+            self._refuse(503, _NOTHING_STORED)
         else:
             self._begin(request, route)
 

@@ -243,6 +243,10 @@ class RelayedSession:
         if self._first_end is None and self._closing_reason is None:
             self._closing_reason = reason
 
+    def stop_reading(self) -> None:
+        """Read no more: the sink takes nothing."""
+        self._on_full()
+
     def resume_reading(self) -> None:
         """Record and read again: the sink has room."""
         if self._gap.is_open:

@@ -173,13 +173,18 @@ class Relays:
         secrets: tuple[str, ...],
         make_listener: ListenerFactory,
         on_rows: Callable[[], None],
+        is_shedding: Callable[[], bool],
     ) -> None:
-        """``on_rows`` is called when rows were added to ``rows``, at most once in ``ROWS_S``."""
+        """``on_rows`` is called when rows were added to ``rows``, at most once in ``ROWS_S``.
+
+        ``is_shedding``: whether the sink drops messages. ``resume_reading`` is called when that changes.
+        """
         self._loop = asyncio.get_running_loop()
         self._services = services
         self._secrets = secrets
         self._make_listener = make_listener
         self._on_rows = on_rows
+        self._is_shedding = is_shedding
         self._relays: dict[str, Relay] = {}
         # Relays that were removed and whose connections still end
         self._leaving: set[Relay] = set()
@@ -314,9 +319,15 @@ class Relays:
             relay.use_redactor(self.redactor(relay.spec))
 
     def resume_reading(self) -> None:
-        """Tell listeners that the sink has room."""
-        for guard in self._guards():
-            guard.tell(guard.listener.resume_reading)
+        """Tell listeners that the sink has room, or that it takes what comes and drops it."""
+        for relay in (*self._relays.values(), *self._leaving):
+            for guard in relay.guards():
+                listener = guard.listener
+                guard.tell(listener.resume_reading if self.may_pass(relay.spec) else listener.stop_reading)
+
+    def may_pass(self, relay: RelaySpec) -> bool:
+        """Whether bytes may pass: they are recorded, or need not be."""
+        return relay.fail == "open" or not self._is_shedding()
 
     def stood_still(self, standstill: Standstill) -> None:
         """Tell listeners that the recorder stood still, which is over now."""
@@ -505,6 +516,11 @@ class Relay:
     def route(self, path: str) -> RouteSpec | None:
         """Return the route of a path; None where there is none."""
         return find_route(self.spec.routes, path)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a connection may begin."""
+        return self._relays.may_pass(self.spec)
 
     def masked(self, text: str) -> str:
         """Return a text without the secrets of the configuration."""

@@ -71,7 +71,7 @@ class Rig:
         clock = FakeClock()
         options = RecorderOptions(cast(Any, None), Path("s.db"), Path("s.sock"), "/etc/w.toml", reload)
         supervisor = Supervisor(BEFORE.connections, (), self.sink, clock, random.Random(7))
-        self.relays = Relays(supervisor.services, (), lambda _recorded: FakeListener(), lambda: None)
+        self.relays = Relays(supervisor.services, (), lambda _recorded: FakeListener(), lambda: None, lambda: False)
         self.handler = CommandHandler(
             options,
             BEFORE,

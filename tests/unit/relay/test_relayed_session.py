@@ -396,6 +396,16 @@ async def test_with_fail_closed_a_full_sink_stops_both_legs_until_it_has_room() 
     assert not rig.sink.named("self.shed")
 
 
+async def test_with_fail_closed_nothing_is_read_while_the_sink_drops_what_comes() -> None:
+    rig = Rig(fail="closed")
+    rig.open()
+    rig.session.stop_reading()
+    rig.session.stop_reading()
+    assert rig.path.asked == ["pause"]
+    rig.session.resume_reading()
+    assert (rig.path.asked, len(rig.sink.named("self.backpressure"))) == (["pause", "resume"], 1)
+
+
 async def test_a_standstill_of_the_recorder_before_an_end_is_said() -> None:
     rig = Rig()
     rig.open()

@@ -229,7 +229,7 @@ class TestConfiguration:
         async with running_relays() as relay:
             spec = relay_spec("ws://h")
             services = relay.services
-            relays = Relays(services, (), lambda _recorded: FakeListener(), lambda: None)
+            relays = Relays(services, (), lambda _recorded: FakeListener(), lambda: None, lambda: False)
             relays.configure((spec,), (), listen_all((spec,)))
             await relays.stop()
             await relays.run()
@@ -262,3 +262,20 @@ class TestConfiguration:
             writer.write(b"x")
             assert await reader.readexactly(1) == b"x"
         assert faults == ["a connection of relay api is not recorded"]
+
+
+@pytest.mark.parametrize(("fail", "told", "status"), [("open", "resume_reading", 101), ("closed", "stop_reading", 503)])
+async def test_while_the_sink_drops_messages_relays_that_fail_closed_let_nothing_pass(
+    fail: str, told: str, status: int
+) -> None:
+    async with relaying(accepting, fail=fail) as relay:
+        await relay.upgrade()
+        relay.is_shedding = True
+        relay.relays.resume_reading()
+        assert relay.listeners[0].names[-1] == told
+        reader, _ = await relay.connect()
+        assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+        relay.is_shedding = False
+        relay.relays.resume_reading()
+        assert relay.listeners[0].names[-1] == "resume_reading"
+        await relay.upgrade()
