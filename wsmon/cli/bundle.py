@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from wsmon.model.bundle import ManifestSettings
     from wsmon.store.reader import Reader
 
-# Before the incident, and after its end, where the options do not say otherwise; as in the configuration
-_MARGIN_S = 60.0
-
 
 @click.command()
 @click.option(
@@ -96,13 +93,16 @@ def _request(
     overwrite: bool,
 ) -> BundleRequest:
     from wsmon.clock import SystemClock
+    from wsmon.config.specs import BundleSpec
     from wsmon.export.bundle import BundleRequest
 
+    # As where the configuration does not say otherwise
+    defaults = BundleSpec()
     return BundleRequest(
         incidents,
         output or _default_name(view, incidents[0]),
-        _MARGIN_S if before is None else before,
-        _MARGIN_S if after is None else after,
+        defaults.before_s if before is None else before,
+        defaults.after_s if after is None else after,
         made_by="command",
         made_ns=SystemClock().wall_ns(),
         host=socket.gethostname(),

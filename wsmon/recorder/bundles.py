@@ -15,7 +15,6 @@ import re
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -254,7 +253,7 @@ class IncidentBundles:
         Further bundles are written nevertheless.
         """
         try:
-            await asyncio.to_thread(tidy, self._folder, self._store, self._spec, time.time())
+            await asyncio.to_thread(tidy, self._folder, self._store, self._spec, self._clock.wall_ns() / SECOND_NS)
         except OSError as error:
             self._report(SINK, error)
 
