@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, RecordingName, period_options, query_of
+from wsmon.cli.params import Duration, QueryWord, RecordingName, period_options, query_of
 from wsmon.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,14 @@ class SideName(click.ParamType[str]):
     help="JSON path to what identifies a message, e.g. '$.id' (repeatable; all must be equal). Default: the whole "
     "payload.",
 )
-@click.option("--filter", "filter_", metavar="QUERY", default="", help="Compare only messages that match QUERY.")
+@click.option(
+    "--filter",
+    "filter_",
+    type=QueryWord(),
+    metavar="QUERY",
+    default="",
+    help="Compare only messages that match QUERY.",
+)
 @click.option(
     "--window",
     type=Duration(),

@@ -195,6 +195,9 @@ class QueryWord(click.ParamType[str]):
 def _stores_of(ctx: click.Context) -> tuple[str, ...]:
     """Return the recordings that the command line names so far."""
     one = ctx.params.get("store")
+    if one is None and any(isinstance(each, click.Argument) and each.name == "store" for each in ctx.command.params):
+        # While the value of an option is being completed, Click has not given the arguments before it their names
+        one = next(iter(ctx.args), None)
     return ctx.params.get("stores") or (() if one is None else (one,))
 
 
