@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -213,7 +214,15 @@ def _request_of(subject: ExportSubject, chosen: str, target: Path) -> ExportRequ
     return ExportRequest(chosen, target, subject.query, incident=subject.incident, margin_s=subject.margin_s)
 
 
+# What a shell takes as it stands: names of several recordings have " + " between them, and URLs have colons
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+
+
 def stem(name: str, now_ns: int, zone: tzinfo | None = None) -> str:
-    """Return a name for the target that sorts by time, like ``orders-20260110-140224``."""
+    """Return a name for the target that sorts by time, like ``orders-20260110-140224``.
+
+    ``name`` is that of a configuration, of recordings or of a bundle, or the URLs of the command line.
+    """
     at = datetime.fromtimestamp(now_ns // SECOND_NS, zone)
-    return f"{'-'.join(Path(name).stem.split()) or 'wsmon'}-{at:%Y%m%d-%H%M%S}"
+    short = _NOT_IN_A_NAME.sub("-", name.removesuffix(".toml").removesuffix(".db")).strip("-.")
+    return f"{short or 'wsmon'}-{at:%Y%m%d-%H%M%S}"

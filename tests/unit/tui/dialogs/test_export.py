@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from tests.support.builders import SESSION, TRACE, message
@@ -11,7 +13,8 @@ from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, stage, text, until, with_incidents
 from wsmon.export.formats import FORMATS
 from wsmon.export.run import ExportRequest
-from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.model.units import SECOND_NS
+from wsmon.tui.dialogs.export import ExportDialog, stem
 from wsmon.tui.widgets.text_view import TextLine
 
 SIZE = (100, 30)
@@ -164,3 +167,18 @@ async def test_it_says_how_many_events_in_which_format_and_folder_before_anythin
         assert text(dialog.query_one("#export-about", TextLine)) == list(FORMATS.values())[1].description
         assert note(dialog) == "in /other"
     assert on.exporter.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("orders.toml", "orders"),
+        ("a + incident", "a-incident"),
+        ("stall of orders, and 2 more", "stall-of-orders-and-2-more"),
+        ("ws://127.0.0.1:9701/", "ws-127.0.0.1-9701"),
+        ("börse.v2.toml", "börse.v2"),
+        ("", "wsmon"),
+    ],
+)
+def test_the_name_of_a_file_is_one_word_for_a_shell(name: str, expected: str) -> None:
+    assert stem(name, 1_768_053_744 * SECOND_NS, UTC) == f"{expected}-20260110-140224"
