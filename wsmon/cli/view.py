@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from wsmon.cli.known_recordings import KnownRecording
 from wsmon.cli.params import ScreenWishes
 from wsmon.cli.recordings import Recordings
 from wsmon.cli.stop import await_end, say_losses
@@ -192,7 +193,12 @@ class _FirstLook(NamedTuple):
     @property
     def introduction(self) -> tuple[str, ...]:
         """What a bundle is about, the longest text first."""
-        return () if self.bundle is None else (self.bundle.notice, title(self.bundle.manifest))
+        if self.bundle is None:
+            return ()
+        first = f"{title(self.bundle.manifest)}: press t, then #{self.bundle.manifest.incidents[0].id}"
+        # An altered file has the banner
+        shorter = (f"{first}; the file is unaltered", first) if self.bundle.is_unaltered else (first,)
+        return self.bundle.notice, *shorter
 
 
 def _first_look(store: Path) -> _FirstLook:
@@ -223,7 +229,7 @@ def _configuration(
 
 
 def _name(held: LockInfo | None, store: Path) -> str:
-    return held.configuration if held is not None and held.configuration else store.parent.name
+    return held.configuration if held is not None and held.configuration else KnownRecording(store).name
 
 
 def _options(

@@ -74,7 +74,7 @@ def test_the_command_line_wins_over_the_configuration(loaded: Loaded) -> None:
 
 def test_without_a_configuration_the_recorder_or_the_folder_gives_the_name() -> None:
     found = options(ScreenWishes())
-    assert (found.name, found.theme, found.start_command) == ("orders-12345678", DEFAULT_THEME, "wsmon")
+    assert (found.name, found.theme, found.start_command) == ("orders", DEFAULT_THEME, "wsmon")
     assert options(ScreenWishes(), held=lock("wss://h/")).name == "wss://h/"
 
 
@@ -131,10 +131,14 @@ def test_a_bundle_is_named_in_the_header_and_an_altered_one_in_the_banner(tmp_pa
     shown = view._options(path, COLOURS, None, None, None, look, ScreenWishes())
     assert (shown.name, shown.banner, shown.bundle is not None) == ("stall of nova", "", True)
     assert look.introduction[0].endswith("; the file is unaltered")
-    path.write_bytes(path.read_bytes().replace(b"nova 90", b"nova 99"))
-    assert view._first_look(path).banner == (
-        "THE FILE WAS ALTERED after it was written: it may not show what was recorded"
+    assert look.introduction[1:] == (
+        f"stall of nova: press t, then #{incident}; the file is unaltered",
+        f"stall of nova: press t, then #{incident}",
     )
+    path.write_bytes(path.read_bytes().replace(b"nova 90", b"nova 99"))
+    altered = view._first_look(path)
+    assert altered.introduction[1:] == (f"stall of nova: press t, then #{incident}",)
+    assert altered.banner == ("THE FILE WAS ALTERED after it was written: it may not show what was recorded")
     assert view._first_look(store)[2] is None
 
 
@@ -174,3 +178,10 @@ def test_several_recordings_have_their_names_and_a_place_that_lasts_until_someth
     assert (first.name, dict(first.recordings)) == ("eu + us", stores)
     assert first.memory == second.memory == third.memory
     assert first.store_id == second.store_id != third.store_id
+
+
+@pytest.mark.parametrize(("path", "name"), [("a.db", "a"), ("orders-0a1b2c3d/store.db", "orders"), ("x/store.db", "x")])
+def test_a_recording_without_a_configuration_is_named_by_its_file_or_its_own_folder(
+    tmp_path: Path, path: str, name: str
+) -> None:
+    assert view._name(None, tmp_path / path) == name
