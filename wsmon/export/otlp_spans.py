@@ -19,7 +19,7 @@ import msgspec
 
 from wsmon.export.otlp import NOTHING, Fields, attributes, document, span_id, trace_id
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import ExportedSession, address_and_port, endpoint, sessions
+from wsmon.export.sessions import ExportedSession, address_and_port, endpoint, session_before, sessions
 from wsmon.model.ends import why
 from wsmon.model.events import Event, Json, Source, SpanId
 from wsmon.model.spans import PHASES, Span, SpanFold, derived_id, is_clean_end
@@ -87,7 +87,8 @@ def _spans(selection: Selection) -> Iterator[bytes]:
         if extent is not None:
             parts = _parts_between(session, extent)
             # One by one: there may be thousands
-            yield from session_records(selection.view, session, before.get(key), parts)
+            previous = before[key] if key in before else session_before(selection.view, session)
+            yield from session_records(selection.view, session, previous, parts)
             yield b",\n".join(dial_records(session) if parts.start == 1 else ())
         before[key] = session
 

@@ -140,10 +140,26 @@ def _alive_before(selection: Selection, name: str) -> Iterator[ExportedSession]:
     last = next((event for event in newest if event.source.connection == name), None)
     if last is None or not last.source.connection_id or last.to_status in SESSION_ENDS:
         return
-    session = ExportedSession(last.source, before_id, selection.last_id)
-    for event in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):
-        session.take(event)
-    yield session
+    yield _session_up_to(view, last, before_id, selection.last_id)
+
+
+def session_before(view: StoreView, session: ExportedSession) -> ExportedSession | None:
+    """Return the session that the connection had before this one, as far as it is kept."""
+    name, before_id = session.source.connection, session.first_id if session.first is None else session.first.id
+    terms = (_of_connection(name), FieldTerm("session", (Glob("*"),)), _OF_LIFECYCLE)
+    newest = view.events_before(before_id, _AT_MOST, Query(terms))
+    last = next((event for event in newest if event.source.connection == name), None)
+    if last is None or last.source.connection_id == session.source.connection_id:
+        return None
+    return _session_up_to(view, last, before_id, before_id - 1)
+
+
+def _session_up_to(view: StoreView, event: Event, before_id: int, last_id: int) -> ExportedSession:
+    """The session of an event, with its lifecycle events before an id."""
+    session = ExportedSession(event.source, before_id, last_id)
+    for each in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):
+        session.take(each)
+    return session
 
 
 def _without_a_mark(selection: Selection, name: str) -> ExportedSession | None:

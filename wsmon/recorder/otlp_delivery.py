@@ -24,6 +24,7 @@ from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.control.lock import beside
 from wsmon.control.ownership import ForeignFileError, read_own, write_own
 from wsmon.engine.retry import next_delay_s
+from wsmon.errors import StoreError
 from wsmon.export.otlp import Fields, RecordKind, document, log_record
 from wsmon.export.otlp_spans import (
     ALL_PARTS,
@@ -34,7 +35,7 @@ from wsmon.export.otlp_spans import (
     session_records,
 )
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import LIFECYCLE, ExportedSession, alive_before, follow
+from wsmon.export.sessions import LIFECYCLE, ExportedSession, alive_before, follow, session_before
 from wsmon.model.events import EVENT_NAMES, Event, EventName
 from wsmon.model.http import retry_after_s
 from wsmon.model.metrics import SignalTotals, SinkState
@@ -397,12 +398,16 @@ class Backlog:
         self._kind = kind
         self._after_id = after_id
         self._fold = SpanFold()
-        # By connection: the open session, and the one that ended last
+        # By connection: the open session, and the one before it, once it was looked for; None = there is none
         self._alive: dict[str, ExportedSession] = {}
-        self._before: dict[str, ExportedSession] = {}
+        self._before: dict[str, ExportedSession | None] = {}
         if kind == "spans":
-            alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))
-            self._alive = {session.source.connection: session for session in alive}
+            try:
+                alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))
+                self._alive = {session.source.connection: session for session in alive}
+            except StoreError:
+                self._view.close()
+                raise
         # By session: the newest part that is among the records so far
         self._parts = {each: parts[each] for each in self._sessions() if each in parts}
 
@@ -441,7 +446,7 @@ class Backlog:
         name = event.source.connection
         for session in follow(self._alive, event, event.id, event.id):
             wanted = ALL_PARTS[self._parts.pop(session.source.connection_id, 0) :]
-            yield from session_records(self._view, session, self._before.get(name), wanted)
+            yield from session_records(self._view, session, self._previous(session), wanted)
             if session.completed is None:
                 yield from dial_records(session)
             self._before[name] = session
@@ -451,24 +456,31 @@ class Backlog:
     def _complete_parts(self, up_to_id: int) -> Iterator[bytes]:
         """Yield the parts of open sessions that are over; the events of a part are in the store some seconds later."""
         now_ns = self._clock.mono_ns() - COMMITTED_WITHIN_NS
-        for name, session in self._alive.items():
+        for session in self._alive.values():
             after_part = self._parts.get(session.source.connection_id, 0)
             newest_part = count_parts(self._view, session, now_ns) - 1
             # Whether a session of an earlier run goes on is not known before its next event
             if newest_part > after_part and session.source.run == self._run_at(up_to_id):
                 session.last_id = up_to_id
-                before = self._before.get(name)
+                before = self._previous(session)
                 yield from complete_part_records(self._view, session, before, after_part, now_ns)
                 self._parts[session.source.connection_id] = newest_part
 
     def _cut_parts(self, ended: Event) -> Iterator[bytes]:
         """Yield the parts of sessions that go on after the end of their recorder, as those of an application may."""
-        for name, session in self._alive.items():
+        for session in self._alive.values():
             if session.source.run == ended.source.run:
                 session.last_id = ended.id
                 wanted = ALL_PARTS[self._parts.get(session.source.connection_id, 0) :]
-                yield from session_records(self._view, session, self._before.get(name), wanted, ended)
+                yield from session_records(self._view, session, self._previous(session), wanted, ended)
                 self._parts[session.source.connection_id] = count_parts(self._view, session, ended.mono_ns)
+
+    def _previous(self, session: ExportedSession) -> ExportedSession | None:
+        """The session before one that is open; of a sender that has restarted, the store knows it."""
+        name = session.source.connection
+        if name not in self._before:
+            self._before[name] = session_before(self._view, session)
+        return self._before[name]
 
     def _run_at(self, event_id: int) -> int:
         newest = self._view.events_before(event_id + 1, 1)

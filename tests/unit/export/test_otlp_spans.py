@@ -119,6 +119,12 @@ def test_a_session_is_linked_to_the_one_before_it(store: Path) -> None:
     assert [len(found["websocket session", session].links) for session in (FIRST, THIRD)] == [0, 0]
 
 
+def test_its_link_is_the_same_where_the_export_begins_with_it(store: Path) -> None:
+    found = spans(store, first_id=17)
+    (link,) = found["websocket connect", SECOND].links
+    assert (link.trace_id.hex(), link.span_id.hex()) == (TRACE, FIRST)
+
+
 def test_a_failed_attempt_is_an_error_with_the_answer_of_the_server(store: Path) -> None:
     span = spans(store)["websocket connect", SECOND]
     attributes = plain(span.attributes)
