@@ -24,7 +24,7 @@ PRINTING = (
     *("check", "check --json", "check --example", "detectors", "detectors --json", "doctor", "doctor --json", "unit"),
     *("completions bash", "completions zsh", "man", "stop --help", "record --help", "attach --help", "open --help"),
     *("import --help", "ingest --help", "demo --help", "assert 'no is:gap'", "assert --help", "probe --help"),
-    "serve --help",
+    *("serve --help", "relay --help", "compare --help", "bundle --help"),
 )
 CLOSED, FULL = "Bad file descriptor", "No space left on device"
 
