@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from tests.support.background import background
-from tests.support.builders import T0_NS, at_ns, event, message
+from tests.support.builders import T0_NS, at_ns, event, loss, message
 from tests.support.collectors import HANG, OK, RESET, FakeCollector, answer, plain
 from tests.support.engines import raw_server
 from tests.support.external_programs import free_port
@@ -21,6 +22,8 @@ from tests.support.metrics_samples import FACTS, FEED
 from tests.support.recordings import FixedClock, Recording
 from tests.support.session_events import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
+from wsmon.errors import StoreError
+from wsmon.export.otlp_spans import session_records
 from wsmon.model.metrics import MetricFamily, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.otlp_delivery import PAGE_EVENTS, RetryTiming
@@ -367,6 +370,50 @@ async def test_what_was_pruned_before_it_was_sent_is_counted(recording: Recordin
             await collector.until_logged("error.occurred")
     assert sender.signal("logs").dropped == 8
     assert "8 logs were lost: the store removed these events before they could be sent" in sender.sending.health.warning
+
+
+async def test_what_holds_no_record_is_not_lost_when_it_is_pruned_before_a_restart(recording: Recording) -> None:
+    collector = FakeCollector()
+    with recording:
+        async with raw_server(collector.serve) as port:
+            async with sending(Sender(recording.path)) as sender:
+                sender.to(port, "logs")
+                await sender.until_sent("logs", 12)
+                newest_id = recording.write([message(f"m{number}", 20 + number, "nova") for number in range(9)])
+            recording.execute("DELETE FROM event WHERE id <= ?", newest_id)
+            recording.execute("UPDATE meta SET value = ? WHERE key = 'oldest_id'", newest_id + 1)
+            recording.write([event("error.occurred", 30, "nova", error_type="reset")])
+            async with sending(Sender(recording.path)) as sender:
+                sender.to(port, "logs")
+                await sender.until_sent("logs")
+    assert sender.signal("logs") == SignalTotals("logs", 1, 0)
+
+
+async def test_a_page_that_could_not_be_read_to_its_end_is_read_again_from_its_beginning(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector, session = FakeCollector(), "00000000000000a4"
+    failed: list[str] = []
+
+    def fail_once(*arguments: Any) -> Iterator[bytes]:
+        yield from session_records(*arguments)
+        if not failed:
+            failed.append("once")
+            raise StoreError("the store cannot be read", "")
+
+    with recording:
+        async with raw_server(collector.serve) as port, sending(Sender(recording.path)) as sender:
+            sender.to(port, "spans")
+            recording.write(of(session, *opening(20, "nova")))
+            await sender.until_sent("spans", 10)
+            sent = len(collector.spans)
+            monkeypatch.setattr("wsmon.recorder.otlp_delivery.session_records", fail_once)
+            recording.write(of(session, loss(2_000, "nova")))
+            await sender.until_sent("spans", sent + 3)
+    assert failed
+    found = [plain(span.attributes) for span in collector.spans if span.name == "websocket session"]
+    parts = [each["wsmon.part"] for each in found if each["websocket.connection_id"] == session]
+    assert parts == [1, 2, 3]
 
 
 async def test_the_end_sends_what_is_left_and_waits_for_nobody(recording: Recording) -> None:

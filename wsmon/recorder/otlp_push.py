@@ -27,6 +27,7 @@ from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import (
     NO_PARTS,
     SIGNALS,
+    WINDOW_IDS,
     Accepted,
     Backlog,
     Collector,
@@ -226,6 +227,8 @@ class RowPusher:
 
         ``moved`` gets the id up to which all were accepted or rejected, and the parts.
         """
+        # Where the next page begins
+        self._after_id = after_id
         self._parts = parts
         self._report = report
         self._kind = kind
@@ -233,7 +236,9 @@ class RowPusher:
         self._collector = collector
         self._health = health
         self._timing = timing
-        self._after_id = after_id
+        # Everything up to there was accepted or rejected, or is no record
+        self._settled_id, self._settled_parts = after_id, parts
+        self._saved_id = after_id
         self._moved = moved
         self._delivery = Delivery(kind, collector, health, timing)
         self._thread = ThreadPoolExecutor(1, f"otlp {kind}")
@@ -263,8 +268,10 @@ class RowPusher:
                 return
 
     async def close(self) -> None:
-        """Close the store and cancel a request under way; call it after ``run`` has ended."""
+        """Close the store, cancel a request under way and save the position; call it after ``run`` has ended."""
         await self._delivery.close()
+        if self._settled_id > self._saved_id:
+            await self._save()
         if self._backlog is not None:
             await self._call(self._backlog.close)
         self._thread.shutdown(wait=False)
@@ -279,10 +286,16 @@ class RowPusher:
             if not await self._settle(self._chunks[0], is_patient=is_patient):
                 return True
         self._batch = None
-        if batch.records:
-            await self._moved(batch.up_to_id, batch.parts)
+        self._settled_id, self._settled_parts = batch.up_to_id, batch.parts
+        # Of what holds no record, the position is saved now and then: it is not sent, nor lost when it is pruned
+        if batch.records or self._settled_id - self._saved_id >= WINDOW_IDS:
+            await self._save()
         self._health.wait(self._kind, batch.newest_id - batch.up_to_id)
         return batch.up_to_id >= batch.newest_id
+
+    async def _save(self) -> None:
+        await self._moved(self._settled_id, self._settled_parts)
+        self._saved_id = self._settled_id
 
     def _read(self) -> None:
         """Read the next page, in the thread: a page is kept also where the task that waits for it is cancelled."""
@@ -291,7 +304,14 @@ class RowPusher:
         if self._backlog is None:
             self._backlog = Backlog(self._store, self._timing.clock, self._kind, self._after_id, self._parts)
             _LOG.info("%s are sent to %s, starting after event %d", self._kind, self._collector.name, self._after_id)
-        batch = self._backlog.next()
+        try:
+            batch = self._backlog.next()
+        except Exception:
+            # It has gone through a part of the page, whose events would be counted twice
+            self._backlog.close()
+            self._backlog = None
+            raise
+        self._after_id, self._parts = batch.up_to_id, batch.parts
         if batch.pruned:
             self._health.dropped(self._kind, batch.pruned, "the store removed these events before they could be sent")
         if batch.records:
