@@ -456,6 +456,9 @@ class LegProtocol(asyncio.Protocol):
         # Whether TCP is up, and not lost yet
         self.is_open = False
         self.is_lost = False
+        # Whether it runs over TLS, and the address of the peer, "ip:port": known once TCP is up
+        self.is_encrypted = False
+        self.address = ""
         # Whether its stream ended; whether ours to it did
         self.has_ended = False
         self.has_ended_stream = False
@@ -469,6 +472,9 @@ class LegProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        # A transport over TLS answers no questions once it is closed
+        self.is_encrypted = transport.get_extra_info("sslcontext") is not None
+        self.address = socket_address(transport.get_extra_info("peername"))
         self.is_open = True
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's sockets; other transports ignore it
         # asyncio does so for sockets that say their protocol, which accepted ones do not: small messages waited 40 ms
@@ -505,16 +511,6 @@ class LegProtocol(asyncio.Protocol):
         self._connection.lost(self, exc)
 
     # Called by the connection
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether it runs over TLS."""
-        return self.transport.get_extra_info("sslcontext") is not None
-
-    @property
-    def address(self) -> str:
-        """Address of the peer, "ip:port"."""
-        return socket_address(self.transport.get_extra_info("peername"))
 
     def receive(self, take: Callable[[bytes], None]) -> None:
         """Give what comes to a function from now on: asyncio calls it without a way through here."""
@@ -564,11 +560,12 @@ class LegProtocol(asyncio.Protocol):
             with suppress(OSError):
                 self.transport.write_eof()
         else:
-            self.transport.close()
+            self.finish()
 
     def finish(self) -> None:
         """End the connection, once everything was sent."""
-        if self.is_open:
+        # A transport over TLS that is closed twice cannot be aborted any more (asyncio/sslproto.py)
+        if self.is_open and not self.transport.is_closing():
             self.transport.close()
 
     def reset(self) -> None:

@@ -17,6 +17,7 @@ from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
 from wsmon.config.specs import TlsSpec
 from wsmon.model.redact.redactor import Redactor
+from wsmon.relay import relays
 from wsmon.relay.relays import RelayChanges, RelayError, Relays, listen, listen_all, server_context
 
 
@@ -224,6 +225,29 @@ class TestConfiguration:
             assert list(relay.relays.addresses) == ["api"]
             writer.write(b"on")
             assert await reader.readexactly(2) == b"on"
+
+    async def test_a_stop_does_not_wait_for_an_application_that_does_not_end_tls(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(relays, "STOP_S", 0.05)
+        authority = trustme.CA()
+        chain, ca = tmp_path / "chain.pem", tmp_path / "ca.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+        authority.cert_pem.write_to_path(ca)
+
+        def upgraded(port: int) -> ssl.SSLSocket:
+            connection = socket.create_connection(("127.0.0.1", port), timeout=SOON_S)
+            client_tls = ssl.create_default_context(cafile=str(ca))
+            application = client_tls.wrap_socket(connection, server_hostname="127.0.0.1")
+            application.sendall(REQUEST)
+            assert application.recv(65_536).startswith(b"HTTP/1.1 101 ")
+            return application
+
+        async with relaying(accepting, tls_cert=chain, tls_key=chain) as relay:
+            with closing(await asyncio.to_thread(upgraded, relay.port)):
+                async with asyncio.timeout(SOON_S):
+                    await relay.relays.stop()
+                assert relay.listeners[0].names[-1] == "end"
 
     async def test_a_stop_before_the_start_closes_the_socket(self) -> None:
         async with running_relays() as relay:
