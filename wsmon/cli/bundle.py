@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, store_option
+from wsmon.cli.params import Duration, EventId, store_option
 from wsmon.cli.process import low_priority, outliving_stop, tidy_end
 from wsmon.cli.terminal import clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, ConfigError, UsageError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--incident",
     "incidents",
-    type=click.IntRange(min=1),
+    type=EventId(),
     multiple=True,
     metavar="ID",
     help="Incident ID: the ID of the event that opened it, or of a disconnect. Repeat to include several incidents.",

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import Duration, Limit, QueryCommand, period_options, query_argument, query_of, stores_option
+from wsmon.cli.params import (
+    Duration,
+    EventId,
+    Limit,
+    QueryCommand,
+    period_options,
+    query_argument,
+    query_of,
+    stores_option,
+)
 from wsmon.cli.process import low_priority, tidy_end
 from wsmon.cli.terminal import binary_stdout, clear_line, progress_line, say
 from wsmon.errors import EXIT_OK, UsageError
@@ -53,9 +62,7 @@ def _print_lnav_format(context: click.Context, _option: click.Parameter, is_aske
 @stores_option
 @period_options
 @click.option("-n", "--limit", type=Limit(), metavar="N", help="Export only the newest N events.")
-@click.option(
-    "--incident", type=click.IntRange(min=1), metavar="ID", help="Incident ID (the ID of the event that opened it)."
-)
+@click.option("--incident", type=EventId(), metavar="ID", help="Incident ID (the ID of the event that opened it).")
 @click.option(
     "--around", type=Duration(), metavar="DURATION", help="Time before and after the incident (default: 30s)."
 )

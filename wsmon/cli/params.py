@@ -223,6 +223,22 @@ class Limit(click.IntRange):
         return int(super().convert(number, param, ctx))
 
 
+class EventId(click.IntRange):
+    """An option with the id of an event, as a store can have it."""
+
+    name = "integer"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the id; the help would not be clearer with the greatest one that SQLite has."""
+        number = int(super().convert(value, param, ctx))
+        if number >= 2**63:
+            self.fail(f"there is no event {number}", param, ctx)
+        return number
+
+
 def period_options(command: F) -> F:
     """Add the options ``--since`` and ``--until``."""
     since = "Start time: 14:02, -15m, today, RFC 3339, Unix time, or a timestamp from another log (Nov 17 10:00)."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.params import ConnectionName, Duration, ListenAddress, RecordingName, period_options
+from wsmon.cli.params import ConnectionName, Duration, EventId, ListenAddress, RecordingName, period_options
 from wsmon.cli.process import importing
 from wsmon.cli.terminal import say
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError, WsmonError
@@ -42,9 +42,7 @@ class NotAsReceivedError(WsmonError):
 @click.option("--connection", type=ConnectionName(), metavar="NAME", help="Serve only this connection.")
 @click.option("--utc", is_flag=True, is_eager=True, help="Interpret --since and --until as UTC.")
 @period_options
-@click.option(
-    "--incident", type=click.IntRange(min=1), metavar="ID", help="Serve an incident: its connection and time range."
-)
+@click.option("--incident", type=EventId(), metavar="ID", help="Serve an incident: its connection and time range.")
 @click.option(
     "--around", type=Duration(), metavar="DURATION", help="Time before and after the incident (default: 30s)."
 )

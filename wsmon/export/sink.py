@@ -63,7 +63,10 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(target))
     if target.exists() and not overwrite:
         raise _there_already(target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise _fault_of(target, error) from error
     os.close(handle)
     part = Path(name)
     try:
@@ -73,6 +76,8 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         if error.errno in _DISK_FULL:
             raise WsmonError(f"no space left for {target}", _KEPT_NOTHING) from error
+        if str(error.filename).startswith(name):
+            raise _fault_of(target, error) from error
         raise
     except StoreError as error:
         # Its sentence has the name of the part
@@ -91,7 +96,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(target))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise _there_already(target)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise _fault_of(target, error) from error
     try:
         yield part
         for path in part.rglob("*"):
@@ -138,6 +146,13 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _fault_of(target: Path, error: OSError) -> OSError | WsmonError:
+    """The fault of a part as that of its target, whose name the user knows."""
+    if error.errno in _DISK_FULL:
+        return WsmonError(f"no space left for {target}", _KEPT_NOTHING)
+    return OSError(error.errno, error.strerror, str(target))
 
 
 def _there_already(target: Path) -> FileExistsError:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.exports import ids
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest, run_export
-from wsmon.export.sink import whole_file
+from wsmon.export.sink import whole_file, whole_folder, whole_path
 from wsmon.store.reader import Reader
 
 
@@ -59,4 +59,23 @@ def test_a_folder_is_no_target(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(WsmonError, match=r"no space left for .*out"), whole_file(tmp_path / "out", overwrite=False):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["missing/x.jsonl", "file/x.jsonl", "a" * 253])
+def test_a_fault_names_the_target_and_not_its_part(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    target = tmp_path / name
+    for whole in (whole_file(target, overwrite=False), whole_folder(target)):
+        with pytest.raises(OSError, match=r"No such file|Not a directory|name too long") as failed, whole:
+            pass
+        assert failed.value.filename == str(target)
+        assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_fault_of_a_file_beside_the_part_names_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "x.wsmon"
+    with pytest.raises(PermissionError) as failed, whole_path(target, overwrite=False) as part:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{part}-journal")
+    assert failed.value.filename == str(target)
     assert list(tmp_path.iterdir()) == []
