@@ -27,7 +27,7 @@ NAME_CHARS = 60
 _DECIMALS = 6
 
 # How a result is called, in the order of the last line
-_WORDS: dict[bool | None, str] = {True: "holds", False: "fails", None: "not judged"}
+_WORDS: dict[bool | None, str] = {True: "holds", False: "fails", None: "not evaluated"}
 # Characters that XML 1.0 does not have: lone surrogates and two of the basic plane; sanitize() replaces controls
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -90,7 +90,8 @@ def _share(result: AssertionResult) -> str:
     holding, whole = sum(each.ok is True for each in result.groups), len(result.groups)
     if whole == 1:
         return f"{sanitize(result.groups[0].group, NAME_CHARS)}, {_said(result.assertion, result.groups[0])}"
-    return f"{holding:,} of {whole:,} hold"
+    unknown = sum(each.ok is None for each in result.groups)
+    return f"{holding:,} of {whole:,} hold" + (f", {unknown:,} {_WORDS[None]}" if unknown else "")
 
 
 def _said(assertion: Assertion, group: GroupResult) -> str:

@@ -34,28 +34,28 @@ RESULTS = (
 )
 
 
-def test_the_table_says_what_failed_and_what_cannot_be_judged() -> None:
+def test_the_table_says_what_failed_and_what_cannot_be_evaluated() -> None:
     assert list(output.table(RESULTS)) == [
-        "holds       no is:gap: 0 events",
-        "fails       p95(lat) < 250ms: 312 ms (1,234 samples)",
-        "fails       count(type:trade) > 0 by $.symbol: 1 of 2 hold",
-        "            - E␛[2J: fails, 0 events",
-        "not judged  availability >= 99.9%: 1 of 2 hold",
-        "            - quotes: too few samples (12 s of 1m scheduled time needed); so far 100 %",
-        "not judged  count(type:trade) > 0 by $.nowhere: no event of the period has $.nowhere",
-        "holds       p99(rtt_ms) < 1s: orders, 18 ms (100 samples)",
+        "holds          no is:gap: 0 events",
+        "fails          p95(lat) < 250ms: 312 ms (1,234 samples)",
+        "fails          count(type:trade) > 0 by $.symbol: 1 of 2 hold",
+        "               - E␛[2J: fails, 0 events",
+        "not evaluated  availability >= 99.9%: 1 of 2 hold, 1 not evaluated",
+        "               - quotes: too few samples (12 s of 1m scheduled time needed); so far 100 %",
+        "not evaluated  count(type:trade) > 0 by $.nowhere: no event of the period has $.nowhere",
+        "holds          p99(rtt_ms) < 1s: orders, 18 ms (100 samples)",
         "",
-        "2 hold, 2 fail, 2 not judged",
+        "2 hold, 2 fail, 2 not evaluated",
     ]
 
 
 def test_the_table_lists_so_many_groups() -> None:
     groups = (GroupResult(f"S{number}", False, 0) for number in range(25))
     lines = list(output.table((result("count(x) > 0 by $.symbol", *groups),)))
-    assert (len(lines), lines[-3]) == (24, "            - and 5 more; --json lists all")
+    assert (len(lines), lines[-3]) == (24, "               - and 5 more; --json lists all")
 
 
-def test_json_has_every_group_and_null_for_what_is_not_judged() -> None:
+def test_json_has_every_group_and_null_for_what_is_not_evaluated() -> None:
     document = output.document(RESULTS, STORE)
     assert (document["schema"], document["ok"], document["store"]) == ("wsmon.assert/1", False, str(STORE))
     assertions = document["assertions"]
@@ -75,7 +75,7 @@ def test_json_has_every_group_and_null_for_what_is_not_judged() -> None:
     }
 
 
-def test_one_failure_outweighs_what_cannot_be_judged() -> None:
+def test_one_failure_outweighs_what_cannot_be_evaluated() -> None:
     assert [output.verdict(RESULTS), output.verdict(RESULTS[3:]), output.verdict(RESULTS[:1])] == [False, None, True]
 
 

@@ -49,7 +49,7 @@ async def test_assertions_are_checked_of_what_was_received(home: Home, peers: Pe
 async def test_a_server_that_refuses_fails_with_its_reason(home: Home, peers: Peers) -> None:
     server = await peers.start("http_401")
     code, out, err = await home.run("probe", server.url, NOWHERE, "--for", "1s")
-    assert (code, out.splitlines()[0]) == (3, "fails       count(state:open) > 0 by connection: 0 of 2 hold")
+    assert (code, out.splitlines()[0]) == (3, "fails          count(state:open) > 0 by connection: 0 of 2 hold")
     assert ("401" in err, "connection refused" in err) == (True, True), err
 
 
