@@ -98,7 +98,7 @@ def test_junit_goes_to_a_file_beside_the_table_or_to_stdout(
     target = tmp_path / "report.xml"
     arguments = ["assert", "--store", store, "no code:1008", "no is:gap", "p99(rtt_ms) < 1s"]
     assert run([*arguments, "--junit", str(target)]) == 3
-    assert capsysbinary.readouterr().out.startswith(b"fails       no code:1008: 1 event\n")
+    assert capsysbinary.readouterr().out.startswith(b"fails          no code:1008: 1 event\n")
     assert run([*arguments, "--format", "junit"]) == 3
     printed = capsysbinary.readouterr().out
     for found in (JUnitXml.fromfile(str(target)), JUnitXml.fromstring(printed)):
