@@ -144,7 +144,11 @@ class IncidentBundles:
 
     async def run(self) -> None:
         """Write bundles until cancelled; one that is being written then goes on, and ``finish`` waits for it."""
-        await self._tidied()
+        while not (await self._tidied() or self._is_due.is_set()):
+            # What a killed process left is old enough then, also where no incident follows
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STALE_S):
+                    await self._is_due.wait()
         while True:
             await self._is_due.wait()
             while (rest_s := self._rest_s()) > 0:
@@ -247,15 +251,17 @@ class IncidentBundles:
             settings=self._settings,
         )
 
-    async def _tidied(self) -> None:
+    async def _tidied(self) -> bool:
         """Delete the oldest bundles past the limits, and what processes that were killed left; report where it fails.
 
-        Further bundles are written nevertheless.
+        Further bundles are written nevertheless. Return whether no unfinished file is left to be looked at again.
         """
+        now_s = self._clock.wall_ns() / SECOND_NS
         try:
-            await asyncio.to_thread(tidy, self._folder, self._store, self._spec, self._clock.wall_ns() / SECOND_NS)
+            return await asyncio.to_thread(tidy, self._folder, self._store, self._spec, now_s)
         except OSError as error:
             self._report(SINK, error)
+            return True
 
 
 class _BundleProcess:
@@ -318,13 +324,15 @@ def _prefix(store: Path) -> str:
     return f"{store.stem}-"
 
 
-def tidy(folder: Path, store: Path, spec: BundleSpec, now_s: float) -> None:
+def tidy(folder: Path, store: Path, spec: BundleSpec, now_s: float) -> bool:
     """Delete the oldest bundles of a store past ``keep`` and ``size``, and unfinished files that nothing writes to.
 
-    Files with other names are left alone. ``now_s`` is wall time. Nothing where there is no folder yet.
+    Files with other names are left alone. ``now_s`` is wall time. Nothing where there is no folder yet. Return whether
+    no unfinished file is left, which a process may still write to.
     """
     if not folder.is_dir():
-        return
+        return True
+    is_tidy = True
     own = re.compile(rf"{re.escape(_prefix(store))}\d{{8}}T\d{{6}}Z-.+{re.escape(SUFFIX)}")
     bundles: list[tuple[str, int, Path]] = []
     for path in folder.iterdir():
@@ -332,13 +340,15 @@ def tidy(folder: Path, store: Path, spec: BundleSpec, now_s: float) -> None:
             found = path.stat()
             if own.fullmatch(path.name):
                 bundles.append((path.name, found.st_size, path))
-            elif (
-                path.name.startswith(f".{_prefix(store)}") and ".part" in path.name and now_s - found.st_mtime > STALE_S
-            ):
-                path.unlink()
+            elif path.name.startswith(f".{_prefix(store)}") and ".part" in path.name:
+                if now_s - found.st_mtime > STALE_S:
+                    path.unlink()
+                else:
+                    is_tidy = False
     kept_bytes = 0
     # Names sort by time
     for number, (_, size_bytes, path) in enumerate(sorted(bundles, reverse=True), 1):
         kept_bytes += size_bytes
         if number > spec.keep or kept_bytes > spec.size_bytes:
             path.unlink(missing_ok=True)
+    return is_tidy

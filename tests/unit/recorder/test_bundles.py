@@ -255,7 +255,24 @@ def test_what_a_killed_process_left_is_deleted_later(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).touch()
     now_s = (tmp_path / names[0]).stat().st_mtime
-    tidy(tmp_path, Path("store.db"), BundleSpec(), now_s + STALE_S - 1)
+    assert not tidy(tmp_path, Path("store.db"), BundleSpec(), now_s + STALE_S - 1)
     assert len(list(tmp_path.iterdir())) == 4
-    tidy(tmp_path, Path("store.db"), BundleSpec(), now_s + STALE_S + 1)
+    assert tidy(tmp_path, Path("store.db"), BundleSpec(), now_s + STALE_S + 1)
     assert [path.name for path in tmp_path.iterdir()] == [".other.ab.part"]
+
+
+async def test_what_a_killed_process_left_just_now_is_deleted_without_another_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.recorder.bundles.STALE_S", 0.05)
+    left = tmp_path / FOLDER / ".store-1.wsmon.ab.part"
+    left.parent.mkdir()
+    left.touch()
+    rig = Rig(tmp_path, clock=FakeClock(left.stat().st_mtime_ns))
+
+    def is_deleted() -> bool:
+        rig.clock.advance(0.001)
+        return not left.exists()
+
+    await rig.run_until(is_deleted)
+    assert rig.faults == []
