@@ -209,7 +209,13 @@ class IncidentBundles:
         order = self._order(pending, is_stopping=is_stopping)
         command = [*self._program, "bundle", "--order", "--store", str(self._store)]
         limited = command if self._descriptors is None else with_limit(command, self._descriptors)
-        self._process = await asyncio.to_thread(_BundleProcess, limited, order, asyncio.get_running_loop())
+        # Known before it is started, in a thread that goes on where this is cancelled meanwhile: it is waited for then
+        loop = asyncio.get_running_loop()
+        process = self._process = _BundleProcess(limited, order, loop)
+        await asyncio.shield(loop.run_in_executor(None, process.start))
+        if process.unstarted:
+            self._process = None
+            raise WsmonError(process.unstarted)
 
     def _take_pending(self) -> _PendingBundle:
         """Return the incidents that wait; none do any more."""
@@ -265,48 +271,71 @@ class IncidentBundles:
 
 
 class _BundleProcess:
-    """A process that writes one bundle; it goes on where the recorder ends."""
+    """A process that writes one bundle, once it is started; it goes on where the recorder ends."""
 
     def __init__(self, command: Sequence[str], order: BundleOrder, loop: asyncio.AbstractEventLoop) -> None:
-        """Start it, with the order on its standard input; raises ``OSError`` where it cannot be started."""
+        """``order`` goes to the standard input of ``command``; ``ended`` is set on ``loop``."""
         self.target = order.target
         self.ended = asyncio.Event()
+        """Set when it has ended, or could not be started."""
+        self._command = command
+        self._order = order
         self._loop = loop
-        # Files, and no pipes: the order may be larger than a pipe takes, and nothing waits for a reader
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it was read
+        # None before the start
+        self._process: subprocess.Popen[bytes] | None = None
+        self.unstarted = ""
+        """Why it could not be started; empty where it was."""
         self._said = b""
+
+    def start(self) -> None:
+        """Start it; blocks. Where it cannot be started, it has ended, and ``unstarted`` says why."""
+        try:
+            self._launch()
+        except OSError as error:
+            self.unstarted = str(error)
+            self._end()
+
+    def _launch(self) -> None:
+        # Files, and no pipes: the order may be larger than a pipe takes, and nothing waits for a reader
+        errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it was read
         try:
             with tempfile.TemporaryFile() as given:
-                given.write(msgspec.json.encode(order))
+                given.write(msgspec.json.encode(self._order))
                 given.seek(0)
-                self._process = subprocess.Popen(
-                    command, stdin=given, stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+                process = self._process = subprocess.Popen(
+                    self._command, stdin=given, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
                 )
         except BaseException:
-            self._errors.close()
+            errors.close()
             raise
         # It may have ended already
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         # Not asyncio's subprocess, which kills it when the loop is closed. A daemon: the process may outlive this one
-        threading.Thread(target=self._await_end, name="bundle process", daemon=True).start()
+        threading.Thread(target=self._await_end, args=(process, errors), name="bundle process", daemon=True).start()
 
-    def _await_end(self) -> None:
-        self._process.wait()
+    def _await_end(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        process.wait()
         # Here, because nothing asks for it where the recorder did not wait
-        with self._errors:
-            self._errors.seek(0)
-            self._said = self._errors.read()
+        with errors:
+            errors.seek(0)
+            self._said = errors.read()
+        self._end()
+
+    def _end(self) -> None:
         # The loop is closed where the recorder did not wait
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.ended.set)
 
     def kill(self) -> None:
         """End it; what it has written has no name yet, and is deleted later."""
-        self._process.kill()
+        if self._process is not None:
+            self._process.kill()
 
     def fault(self) -> str:
         """Return why no bundle was written, as a sentence; empty where it was. Call it after the end."""
+        if self._process is None:
+            return self.unstarted
         said = sanitize(self._said.decode(errors="replace").strip(), ERROR_CHARS, multiline=True)
         code = self._process.returncode
         if code == 0:

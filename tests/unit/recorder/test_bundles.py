@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -153,6 +156,32 @@ async def test_one_under_way_at_the_stop_is_waited_for(tmp_path: Path) -> None:
         group.create_task(rig.bundles.finish(), name="end")
         await asyncio.to_thread(go.write_text, "")
     assert ([order.is_stopping for order in rig.orders()], rig.faults) == ([False], [])
+
+
+@pytest.mark.parametrize("can_start", [True, False])
+async def test_one_that_is_started_at_the_stop_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_start: bool
+) -> None:
+    is_starting, may_start = threading.Event(), threading.Event()
+    start = subprocess.Popen
+
+    def slow(*arguments: Any, **options: Any) -> object:
+        is_starting.set()
+        may_start.wait()
+        if not can_start:
+            raise OSError(11, "Resource temporarily unavailable")
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    rig = Rig(tmp_path)
+    rig.bundles.take([incident(1, 0)])
+    try:
+        await rig.run_until(is_starting.is_set, is_finished=False)
+    finally:
+        may_start.set()
+    await rig.bundles.finish()
+    faults = [] if can_start else ["bundle: [Errno 11] Resource temporarily unavailable"]
+    assert ([order.incidents for order in rig.orders()], rig.faults) == ([(1,)] if can_start else [], faults)
 
 
 @pytest.mark.parametrize(
