@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from heapq import nlargest
+from heapq import merge, nlargest
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -52,6 +53,8 @@ Result = TypeVar("Result")
 
 # Keys of meta that name other events
 _EVENT_KEYS = ("incident", "evidence")
+# Events that are read of a recording at once, since each query has its price
+_LEAST_SHARE = 16
 # Sources in memory
 _HELD_SOURCES = 10_000
 
@@ -233,18 +236,30 @@ class MergedView:
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """Return at most ``limit`` matching events with greater ids, oldest first."""
         self._extend()
-        found: list[Event] = []
-        for each in self.recordings:
-            found += each.events(each.view.events_after(each.first_from(after_id + 1) - 1, limit, each.query(query)))
-        return tuple(sorted(found, key=_id_of)[:limit])
+
+        def of(each: _Recording) -> Iterator[Event]:
+            wanted, own_id, share = each.query(query), each.first_from(after_id + 1) - 1, self._share_of(limit)
+            while page := each.view.events_after(own_id, share, wanted):
+                yield from each.events(page)
+                if len(page) < share:
+                    break
+                own_id, share = page[-1].id, min(limit, 2 * share)
+
+        return tuple(islice(merge(*map(of, self.recordings), key=_id_of), limit))
 
     def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """Return at most ``limit`` matching events with lesser ids, newest first."""
         self._extend()
-        found: list[Event] = []
-        for each in self.recordings:
-            found += each.events(each.view.events_before(each.first_from(before_id), limit, each.query(query)))
-        return tuple(sorted(found, key=_id_of, reverse=True)[:limit])
+
+        def of(each: _Recording) -> Iterator[Event]:
+            wanted, own_id, share = each.query(query), each.first_from(before_id), self._share_of(limit)
+            while page := each.view.events_before(own_id, share, wanted):
+                yield from each.events(page)
+                if len(page) < share:
+                    break
+                own_id, share = page[-1].id, min(limit, 2 * share)
+
+        return tuple(islice(merge(*map(of, self.recordings), key=_id_of, reverse=True), limit))
 
     def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
         """Return the events with these ids, in their order; pruned and unknown ones are left out."""
@@ -535,6 +550,12 @@ class MergedView:
             own = None if connections is None else each.own(connections)
             if own is None or own:
                 yield each, own
+
+    def _share_of(self, limit: int) -> int:
+        """Return how many events of a page are read of each recording at first: all of them are of one, or equally of
+        each; reading the whole page of each would take as many times as long.
+        """
+        return max(min(limit, _LEAST_SHARE), -(-limit // len(self.recordings)))
 
     def _owner(self, connection: str) -> tuple[_Recording, str]:
         """Return the recording of a connection, and its own name there; the first recording for an unknown one."""

@@ -179,3 +179,29 @@ def test_several_recordings_are_not_written_as_one_store(view: MergedView, tmp_p
         view.copy(tmp_path / "copy.db", lambda _done, _total: None)
     with pytest.raises(UsageError, match="cannot be written as one store"):
         view.excerpt(tmp_path / "copy.db")
+
+
+def test_a_page_of_many_recordings_is_not_read_of_each_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight recordings, whose events alternate; of one, all are older than those of the others."""
+    stores = {
+        f"r{each}": recorded(
+            tmp_path / f"{each}.db", [message("m", 100 * bool(each) + at, "a") for at in range(100)], "a"
+        )
+        for each in range(8)
+    }
+    read: list[int] = []
+    page_of = Reader.events_before
+
+    def events_before(reader: Reader, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        found = page_of(reader, before_id, limit, query)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Reader, "events_before", events_before)
+    with merged_view(stores, CLOCK) as view:
+        alternating = view.events_before(801, 100)
+        assert ([event.id for event in alternating], sum(read)) == (list(range(800, 700, -1)), 8 * 16)
+        read.clear()
+        of_one = view.events_before(101, 100)
+        assert [event.id for event in of_one] == list(range(100, 0, -1))
+        assert sum(read) == 100
