@@ -254,9 +254,11 @@ class TestConfiguration:
             spec = relay_spec("ws://h")
             services = relay.services
             relays = Relays(services, (), lambda _recorded: FakeListener(), lambda: None, lambda: False)
-            relays.configure((spec,), (), listen_all((spec,)))
+            listening = listen_all((spec,))
+            relays.configure((spec,), (), listening)
             await relays.stop()
             await relays.run()
+            assert [each.socket.fileno() for each in listening.values()] == [-1]
 
     async def test_a_relay_that_is_removed_while_it_starts_listens_no_more(self) -> None:
         async with running_relays() as relay:
