@@ -27,6 +27,7 @@ from wsmon.engine.frame_scan import (
 )
 from wsmon.engine.tap import HOLD_BYTES, InvalidUtf8Error, invalid_close
 from wsmon.engine.upgrade import HttpInStreamError, StrayResponse
+from wsmon.model.ends import NO_CODE
 from wsmon.relay.inflater import Inflater
 
 try:
@@ -36,8 +37,6 @@ except ImportError:  # pragma: no cover - wheels of websockets have it
 
 LARGE: Final = "larger than max_message"
 LOST: Final = "compressed with reference to a message that was larger than max_message"
-# A close frame without a code (RFC 6455, section 7.1.5)
-NO_CODE: Final = 1005
 # First byte of a frame: FIN, the reserved bits, and the opcode; second byte: MASK, and the length
 _FIN, _RESERVED, _OPCODE = 0x80, 0x70, 0x0F
 _MASK, _LENGTH = 0x80, 0x7F

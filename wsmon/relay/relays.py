@@ -457,6 +457,7 @@ class Relay:
             self._server = server
 
     def _must_stop(self) -> bool:
+        # A call, since the type checker takes an attribute to be as it was before an ``await``
         return self._is_stopping
 
     def stop(self, reason: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from wsmon.errors import UsageError
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import ExportedSession, sessions
+from wsmon.model.ends import NO_CODE
 from wsmon.model.events import Event, Json
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
@@ -362,10 +363,7 @@ def _sent_code(ended: Event) -> int | None:
     """The code in the close frame; 1005 stands for a frame without one."""
     received: Json = (ended.meta or {}).get("received")
     code = received.get("code") if isinstance(received, dict) else ended.close_code
-    return code if isinstance(code, int) and code != _NO_CODE else None
-
-
-_NO_CODE: Final = 1005
+    return code if isinstance(code, int) and code != NO_CODE else None
 
 
 def _shortened(reason: str) -> str:

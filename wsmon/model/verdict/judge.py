@@ -134,7 +134,7 @@ _QUOTED: Final = re.compile("“[^”]*”")
 
 
 def _certainty(found: _Explanation) -> Certainty:
-    """Return how certain an explanation is: nobody stated or observed what its own sentence gives as a guess."""
+    """Return how certain an explanation is: what its own sentence gives as a guess was neither stated nor observed."""
     clauses = _QUOTED.sub("", f"{found.advice.cause}; {found.hint}")
     return "inferred" if found.certainty and _is_guess(clauses) else found.certainty
 
