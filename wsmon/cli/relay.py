@@ -58,7 +58,7 @@ def relay(
     """Relay connections of applications to a server and record them.
 
     URL is that of the server. Prints a local ws:// URL on stdout: give that to the application instead. Bytes pass
-    unchanged in both directions; only the Host header of the request differs, and headers that are set with -H.
+    unchanged in both directions; of the request, path, Host and credentials follow URL, and -H sets further headers.
     Records in the foreground until interrupted, as `wsmon record` does; run `wsmon attach` in another terminal to
     watch.
     """
