@@ -8,7 +8,7 @@ by side. Times are those of the clocks of the recorders, as recorded.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from heapq import merge, nlargest
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from wsmon.errors import QueryError, UsageError
-from wsmon.model.events import RECORDING_SIGN, Event, Json, Source, split_connection
+from wsmon.model.events import Event, split_connection
 from wsmon.model.ranges import (
     DayStart,
     FirstMatch,
@@ -30,12 +30,12 @@ from wsmon.model.ranges import (
     StoreBounds,
     TopMatches,
 )
-from wsmon.model.snapshot import ConnectionRow, OpenIncident, Snapshot
+from wsmon.model.snapshot import Snapshot
 from wsmon.model.statistics import Density, Statistics
 from wsmon.ports import Excerpt, PagesCopied, RecordingView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.merged.order import MergedOrder, Place
-from wsmon.store.merged.queries import RecordingQueries
+from wsmon.store.merged.recording import MergedRecording, RecordingTimes, with_ids
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -51,120 +51,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# Keys of meta that name other events
-_EVENT_KEYS = ("incident", "evidence")
 # Events that are read of a recording at once, since each query has its price
 _LEAST_SHARE = 16
-# Sources in memory
-_HELD_SOURCES = 10_000
-
-
-class _Recording:
-    """A view of one recording, and what it has under the names and ids of the merged view."""
-
-    def __init__(self, number: int, name: str, view: RecordingView, order: MergedOrder, times: _Times) -> None:
-        self.number = number
-        self.name = name
-        self.view = view
-        self._order = order
-        self._times = times
-        self._sources: dict[Source, Source] = {}
-        self._queries = RecordingQueries(name, view.connection_names, self.first_from, self.own_ids)
-
-    def named(self, connection: str) -> str:
-        """Return the name of a connection with that of the recording; the recorder's own events have none."""
-        return f"{self.name}{RECORDING_SIGN}{connection}" if connection else ""
-
-    def own(self, connections: Iterable[str]) -> tuple[str, ...]:
-        """Return those of the connections that are of this recording, by their own names."""
-        return tuple(own for recording, own in map(split_connection, connections) if recording == self.name)
-
-    def query(self, query: Query) -> Query:
-        """Return a query as it is for this recording."""
-        return self._queries.translated(query) if query else query
-
-    def first_from(self, event_id: int) -> int:
-        """Return its first id at or behind an id of the order."""
-        return self._order.places_from(event_id, self._times)[self.number]
-
-    def own_ids(self, ids: Iterable[int]) -> tuple[int, ...]:
-        """Return which of these ids are its own, as it has them."""
-        last_id = self._order.last_id
-        places = [self._order.place(each, self._times) for each in ids if 1 <= each <= last_id]
-        return tuple(place.id for place in places if place.recording == self.number)
-
-    def ids(self, own_ids: Sequence[int]) -> array[int]:
-        """Return the ids of its events in the order; 0 = not known."""
-        return self._order.ids(self.number, own_ids, self._times)
-
-    def id(self, own_id: int) -> int:
-        """Return the id of one of its events in the order; 0 = not known."""
-        return self.ids((own_id,))[0] if own_id else 0
-
-    def source(self, source: Source) -> Source:
-        """Return an origin of events with the name of the recording."""
-        if (known := self._sources.get(source)) is None:
-            if len(self._sources) >= _HELD_SOURCES:
-                self._sources.clear()
-            connection = self.named(source.connection)
-            known = msgspec.structs.replace(source, connection=connection, recording=self.name)
-            self._sources[source] = known
-        return known
-
-    def events(self, events: Sequence[Event]) -> list[Event]:
-        """Return events under the names and ids of the order; those that it does not know yet are left out."""
-        ids = self.ids([event.id for event in events])
-        return [self._event(event, event_id) for event, event_id in zip(events, ids, strict=True) if event_id]
-
-    def event(self, event: Event | None) -> Event | None:
-        """Do the same with one event."""
-        return next(iter(self.events((event,))), None) if event is not None else None
-
-    def bookmarked(self, event: Event) -> Event:
-        """Do the same with the copy of an event that a bookmark has; one that is not known has a negative id."""
-        event_id = self.id(event.id)
-        return self._event(event, event_id or -(event.id * len(self._times.views) + self.number))
-
-    def incident(self, found: OpenIncident) -> OpenIncident:
-        """Return an open incident under the names and ids of the order."""
-        return replace(found, event_id=self.id(found.event_id), connection=self.named(found.connection))
-
-    def row(self, row: ConnectionRow) -> ConnectionRow:
-        """Return a row of the connections under the names and ids of the order."""
-        state = replace(row.state, name=self.named(row.state.name), last_problem_id=self.id(row.state.last_problem_id))
-        incidents = tuple(map(self.incident, row.incidents))
-        return replace(
-            row, state=state, problem=self.event(row.problem), incidents=incidents, began=self.event(row.began)
-        )
-
-    def lane(self, lane: Lane) -> Lane:
-        """Return a lane of the timeline under the names and ids of the order."""
-        return replace(
-            lane,
-            connection=self.named(lane.connection),
-            segments=tuple(replace(each, event_id=self.id(each.event_id)) for each in lane.segments),
-            losses=tuple(replace(each, event_id=self.id(each.event_id)) for each in lane.losses),
-            incidents=tuple(replace(each, event_id=self.id(each.event_id)) for each in lane.incidents),
-        )
-
-    def _event(self, event: Event, event_id: int) -> Event:
-        return _with_ids(event, self.source(event.source), event_id, self.id)
-
-
-class _Times:
-    """Reads times of events for the order, by views that belong to the thread that asks."""
-
-    def __init__(self, views: Sequence[RecordingView]) -> None:
-        self.views = views
-
-    def times(self, recording: int, first_id: int, last_id: int) -> array[int]:
-        return self.views[recording].times(first_id, last_id)
-
-    def time_from(self, recording: int, event_id: int) -> int:
-        return self.views[recording].time_from(event_id)
-
-    def id_at(self, recording: int, ts_ns: int) -> int:
-        return self.views[recording].id_at(ts_ns)
 
 
 class MergedView:
@@ -174,9 +62,9 @@ class MergedView:
         """``recordings`` are names with views, in the order that ``order`` has them; the views are closed with this."""
         self._order = order
         self._views = tuple(view for _, view in recordings)
-        self._times = _Times(self._views)
+        self._times = RecordingTimes(self._views)
         self.recordings = tuple(
-            _Recording(number, name, view, order, self._times) for number, (name, view) in enumerate(recordings)
+            MergedRecording(number, name, view, order, self._times) for number, (name, view) in enumerate(recordings)
         )
         self._by_name = {each.name: each for each in self.recordings}
         self._check()
@@ -237,7 +125,7 @@ class MergedView:
         """Return at most ``limit`` matching events with greater ids, oldest first."""
         self._extend()
 
-        def of(each: _Recording) -> Iterator[Event]:
+        def of(each: MergedRecording) -> Iterator[Event]:
             wanted, own_id, share = each.query(query), each.first_from(after_id + 1) - 1, self._share_of(limit)
             while page := each.view.events_after(own_id, share, wanted):
                 yield from each.events(page)
@@ -251,7 +139,7 @@ class MergedView:
         """Return at most ``limit`` matching events with lesser ids, newest first."""
         self._extend()
 
-        def of(each: _Recording) -> Iterator[Event]:
+        def of(each: MergedRecording) -> Iterator[Event]:
             wanted, own_id, share = each.query(query), each.first_from(before_id), self._share_of(limit)
             while page := each.view.events_before(own_id, share, wanted):
                 yield from each.events(page)
@@ -279,7 +167,7 @@ class MergedView:
     def own_event(self, event: Event) -> Event:
         """Return an event with the ids and the connection that it has in its recording; the recording's name stays."""
         source = msgspec.structs.replace(event.source, connection=split_connection(event.source.connection)[1])
-        return _with_ids(event, source, self.place(event.id).id, lambda event_id: self.place(event_id).id)
+        return with_ids(event, source, self.place(event.id).id, lambda event_id: self.place(event_id).id)
 
     def first_matches(
         self, queries: Mapping[str, Query], first_id: int, last_id: int, committed: Sequence[Committed] = ()
@@ -544,7 +432,7 @@ class MergedView:
         self._order.extend(bounds)
         return bounds
 
-    def _of(self, connections: tuple[str, ...] | None) -> Iterator[tuple[_Recording, tuple[str, ...] | None]]:
+    def _of(self, connections: tuple[str, ...] | None) -> Iterator[tuple[MergedRecording, tuple[str, ...] | None]]:
         """Yield the recordings that these connections are in, with their own names of them; None = all."""
         for each in self.recordings:
             own = None if connections is None else each.own(connections)
@@ -557,7 +445,7 @@ class MergedView:
         """
         return max(min(limit, _LEAST_SHARE), -(-limit // len(self.recordings)))
 
-    def _owner(self, connection: str) -> tuple[_Recording, str]:
+    def _owner(self, connection: str) -> tuple[MergedRecording, str]:
         """Return the recording of a connection, and its own name there; the first recording for an unknown one."""
         recording, own = split_connection(connection)
         return self._by_name.get(recording, self.recordings[0]), own
@@ -596,7 +484,7 @@ class _MergedSearch:
         """Take in that a recording is searched."""
         self._reached[number] = self._last_id + 1 if self._newest_first else self._first_id - 1
 
-    def add(self, of: _Recording, found: SearchProgress, *, is_end: bool) -> None:
+    def add(self, of: MergedRecording, found: SearchProgress, *, is_end: bool) -> None:
         """Add what a recording found in the next part of its search; ``is_end``: it was the last one."""
         self._found += of.ids(found.ids)
         self._reached_ns[of.number] = found.reached_ns
@@ -647,23 +535,6 @@ class _MergedSearch:
         if self._newest_first:
             return max(self._reached.values(), default=self._end_id)
         return min(self._reached.values(), default=self._end_id)
-
-
-def _with_ids(event: Event, source: Source, event_id: int, id_of: Callable[[int], int]) -> Event:
-    """Return an event under another source and id, and what it says about other events under those of ``id_of``."""
-    verdict = event.verdict
-    if verdict is not None and verdict.evidence:
-        verdict = msgspec.structs.replace(verdict, evidence=tuple(filter(None, map(id_of, verdict.evidence))))
-    meta = event.meta
-    if meta is not None and not meta.keys().isdisjoint(_EVENT_KEYS):
-        meta = {key: _mapped(value, id_of) if key in _EVENT_KEYS else value for key, value in meta.items()}
-    return msgspec.structs.replace(event, id=event_id, source=source, verdict=verdict, meta=meta)
-
-
-def _mapped(value: Json, id_of: Callable[[int], int]) -> Json:
-    if isinstance(value, int):
-        return id_of(value) if value else value
-    return [_mapped(each, id_of) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _by_end(spans: Iterable[Span], limit: int) -> tuple[Span, ...]:
