@@ -77,7 +77,7 @@ def _entry(selection: Selection, session: ExportedSession) -> Iterator[bytes]:
     selection.total += max(0, min(ids[1], selection.last_id) - max(ids[0], selection.first_id) + 1)
     has_begun = False
     separator = b"\n"
-    for page in selection.pages((session.of_session,), ids):
+    for page in selection.pages(session.of_session, ids):
         if page and not has_begun:
             has_begun = True
             head = msgspec.json.encode(document(session, session.newest(selection.view) or page[-1]))

@@ -196,7 +196,7 @@ def _part_id(session: ExportedSession, number: int) -> SpanId:
 def _incidents(view: StoreView, session: ExportedSession, first: Event, parts: range) -> Mapping[int, Sequence[Event]]:
     """The incidents of a session that opened or closed in each of its parts, oldest first."""
     found: dict[int, list[Event]] = {number: [] for number in parts}
-    query = Query((session.of_session, _INCIDENTS)).within(first.id, session.last_id)
+    query = Query((*session.of_session, _INCIDENTS)).within(first.id, session.last_id)
     before_id = session.last_id + 1
     while page := view.events_before(before_id, _PAGE_EVENTS, query):
         for event in page:

@@ -47,9 +47,9 @@ class ExportedSession:
     ended: Event | None = None
 
     @property
-    def of_session(self) -> FieldTerm:
-        """The term that matches the events of the session."""
-        return FieldTerm("session", (Exact(self.source.connection_id),))
+    def of_session(self) -> tuple[FieldTerm, FieldTerm]:
+        """The terms that match the events of the session, in its recording alone: a part of it has the same ones."""
+        return FieldTerm("session", (Exact(self.source.connection_id),)), _of_connection(self.source.connection)
 
     @property
     def first(self) -> Event | None:
@@ -67,7 +67,7 @@ class ExportedSession:
         """Return the end of the session, or its newest event within the selection."""
         if self.ended is not None:
             return self.ended
-        found = view.events_before(self.last_id + 1, 1, Query((self.of_session,)))
+        found = view.events_before(self.last_id + 1, 1, Query(self.of_session))
         return found[0] if found else None
 
     def take(self, event: Event) -> None:
@@ -157,7 +157,7 @@ def session_before(view: StoreView, session: ExportedSession) -> ExportedSession
 def _session_up_to(view: StoreView, event: Event, before_id: int, last_id: int) -> ExportedSession:
     """The session of an event, with its lifecycle events before an id."""
     session = ExportedSession(event.source, before_id, last_id)
-    for each in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):
+    for each in reversed(view.events_before(before_id, _AT_MOST, Query((*session.of_session, _OF_LIFECYCLE)))):
         session.take(each)
     return session
 

@@ -84,8 +84,8 @@ class SinkGuard:
         if reported_ns is not None and now_ns - reported_ns < EVENT_GAP_NS:
             return
         self._reported_ns[sink] = now_ns
-        # The place of a fault of ours is needed once, not with every request
-        _LOG.error("%s failed: %s", sink, why, exc_info=None if isinstance(error, WsmonError) else error)
+        # The place of a fault of ours is needed once, not with every request; that of one of the system is in its text
+        _LOG.error("%s failed: %s", sink, why, exc_info=None if isinstance(error, WsmonError | OSError) else error)
         meta: Meta = {"sink": sink, "count": self._unreported.pop(sink)}
         self._emit(
             "self.sink.failed", status="error", reason=self._sentence, error_type=ERROR_TYPE, error=why, meta=meta

@@ -341,7 +341,7 @@ def reply_payload(view: StoreView, reply: RecordedReply, sockjs_from_id: int | N
 
 def _pages(view: StoreView, session: ExportedSession, first_id: int) -> Iterator[tuple[Event, ...]]:
     ids = (max(first_id, session.first.id if session.first else session.first_id), session.last_id)
-    selection = Selection(view, Query((session.of_session, _NAMES)), *ids)
+    selection = Selection(view, Query((*session.of_session, _NAMES)), *ids)
     for page in selection.pages():
         if page:
             yield page

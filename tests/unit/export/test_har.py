@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import wsmon
 from tests.support.builders import T0_NS, dialled, message, usable
+from tests.support.merged import merged_view
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening
@@ -173,3 +175,17 @@ def test_a_header_stays_one_line_and_odd_urls_stay_urls(tmp_path: Path) -> None:
     assert entry["request"]["url"] == "ws://[::1]:8/a%20b?q=%22%3Cx%3E%22&n=%5BFILTERED%5D"
     assert entry["response"]["headers"] == [{"name": "X-A", "value": "1 X-B: 2"}]
     assert "serverIPAddress" not in entry
+
+
+def test_a_session_that_is_in_two_recordings_has_the_messages_of_its_own(store: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.db"
+    with closing(Reader(store, FixedClock())) as reader:
+        run_export(ExportRequest("sqlite", part, parse("conn:nova")), reader)
+    stream = io.BytesIO()
+    with merged_view({"all": store, "part": part}) as view:
+        run_export(ExportRequest("har", stream), view)
+    own = [entry for entry in archive(store)[0]["entries"] if entry["_connection"] == "nova"]
+    found = json.loads(stream.getvalue())["log"]["entries"]
+    for recording in ("all", "part"):
+        of_one = [entry for entry in found if entry["_connection"] == f"{recording}/nova"]
+        assert [entry["_webSocketMessages"] for entry in of_one] == [entry["_webSocketMessages"] for entry in own]
