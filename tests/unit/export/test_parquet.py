@@ -65,7 +65,9 @@ def test_rows_are_the_events_of_json(tmp_path: Path) -> None:
 
 def test_columns_are_the_keys_of_json_with_types() -> None:
     names = [field.name for field in parquet_module.SCHEMA]
-    assert [name.replace("payload_bytes", "payload_base64") for name in names] == list(EventDocument.__struct_fields__)
+    # Of several recordings, the connection has the name of its own before it
+    keys = [key for key in EventDocument.__struct_fields__ if key != "recording"]
+    assert [name.replace("payload_bytes", "payload_base64") for name in names] == keys
     assert parquet_module.SCHEMA.field("ts").type == pa.timestamp("us", tz="UTC")
     assert parquet_module.SCHEMA.field("status").type == pa.int64()
 
