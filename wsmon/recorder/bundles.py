@@ -47,6 +47,8 @@ LONGEST: Final = 3
 QUIET_NS: Final = 600 * SECOND_NS
 # From the end of the period to the start of the process: what arrived by then is committed
 COMMIT_S: Final = 1.0
+# Longest sleep while incidents wait: a reload may have shortened ``after``
+LOOK_S: Final = 60.0
 # A process that has not ended by then is killed
 LIMIT_S: Final = 900.0
 # How long the end of the recorder waits for the last bundle; its process goes on by itself
@@ -152,7 +154,7 @@ class IncidentBundles:
         while True:
             await self._is_due.wait()
             while (rest_s := self._rest_s()) > 0:
-                await self._sleep(rest_s)
+                await self._sleep(min(rest_s, LOOK_S))
             await self._write(is_stopping=False)
 
     async def finish(self) -> None:

@@ -61,6 +61,7 @@ class Rig:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(round(seconds, 3))
         self.clock.advance(seconds)
+        await asyncio.sleep(0)
 
     async def run_until(self, condition: Callable[[], bool], *, is_finished: bool = True) -> None:
         """Run the bundles until the condition holds, then cancel them, and finish what is under way."""
@@ -255,6 +256,20 @@ async def test_old_bundles_that_cannot_be_deleted_are_reported_and_new_ones_are_
     rig.bundles.take([incident(1, 0)])
     await rig.run_until(lambda: len(rig.orders()) == 1)
     assert rig.faults == ["bundle: [Errno 13] Permission denied"] * 2
+
+
+async def test_a_reload_that_shortens_the_time_after_counts_for_incidents_that_wait(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, spec=BundleSpec(("stall",), after_s=3_600))
+    rig.bundles.take([incident(1, 0)])
+
+    def is_written() -> bool:
+        if rig.slept:
+            rig.bundles.configure(Configuration(None, "digest", (), bundle=SPEC))
+        return len(rig.orders()) == 1
+
+    await rig.run_until(is_written)
+    assert sum(rig.slept) < 600
+    assert rig.orders()[0].until_ns == T0_NS + 20 * SECOND_NS
 
 
 async def test_without_kinds_or_without_wsmon_itself_nothing_is_written(tmp_path: Path) -> None:
