@@ -25,9 +25,8 @@ from tests.support.taps import TapNotes, open_tap
 from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.frame_scan import DataOpcode
-from wsmon.engine.loop import new_event_loop
+from wsmon.engine.loop import READ_BYTES, new_event_loop
 from wsmon.engine.supervisor import Supervisor
-from wsmon.engine.tap import READ_BYTES
 from wsmon.model.block import Block
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive

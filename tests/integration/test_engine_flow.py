@@ -30,8 +30,9 @@ from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.config.specs import PingSpec
 from wsmon.engine import tap
+from wsmon.engine.loop import READ_BYTES
 from wsmon.engine.supervisor import Supervisor
-from wsmon.engine.tap import CLOSING_BYTES, READ_BYTES
+from wsmon.engine.tap import CLOSING_BYTES
 from wsmon.model.block import count_events
 
 # More than the kernel's buffers of both ends hold

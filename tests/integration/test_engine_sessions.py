@@ -18,6 +18,7 @@ from tests.support.engines import (
     TEXT,
     Handler,
     accept,
+    accepting,
     against,
     close_frame,
     frame,
@@ -25,6 +26,8 @@ from tests.support.engines import (
     header,
     meta_of,
     read_frame,
+    running,
+    spec,
 )
 from wsmon.config.specs import CaptureSpec, PingSpec, ProtocolName
 from wsmon.model.ends import why
@@ -426,3 +429,24 @@ async def test_a_mistake_of_ours_ends_the_session_as_internal(monkeypatch: pytes
         ended = await engine.ended()
         assert end(ended) == (None, "us", "", "internal", "disconnected")
         assert ended.error.startswith("internal error: LookupError: a mistake (")
+
+
+async def test_a_close_frame_that_came_before_a_write_failed_says_why_the_server_closed() -> None:
+    """A server that closes with unread bytes resets; asyncio would drop the close frame that lies in our socket."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        port = listening.getsockname()[1]
+        async with running(spec(port, ping=PingSpec(SOON_S, SOON_S), allow_send=True)) as engine:
+            server, _ = await loop.sock_accept(listening)
+            request = await loop.sock_recv(server, 65_536)
+            await loop.sock_sendall(server, accepting(request.decode()))
+            await engine.sink.wait("connection.completed")
+            engine.supervisor.send("feed", "never read")
+            # In one turn of the loop: close frame and reset arrive, and a write comes before they are read
+            server.send(frame(TEXT, b"last words") + close_frame(1013, "try later"))
+            server.close()
+            engine.supervisor.send("feed", "too late")
+            ended = await engine.ended()
+            assert [event.payload for event in engine.sink.named("message.received")] == [b"last words"]
+    assert end(ended) == (1013, "peer", "try later", "", "disconnected")

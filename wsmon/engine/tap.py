@@ -38,6 +38,7 @@ from wsmon.engine.frame_scan import (
     inflate_nothing,
     scan_run,
 )
+from wsmon.engine.loop import READ_BYTES, unread
 from wsmon.engine.upgrade import (
     GRACE_S,
     BadUpgradeError,
@@ -50,9 +51,6 @@ from wsmon.engine.upgrade import (
 from wsmon.errors import WsmonError
 from wsmon.model.events import Opcode as OpcodeName
 
-# Bytes read from one socket in a turn of the loop (asyncio: 256 KiB). With 50 flooding peers a turn takes 0.1 s instead
-# of 0.4 s, so that a request to stop is served in time.
-READ_BYTES = 64 * 1024
 # A peer that pings and never reads makes us pile up pongs: past this size the connection is aborted
 WRITE_LIMIT_BYTES = 4 * 1024 * 1024
 # An incomplete message is held here up to this size; a longer one is collected by the library
@@ -340,6 +338,9 @@ class Tap(ClientConnection):
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            for data in unread(self.transport):
+                self.data_received(data)
         for timer in (self._abort_timer, self._grace_timer):
             if timer is not None:
                 timer.cancel()

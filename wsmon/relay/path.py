@@ -8,7 +8,6 @@ beyond the buffers of the transports. Ends pass on as what they are: the end of 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -19,6 +18,7 @@ from websockets.exceptions import InvalidMessage
 
 from wsmon.config.specs import ConnectionSpec, RouteSpec
 from wsmon.engine.dial import Hop, TlsContexts
+from wsmon.engine.loop import READ_BYTES, unread
 from wsmon.engine.retry import OpenTimeoutError, classify_dial
 from wsmon.engine.session import socket_address
 from wsmon.engine.upgrade import GRACE_S, Upgrade, UpgradeReader, UpgradeRefusedError
@@ -29,8 +29,6 @@ from wsmon.relay.listener import Leg, ListenerGuard, ServerConnection
 from wsmon.relay.request_head import RequestError, RequestHead, RequestReader
 from wsmon.relay.routes import host_of, replaced_headers, target
 
-# Bytes read from one socket in a turn of the loop: as in the engine, so that many busy connections get their turns
-READ_BYTES: Final = 64 * 1024
 # How long an application has for its request
 REQUEST_S: Final = 10.0
 # Bytes of the application kept until the server has answered; it is not read any further then
@@ -40,8 +38,6 @@ EARLY_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 # How long a leg may take what is buffered for it, once the other one was reset
 DRAIN_S: Final = 1.0
-# Bytes that are still taken from a connection that failed in writing
-UNREAD_BYTES: Final = 1024 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 _NO_UPGRADE: Final = "this is a wsmon relay for WebSocket connections: send an upgrade request (RFC 6455)"
 _NOTHING_STORED: Final = 'nothing can be stored at present, and fail = "closed" lets nothing pass unrecorded'
@@ -502,8 +498,9 @@ class LegProtocol(asyncio.Protocol):
             self.other.release(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._take_unread()
+        if exc is not None and not self.has_ended:
+            for data in unread(self.transport):
+                self.data_received(data)
         self.is_open = False
         self.is_lost = True
         if self._drain_timer is not None:
@@ -590,20 +587,6 @@ class LegProtocol(asyncio.Protocol):
             with suppress(OSError):
                 self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
-
-    def _take_unread(self) -> None:
-        """Read what a connection received before it failed in writing, which asyncio drops: often a close frame."""
-        if self.has_ended or self.is_encrypted:
-            return
-        number = self.transport.get_extra_info("socket").fileno()
-        if number < 0:
-            return
-        with socket.socket(fileno=os.dup(number)) as unread:
-            left = UNREAD_BYTES
-            with suppress(OSError):
-                while left > 0 and (data := unread.recv(min(READ_BYTES, left), socket.MSG_DONTWAIT)):
-                    left -= len(data)
-                    self.data_received(data)
 
 
 def _no_answer() -> InvalidMessage:

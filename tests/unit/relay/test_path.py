@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.engines import SOON_S
 from tests.support.relays import ANSWER, REQUEST, FakeListener, relay_spec, relaying, running_relays
-from wsmon.engine.loop import new_event_loop
+from wsmon.engine.loop import READ_BYTES, new_event_loop
 from wsmon.engine.upgrade import UpgradeReader
 from wsmon.model.redact.masking import Sensitive
 from wsmon.relay import path
-from wsmon.relay.path import EARLY_BYTES, READ_BYTES, RelayedConnection
+from wsmon.relay.path import EARLY_BYTES, RelayedConnection
 
 _Reader = asyncio.StreamReader
 _Writer = asyncio.StreamWriter
