@@ -35,6 +35,7 @@ from wsmon.model.events import CloseBy, Json, Source
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status
 from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.verdict.application_ends import BAD_ANSWER
 from wsmon.relay.frame_reader import FrameReader, ReadClose
 from wsmon.relay.inflater import agreed_extensions
 from wsmon.relay.leg_frames import LegFrames, RecordingGap, leg_meta
@@ -111,6 +112,8 @@ class RelayedSession:
         self._closes: dict[Leg, CloseFrame] = {}
         self._first_close: Leg | None = None
         self._first_end: _FirstEnd | None = None
+        # What a client has to refuse in the answer of the server; empty where there is nothing
+        self._bad_answer = ""
         # Why wsmon ended both legs; None where it did not
         self._closing_reason: str | None = None
         self._mistake: Exception | None = None
@@ -307,7 +310,7 @@ class RelayedSession:
         try:
             self._request.check(head)
         except InvalidHandshake as error:
-            said = self._reporter.redactor.text(str(error))
+            said = self._bad_answer = self._reporter.redactor.text(str(error))
             sentence = f"bad answer to the upgrade: {said}; RFC 6455 tells clients to end the connection"
             self._reporter.emit("error.occurred", meta=leg_meta("server"), error_type="handshake", error=sentence)
 
@@ -408,6 +411,8 @@ class RelayedSession:
             **self._standstill.meta(self._frames.last_in_ns or 0, now_ns),
             **self._unread(),
         }
+        if self._bad_answer and self._frames.last_out_ns is None:
+            meta[BAD_ANSWER] = self._bad_answer
         if self._messages is not None:
             meta |= self._messages.close_meta(code)
         if not self._has_subprotocol:

@@ -140,6 +140,12 @@ async def test_an_answer_that_clients_refuse_is_an_error_of_the_server() -> None
     assert error.error == (
         "bad answer to the upgrade: unsupported subprotocol: v1; RFC 6455 tells clients to end the connection"
     )
+    rig.session.on_lost("application", None)
+    assert meta(rig.ended(), "bad_answer") == {"bad_answer": "unsupported subprotocol: v1"}
+    other = Rig()
+    other.open("Sec-WebSocket-Protocol: v1")
+    other.from_application(frame(TEXT, b"hi", mask=True))
+    assert meta(other.ended(), "bad_answer") == {}
 
 
 async def test_messages_and_heartbeats_of_both_sides_are_recorded_with_their_direction_and_round_trips() -> None:

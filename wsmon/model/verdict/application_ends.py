@@ -59,6 +59,7 @@ _RESET: Final = Advice(
     f"{_LOG}; look for a call such as terminate() or abort(), and for a crash",
 )
 _LOST: Final = Advice("the path to the application failed", "check the network between the application and the relay")
+_BAD_ANSWER_STEP: Final = "check what answers the upgrade: the server, or a proxy in front of it"
 _UNOPENED: Final = Advice(
     "the application gave up before the server had answered",
     "compare its time limit for connecting with how long the server takes to answer",
@@ -83,6 +84,10 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 )
 
 
+# Key of ``meta``: what a client has to refuse in the answer to the upgrade, where the application sent nothing after it
+BAD_ANSWER: Final = "bad_answer"
+
+
 class ApplicationEnd(NamedTuple):
     """Why an application ended a relayed connection."""
 
@@ -95,6 +100,10 @@ def explain_application_end(event: Event) -> ApplicationEnd:
     if event.from_status != OPEN:
         return ApplicationEnd(_UNOPENED, "observed")
     code = event.close_code
+    bad_answer = (event.meta or {}).get(BAD_ANSWER)
+    if isinstance(bad_answer, str) and code is None:
+        cause = f"the application sent nothing, likely because it refused the server's answer: {bad_answer}"
+        return ApplicationEnd(Advice(cause, _BAD_ANSWER_STEP), "inferred")
     if code is None:
         return ApplicationEnd({"eof": _EOF, "reset": _RESET}.get(event.error_type, _LOST), "inferred")
     if event.reason and reason_kind(event.reason) in (ReasonKind.PONG, ReasonKind.HEARTBEAT):

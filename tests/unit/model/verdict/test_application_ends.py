@@ -17,7 +17,7 @@ FEED = "deribit"
 
 def by_application(code: int | None, reason: str = "", error_type: str = "", **fields: Any) -> Event:
     """Build the end of an open relayed connection by its application."""
-    meta: dict[str, Json] = {"leg": "application", "open": True}
+    meta: dict[str, Json] = {"leg": "application", "open": True, **fields.pop("meta", {})}
     return loss(
         code=code, by="application", reason=reason, error_type=error_type, to_status="closed", meta=meta, **fields
     )
@@ -69,6 +69,13 @@ def by_application(code: int | None, reason: str = "", error_type: str = "", **f
             ("check the application's own log at this time; look for a call such as terminate() or abort(), and for a "
             "crash"),
             "inferred",
+        ),
+        (
+            by_application(None, error_type="eof", meta={"bad_answer": "missing Upgrade header"}),
+            "no close frame",
+            ("no close frame: the application's connection ended first (1006); the application sent nothing, likely "
+            "because it refused the server's answer: missing Upgrade header"),
+            "check what answers the upgrade: the server, or a proxy in front of it", "inferred",
         ),
         (
             by_application(None, error_type="tls", error="TLS failed: bad record mac"), "no close frame",
