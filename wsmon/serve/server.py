@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -171,20 +173,23 @@ class RecordingServer:
 
     async def __aenter__(self) -> Self:
         is_compressed = any(session.is_compressed for each in self._served.values() for session in each.sessions)
-        self._server = await serve(
-            self._play,
-            self._options.host,
-            self._options.port,
-            process_request=self._take_turn,
-            select_subprotocol=self._subprotocol,
-            compression="deflate" if is_compressed else None,
-            create_connection=ReplayConnection,
-            server_header=None,
-            ping_interval=None,
-            close_timeout=_CLOSE_S,
-            max_size=_MOST_BYTES,
-            logger=_QUIET,
-        )
+        try:
+            self._server = await serve(
+                self._play,
+                self._options.host,
+                self._options.port,
+                process_request=self._take_turn,
+                select_subprotocol=self._subprotocol,
+                compression="deflate" if is_compressed else None,
+                create_connection=ReplayConnection,
+                server_header=None,
+                ping_interval=None,
+                close_timeout=_CLOSE_S,
+                max_size=_MOST_BYTES,
+                logger=_QUIET,
+            )
+        except OSError as error:
+            raise _cannot_listen(self._options, error) from error
         return self
 
     async def __aexit__(
@@ -277,3 +282,10 @@ def _response(status: int, body: str, headers: Iterable[tuple[str, str]] = ()) -
     own["Content-Length"] = str(len(octets))
     own.setdefault("Content-Type", "text/plain; charset=utf-8")
     return Response(int(status), status_phrase(int(status)) or "Unknown", own, octets)
+
+
+def _cannot_listen(options: ServeOptions, error: OSError) -> WsmonError:
+    # asyncio adds the address to what the system says; codes of getaddrinfo are no numbers of errno
+    why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    place = f"[{options.host}]" if ":" in options.host else options.host
+    return WsmonError(f"cannot listen on {place}:{options.port}: {why}", "use --listen with another address or port")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,13 @@ def test_what_cannot_be_served_is_a_usage_error(
 def test_a_recording_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve", str(tmp_path / "none.db")]) != 0
     assert "none.db" in capsys.readouterr().err
+
+
+def test_an_address_in_use_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = written(tmp_path, of(FIRST, *opening(1), message("a", 2, "nova")), "nova")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert run(["serve", str(store), "--listen", address]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"wsmon: cannot listen on {address}: Address already in use. use --listen with another address or port"
+    )
