@@ -254,8 +254,8 @@ def address_faults(configuration: Configuration) -> Iterator[tuple[str, FaultErr
         return
     host, port = host_and_port(address)
     if not is_loopback(host) and not configuration.otlp_listen.token:
-        hint = "set otlp_listen_token, or listen at 127.0.0.1"
-        yield "otlp_listen", FaultError("without a token, only this machine can be listened to", hint)
+        hint = "set otlp_listen_token, or listen on 127.0.0.1"
+        yield "otlp_listen", FaultError("without a token, it can only listen on this machine", hint)
     if configuration.prometheus and _meets(*host_and_port(configuration.prometheus), host, port):
         yield "otlp_listen", FaultError("is the address of prometheus, too", "use another port")
     parts = urlsplit(configuration.otlp.url.reveal())
@@ -286,8 +286,8 @@ def relay_faults(configuration: Configuration) -> Iterator[tuple[int, tuple[str 
             hint = "set a port, so that applications know it"
             yield index, ("listen",), FaultError("port 0 is for `wsmon relay` only", hint, relay.listen)
         if not is_loopback(host) and not relay.listen_any:
-            hint = "set listen_any = true to let other machines connect, or listen at 127.0.0.1"
-            yield index, ("listen",), FaultError("only this machine can be listened to", hint, relay.listen)
+            hint = "set listen_any = true (--listen-any) to allow that, or listen on 127.0.0.1"
+            yield index, ("listen",), FaultError("other machines could connect", hint, relay.listen)
         for name, other_host, other_port in others:
             if _meets(other_host, other_port, host, port):
                 fault = FaultError(f"is the address of {name}, too", "use another port", relay.listen)

@@ -23,7 +23,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "said"),
     [
         (["https://h"], "relay[0].routes[0].upstream: scheme must be ws or wss (https://h). use wss://"),
-        (["ws://h", "--listen", "0.0.0.0:0"], "only this machine can be listened to"),
+        (
+            ["ws://h", "--listen", "0.0.0.0:0"],
+            "other machines could connect (0.0.0.0:0). set listen_any = true (--listen-any)",
+        ),
         (["ws://h", "--listen", "9000"], "'9000' is not HOST:PORT"),
         (["ws://h", "--tls-cert", "none.pem"], "relay[0].tls_cert: "),
         (["ws://h", "--name", "a b"], "relay[0].name: invalid name"),

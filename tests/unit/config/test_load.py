@@ -529,8 +529,8 @@ protocol = "json"
         (
             RELAY.replace("127.0.0.1", "0.0.0.0"),
             (
-                "wsmon.toml:4: relay[0].listen: only this machine can be listened to (0.0.0.0:9000)."
-                " set listen_any = true to let other machines connect, or listen at 127.0.0.1"
+                "wsmon.toml:4: relay[0].listen: other machines could connect (0.0.0.0:9000)."
+                " set listen_any = true (--listen-any) to allow that, or listen on 127.0.0.1"
             ),
         ),
         (

@@ -108,7 +108,7 @@ LISTEN = 'otlp_listen = "127.0.0.1:4318"\n'
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('otlp_listen = "0.0.0.0:4318"', ":2: wsmon.otlp_listen: without a token, only this machine can be listened"),
+        ('otlp_listen = "0.0.0.0:4318"', ":2: wsmon.otlp_listen: without a token, it can only listen on this machine"),
         ('otlp_listen = "box.example:4318"', ":2: wsmon.otlp_listen: without a token"),
         (LISTEN + 'otlp = "http://127.0.0.1:4318"', ":3: wsmon.otlp: points at otlp_listen"),
         (LISTEN + 'otlp = "http://localhost:4318/v1"', ":3: wsmon.otlp: points at otlp_listen"),
