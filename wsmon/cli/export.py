@@ -95,7 +95,7 @@ def export(
         if incident is not None:
             raise UsageError("--incident is an ID of one recording", "name one recording with --store")
         if output.endswith("/"):
-            raise UsageError("a folder is of one recording", "export each one into a folder of its own")
+            raise UsageError("an export into a folder takes one recording", "export each one into a folder of its own")
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.export.run import ExportRequest
 

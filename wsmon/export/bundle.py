@@ -103,7 +103,7 @@ def write_bundle(request: BundleRequest, view: CopyableStore, progress: Progress
     the limit or the disk is full, and what ``run.run_export`` raises.
     """
     if request.target.suffix != SUFFIX:
-        raise UsageError(f"{request.target.name} is no name of a bundle", f"it ends with {SUFFIX}")
+        raise UsageError(f"{request.target.name} is not the name of a bundle", f"it ends with {SUFFIX}")
     scopes = _scopes(request, view)
     share = 1.0
     for _ in range(TRIES):

@@ -281,7 +281,8 @@ def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> Incide
         return IncidentSelection(terms, text, opened.ts_ns - margin_ns, opened.ts_ns + margin_ns + 1, opened)
     if opened.name != "incident.opened":
         raise UsageError(
-            f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
+            f"event {opened_id} is not an incident: {opened.name}",
+            "`wsmon search name:incident.opened` lists incidents",
         )
     text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
     closed = _closed(view, opened)

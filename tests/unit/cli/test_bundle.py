@@ -83,7 +83,7 @@ def test_an_altered_bundle_says_so(
     [
         ([], "no incident given. add --incident ID"),
         (["--incident", "9999"], "there is no event 9999"),
-        (["--incident", "1"], "event 1 is no incident"),
+        (["--incident", "1"], "event 1 is not an incident"),
         (["--incident", str(2**63)], f"there is no event {2**63}"),
         (["--incident", str(2**63 - 1)], f"there is no event {2**63 - 1}"),
         (["--incident", "1", "-o", "b.db"], "b.db does not end with .wsmon"),

@@ -128,7 +128,7 @@ def test_an_incident_with_what_was_around_it(tmp_path: Path, capsys: pytest.Capt
         assert json.loads(lines[0])["payload"] == first
         assert json.loads(lines[-1])["payload"] == "m99"
     assert run([*command[:-1], "50"]) == 2
-    assert "event 50 is no incident" in capsys.readouterr().err
+    assert "event 50 is not an incident" in capsys.readouterr().err
     assert run([*command[:-2], "--around", "2s"]) == 2
     assert "add --incident ID" in capsys.readouterr().err
 
@@ -189,7 +189,7 @@ def test_several_recordings_are_exported_as_one(tmp_path: Path, capfd: pytest.Ca
     assert "us/orders" in (tmp_path / "report.md").read_text()
     for refused, said in (
         (["--format", "sqlite", "--output", str(tmp_path / "copy.db")], "cannot be written as one store"),
-        (["--format", "parquet", "--output", f"{tmp_path}/folder/"], "a folder is of one recording"),
+        (["--format", "parquet", "--output", f"{tmp_path}/folder/"], "an export into a folder takes one recording"),
         (["--format", "jsonl", "--incident", "1"], "--incident is an ID of one recording"),
     ):
         assert run(["export", *stores, *refused]) == 2

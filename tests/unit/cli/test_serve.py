@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> str:
         (["--fault", "drop"], "invalid fault 'drop'. write it as drop 1%"),
         (["--around", "1m"], "--around needs --incident"),
         (["--incident", "3", "--connection", "nova"], "--incident and --connection cannot be used together"),
-        (["--incident", "3"], "event 3 is no incident"),
+        (["--incident", "3"], "event 3 is not an incident"),
         (["--connection", "orders"], "the recording has no session of orders to serve"),
         (["--listen", "here"], "'here' is not HOST:PORT, e.g. 127.0.0.1:0"),
         (["--listen", "127.0.0.1:70000"], "'127.0.0.1:70000' is not HOST:PORT"),

@@ -170,11 +170,11 @@ def test_what_cannot_be_bundled_is_refused_and_leaves_nothing(recording: tuple[P
     target.parent.mkdir()
     with pytest.raises(UsageError, match="there is no event 9999"):
         bundled(store, target, 9_999)
-    with pytest.raises(UsageError, match="event 2 is no incident"):
+    with pytest.raises(UsageError, match="event 2 is not an incident"):
         bundled(store, target, 2)
     with pytest.raises(WsmonError, match=rf"bundle of incident {incident} would be larger than bundle\.size, 1kB"):
         bundled(store, target, incident, limit_bytes=1_000)
-    with pytest.raises(UsageError, match="no name of a bundle"):
+    with pytest.raises(UsageError, match="not the name of a bundle"):
         bundled(store, target.with_suffix(".db"), incident)
     assert list(target.parent.iterdir()) == []
 

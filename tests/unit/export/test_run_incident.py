@@ -95,7 +95,9 @@ def test_a_loss_is_exported_with_what_was_around_it(tmp_path: Path) -> None:
     assert exported(store, 7, 2.0) == [("a", "m4"), ("a", "connection.disconnected"), ("a", "m6")]
 
 
-@pytest.mark.parametrize(("incident", "said"), [(1, "event 1 is no incident: message.received"), (999, "no event 999")])
+@pytest.mark.parametrize(
+    ("incident", "said"), [(1, "event 1 is not an incident: message.received"), (999, "no event 999")]
+)
 def test_what_is_no_incident_is_said(store: Path, incident: int, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         exported(store, incident, 1.0)
