@@ -149,7 +149,11 @@ async def shown(size: tuple[int, int], sequences: Iterable[str], *, at_once: boo
 async def differing(size: tuple[int, int], sequences: Iterable[str]) -> list[str]:
     """The sequences that lead elsewhere as one write than key by key."""
     at_once, one_by_one = [await shown(size, sequences, at_once=at_once) for at_once in (True, False)]
-    return [sequence for sequence in sequences if at_once[sequence] != one_by_one[sequence]]
+    suspects = [sequence for sequence in sequences if at_once[sequence] != one_by_one[sequence]]
+    # On a busy machine an answer of the store may come after the picture: what differs is tried once more, by itself
+    if len(suspects) in (0, len(tuple(sequences))):
+        return suspects
+    return [suspect for suspect in suspects if await differing(size, (suspect,))]
 
 
 @pytest.fixture
