@@ -101,6 +101,8 @@ class RelayedSession:
         self._readers: dict[Leg, FrameReader] = {}
         self._request: RequestHead | None = None
         self._url = ""
+        # Address of the application
+        self._application = ""
         self._phases: Phases | None = None
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
@@ -121,7 +123,7 @@ class RelayedSession:
 
     def begin(self, request: RequestHead, application: str, upstream: str) -> None:
         """Emit ``connection.started``."""
-        self._request, self._url = request, upstream
+        self._request, self._application, self._url = request, application, upstream
         reporter = self._reporter
         meta: dict[str, Json] = {
             "attempt": 1,
@@ -164,7 +166,7 @@ class RelayedSession:
         reporter = self._reporter
         extensions = agreed_extensions(head.values("Sec-WebSocket-Extensions"))
         subprotocol = next(iter(head.values("Sec-WebSocket-Protocol")), "")
-        meta: dict[str, Json] = {"extensions": [*extensions.names]}
+        meta: dict[str, Json] = {"application": self._application, "extensions": [*extensions.names]}
         if self._phases is not None:
             meta = {**self._phases.milliseconds(), **meta}
         unknown = reporter.redactor.text(extensions.unknown)

@@ -119,7 +119,11 @@ async def test_the_life_of_a_connection_names_the_application_and_masks_secrets(
     }
     assert (opened.to_status, meta(opened, "leg", "peer")) == ("connected", {"leg": "server", "peer": "192.0.2.1:443"})
     assert (completed.to_status, completed.status) == ("websocket_connected", 101)
-    assert meta(completed, "subprotocol", "extensions") == {"subprotocol": "v1", "extensions": ["permessage-deflate"]}
+    assert meta(completed, "application", "subprotocol", "extensions") == {
+        "application": "127.0.0.1:50000",
+        "subprotocol": "v1",
+        "extensions": ["permessage-deflate"],
+    }
     assert ["Upgrade", "websocket"] in cast(list[Json], (completed.meta or {})["request_headers"])
 
 
