@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -52,7 +51,7 @@ from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
 from wsmon.recorder.plugins import PluginDecoders, PluginProtocols
-from wsmon.recorder.relaying import listening_relays
+from wsmon.recorder.relaying import listening_relays, share_interpreter
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
@@ -65,9 +64,6 @@ from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
-# How long the event loop may keep the GIL while the writer's thread waits for it, which it does many times a commit:
-# at Python's default of 5 ms a commit beside a busy loop waits for 100 ms in all
-SWITCH_INTERVAL_S = 0.0005
 # New objects until they are searched for garbage, of which a recorder makes little, and how often that is until older
 # ones are, too. At Python's default of 700, that takes a tenth of the time of a thousand connections
 GC_THRESHOLDS = (20_000, 10, 10)
@@ -83,7 +79,6 @@ def record(options: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> No
     Raises ``StoreHeldError`` where another recorder holds the store, ``WsmonError`` where recording cannot begin or
     had to end.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     info = _describe(options)
     _ensure_folder(options.store.parent)
     ensure_runtime_folder(options.socket.parent)
@@ -179,6 +174,7 @@ class _Recording:
         )
         names = [spec.name for spec in configuration.connections]
         self._relays.configure(configuration.relays, names, listening)
+        share_interpreter(configuration)
         self._watch = LoopWatch(sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._stood_still)
         if isinstance(self._loop, EngineLoop):
             self._loop.on_standstill = self._watch.stood_still

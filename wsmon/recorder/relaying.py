@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,18 @@ from wsmon.config.load import key_error
 from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.errors import ConfigError
 from wsmon.relay.relays import Listening, RelayError, Relays, listen_all
+
+# How long one thread may keep the GIL while another one waits for it. The writer's thread waits many times a commit: at
+# Python's default of 5 ms a commit beside a busy loop waits for 100 ms in all
+_SWITCH_INTERVAL_S = 0.0005
+# The bytes of a relay wait for the writer, too: at 0.5 ms a relay adds 0.54 ms to the 99th percentile of the latency of
+# 1,000 messages a second, at 0.1 ms 0.22
+_RELAY_SWITCH_INTERVAL_S = 0.0001
+
+
+def share_interpreter(configuration: Configuration) -> None:
+    """Set how long the threads of this process keep the interpreter from each other."""
+    sys.setswitchinterval(_RELAY_SWITCH_INTERVAL_S if configuration.relays else _SWITCH_INTERVAL_S)
 
 
 def listening_relays(configuration: Configuration, relays: Relays | None = None) -> dict[str, Listening]:

@@ -31,7 +31,7 @@ from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver
-from wsmon.recorder.relaying import listening_relays, recorded_specs
+from wsmon.recorder.relaying import listening_relays, recorded_specs, share_interpreter
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
 from wsmon.relay.relays import RelayChanges, Relays, close_all
 from wsmon.store.writer import Writer
@@ -359,6 +359,7 @@ class CommandHandler:
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             names = [spec.name for spec in configuration.connections]
             relayed = self._relays.configure(configuration.relays, names, listening)
+            share_interpreter(configuration)
             self._relays.use_secrets(self._supervisor.secrets)
             others = ["alerts changed"] if configuration.alerts != before.alerts else []
             others += ["detectors changed"] if configuration.detectors != before.detectors else []

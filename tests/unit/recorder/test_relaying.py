@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.support.engines import spec
 from tests.support.relays import relay_spec
 from wsmon.config.specs import Configuration
 from wsmon.errors import ConfigError
-from wsmon.recorder.relaying import listening_relays, recorded_specs
+from wsmon.recorder.relaying import listening_relays, recorded_specs, share_interpreter
 from wsmon.relay.relays import RelayError
 
 
@@ -38,3 +39,16 @@ def test_further_rows_stand_below_their_relay() -> None:
     specs = recorded_specs(Configuration(None, "", (connection,), (app, other)), {"app": ["app-2", "app-3"]})
     assert [each.name for each in specs] == [connection.name, "app", "app-2", "app-3", "other"]
     assert specs[2] == replace(app.connection, name="app-2")
+
+
+def test_threads_give_way_sooner_where_bytes_of_a_relay_wait() -> None:
+    interval_s = sys.getswitchinterval()
+    recording = Configuration(None, "", (spec(1),))
+    found = []
+    try:
+        for configuration in (recording, replace(recording, relays=(relay_spec("ws://h"),)), recording):
+            share_interpreter(configuration)
+            found.append(sys.getswitchinterval())
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert found == pytest.approx([0.0005, 0.0001, 0.0005])
