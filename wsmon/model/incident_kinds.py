@@ -131,7 +131,7 @@ STALL: Final = IncidentKind(
 )
 STORM: Final = IncidentKind(
     "storm",
-    "a longer reconnect.initial (or retry delay of a relayed application)",
+    "a longer reconnect.initial, or retry delay of a relayed application",
     query_flag="storm",
     opens_when="{opens} connection attempts within {within}",
     thresholds=(

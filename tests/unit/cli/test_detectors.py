@@ -38,7 +38,7 @@ def test_without_a_configuration_the_defaults_are_listed(capsys: pytest.CaptureF
         "  detectors.storm.opens = 5             # attempts within this time required to open it",
         '  detectors.storm.within = "1m"         # time window in which attempts are counted',
         "  detectors.storm.closes = 2            # it closes at this many attempts or fewer within this time",
-        '  to silence: a longer reconnect.initial (or retry delay of a relayed application) or silence = ["storm"]',
+        '  to silence: a longer reconnect.initial, or retry delay of a relayed application or silence = ["storm"]',
     ]
 
 
@@ -72,7 +72,7 @@ def test_json_has_the_same_for_scripts(folder: Path, capsys: pytest.CaptureFixtu
                 "meaning": "it closes at this many attempts or fewer within this time",
             },
         ],
-        "silence": 'a longer reconnect.initial (or retry delay of a relayed application) or silence = ["storm"]',
+        "silence": 'a longer reconnect.initial, or retry delay of a relayed application or silence = ["storm"]',
     }
     assert {each["kind"] for each in document["detectors"]} == {kind.name for kind in INCIDENT_KINDS}
 

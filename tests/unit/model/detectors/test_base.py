@@ -17,7 +17,7 @@ def test_an_incident_says_what_proves_it_and_how_to_silence_it() -> None:
     silence = StormDetector.kind.silence
     incidents = Incidents("storm", silence)
     incidents.open(source(NAME), "5 attempts", [3, 0, 7], {"attempts": 5})
-    assert silence == 'a longer reconnect.initial (or retry delay of a relayed application) or silence = ["storm"]'
+    assert silence == 'a longer reconnect.initial, or retry delay of a relayed application or silence = ["storm"]'
     assert incidents.take(at_ns(1), mono_ns(1)) == (
         Event(
             source(NAME),
