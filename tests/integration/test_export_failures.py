@@ -49,6 +49,9 @@ async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio
             while process.returncode is None:
                 if written_bytes(target):
                     process.send_signal(signal.SIGSTOP)
+                    # It writes on until the signal reaches it
+                    while not has_stopped(process.pid):
+                        await asyncio.sleep(POLL_S / 10)
                     if written_bytes(target) < EARLY_BYTES:
                         return process
                     process.send_signal(signal.SIGCONT)
@@ -56,6 +59,14 @@ async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio
                 await asyncio.sleep(POLL_S / 10)
             assert process.returncode == 0
             await asyncio.to_thread(target.unlink, missing_ok=True)
+
+
+def has_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal, or has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TZ"
+    except OSError:
+        return True
 
 
 def written_bytes(target: Path) -> int:
