@@ -52,7 +52,7 @@ async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio
                     # It writes on until the signal reaches it
                     while not has_stopped(process.pid):
                         await asyncio.sleep(POLL_S / 10)
-                    if written_bytes(target) < EARLY_BYTES:
+                    if 0 < written_bytes(target) < EARLY_BYTES:
                         return process
                     process.send_signal(signal.SIGCONT)
                     await process.wait()
