@@ -23,11 +23,11 @@ from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
 from wsmon.engine.services import EngineServices
-from wsmon.engine.standstill import READING_S, NewestStandstill, Standstill
+from wsmon.engine.standstill import NewestStandstill, ReadingPause, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact.redactor import Redactor
-from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.units import SECOND_NS
 
 # Code and reason of a close frame; the code is 1005 where the frame has none
 CloseFrame: TypeAlias = tuple[int, str]
@@ -66,7 +66,6 @@ class Session:
         self._reporter = reporter
         clock = self._clock = services.clock
         self._random = services.random
-        self._paused = services.paused
         self._attempt = attempt
         self._on_usable = on_usable
         self._messages = message_path(
@@ -90,9 +89,8 @@ class Session:
         self._deadline: asyncio.Timeout | None = None
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
-        self._paused_ns: int | None = None
-        # Ends the time after a standstill in which no timer judges the peer; None outside of it
-        self._holding: asyncio.TimerHandle | None = None
+        timers = (self._keepalive,) if self._messages is None else (self._keepalive, self._messages)
+        self._reading = ReadingPause(self, services.paused, clock, timers, self._messages)
         self._standstill = NewestStandstill()
         # Why we closed it; None where we did not
         self._close_reason: str | None = None
@@ -123,8 +121,7 @@ class Session:
                 self._tap.abort()
         finally:
             self._keepalive.stop()
-            if self._holding is not None:
-                self._holding.cancel()
+            self._reading.close()
             self._report_end(failure)
         return SessionResult(self._open_ns(), failure if self._close_reason is None else None)
 
@@ -141,36 +138,17 @@ class Session:
 
     def resume_reading(self) -> None:
         """Read from the socket again: the sink has room."""
-        if self._paused_ns is None:
+        pause = self._reading.end()
+        if pause is None:
             return
-        paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
-        self._paused.discard(self)
         if self._tap is not None:
             self._tap.resume_reading()
-        self._read_late()
-        if self._holding is None:
-            self._resume_timers()
-        self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
+        self._reporter.emit("self.backpressure", meta=pause)
 
     def stood_still(self, standstill: Standstill) -> None:
         """Read what waits in the socket before any timer judges the peer: the recorder stood still until now."""
         self._standstill.add(standstill, self._clock.mono_ns())
-        if self._holding is not None:
-            self._holding.cancel()
-        self._pause_timers()
-        self._read_late()
-        self._holding = asyncio.get_running_loop().call_later(READING_S, self._end_holding)
-
-    def _read_late(self) -> None:
-        """Let what comes in soon count as read late: nothing was read until now."""
-        if self._messages is not None:
-            now_ns = self._clock.mono_ns()
-            self._messages.read_late(now_ns, now_ns + round(READING_S * SECOND_NS))
-
-    def _end_holding(self) -> None:
-        self._holding = None
-        if self._paused_ns is None:
-            self._resume_timers()
+        self._reading.hold()
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
@@ -339,25 +317,11 @@ class Session:
 
     def _pause(self) -> None:
         """Stop reading from the socket: the sink is full because our own store is slow."""
-        if self._paused_ns is None and self._tap is not None:
-            self._paused_ns = self._clock.mono_ns()
-            self._paused.add(self)
+        if self._tap is not None and self._reading.begin():
             self._tap.pause_reading()
-            self._pause_timers()
-
-    def _pause_timers(self) -> None:
-        self._keepalive.pause()
-        if self._messages is not None:
-            self._messages.pause()
-
-    def _resume_timers(self) -> None:
-        self._keepalive.resume()
-        if self._messages is not None:
-            self._messages.resume()
 
     def _report_end(self, failure: Failure | None) -> None:
-        if self._paused_ns is not None:
-            self.resume_reading()
+        self.resume_reading()
         if self._messages is not None:
             self._messages.end(self._frames.now(), is_ours=self._close_reason is not None)
         if self._tap is None:

@@ -3,13 +3,14 @@
 ``StandstillSelector`` is the selector of the recorder's event loop (engine/loop.py): it sees the loop wait and work,
 and compares the clocks. ``LoopWatch`` ticks on that loop, so that no wait of the selector is long, and reports up to
 which time everything that arrived has been read (``Bus.mark_read``): detectors judge by that time, not by the present.
+``ReadingPause`` does the same for the timers of one session.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from wsmon.model.events import RECORDER, Event, Json
@@ -150,6 +151,99 @@ class NewestStandstill:
             return {}
         since_ns = now_ns - ended_ns
         return {"suspended_ms": round(standstill.total_ns / MS_NS, 3), "resumed_ms": round(since_ns / MS_NS, 3)}
+
+
+class JudgingTimer(Protocol):
+    """Judges the peer of a session by the time that passes."""
+
+    def pause(self) -> None:
+        """Judge no more, until ``resume``."""
+        ...
+
+    def resume(self) -> None:
+        """Judge again, from now on."""
+        ...
+
+
+class LateReader(Protocol):
+    """Tells messages that waited in the socket from those that are read as they come."""
+
+    def read_late(self, since_ns: int, until_ns: int) -> None:
+        """Take what comes in until ``until_ns`` to have waited: it was not read before ``since_ns``."""
+        ...
+
+
+class ReadingPause:
+    """Whether a session reads; no timer judges its peer while it does not, nor before what waited could be read."""
+
+    def __init__(
+        self,
+        session: object,
+        paused: set[object],
+        clock: Clock,
+        timers: Sequence[JudgingTimer],
+        messages: LateReader | None,
+    ) -> None:
+        """``session`` is in ``paused`` while it does not read; ``messages`` is None where nothing is read of them."""
+        self._session = session
+        self._paused = paused
+        self._clock = clock
+        self._timers = timers
+        self._messages = messages
+        self._since_ns: int | None = None
+        # Ends the time after a standstill in which no timer judges the peer; None outside of it
+        self._holding: asyncio.TimerHandle | None = None
+
+    def begin(self) -> bool:
+        """Begin a pause: the sink is full because our own store is slow; return whether there was none."""
+        if self._since_ns is not None:
+            return False
+        self._since_ns = self._clock.mono_ns()
+        self._paused.add(self._session)
+        self._pause_timers()
+        return True
+
+    def end(self) -> dict[str, Json] | None:
+        """End the pause; return how long it was, for ``meta``, None where there was none."""
+        if self._since_ns is None:
+            return None
+        paused_ns, self._since_ns = self._clock.mono_ns() - self._since_ns, None
+        self._paused.discard(self._session)
+        self._read_late()
+        if self._holding is None:
+            self._resume_timers()
+        return {"paused_ms": round(paused_ns / MS_NS, 3)}
+
+    def hold(self) -> None:
+        """Read what waits in the socket before any timer judges the peer: the recorder stood still until now."""
+        self.close()
+        self._pause_timers()
+        self._read_late()
+        self._holding = asyncio.get_running_loop().call_later(READING_S, self._end_holding)
+
+    def close(self) -> None:
+        """Hold timers no longer; the session is over."""
+        if self._holding is not None:
+            self._holding.cancel()
+
+    def _read_late(self) -> None:
+        """Let what comes in soon count as read late: nothing was read until now."""
+        if self._messages is not None:
+            now_ns = self._clock.mono_ns()
+            self._messages.read_late(now_ns, now_ns + round(READING_S * SECOND_NS))
+
+    def _end_holding(self) -> None:
+        self._holding = None
+        if self._since_ns is None:
+            self._resume_timers()
+
+    def _pause_timers(self) -> None:
+        for timer in self._timers:
+            timer.pause()
+
+    def _resume_timers(self) -> None:
+        for timer in self._timers:
+            timer.resume()
 
 
 class LoopWatch:

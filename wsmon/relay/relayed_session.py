@@ -8,7 +8,6 @@ something is about where the direction does not.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -30,11 +29,10 @@ from wsmon.engine.session import (
     response_meta,
     socket_address,
 )
-from wsmon.engine.standstill import READING_S, NewestStandstill, Standstill
+from wsmon.engine.standstill import NewestStandstill, ReadingPause, Standstill
 from wsmon.model.events import CloseBy, Json, Source
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.statuses import Status
-from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.application_ends import BAD_ANSWER
 from wsmon.relay.frame_reader import FrameReader, ReadClose
 from wsmon.relay.inflater import agreed_extensions
@@ -68,7 +66,6 @@ class RelayedSession:
         spec, services = recorded.spec, recorded.services
         self._spec = spec
         self._clock = clock = services.clock
-        self._paused = services.paused
         self._path = recorded.path
         self._fails_closed = recorded.relay.fail == "closed"
         carried = recorded.carried
@@ -107,10 +104,9 @@ class RelayedSession:
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
         self._has_subprotocol = False
-        self._paused_ns: int | None = None
+        timers = () if self._messages is None else (self._messages,)
+        self._reading = ReadingPause(self, services.paused, clock, timers, self._messages)
         self._standstill = NewestStandstill()
-        # Ends the time after a standstill in which no timer judges an end; None outside of it
-        self._holding: asyncio.TimerHandle | None = None
         self._closes: dict[Leg, CloseFrame] = {}
         self._first_close: Leg | None = None
         self._first_end: _FirstEnd | None = None
@@ -256,25 +252,12 @@ class RelayedSession:
         """Record and read again: the sink has room."""
         if self._gap.is_open:
             self._gap.close()
-        if self._paused_ns is None:
-            return
-        paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
-        self._paused.discard(self)
-        self._path.resume()
-        self._read_late()
-        if self._holding is None and self._messages is not None:
-            self._messages.resume()
-        self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
+        self._resume_path()
 
     def stood_still(self, standstill: Standstill) -> None:
         """Read what waits in the sockets before any timer judges an end: the recorder stood still until now."""
         self._standstill.add(standstill, self._clock.mono_ns())
-        if self._holding is not None:
-            self._holding.cancel()
-        if self._messages is not None:
-            self._messages.pause()
-        self._read_late()
-        self._holding = asyncio.get_running_loop().call_later(READING_S, self._end_holding)
+        self._reading.hold()
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
@@ -292,8 +275,7 @@ class RelayedSession:
 
     def end(self) -> Status:
         """Emit the end, and return the status in which it leaves the row."""
-        if self._holding is not None:
-            self._holding.cancel()
+        self._reading.close()
         self._resume_path()
         for leg in self._readers:
             self._end_reading(leg)
@@ -328,26 +310,14 @@ class RelayedSession:
         """Stop recording, or reading: the sink is full because our own store is slow."""
         if not self._fails_closed:
             self._gap.is_open = True
-        elif self._paused_ns is None:
-            self._paused_ns = self._clock.mono_ns()
-            self._paused.add(self)
+        elif self._reading.begin():
             self._path.pause()
-            if self._messages is not None:
-                self._messages.pause()
 
     def _resume_path(self) -> None:
-        if self._paused_ns is not None:
-            self.resume_reading()
-
-    def _read_late(self) -> None:
-        if self._messages is not None:
-            now_ns = self._clock.mono_ns()
-            self._messages.read_late(now_ns, now_ns + round(READING_S * SECOND_NS))
-
-    def _end_holding(self) -> None:
-        self._holding = None
-        if self._paused_ns is None and self._messages is not None:
-            self._messages.resume()
+        pause = self._reading.end()
+        if pause is not None:
+            self._path.resume()
+            self._reporter.emit("self.backpressure", meta=pause)
 
     def _has_credentials(self) -> bool:
         """Whether the upgrade carried credentials: of the configuration, or of the application."""
