@@ -19,6 +19,7 @@ from wsmon.engine.standstill import (
     TURN_NS,
     LoopWatch,
     NewestStandstill,
+    ReadingPause,
     Standstill,
     StandstillSelector,
     suspended_event,
@@ -216,3 +217,37 @@ def test_the_end_of_a_session_says_the_newest_standstill_unless_the_peer_was_hea
     newest.add(Standstill(1_000_000_000, 500_000_000), 5_900_000_000)
     assert newest.meta(6_000_000_000, 8_900_000_000) == {"suspended_ms": 3500.0, "resumed_ms": 3000.0}
     assert newest.meta(7_000_000_000, 8_900_000_000) == {}
+
+
+class Timers:
+    """A timer of a session that also reads messages; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def read_late(self, since_ns: int, until_ns: int) -> None:
+        self.told.append((since_ns, until_ns))
+
+
+async def test_timers_rest_while_nothing_is_read_and_until_what_waited_after_a_standstill_was() -> None:
+    clock, timers, paused = FakeClock(), Timers(), set[object]()
+    pause = ReadingPause("session", paused, clock, (timers,), timers)
+    assert (pause.begin(), pause.begin(), paused) == (True, False, {"session"})
+    clock.advance(0.5)
+    resumed_ns = clock.mono_ns()
+    assert (pause.end(), pause.end(), paused) == ({"paused_ms": 500.0}, None, set())
+    late = (resumed_ns, resumed_ns + SECOND_NS)
+    assert timers.told == ["pause", late, "resume"]
+    timers.told.clear()
+    pause.hold()
+    pause.begin()
+    pause.end()
+    pause.close()
+    # Still held: the session may go on to pause and read, its timers do not judge
+    assert timers.told == ["pause", late, "pause", late]
