@@ -100,7 +100,7 @@ def _texts(arguments: tuple[str, ...]) -> list[tuple[str, int, str]]:
 
 def _is_file(argument: str) -> bool:
     """Whether an argument names a file: one that exists, or a word without blanks and comparisons."""
-    if not any(sign in argument for sign in " <>=("):
+    if argument and not any(sign in argument for sign in " <>=("):
         return True
     return len(argument) < _MOST_CHARS and "\0" not in argument and Path(argument).is_file()
 

@@ -44,15 +44,22 @@ class Form:
 
 def report(results: Sequence[AssertionResult], form: Form, store: Path, at_ns: int) -> int:
     """Print the results, write the file of the form, and return the exit code; ``at_ns`` is the wall time."""
-    if form.junit is not None:
-        form.junit.write_bytes(junit(results, store, at_ns))
-    if form.format == "json":
+    try:
+        if form.junit is not None:
+            form.junit.write_bytes(junit(results, store, at_ns))
+    finally:
+        # Printed also where the file cannot be written: a probe has waited for these results
+        _print(results, form.format, store, at_ns)
+    return {True: EXIT_OK, False: EXIT_THRESHOLD, None: EXIT_USAGE}[verdict(results)]
+
+
+def _print(results: Sequence[AssertionResult], format_: str, store: Path, at_ns: int) -> None:
+    if format_ == "json":
         print_json(results, store)
-    elif form.format == "junit":
+    elif format_ == "junit":
         click.echo(junit(results, store, at_ns), nl=False)
     else:
         print_table(results)
-    return {True: EXIT_OK, False: EXIT_THRESHOLD, None: EXIT_USAGE}[verdict(results)]
 
 
 def print_table(results: Sequence[AssertionResult]) -> None:
@@ -113,7 +120,7 @@ def _basis(group: GroupResult) -> str:
         noun = "of scheduled time" if group.samples >= group.needed else "scheduled time"
     else:
         samples, needed, noun = f"{group.samples:,}", f"{group.needed:,}", "samples"
-        noun = noun if group.samples != 1 or group.samples < group.needed else "sample"
+        noun = "sample" if max(group.samples, group.needed) == 1 else noun
     return f" ({samples} of {needed} {noun} needed)" if group.samples < group.needed else f" ({samples} {noun})"
 
 

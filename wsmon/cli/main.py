@@ -154,6 +154,14 @@ def _say(text: str) -> None:
     click.echo(sanitize(text, multiline=True), err=True)
 
 
+def _system_error(error: OSError) -> str:
+    """Return the sentence of an error of the system, with the file that it is about."""
+    if error.strerror is None:
+        return str(error)
+    name = error.filename if error.filename2 is None else error.filename2
+    return error.strerror if name is None else f"{os.fsdecode(name)}: {error.strerror}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit: 0 ok, 1 failed, 2 usage or configuration, 130 interrupted."""
     open_streams()
@@ -192,6 +200,6 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except OSError as error:
-        _say(f"wsmon: {error}")
+        _say(f"wsmon: {_system_error(error)}")
         return EXIT_FAILED
     return code if isinstance(code, int) else EXIT_OK

@@ -288,7 +288,8 @@ def assertion_options(command: F) -> F:
         click.option("--json", "format_", flag_value="json", help="Same as --format json: print one JSON object."),
         click.option(
             "--junit",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, dir_okay=False),
+            callback=_junit_file,
             metavar="FILE",
             help="Also write JUnit XML to FILE, for CI servers.",
         ),
@@ -296,6 +297,15 @@ def assertion_options(command: F) -> F:
     for decorator in reversed(decorators):
         command = decorator(command)
     return command
+
+
+def _junit_file(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse what is known to be no place for a file, before a probe has spent its time."""
+    if path == Path("-"):
+        raise UsageError("--junit needs the name of a file", "--format junit prints the XML to stdout")
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--junit {path}: no such directory: {path.parent}", "create it first")
+    return path
 
 
 def header_option(command: F, mode: str = "") -> F:

@@ -74,6 +74,9 @@ def test_every_error_of_a_file_has_its_line(store: str, tmp_path: Path, capsys: 
         (["large.txt"], "large.txt is larger than 1 MiB"),
         (["no is:gap", "--connection", "order"], "unknown connection 'order'. did you mean 'orders'?"),
         (["no is:gap", "--since", "-1s", "--until", "-2s"], "the period is empty"),
+        ([""], "expression 1: not an assertion. examples: "),
+        (["no is:gap", "--junit", "-"], "--junit needs the name of a file. --format junit prints the XML to stdout"),
+        (["no is:gap", "--junit", "none/a.xml"], "--junit none/a.xml: no such directory: none. create it first"),
     ],
 )
 def test_what_cannot_be_checked_is_a_usage_error(
@@ -103,3 +106,13 @@ def test_junit_goes_to_a_file_beside_the_table_or_to_stdout(
     printed = capsysbinary.readouterr().out
     for found in (JUnitXml.fromfile(str(target)), JUnitXml.fromstring(printed)):
         assert (found.tests, found.failures, found.errors) == (3, 1, 1)
+
+
+def test_the_results_are_printed_also_where_the_junit_file_cannot_be_written(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["assert", "--store", store, "no is:gap", "--junit", "/dev/full"]) == 1
+    assert capsys.readouterr() == (
+        "holds          no is:gap: 0 events\n\n1 holds\n",
+        "wsmon: No space left on device\n",
+    )

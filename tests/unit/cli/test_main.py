@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from tests.support.builders import dialled
+from tests.support.recordings import recorded
 from wsmon.cli.main import COMMANDS, COMPLETE_VARIABLE, PROGRAM, cli, run
 
 
@@ -59,3 +63,12 @@ def test_hidden_options_are_not_offered() -> None:
 def test_exit_codes(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == code
     assert bool(capsys.readouterr().err) == (code != 0)
+
+
+def test_an_error_of_the_system_names_its_file_and_no_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = recorded(tmp_path / "store.db", [dialled(0, "orders")], "orders")
+    target = tmp_path / "none" / "out.jsonl"
+    assert run(["export", "--store", str(store), "--format", "jsonl", "--output", str(target)]) == 1
+    assert capsys.readouterr().err == f"wsmon: {target}: No such file or directory\n"
