@@ -14,7 +14,7 @@ from wsmon.model.redact.redactor import Redactor
 from wsmon.model.redact.shapes import shape_ranges
 from wsmon.model.redact.siblings import login_ranges
 from wsmon.model.redact.strings import JsonStrings, UnescapedText
-from wsmon.model.redact.values import whole_url_ranges
+from wsmon.model.redact.urls import whole_url_ranges
 
 REDACTORS = (
     Redactor(),

@@ -43,7 +43,7 @@ from wsmon.config.schema import (
 from wsmon.config.secrets import ReferenceSources, expand
 from wsmon.config.specs import MessageCondition, Term
 from wsmon.model.redact.masking import Sensitive
-from wsmon.model.redact.values import mask_url
+from wsmon.model.redact.urls import mask_url
 
 # A shorter secret would be found by chance in many payloads
 SHORT_SECRET_CHARS = 8

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import regex
 
 from wsmon.errors import UsageError
-from wsmon.model.redact import values
+from wsmon.model.redact import urls
 from wsmon.model.redact.key_values import credential_ranges, has_code
 from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, CODE_AFTER, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
@@ -236,7 +236,7 @@ class Redactor:
         as_bytes = url.encode("utf-8", "surrogatepass")
         budget = StepBudget(len(as_bytes))
         ranges = (
-            *values.whole_url_ranges(as_bytes, self._rules.is_query, budget),
+            *urls.whole_url_ranges(as_bytes, self._rules.is_query, budget),
             *shape_ranges(as_bytes, as_bytes.lower(), budget, JsonStrings()),
             *self._value_ranges(as_bytes, budget),
         )
@@ -339,7 +339,7 @@ class Redactor:
             )  # fmt: skip
         has_urls = not has_others and bool(signs)
         if has_urls or (has_others and (_URL_BEGIN in text or b":\\/" in text)):
-            found += values.url_ranges(text, self._rules, budget)
+            found += urls.url_ranges(text, self._rules, budget)
         has_place = has_others and occurs(_find_places, lowered, _LONGEST_PLACE)
         # What begins as an object is no message of WAMP
         may_be_rare = has_others or text[:1] != b"{"
