@@ -505,7 +505,9 @@ CONNECTION = (
         "redact.headers", ListOf(TextKind(checks.field_name, may_be_empty=False)), [], "additional headers to redact"
     ),
     ConfigKey("redact.query", ListOf(TextKind(may_be_empty=False)), [], "additional URL parameters to redact"),
-    ConfigKey("redact.allow", ListOf(TextKind(may_be_empty=False)), [], "names that are never redacted"),
+    ConfigKey(
+        "redact.allow", ListOf(TextKind(may_be_empty=False)), [], "names and path segments that are never redacted"
+    ),
     ConfigKey("redirects", OneOf(get_args(RedirectPolicy)), "same-origin", "redirects to follow; never from wss to ws"),
     ConfigKey(
         "kpi",

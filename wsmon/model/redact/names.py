@@ -159,7 +159,7 @@ class KeyRules:
     """The built-in names, with those that the user adds (``keys``, ``headers``, ``query``) and exempts (``allow``).
 
     ``keys`` match where their words occur in a name, ``headers`` and ``query`` the whole name, ``allow`` the whole
-    name: exempting ``token`` leaves ``access_token`` masked.
+    name, or a whole segment of a path: exempting ``token`` leaves ``access_token`` masked.
     """
 
     def __init__(
@@ -229,6 +229,10 @@ class KeyRules:
         """Return whether this key holds the code of an OAuth login, if it stands beside other parameters of one."""
         return name.lower() == "code" and not self._is_exempt(name)
 
+    def exempts(self, segment: bytes) -> bool:
+        """Return whether the user exempts this segment of a path."""
+        return bool(self._allow) and self._is_exempt(segment.decode("utf-8", "replace"))
+
     def keeps_numbers(self, name: str) -> bool:
         """Return whether a number under this key is a count, a time or a position, and no credential."""
         words = split_words(name)
@@ -266,20 +270,21 @@ def _contains(words: Words, part: Words) -> bool:
 
 
 @cache
-def _built_in() -> KeyRules:
+def built_in_rules() -> KeyRules:
+    """Return the built-in names, without those of a configuration."""
     return KeyRules()
 
 
 def is_credential_key(name: str) -> bool:
     """Return whether a key of this name holds a credential, by the built-in list."""
-    return _built_in().is_key(name)
+    return built_in_rules().is_key(name)
 
 
 def is_credential_header(name: str) -> bool:
     """Return whether a header of this name holds a credential, by the built-in list."""
-    return _built_in().is_header(name)
+    return built_in_rules().is_header(name)
 
 
 def is_credential_query(name: str) -> bool:
     """Return whether a query parameter of this name holds a credential, by the built-in list."""
-    return _built_in().is_query(name)
+    return built_in_rules().is_query(name)

@@ -33,6 +33,10 @@ from wsmon.model.redact.strings import JsonStrings, UnescapedText
 from wsmon.model.redact.values import SecretValues
 
 _SUBPROTOCOLS = "sec-websocket-protocol"
+# Headers whose value is a URL or its path, the last ones of requests that went through a proxy
+_ADDRESSES = frozenset({
+    "location", "content-location", "referer", "x-original-uri", "x-original-url", "x-forwarded-uri", "x-rewrite-url",
+})  # fmt: skip
 _BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
 # base64 of a JSON object that contains headers
 _HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
@@ -228,15 +232,22 @@ class Redactor:
         return sorted(found)
 
     def text(self, text: str) -> str:
-        """Mask the credentials of a text, such as a reason, an error or a line of a log."""
-        return self.payload(text.encode("utf-8", "surrogatepass"))[0].decode("utf-8", "surrogatepass")
+        """Mask the credentials of a text, such as a reason, an error or a line of a log.
+
+        Other than in a message, where IDs are data, tokens in the paths of its URLs are masked, too.
+        """
+        masked = self.payload(text.encode("utf-8", "surrogatepass"))[0]
+        if b":" in masked:
+            masked = mask_ranges(masked, urls.path_ranges(masked, self._rules, StepBudget(len(masked))))
+        return masked.decode("utf-8", "surrogatepass")
 
     def url(self, url: str) -> str:
-        """Mask userinfo, credential parameters and secrets of a URL."""
+        """Mask userinfo, credential parameters, tokens in the path, and secrets of a URL."""
         as_bytes = url.encode("utf-8", "surrogatepass")
         budget = StepBudget(len(as_bytes))
         ranges = (
             *urls.whole_url_ranges(as_bytes, self._rules.is_query, budget),
+            *urls.whole_path_ranges(as_bytes, self._rules, budget),
             *shape_ranges(as_bytes, as_bytes.lower(), budget, JsonStrings()),
             *self._value_ranges(as_bytes, budget),
         )
@@ -285,7 +296,7 @@ class Redactor:
                 self._without_secrets(self.text(piece)) if at % 2 == 0 else piece for at, piece in enumerate(pieces)
             )
         if not self._rules.is_header(name):
-            return self._without_secrets(self.text(value))
+            return self._without_secrets(self.text(self.url(value) if name.lower() in _ADDRESSES else value))
         scheme = _SCHEME.match(value) if "authorization" in name.lower() else None
         return (scheme[0] if scheme else "") + MASK
 

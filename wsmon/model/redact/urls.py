@@ -1,12 +1,19 @@
-"""Credentials of URLs: userinfo, and credential parameters in query and fragment."""
+"""Credentials of URLs: userinfo, credential parameters in query and fragment, and segments of a path that are tokens.
+
+A path names nothing: a segment is a credential by its form, or by the segment before it. A random one has at least 32
+characters in which letters and digits, or the cases of letters, alternate as they do in no words: 995 of 1,000 random
+texts of 32 characters in base62 are found, all in hexadecimal. IDs have that form, too: a connection is recognised
+without its ID, and ``allow`` keeps one. In messages, where IDs are data, paths stay as they are.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote_to_bytes
 
 from wsmon.model.redact.masking import NAME_STEPS, ByteRange, StepBudget, mask_ranges
-from wsmon.model.redact.names import KeyRules, is_credential_query
+from wsmon.model.redact.names import KeyRules, built_in_rules
 
 # Steps of a URL or a parameter
 _URL_STEPS = 4
@@ -115,9 +122,112 @@ def _userinfo_size(after_scheme: bytes) -> int:
     return max(0, (after_scheme if is_broken else host).rfind(b"@"))
 
 
-def mask_url(url: str, is_credential: Callable[[str], bool] = is_credential_query) -> str:
-    """Mask userinfo and the values of credential parameters of a URL."""
-    as_bytes = url.encode("utf-8", "surrogatepass")
-    return mask_ranges(as_bytes, whole_url_ranges(as_bytes, is_credential, StepBudget(len(as_bytes)))).decode(
-        "utf-8", "surrogatepass"
+_SCHEME_AND_AUTHORITY = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?+(?://)?+[^/?#]*+")
+# An apostrophe is a character of a path, too
+_URL_WITH_PATH = re.compile(_URL_BEGIN + rb"(?:[^\s\"'<>\\/?#])*+((?:[^\s\"<>\\]++|\\++/)++)")
+# What stands between two of ``/ ? & # ;``, a slash possibly escaped
+_PART = re.compile(rb"[^/\\?&#;]++")
+_PATH = re.compile(rb"[^?#]*+")
+# Bots of Telegram
+_BOT = re.compile(rb"bot[0-9]++(?::|%3[aA])([A-Za-z0-9_-]{8,}+)")
+# Behind "services" in webhooks of Slack
+_WORKSPACE, _APPLICATION = re.compile(rb"T[A-Z0-9]{1,24}"), re.compile(rb"B[A-Z0-9]{1,24}")
+# Characters of tokens, also percent-encoded: + - . = _ ~
+_TOKEN = re.compile(rb"(?:[A-Za-z0-9_.~+=-]|%(?:2[bBdDeE]|3[dD]|5[fF]|7[eE]))++")
+# Public by their form: UUIDs (RFC 9562); addresses and hashes of Ethereum
+_PUBLIC = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x(?:[0-9a-f]{64}|[0-9a-f]{40})", re.IGNORECASE)
+# Of each run of lower case, of upper case, or of digits
+_CASES = re.compile(rb"[a-z]++|[A-Z]++|[0-9]++")
+_LETTER_BESIDE_DIGIT = re.compile(rb"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
+_LETTER, _DIGIT = re.compile(rb"[A-Za-z]"), re.compile(rb"[0-9]")
+# Keys of Alchemy and Infura have that many; UUIDs, file names and dates are seldom as long
+_RANDOM_CHARS = 32
+# In a random text, a change comes at least once in so many characters
+_CHARS_PER_CHANGE = 8
+_CHARS_PER_CASE = 2.5
+# A value behind a segment that names it, unlike the word in /token/refresh
+_NAMED_CHARS = 16
+
+
+def whole_path_ranges(url: bytes, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:
+    """Yield the tokens in the path of a text that is one URL, absolute or not, and in a query without names."""
+    authority = _SCHEME_AND_AUTHORITY.match(url)
+    return _path_ranges(url, authority.end() if authority else 0, len(url), rules, budget)
+
+
+def path_ranges(text: bytes, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:
+    """Yield the tokens in the paths of all absolute URLs in ``text``."""
+    for match in _URL_WITH_PATH.finditer(text) if b":" in text else ():
+        yield from _path_ranges(text, *match.span(1), rules, budget)
+        if budget.is_over:
+            return
+
+
+def _path_ranges(text: bytes, start: int, end: int, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:
+    path = _PATH.match(text, start, end)
+    path_end = path.end() if path else start
+    before: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+    for part in _PART.finditer(text, start, end):
+        if not budget.take(_URL_STEPS) or not budget.take_name(before[-1]):
+            yield budget.rest(part.start(), text)
+            return
+        name, sign, value = part[0].partition(b"=")
+        has_value = bool(value.strip(b"="))
+        is_segment = part.start() < path_end
+        if rules.exempts(part[0]):
+            pass
+        elif is_segment and (bot := _BOT.match(part[0])):
+            yield ByteRange(part.start() + bot.start(1), part.start() + bot.end(1))
+        elif is_segment and has_value and rules.is_query(_name(name)) and not _is_evidence(_name(name), value):
+            yield ByteRange(part.start() + len(name) + len(sign), part.end())
+        elif is_segment and _is_token_behind(before, part[0], rules):
+            yield ByteRange(*part.span())
+        elif is_segment or not has_value:
+            yield from _random_ranges(text, *part.span())
+        before = (*before[1:], part[0])
+
+
+def _is_token_behind(before: tuple[bytes, bytes, bytes], part: bytes, rules: KeyRules) -> bool:
+    """Return whether the segments before one make it a token."""
+    third, second, first = before
+    if _TOKEN.fullmatch(part) is None:
+        return False
+    is_slack = third == b"services" and _WORKSPACE.fullmatch(second) and _APPLICATION.fullmatch(first)
+    is_discord = second == b"webhooks" and first.isdigit()
+    return bool(is_slack or is_discord) or (_is_value(part) and rules.is_query(_name(first)))
+
+
+def _name(part: bytes) -> str:
+    return unquote_to_bytes(part).decode("utf-8", "replace")
+
+
+def _is_value(part: bytes) -> bool:
+    """Return whether a segment may be the value that the one before it names, and is no word."""
+    return len(part) >= _NAMED_CHARS and _DIGIT.search(part) is not None and not part.startswith(b"0x")
+
+
+def _random_ranges(text: bytes, start: int, end: int) -> Iterator[ByteRange]:
+    for run in _TOKEN.finditer(text, start, end):
+        # A full stop may be that of a sentence
+        token = run[0].rstrip(b".")
+        if len(token) >= _RANDOM_CHARS and _is_random(_PUBLIC.sub(b"", unquote_to_bytes(token))):
+            yield ByteRange(run.start(), run.start() + len(token))
+
+
+def _is_random(text: bytes) -> bool:
+    """Return whether letters and digits alternate as in a random text."""
+    if len(text) < _RANDOM_CHARS or not _LETTER.search(text) or not _DIGIT.search(text):
+        return False
+    changes, cases = len(_LETTER_BESIDE_DIGIT.findall(text)), len(_CASES.findall(text))
+    return changes * _CHARS_PER_CHANGE >= len(text) or cases * _CHARS_PER_CASE >= len(text)
+
+
+def mask_url(url: str) -> str:
+    """Mask userinfo, credential parameters and tokens in the path of a URL, by the built-in rules."""
+    as_bytes, rules = url.encode("utf-8", "surrogatepass"), built_in_rules()
+    budget = StepBudget(len(as_bytes))
+    ranges = (
+        *whole_url_ranges(as_bytes, rules.is_query, budget),
+        *whole_path_ranges(as_bytes, rules, budget),
     )
+    return mask_ranges(as_bytes, ranges).decode("utf-8", "surrogatepass")
