@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
 from textual.events import Key, Paste
 
@@ -81,7 +81,9 @@ class KeyQueue:
             self._start(())
 
     async def put(self, event: Input) -> None:
-        """Deliver a key, now or when it is its turn; called in the task of the app."""
+        """Deliver a key, now or when it is its turn; called in the task of the app. Dropped once the app is left."""
+        if not self._app.is_running:
+            return
         if self._is_open and not self._is_busy and self._stage() == self._laid_out_stage and self._settled().is_set():
             self._start(await self._act(event))
         elif len(self._waiting) >= LIMIT:
@@ -97,11 +99,17 @@ class KeyQueue:
 
     async def _run(self, path: Sequence[DOMNode]) -> None:
         """Wait for the effect of a key that went along ``path``, then deliver all keys that wait."""
-        await self._see_through(path)
-        while self._waiting:
-            with self._app.batch_update():
-                path = await self._deliver_unpainted()
+        try:
             await self._see_through(path)
+            while self._waiting:
+                with self._app.batch_update():
+                    path = await self._deliver_unpainted()
+                await self._see_through(path)
+        except ScreenStackError:
+            # While the app is left its screens go first, and keys act on nothing any more
+            if self._app.is_running:
+                raise
+            self._waiting.clear()
         self._is_busy = False
 
     async def _deliver_unpainted(self) -> Sequence[DOMNode]:
@@ -139,6 +147,8 @@ class KeyQueue:
 
     async def _act(self, event: Input) -> Sequence[DOMNode]:
         """Deliver a key. Returns the nodes that get it, one after the other, unless one of them stops it."""
+        if not self._app.is_running:
+            return ()
         path = (self._app.focused or self._app.screen).ancestors_with_self
         await self._deliver(event)
         return path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -313,6 +314,38 @@ async def test_what_never_settles_holds_back_no_key_for_long(monkeypatch: pytest
         on.app.post_message(Key("escape", None))
         on.app.post_message(Key("z", "z"))
         await until(pilot, lambda: on.screen.pane_layout.is_zoomed)
+
+
+async def test_a_key_that_is_under_way_when_the_app_is_left_ends_with_it_and_so_do_the_keys_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on = stage()
+    refreshes: list[Callable[[], Awaitable[None]]] = []
+    stages: list[bool] = []
+
+    def take(callback: Callable[[], Awaitable[None]]) -> bool:
+        refreshes.append(callback)
+        return True
+
+    async def outlive_the_screens() -> None:
+        while on.app.screen_stack:
+            await asyncio.sleep(0)
+        while not on.app.keys_are_done:
+            stages.append(bool(on.app.screen_stack))
+            await asyncio.gather(*(refreshes.pop()() for _ in tuple(refreshes)))
+            await asyncio.sleep(0)
+
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await rest(pilot, on)
+        monkeypatch.setattr(on.app, "call_after_refresh", take)
+        on.app.post_message(Key("question_mark", "?"))
+        on.app.post_message(Key("escape", None))
+        await until(pilot, lambda: bool(refreshes))
+        on.app.call_later(outlive_the_screens)
+    assert on.app.return_code in (0, None)
+    assert stages
+    assert not any(stages)
 
 
 async def test_keys_beyond_the_limit_are_dropped_with_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:

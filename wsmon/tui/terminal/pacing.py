@@ -136,6 +136,9 @@ class OutputPacer:
 
     def _look(self) -> None:
         """Hold paints back if the line is full, else release them."""
+        if not self._app.is_running:
+            # It is being left, and its screens are gone, or about to go.
+            return
         now_s, waiting = self.now_s(), driver.backlog(self._app)
         if not waiting:
             self._flow.taken(now_s)

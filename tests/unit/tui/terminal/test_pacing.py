@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
+from tests.support.screen_harness import ROOMY, stage
+from wsmon.tui.app import WsmonApp
+from wsmon.tui.terminal import driver
 from wsmon.tui.terminal.pacing import (
     HELD_AFTER_S,
     LOCAL_S,
@@ -122,3 +128,20 @@ def test_an_answer_that_nobody_asked_for_is_none() -> None:
     link = FlowControl()
     link.answered(5.0)
     assert link.pace_s() == LOCAL_S
+
+
+async def test_a_look_at_the_line_after_the_app_was_left_while_paints_were_held_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on = stage()
+    looks: list[Callable[[], None]] = []
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        with monkeypatch.context() as attached:
+            attached.setattr(WsmonApp, "is_headless", False)
+            attached.setattr(driver, "write", lambda *_: True)
+            attached.setattr(asyncio.get_running_loop(), "call_later", lambda _, look: looks.append(look))
+            on.app.pacer.painted()
+        on.app.pacer.hold()
+    looks.pop()()
+    assert looks == []
