@@ -101,7 +101,7 @@ def test_i6_several_files_and_standard_input_become_one_store(
     lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = b'{"ts":1768053744,"dir":"in","type":"text","data":"x"}\n'
-    (tmp_path / "feed.jsonl.gz").write_bytes(gzip.compress(recording))
+    (tmp_path / "feed.jsonl.gz").write_bytes(gzip.compress(recording, mtime=0))
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(recording + b"oops\n")))
     new = tmp_path / "new.db"
     assert run(["import", str(lines), str(tmp_path / "feed.jsonl.gz"), "-", "--store", str(new)]) == 0

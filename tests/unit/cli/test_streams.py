@@ -129,18 +129,19 @@ def test_a_terminal_without_utf_8_gets_ascii_and_no_escapes(
         assert b"36 us ... ?" in output
 
 
-# Prints numbers, and is interrupted all the time
+# Prints numbers, and is interrupted all the time. They have six digits: two that run together, since the end of a line
+# was lost, are no third.
 INTERRUPTED = """
 import signal
 from wsmon.cli.streams import open_streams
 
 open_streams()
 signal.signal(signal.SIGALRM, signal.default_int_handler)
-number = 0
+number = 100_000
 signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
 while True:
     try:
-        while number < 20_000:
+        while number < 120_000:
             try:
                 number += 1
                 print(number, flush=True)

@@ -141,7 +141,7 @@ def test_a_compressed_body_is_decoded(coding: str, content: bytes) -> None:
 
 
 def test_the_start_of_a_compressed_body_is_decoded() -> None:
-    packed = gzip.compress(bytes(range(256)) * 100)
+    packed = gzip.compress(bytes(range(256)) * 100, mtime=0)
     decoded = decoded_body(head(("Content-Encoding", "gzip")), packed[: len(packed) // 2])
     assert decoded
     assert (bytes(range(256)) * 100).startswith(decoded)

@@ -275,7 +275,7 @@ async def test_a_decoded_message_is_understood_and_its_bytes_are_kept_where_noth
 
 async def test_several_messages_in_one_that_was_decoded_share_its_size() -> None:
     handshake = gzip.compress(b"{}\x1e", mtime=0)
-    payload = gzip.compress(b'{"type":6}\x1e{"type":1,"target":"tick","arguments":[1]}\x1e')
+    payload = gzip.compress(b'{"type":6}\x1e{"type":1,"target":"tick","arguments":[1]}\x1e', mtime=0)
     events = await decoded("signalr", [handshake, payload], "gzip")
     assert [(event.payload, event.size, (event.meta or {}).get("part")) for event in events[1:]] == [
         (b'{"type":6}\x1e', len(payload), 1),
@@ -286,6 +286,6 @@ async def test_several_messages_in_one_that_was_decoded_share_its_size() -> None
 
 
 async def test_what_a_protocol_decodes_of_a_decoded_message_comes_after_it() -> None:
-    handshake = gzip.compress(b'{"protocol":"messagepack","version":1}\x1e')
+    handshake = gzip.compress(b'{"protocol":"messagepack","version":1}\x1e', mtime=0)
     _, ping = await decoded("signalr", [handshake, gzip.compress(b"\x02\x91\x06", mtime=0)], "gzip")
     assert (ping.payload, ping.encoding) == (b"[6]", "gzip+msgpack")
