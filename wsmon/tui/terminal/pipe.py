@@ -111,7 +111,8 @@ class PipedCommand:
             self._ended.set()
             self._kill(signal.SIGKILL)
             os.close(printed)
-        self.status = process.returncode
+            # Also where it failed, or is cancelled: it has ended then, and is known to asyncio as ended
+            self.status = await process.wait()
 
     async def end(self) -> None:
         """End the command: by SIGTERM, and after a second by SIGKILL."""

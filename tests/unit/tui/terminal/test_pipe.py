@@ -70,3 +70,14 @@ async def test_a_store_that_fails_ends_the_command() -> None:
         async with asyncio.timeout(20):
             await piped.run()
     assert [str(each) for each in caught.value.exceptions] == ["the store is gone"]
+    assert piped.status in (0, -9)
+
+
+async def test_a_run_that_is_cancelled_returns_when_the_command_has_ended() -> None:
+    piped = PipedCommand("echo up; trap '' TERM; sleep 1000", all_lines)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        running = group.create_task(piped.run())
+        while not piped.output:
+            await asyncio.sleep(0)
+        running.cancel()
+    assert piped.status == -9
