@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from tests.support.processes import DEADLINE_S, Home, socket_in, stored
+from wsmon.clock import SystemClock
+from wsmon.model.snapshot import RelayedRoute
+from wsmon.store.reader import Reader
 
 V2 = (Subprotocol("v2"),)
 
@@ -69,6 +73,11 @@ async def test_an_application_that_uses_the_printed_url_is_recorded(home: Home, 
             with pytest.raises(ConnectionClosed) as closed:
                 await other.recv()
         out, err = await process.communicate()
+    # Known afterwards, too: where the applications connected to
+    with closing(Reader(store, SystemClock())) as view:
+        found = view.statistics(None, None).connections
+    routes = (RelayedRoute(url, f"{echo}/base?k=1"),)
+    assert {one.name: one.relay for one in found} == {"app": routes, "app-2": routes}
     # No byte is added to what the server sends: there is no close frame
     assert (closed.value.rcvd, closed.value.sent) == (None, None)
     assert (process.returncode, out) == (0, b"")

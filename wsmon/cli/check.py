@@ -16,7 +16,8 @@ from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
 
 if TYPE_CHECKING:
     from wsmon.config.load import Loaded
-    from wsmon.config.specs import Configuration, ConnectionSpec
+    from wsmon.config.specs import Configuration, ConnectionSpec, RelaySpec
+    from wsmon.model.snapshot import RelayedRoute
 
 
 @click.command("check")
@@ -127,7 +128,10 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], configur
                 "listen": relay.listen,
                 "enabled": relay.connection.enabled,
                 "group": relay.connection.group,
-                "routes": [{"path": route.path, "upstream": route.upstream.masked} for route in relay.routes],
+                "routes": [
+                    {"path": route.path, "url": listening.listen, "upstream": listening.upstream}
+                    for route, listening in zip(relay.routes, _configured_routes(relay), strict=True)
+                ],
             }
             for relay in (configuration.relays if configuration else ())
         ],
@@ -154,10 +158,10 @@ def _print_table(loaded: Loaded) -> None:
                         relay.name,
                         relay.connection.group or "–",
                         "yes" if relay.connection.enabled else "no",
-                        f"{relay.listen}{route.path} → {route.upstream.masked}",
+                        f"{route.listen} → {route.upstream}",
                     )
                     for relay in loaded.configuration.relays
-                    for route in relay.routes
+                    for route in _configured_routes(relay)
                 ),
             ]
         )
@@ -165,6 +169,12 @@ def _print_table(loaded: Loaded) -> None:
         say(f"warning: {warning}")
     for note in loaded.notes:
         say(f"note: {note}")
+
+
+def _configured_routes(relay: RelaySpec) -> tuple[RelayedRoute, ...]:
+    from wsmon.config.checks import host_and_port
+
+    return relay.listening(*host_and_port(relay.listen))
 
 
 def _print_described(message: str, connections: Iterable[ConnectionSpec], *, as_json: bool) -> None:

@@ -5,18 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from wsmon.cli.params import Duration, ListenAddress, header_option
 from wsmon.errors import EXIT_OK
-
-if TYPE_CHECKING:
-    from wsmon.config.specs import Configuration
-
-# What listens at all addresses is reached at this one, too
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
 
 
 @click.command()
@@ -88,20 +81,9 @@ def relay(
         assignment = assignment_of(target, limit_s, log)
 
         def print_url(addresses: Mapping[str, tuple[str, int]]) -> None:
-            for url in local_urls(configuration, addresses):
-                click.echo(url)
+            for each in configuration.relays:
+                for route in each.listening(*addresses[each.name]):
+                    click.echo(route.listen)
 
         run_assignment(replace(assignment, on_listening=print_url), log, ready)
     return EXIT_OK
-
-
-def local_urls(configuration: Configuration, addresses: Mapping[str, tuple[str, int]]) -> list[str]:
-    """Return the URLs that applications connect to; ``addresses`` are those of the relays."""
-    urls = []
-    for each in configuration.relays:
-        host, port = addresses[each.name]
-        host = _ANYWHERE.get(host, host)
-        place = f"[{host}]" if ":" in host else host
-        scheme = "wss" if each.tls_cert else "ws"
-        urls += [f"{scheme}://{place}:{port}{route.path}" for route in each.routes]
-    return urls

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
+from wsmon.model.snapshot import RelayedRoute
 
 BuiltInProtocol = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "sockjs", "signalr", "stomp",
@@ -258,6 +259,10 @@ class RouteSpec:
     upstream: Sensitive
 
 
+# A socket that listens at all addresses is reached at this one, too
+_ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
+
+
 @dataclass(frozen=True, slots=True)
 class RelaySpec:
     """One ``[[relay]]``, defaults applied."""
@@ -278,6 +283,15 @@ class RelaySpec:
     def name(self) -> str:
         """Name of its connections; further ones at a time are NAME-2, NAME-3, …"""
         return self.connection.name
+
+    def listening(self, host: str, port: int) -> tuple[RelayedRoute, ...]:
+        """Return the routes of a relay that listens at this address, with the URLs that applications connect to."""
+        host = _ANYWHERE.get(host, host)
+        place = f"[{host}]" if ":" in host else host
+        scheme = "ws" if self.tls_cert is None else "wss"
+        return tuple(
+            RelayedRoute(f"{scheme}://{place}:{port}{route.path}", route.upstream.masked) for route in self.routes
+        )
 
 
 @dataclass(frozen=True, slots=True)

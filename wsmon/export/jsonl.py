@@ -182,6 +182,7 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
     document: dict[str, Json] = {
         "name": of.name,
         "url": of.url,
+        **({"relay": [{"listen": each.listen, "upstream": each.upstream} for each in of.relay]} if of.relay else {}),
         "status": of.status or None,
         "stalled": of.stalled,
         "profile": of.profile,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -12,11 +15,25 @@ from wsmon.model.ranges import StoreBounds
 from wsmon.model.statuses import OPEN, ConnectionStatus
 
 
+class RelayedRoute(msgspec.Struct, frozen=True):
+    """Where applications connect to instead of a server."""
+
+    listen: str
+    """URL for applications."""
+    upstream: str
+    """URL of the server; secrets masked."""
+
+
+# Routes of relays, by the names of the connections that come through them
+Routes: TypeAlias = Mapping[str, tuple[RelayedRoute, ...]]
+NO_ROUTES: Final[Routes] = MappingProxyType({})
+
+
 class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a connection's configuration that a store keeps, as JSON in ``connection.spec``.
 
-    A field is copied from the field of ``ConnectionSpec`` that has the same name. Each has a default, which counts for
-    stores that were written before the field existed.
+    A field but ``relay`` is copied from the field of ``ConnectionSpec`` that has the same name. Each has a default,
+    which counts for stores that were written before the field existed.
     """
 
     group: str = ""
@@ -32,6 +49,8 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Whether texts may be sent by hand."""
     kpi: dict[str, float] = {}
     """Thresholds by the names of ``wsmon.model.statistics``."""
+    relay: tuple[RelayedRoute, ...] = ()
+    """Where the relay that its connections come through listens; empty = it is not relayed."""
 
 
 @dataclass(frozen=True, slots=True)

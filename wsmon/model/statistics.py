@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from wsmon.model.snapshot import RelayedRoute
 from wsmon.model.statuses import ConnectionStatus, Status
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.units import SECOND_NS, FigureUnit, duration
@@ -157,6 +158,8 @@ class ConnectionStatistics:
     failed_alerts: int = 0
     """Alerts that a channel could not deliver."""
     kpis: tuple[Kpi, ...] = ()
+    relay: tuple[RelayedRoute, ...] = ()
+    """Where the relay that it comes through listens; empty = it is not relayed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
 from wsmon.recorder.plugins import PluginDecoders, PluginProtocols
-from wsmon.recorder.relaying import listening_relays, share_interpreter
+from wsmon.recorder.relaying import addresses_of, listening_relays, routes_of_rows, share_interpreter
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
@@ -152,7 +152,8 @@ class _Recording:
             self._renew_store,
         )
         self._last_id_before = self._writer.committed_id
-        self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors)
+        routes = routes_of_rows(configuration, {}, addresses_of(listening))
+        self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors, routes)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._plugins = PluginProtocols()
         self._decoders = PluginDecoders()

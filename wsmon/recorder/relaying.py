@@ -9,6 +9,7 @@ from dataclasses import replace
 from wsmon.config.load import key_error
 from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.errors import ConfigError
+from wsmon.model.snapshot import RelayedRoute, Routes
 from wsmon.relay.relays import Listening, RelayError, Relays, listen_all
 
 # How long one thread may keep the GIL while another one waits for it. The writer's thread waits many times a commit: at
@@ -43,6 +44,11 @@ def _with_line(configuration: Configuration, error: RelayError) -> ConfigError:
     return key_error(configuration, ("relay", number, error.key), error.problem, error.value, error.hint)
 
 
+def addresses_of(listening: Mapping[str, Listening]) -> dict[str, tuple[str, int]]:
+    """Return host and port of sockets that no relay took yet, by its name."""
+    return {name: each.address for name, each in listening.items()}
+
+
 def recorded_specs(configuration: Configuration, rows: Mapping[str, Sequence[str]]) -> tuple[ConnectionSpec, ...]:
     """Return the specs of all connections in the order of the screen: further rows of a relay stand below it."""
     specs = list(configuration.connections)
@@ -50,3 +56,14 @@ def recorded_specs(configuration: Configuration, rows: Mapping[str, Sequence[str
         specs.append(relay.connection)
         specs += (replace(relay.connection, name=row) for row in rows.get(relay.name, ()))
     return tuple(specs)
+
+
+def routes_of_rows(
+    configuration: Configuration, rows: Mapping[str, Sequence[str]], addresses: Mapping[str, tuple[str, int]]
+) -> Routes:
+    """Return the routes of each row of the relays that listen, at ``addresses``."""
+    found: dict[str, tuple[RelayedRoute, ...]] = {}
+    for relay in configuration.relays:
+        if (address := addresses.get(relay.name)) is not None:
+            found |= dict.fromkeys((relay.name, *rows.get(relay.name, ())), relay.listening(*address))
+    return found

@@ -31,7 +31,7 @@ from wsmon.recorder.ingest import Ingest, IngestLine, LineReader
 from wsmon.recorder.intake import Intake
 from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver
-from wsmon.recorder.relaying import listening_relays, recorded_specs, share_interpreter
+from wsmon.recorder.relaying import listening_relays, recorded_specs, routes_of_rows, share_interpreter
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions, ReportFault
 from wsmon.relay.relays import RelayChanges, Relays, close_all
 from wsmon.store.writer import Writer
@@ -315,8 +315,10 @@ class CommandHandler:
     def configure_rows(self) -> None:
         """Configure the rows of connections that are relayed now."""
         configuration = self._configuration
-        specs = recorded_specs(configuration, self._relays.rows)
-        self._writer.configure(specs, configuration.retention, configuration.detectors)
+        rows = self._relays.rows
+        routes = routes_of_rows(configuration, rows, self._relays.addresses)
+        specs = recorded_specs(configuration, rows)
+        self._writer.configure(specs, configuration.retention, configuration.detectors, routes)
 
     def _send(self, name: str, text: str, data: bytes) -> SentByHand:
         """Send a message of the user; a refusal comes before its references are looked up."""
@@ -351,14 +353,14 @@ class CommandHandler:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
             before, self._configuration = self._configuration, configuration
+            names = [spec.name for spec in configuration.connections]
+            relayed = self._relays.configure(configuration.relays, names, listening)
             self.configure_rows()
             self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
             self._bundles.configure(configuration)
             self._intake.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
-            names = [spec.name for spec in configuration.connections]
-            relayed = self._relays.configure(configuration.relays, names, listening)
             share_interpreter(configuration)
             self._relays.use_secrets(self._supervisor.secrets)
             others = ["alerts changed"] if configuration.alerts != before.alerts else []

@@ -58,6 +58,12 @@ class Listening:
     socket: socket.socket
     tls: ssl.SSLContext | None
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self.socket.getsockname()[:2]
+        return host, port
+
 
 def listen(spec: RelaySpec) -> Listening:
     """Return the socket and the TLS context of a relay; raises ``RelayError``."""
@@ -426,8 +432,7 @@ class Relay:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port at which it listens."""
-        host, port = self.listening.socket.getsockname()[:2]
-        return host, port
+        return self.listening.address
 
     @property
     def is_busy(self) -> bool:

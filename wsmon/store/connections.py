@@ -14,7 +14,7 @@ import msgspec
 
 from wsmon.model.events import Event, Meta
 from wsmon.model.profiles import PROFILES, Profile, profile_of
-from wsmon.model.snapshot import StoredSpec
+from wsmon.model.snapshot import NO_ROUTES, RelayedRoute, Routes, StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import MAX_TOPICS, Subscription, SubscriptionLedger, Subscriptions, TopicState
 from wsmon.store.codec import NO_STATUS, STATUS_CODES, MultiRowInsert, SqlValue, storable
@@ -66,7 +66,7 @@ _CONNECTION_ROW = GenericAlias(
         *(Ns | None, Ns | None, Ns | None, Ns | None, Ns | None, Id, str),
     ),
 )
-_SPEC_FIELDS = StoredSpec.__struct_fields__
+_SPEC_FIELDS = tuple(name for name in StoredSpec.__struct_fields__ if name != "relay")
 _spec_of = msgspec.json.Decoder(StoredSpec).decode
 
 
@@ -75,10 +75,10 @@ def spec_of(column: str) -> StoredSpec:
     return _spec_of(column)
 
 
-def stored_spec(spec: ConnectionSpec) -> StoredSpec:
-    """Select what is stored of the configuration of a connection."""
+def stored_spec(spec: ConnectionSpec, relay: tuple[RelayedRoute, ...] = ()) -> StoredSpec:
+    """Select what is stored of the configuration of a connection, and of the relay that it comes through."""
     fields_of_spec: dict[str, Any] = {name: getattr(spec, name) for name in _SPEC_FIELDS}
-    return StoredSpec(**(fields_of_spec | {"url": spec.url.masked, "kpi": dict(spec.kpi)}))
+    return StoredSpec(**(fields_of_spec | {"url": spec.url.masked, "kpi": dict(spec.kpi)}), relay=relay)
 
 
 class Connections:
@@ -134,7 +134,7 @@ class Connections:
         record.last_message_ns = ts_ns
         self._heard[record.id] = record
 
-    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
+    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int, routes: Routes = NO_ROUTES) -> None:
         """Use a configuration; connections that it does not name are no longer configured.
 
         A connection that was configured before keeps its capture profile until the event about the reload (``adjust``):
@@ -147,7 +147,7 @@ class Connections:
         for position, spec in enumerate(specs):
             record = self.get(spec.name)
             record.position = position
-            stored = stored_spec(spec)
+            stored = stored_spec(spec, routes.get(spec.name, ()))
             if spec.name in self._configured:
                 stored = msgspec.structs.replace(stored, profile=record.spec.profile)
             else:

@@ -19,6 +19,7 @@ from wsmon.model.block import Block, Committed
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds, is_rule
 from wsmon.model.profiles import Notable, is_alertable
+from wsmon.model.snapshot import NO_ROUTES, Routes
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
@@ -125,9 +126,18 @@ class Fold:
         """
         return self._rows.added
 
-    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int, thresholds: Thresholds = NO_THRESHOLDS) -> None:
-        """Use the connections of a configuration, and the thresholds of detectors that it sets, from now on."""
-        self._connections.configure(specs, now_ns)
+    def configure(
+        self,
+        specs: Sequence[ConnectionSpec],
+        now_ns: int,
+        thresholds: Thresholds = NO_THRESHOLDS,
+        routes: Routes = NO_ROUTES,
+    ) -> None:
+        """Use the connections of a configuration, and the thresholds of detectors that it sets, from now on.
+
+        ``routes`` are those of relays, by the names of the connections that come through them.
+        """
+        self._connections.configure(specs, now_ns, routes)
         self._sources.use_profiles()
         self._detection.configure(specs, thresholds)
 

@@ -268,6 +268,7 @@ def _of_connection(
         unrecovered_errors=tally.by_key("error_outcome").get("not_recovered", 0),
         alert_ms=tally.summary("alert", MS_NS),
         failed_alerts=sum(tally.by_key("failed_alert").values()),
+        relay=spec.relay,
     )
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))
 

@@ -22,7 +22,7 @@ from wsmon.model.detectors import all_detectors
 from wsmon.model.events import RECORDER, Event, Meta, Source
 from wsmon.model.incident_kinds import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import Notable
-from wsmon.model.snapshot import Health
+from wsmon.model.snapshot import NO_ROUTES, Health, Routes
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database
@@ -118,7 +118,7 @@ class Writer:
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._pruning = PruneSchedule(self._retention, clock)
         # Configurations that were reloaded since the last batch, oldest first; filled by any thread
-        self._configurations: deque[tuple[tuple[ConnectionSpec, ...], Thresholds]] = deque()
+        self._configurations: deque[tuple[tuple[ConnectionSpec, ...], Thresholds, Routes]] = deque()
         self._renew = renew
         # No commit has succeeded since a new store was begun
         self._is_renewed = False
@@ -161,10 +161,14 @@ class Writer:
         connections: tuple[ConnectionSpec, ...],
         retention: RetentionSpec | None = None,
         thresholds: Thresholds = NO_THRESHOLDS,
+        routes: Routes = NO_ROUTES,
     ) -> None:
-        """Use a configuration: its retention at once, all else from the next batch on; callable from any thread."""
+        """Use a configuration: its retention at once, all else from the next batch on; callable from any thread.
+
+        ``routes`` are those of the relays that the connections with these names come through.
+        """
         self._retention.spec = retention or RetentionSpec()
-        self._configurations.append((connections, thresholds))
+        self._configurations.append((connections, thresholds, routes))
 
     def health(self) -> Health:
         """The state of the recorder; callable from any thread."""
@@ -204,8 +208,8 @@ class Writer:
         """Fold a batch, run the detectors, commit."""
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         while self._configurations:
-            connections, thresholds = self._configurations.popleft()
-            self._fold.configure(connections, ts_ns, thresholds)
+            connections, thresholds, routes = self._configurations.popleft()
+            self._fold.configure(connections, ts_ns, thresholds, routes)
         for delivery in batch.deliveries:
             self._fold.admit(delivery, ts_ns)
         self._in_hand = batch.count

@@ -105,6 +105,30 @@ def test_json_has_the_documented_shape(folder: Path) -> None:
     }
 
 
+def test_relays_are_listed_with_the_urls_for_applications(folder: Path) -> None:
+    (folder / "relay.toml").write_text(
+        "[[relay]]\nname = 'app'\nlisten = '127.0.0.1:9000'\n"
+        "routes = [{ path = '/', upstream = 'wss://h/feed' }, { path = '/o', upstream = 'wss://u:p@o' }]\n"
+    )
+    assert json.loads(run("relay.toml", "--json").stdout)["relays"] == [
+        {
+            "name": "app",
+            "listen": "127.0.0.1:9000",
+            "enabled": True,
+            "group": "",
+            "routes": [
+                {"path": "/", "url": "ws://127.0.0.1:9000/", "upstream": "wss://h/feed"},
+                {"path": "/o", "url": "ws://127.0.0.1:9000/o", "upstream": "wss://[FILTERED]@o"},
+            ],
+        }
+    ]
+    assert [line.split(maxsplit=3)[3] for line in run("relay.toml").stdout.splitlines()] == [
+        "url",
+        "ws://127.0.0.1:9000/ → wss://h/feed",
+        "ws://127.0.0.1:9000/o → wss://[FILTERED]@o",
+    ]
+
+
 def test_the_example_is_a_configuration_to_start_from(folder: Path) -> None:
     result = run("--example")
     assert (result.exit_code, result.stdout) == (0, example())

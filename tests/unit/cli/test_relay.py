@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.relays import relay_spec
 from wsmon.cli.main import run
-from wsmon.cli.relay import local_urls
-from wsmon.config.specs import Configuration
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +49,3 @@ def test_a_port_in_use_is_an_error_before_anything_is_written(
     assert f"relay h: cannot listen: Address already in use ({address})" in err
     # The lock is on the file
     assert (out, store.stat().st_size) == ("", 0)
-
-
-def test_the_urls_are_those_that_an_application_connects_to() -> None:
-    plain, any_address = relay_spec("ws://h", "ws://i", name="a"), relay_spec("ws://h", name="b", tls_cert=Path("c"))
-    configuration = Configuration(None, "", (), (plain, any_address))
-    assert local_urls(configuration, {"a": ("::1", 9000), "b": ("0.0.0.0", 9001)}) == [
-        "ws://[::1]:9000/",
-        "ws://[::1]:9000/1",
-        "wss://127.0.0.1:9001/",
-    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.relays import relay_spec
 from wsmon.config.load import Loaded, connection_spec, global_fields
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources
@@ -21,10 +22,12 @@ from wsmon.config.specs import (
     ReconnectSpec,
     RedactSpec,
     RetentionSpec,
+    RouteSpec,
     TlsSpec,
 )
 from wsmon.config.table_reader import TableReader
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.snapshot import RelayedRoute
 
 Load = Callable[..., Loaded]
 
@@ -66,3 +69,14 @@ def test_specs_are_compared_and_hashed_by_value() -> None:
         assert {spec()} == {spec()}
     with pytest.raises(dataclasses.FrozenInstanceError):
         PingSpec().interval_s = 1.0  # type: ignore[misc]  # which is the point
+
+
+def test_a_relay_that_listens_knows_the_urls_that_an_application_connects_to() -> None:
+    plain, any_address = relay_spec("ws://h", "ws://i"), relay_spec("ws://h", tls_cert=Path("c"))
+    secret = RouteSpec("/1", Sensitive("ws://i?key=7", "ws://i?key=[FILTERED]"))
+    plain = dataclasses.replace(plain, routes=(plain.routes[0], secret))
+    assert plain.listening("::1", 9000) == (
+        RelayedRoute("ws://[::1]:9000/", "ws://h"),
+        RelayedRoute("ws://[::1]:9000/1", "ws://i?key=[FILTERED]"),
+    )
+    assert any_address.listening("0.0.0.0", 9001) == (RelayedRoute("wss://127.0.0.1:9001/", "ws://h"),)

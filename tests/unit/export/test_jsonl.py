@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,8 +12,17 @@ import pytest
 
 from tests.support.builders import event, message, numbered, usable
 from tests.support.exports import full_event
-from wsmon.export.jsonl import EventDocument, event_json, jsonl, lnav_format, rfc3339, statistics_document
+from wsmon.export.jsonl import (
+    EventDocument,
+    connection_document,
+    event_json,
+    jsonl,
+    lnav_format,
+    rfc3339,
+    statistics_document,
+)
 from wsmon.model.events import PROBLEM_NAMES, Event
+from wsmon.model.snapshot import RelayedRoute
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 
 CONTRACT_KEYS = (
@@ -197,6 +207,13 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
             }
         ],
     }
+
+
+def test_statistics_of_a_relayed_connection_have_the_urls_of_its_relay() -> None:
+    routes = (RelayedRoute("ws://127.0.0.1:9000/", "wss://host/path"),)
+    document = connection_document(replace(STATISTICS.connections[0], relay=routes))
+    assert list(document)[:4] == ["name", "url", "relay", "status"]
+    assert document["relay"] == [{"listen": "ws://127.0.0.1:9000/", "upstream": "wss://host/path"}]
 
 
 def test_the_format_for_lnav_knows_every_key_and_problem() -> None:

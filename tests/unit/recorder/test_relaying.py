@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from tests.support.engines import spec
 from tests.support.relays import relay_spec
 from wsmon.config.specs import Configuration
 from wsmon.errors import ConfigError
-from wsmon.recorder.relaying import listening_relays, recorded_specs, share_interpreter
-from wsmon.relay.relays import RelayError
+from wsmon.model.snapshot import RelayedRoute
+from wsmon.recorder.relaying import listening_relays, recorded_specs, routes_of_rows, share_interpreter
+from wsmon.relay.relays import RelayError, listen
 
 
 def test_an_address_in_use_is_named_with_its_line(tmp_path: Path) -> None:
@@ -39,6 +41,19 @@ def test_further_rows_stand_below_their_relay() -> None:
     specs = recorded_specs(Configuration(None, "", (connection,), (app, other)), {"app": ["app-2", "app-3"]})
     assert [each.name for each in specs] == [connection.name, "app", "app-2", "app-3", "other"]
     assert specs[2] == replace(app.connection, name="app-2")
+
+
+def test_rows_of_a_relay_have_its_routes_where_it_listens() -> None:
+    app = relay_spec("ws://h", "ws://i", name="app")
+    with closing(listen(app).socket) as listening:
+        address = listening.getsockname()
+        configuration = Configuration(None, "", (spec(1),), (app, relay_spec("ws://h", name="off", enabled=False)))
+        found = routes_of_rows(configuration, {"app": ["app-2"]}, {"app": address})
+    routes = (
+        RelayedRoute(f"ws://127.0.0.1:{address[1]}/", "ws://h"),
+        RelayedRoute(f"ws://127.0.0.1:{address[1]}/1", "ws://i"),
+    )
+    assert found == {"app": routes, "app-2": routes}
 
 
 def test_threads_give_way_sooner_where_bytes_of_a_relay_wait() -> None:

@@ -11,9 +11,10 @@ from sqlite_utils import Database as Tables
 from sqlite_utils import Migrations
 
 from tests.support.builders import at_ns, dialled, event, loss, usable
-from tests.support.stores import Recording, recording, stored
+from tests.support.stores import Recording, recording, spec, stored
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, EventName
+from wsmon.model.snapshot import RelayedRoute
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import m001_create
 from wsmon.store.reader import Reader
@@ -110,3 +111,13 @@ def test_a_store_of_the_first_version_gets_the_table_and_keeps_its_events(path: 
     assert stored(path, ROWS) == []
     assert stored(path, "SELECT id, version FROM run") == [(1, "0.1")]
     assert stored(path.with_name("store.db.schema-1.backup"), "PRAGMA user_version") == [(1,)]
+
+
+def test_a_relayed_connection_keeps_where_its_relay_listened(path: Path) -> None:
+    routes = (RelayedRoute("ws://127.0.0.1:9000/", "wss://host/feed"),)
+    with recording(path) as run:
+        run.fold.configure([spec("app"), spec("feed")], at_ns(0), routes={"app": routes})
+        run.commit(dialled(connection="app"), dialled(connection="feed"))
+    with closing(Reader(path, SystemClock())) as reader:
+        rows = reader.snapshot(at_ns(1)).connections
+        assert {row.state.name: row.state.spec.relay for row in rows} == {"app": routes, "feed": ()}

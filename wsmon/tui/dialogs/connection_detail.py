@@ -160,7 +160,13 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
     cause, role = table.reason(row, facts.at_ns)
     if cause:
         yield _field("Cause", cause, role)
-    yield _field("URL", spec.url)
+    if spec.relay:
+        yield _field("Relay", "between an application and a server")
+        for route in spec.relay:
+            yield _field("App URL", route.listen)
+            yield _field("Server URL", route.upstream)
+    else:
+        yield _field("URL", spec.url)
     for label, text in (("Group", spec.group), ("Profile", spec.profile), ("Trace", state.trace_id)):
         if text:
             yield _field(label, text)
@@ -173,9 +179,9 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
         yield _field("Last session", f"opened {opened}" if is_present else f"opened {opened}, now closed")
         yield _field("Subprotocol", json_words(meta.get("subprotocol")) if meta.get("subprotocol") else "none")
         yield _field("Extensions", json_words(meta.get("extensions")) if meta.get("extensions") else "none")
-        for label, key in (("Peer", "peer"), ("Proxy", "proxy"), ("Redirects", "redirects")):
+        for key in ("application", "peer", "proxy", "redirects"):
             if meta.get(key):
-                yield _field(label, json_words(meta[key]))
+                yield _field(key.capitalize(), json_words(meta[key]))
         if isinstance(tls := meta.get("tls"), dict):
             yield _field("TLS", ", ".join(f"{key.replace('_', ' ')} {json_words(each)}" for key, each in tls.items()))
     yield from login_lines(facts)

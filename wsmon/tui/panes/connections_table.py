@@ -246,11 +246,25 @@ def _cells_before_cause(row: TableRow, layout: TableLayout, now_ns: int, *, asci
 
 
 def row_cause(row: TableRow, now_ns: int) -> tuple[str, Role]:
-    """Return the cause of a row, fit for a terminal: of a group, that of its worst connection with its name."""
+    """Return the cause of a row, fit for a terminal: of a group, that of its worst connection with its name.
+
+    A relayed connection without one has the URL for its application there.
+    """
     worst = row.worst if isinstance(row, GroupRow) else row
     text, kind = reason(worst, now_ns)
-    said = f"{worst.state.name}: {text}" if text and isinstance(row, GroupRow) else text
-    return cell_text(said, CAUSE_LIMIT), kind
+    if not isinstance(row, GroupRow):
+        return cell_text(text or _relay(row.state), CAUSE_LIMIT), kind
+    return cell_text(f"{worst.state.name}: {text}" if text else "", CAUSE_LIMIT), kind
+
+
+def _relay(state: ConnectionState) -> str:
+    """Return where the relay of a connection listens; empty for a connection that is off, or not relayed."""
+    routes = state.spec.relay
+    if not routes or not state.spec.enabled:
+        return ""
+    said = "no application yet at" if state.status == "initialized" else "relay"
+    more = f" and {len(routes) - 1} more" if len(routes) > 1 else ""
+    return f"{said} {routes[0].listen}{more}"
 
 
 def status_role(state: ConnectionState) -> Role:

@@ -8,8 +8,16 @@ import pytest
 from tests.support.builders import SESSION, T0_NS, at_ns, event, row, source
 from tests.support.screen_harness import ROOMY, stage, until
 from wsmon.model.events import Event
+from wsmon.model.snapshot import RelayedRoute
 from wsmon.model.subscriptions import TopicState
-from wsmon.tui.dialogs.connection_detail import ConnectionDialog, ConnectionFacts, fact_lines, login_lines, topic_lines
+from wsmon.tui.dialogs.connection_detail import (
+    ConnectionDialog,
+    ConnectionFacts,
+    fact_lines,
+    login_lines,
+    state_lines,
+    topic_lines,
+)
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.text import Line, width_of
 
@@ -98,6 +106,24 @@ def test_it_says_how_it_was_opened_at_any_width() -> None:
         assert all(word in text for word in ("wamp.2.json", "permessage-deflate", "Host: x.example", "HTTP 101"))
         assert "\x1b" not in text
     assert "Protocol json (detected: 8 of 8 messages are JSON)" in said(*fact_lines(facts(protocol=detected), 76))
+
+
+def test_a_relayed_connection_names_the_urls_of_both_sides_and_its_application() -> None:
+    routes = (
+        RelayedRoute("ws://127.0.0.1:9000/", "wss://h/feed"),
+        RelayedRoute("ws://127.0.0.1:9000/orders", "wss://i"),
+    )
+    opened = event("connection.completed", -600, "app", status=101, meta={"application": "127.0.0.1:51234"})
+    lines = said(*state_lines(facts(row=row("app", relay=routes), opened=opened), ascii_only=False))
+    at = lines.index("Relay between an application and a server")
+    assert lines[at + 1 : at + 5] == [
+        "App URL ws://127.0.0.1:9000/",
+        "Server URL wss://h/feed",
+        "App URL ws://127.0.0.1:9000/orders",
+        "Server URL wss://i",
+    ]
+    assert "Application 127.0.0.1:51234" in lines
+    assert not any(line.startswith("URL") for line in lines)
 
 
 async def test_enter_opens_it_and_enter_again_shows_the_log_of_the_connection() -> None:

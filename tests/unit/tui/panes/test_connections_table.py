@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import T0_NS, at_ns, event, loss, refused, row
 from wsmon.model import units as fmt
 from wsmon.model.events import Event, Meta, Verdict
-from wsmon.model.snapshot import ConnectionRow, OpenIncident
+from wsmon.model.snapshot import ConnectionRow, OpenIncident, RelayedRoute
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.text import width_of
 
@@ -255,3 +255,25 @@ def test_a_verdict_explains_what_is_down_and_only_the_fact_what_is_over() -> Non
     assert (down, role) == (verdict.cause, "text")
     assert over.startswith("last disconnect ")
     assert over.endswith(": closed by peer: 1001 going away")
+
+
+def test_a_relayed_connection_without_a_problem_says_where_its_relay_listens() -> None:
+    one = (RelayedRoute("ws://127.0.0.1:9000/", "wss://h"),)
+    two = (*one, RelayedRoute("ws://127.0.0.1:9000/orders", "wss://i"))
+    assert [
+        table.row_cause(row("app", "initialized", relay=one), T0_NS),
+        table.row_cause(row("app", relay=one), T0_NS),
+        table.row_cause(row("app", "closed", relay=two), T0_NS),
+        table.row_cause(row("app", enabled=False, relay=one), T0_NS),
+        table.row_cause(table.GroupRow("apps", (row("app", relay=one),)), T0_NS),
+    ] == [
+        ("no application yet at ws://127.0.0.1:9000/", "dim"),
+        ("relay ws://127.0.0.1:9000/", "dim"),
+        ("relay ws://127.0.0.1:9000/ and 1 more", "dim"),
+        ("", "dim"),
+        ("", "dim"),
+    ]
+    ended = row("app", problem=loss(-60, code=1001, reason=""), relay=one)
+    assert table.row_cause(ended, T0_NS)[0].startswith("last disconnect 14:01:24: ")
+    # It is no cause
+    assert table.reason(row("app", relay=one), T0_NS) == ("", "dim")
