@@ -27,7 +27,7 @@ from wsmon.errors import StoreHeldError, WsmonError
 from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statuses import LABELS
+from wsmon.model.statuses import LABELS, SESSION_ENDS
 from wsmon.recorder.run import RecorderOptions
 
 LINE_CHARS = 200
@@ -177,7 +177,7 @@ def _is_own(record: logging.LogRecord) -> bool:
 
 
 def _sentence(event: Event) -> str:
-    if event.is_problem:
+    if event.is_problem or event.to_status in SESSION_ENDS:
         return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
         text = f"retrying in {_seconds(event.meta.get('delay_ms'))} s (attempt {event.meta.get('attempt')})"

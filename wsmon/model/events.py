@@ -297,9 +297,22 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_problem(self) -> bool:
-        """Whether the event shows trouble: it has an error, or its name is in ``PROBLEM_NAMES``."""
-        return bool(self.error_type) or self.name in PROBLEM_NAMES
+        """Whether the event shows trouble: it has an error, or a name in ``PROBLEM_NAMES`` and no end was wanted."""
+        return bool(self.error_type) or (self.name in PROBLEM_NAMES and not self._is_wanted_end)
 
+    @property
+    def _is_wanted_end(self) -> bool:
+        """Whether wsmon, its user or an application closed the connection, without an error; given no error type."""
+        return (
+            self.name == DISCONNECTED
+            and self.to_status == "closed"
+            and (self.close_code is None or self.close_code in FAULTLESS_CODES)
+        )
+
+
+DISCONNECTED: EventName = "connection.disconnected"
+# Close codes that report no error: normal closure, going away, none given (RFC 6455, section 7.4.1)
+FAULTLESS_CODES: Final = (1000, 1001, 1005)
 
 PROBLEM_NAMES: frozenset[EventName] = frozenset(
     {

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from wsmon.errors import QueryError
-from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict, split_connection
+from wsmon.model.events import EVENT_NAMES, CloseBy, Event, Verdict, split_connection
 from wsmon.model.incident_kinds import INCIDENT_KINDS
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
@@ -115,7 +115,7 @@ FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
         "illegal": lambda event: bool(
             event.from_status and event.to_status and not is_allowed(event.from_status, event.to_status)
         ),
-        "problem": lambda event: bool(event.error_type) or event.name in PROBLEM_NAMES,
+        "problem": lambda event: event.is_problem,
         "unanswered": lambda event: event.error_type in UNANSWERED,
     }
 )
@@ -126,7 +126,7 @@ INCIDENT_FLAGS: Mapping[str, str] = MappingProxyType(
 # Every value of ``is:`` -> its meaning, for help and manual page
 FLAG_MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        "problem": "errors, disconnects and incidents",
+        "problem": "errors, disconnects and incidents; not a connection closed as wanted",
         "redacted": "credentials were redacted",
         "truncated": "payload truncated before it was stored",
         "illegal": "invalid connection state change",

@@ -382,7 +382,8 @@ def _is_read_late(event: Event) -> bool:
 def _explains_nothing(event: Event) -> bool:
     """Whether a problem does not explain the state of its connection.
 
-    An end by the operator is no problem, and an incident is about events that explain it; only a stall has none.
+    A close by an application with a code of an error leaves the connection closed as wanted; an incident is about
+    events that explain it, and only a stall has none.
     """
     if event.name == "incident.opened":
         return event.type != "stall"

@@ -30,6 +30,27 @@ def test_a_problem_has_an_error_or_a_name_of_trouble(name: EventName, error_type
     assert event(name, error_type=error_type).is_problem is expected
 
 
+@pytest.mark.parametrize(
+    ("to_status", "fields", "expected"),
+    [
+        ("closed", {"close_by": "us", "reason": "wsmon stopped"}, False),
+        ("closed", {"close_by": "us", "close_code": 1000, "reason": "wsmon stopped"}, False),
+        ("closed", {"close_by": "application", "close_code": 1001}, False),
+        ("closed", {"close_by": "application", "close_code": 1005}, False),
+        ("closed", {"close_by": "application", "close_code": 1011}, True),
+        ("closed", {"close_by": "application", "close_code": 4001}, True),
+        ("closed", {"close_by": "application", "error_type": "eof"}, True),
+        ("closed", {"close_by": "us", "error_type": "internal"}, True),
+        ("disconnected", {"close_by": "peer", "close_code": 1000}, True),
+        ("disconnected", {"close_by": "network"}, True),
+        ("error", {}, True),
+        (None, {}, True),
+    ],
+)
+def test_an_end_that_was_wanted_is_no_problem(to_status: str, fields: dict[str, object], *, expected: bool) -> None:
+    assert event("connection.disconnected", 0, "a", to_status=to_status, **fields).is_problem is expected
+
+
 def test_every_name_has_a_meaning_for_the_reference() -> None:
     assert tuple(EVENT_MEANINGS) == EVENT_NAMES
     assert all(EVENT_MEANINGS.values())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import assert_never
 
-from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, EventName, Source
+from wsmon.model.events import DISCONNECTED, EVENT_NAMES, FAULTLESS_CODES, PROBLEM_NAMES, EventName, Source
 from wsmon.query.ast import (
     And,
     Contains,
@@ -277,12 +277,17 @@ CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
     "by": ("coalesce(close_by, 0)", tuple(CLOSE_BY_CODES.items())),
 }
 _PROBLEM_CODES = ", ".join(str(NAME_CODES[name]) for name in sorted(PROBLEM_NAMES))
+# As ``Event.is_problem`` decides
+_WANTED_END = (
+    f"name = {NAME_CODES[DISCONNECTED]} AND to_status IS {STATUS_CODES['closed']} "
+    f"AND (close_code IS NULL OR close_code IN {FAULTLESS_CODES})"
+)
 # Conditions of the values of the field ``is``
 FACTS: Mapping[str, str] = {
     "redacted": f"flags & {FLAG_REDACTED} <> 0",
     "truncated": f"flags & {FLAG_TRUNCATED} <> 0",
     "illegal": f"flags & {FLAG_ILLEGAL} <> 0",
-    "problem": f"(error_type IS NOT NULL OR name IN ({_PROBLEM_CODES}))",
+    "problem": f"(error_type IS NOT NULL OR (name IN ({_PROBLEM_CODES}) AND NOT ({_WANTED_END})))",
     "unanswered": f"coalesce(error_type IN ({', '.join(repr(word) for word in UNANSWERED)}), 0)",
 }
 assert FACTS.keys() == FLAGS.keys()

@@ -165,9 +165,8 @@ def title_of(event: Event, layout: DetailLayout) -> str:
 
 
 def _verdict(event: Event, layout: DetailLayout) -> Iterator[DetailRow]:
-    """Yield the cause of a problem, and what to do about it."""
-    verdict = event.verdict
-    sentence = why(event) if event.is_problem or verdict is not None else ""
+    """Yield how a connection ended, and what to do about it."""
+    verdict, sentence = event.verdict, why(event)
     if not sentence:
         return
     yield from (DetailRow(((line, "strong"),)) for line in wrap(layout.clean(sentence), layout.width))

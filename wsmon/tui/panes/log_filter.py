@@ -380,7 +380,8 @@ class Aim:
     article: str = "a"
 
 
-PROBLEMS = Aim(Query((_named(tuple(sorted(PROBLEM_NAMES))),)), "problem")
+# By name, too: SQLite finds these by an index, while an error may be in any message
+PROBLEMS = Aim(Query((_named(tuple(sorted(PROBLEM_NAMES))), FieldTerm("is", (Exact("problem"),)))), "problem")
 
 
 def related_to(event: Event) -> Aim:

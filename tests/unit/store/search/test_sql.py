@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.support.builders import message
+from tests.support.builders import event, message
 from tests.support.queries import found_ids, query
 from tests.support.recordings import FixedClock, recorded
 from wsmon.errors import QueryError
@@ -85,6 +86,7 @@ def test_what_a_user_types_is_never_part_of_the_statement(text: str) -> None:
         ("name:connection.*", "USING INDEX event_by_name"),
         ("name:error.occurred refused", "USING INDEX event_by_name"),
         ("-name:message.* -name:heartbeat.*", "USING INDEX event_by_name"),
+        ("name:connection.disconnected is:problem", "USING INDEX event_by_name"),
         ("conn:a", "USING INTEGER PRIMARY KEY"),
         ("name:message.*", "USING INTEGER PRIMARY KEY"),
     ],
@@ -101,6 +103,20 @@ def test_lifecycle_is_found_by_its_index(tmp_path: Path, text: str, plan: str) -
     ).fetchall()
     store.close()
     assert plan in steps[0][-1]
+
+
+def test_ends_that_were_wanted_are_no_problems(tmp_path: Path) -> None:
+    ends = [
+        event("connection.disconnected", number, "a", to_status=to_status, close_code=code, error_type=error_type)
+        for number, (to_status, code, error_type) in enumerate(
+            product(("closed", "disconnected", None), (None, 1000, 1001, 1005, 1006, 1011, 4000), ("", "eof"))
+        )
+    ]
+    path = recorded(tmp_path / "store.db", ends, "a")
+    wanted = [number for number, each in enumerate(ends, 1) if not each.is_problem]
+    assert wanted == [1, 3, 5, 7]
+    with closing(Reader(path, FixedClock(100))) as reader:
+        assert found_ids(reader, query("-is:problem"), 1, len(ends)) == wanted
 
 
 def test_terms_on_notes_are_ids_by_then_or_refused_by_name() -> None:

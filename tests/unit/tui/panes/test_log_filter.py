@@ -296,6 +296,11 @@ def test_problems_of_a_query_are_its_matches_that_are_problems() -> None:
     assert [matches(query, each) for each in (loss(), message("rate"), loss(reason="bye"))] == [True, False, False]
 
 
+def test_a_connection_that_wsmon_closed_is_not_the_next_problem() -> None:
+    stopped = loss(to_status="closed", close_by="us", close_code=1000, reason="wsmon stopped")
+    assert [matches(PROBLEMS.query, each) for each in (stopped, loss())] == [False, True]
+
+
 OTHER = source(session="1" * 16)
 EVENTS = numbered(
     [
