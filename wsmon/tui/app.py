@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -145,6 +145,20 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
     def unkept(self) -> str:
         """Why the next start does not find how the screen was left; empty = it does."""
         return self._saver.trouble
+
+    @contextmanager
+    def batch_update(self) -> Generator[None, None, None]:
+        """Hold back all paints until the end, then have every screen paint what changed meanwhile.
+
+        Textual's own wakes no screen at the end: one without a later message of its own, as the screen below a dialog,
+        would keep what became dirty meanwhile, and stand still.
+        """
+        try:
+            with super().batch_update():
+                yield
+        finally:
+            for screen in self.screen_stack:
+                screen.check_idle()
 
     def wake(self) -> None:
         """Look for a new snapshot now; from any thread."""

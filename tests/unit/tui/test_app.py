@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
+import pytest
 from textual.pilot import Pilot
 
 from tests.support.builders import event, message, row
 from tests.support.queries import query as parse
-from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
+from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, cells, stage, text, until
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.dialogs.connection_detail import ConnectionDialog
+from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.options import Outcome
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.widgets.text_view import TextLine
@@ -153,6 +157,40 @@ async def test_nothing_moves_behind_a_dialog_and_all_is_there_when_it_goes() -> 
         assert (len(on.screen.panes.log.rows), on.screen.header.line) == (220, header)
         await pilot.press("escape")
         await until(pilot, lambda: len(on.screen.panes.log.rows) == 221 and "9.0 msg/s" in text(on.screen.header))
+
+
+@contextmanager
+def full_line(on: Stage) -> Iterator[None]:
+    """Paints are held back as on a line that takes nothing."""
+    on.app.pacer.hold()
+    yield
+    on.app.pacer.release()
+
+
+@contextmanager
+def batch(on: Stage) -> Iterator[None]:
+    """Paints are held back as while keys wait."""
+    with on.app.batch_update():
+        yield
+
+
+@pytest.mark.parametrize("holding", [full_line, batch])
+async def test_what_changes_behind_a_dialog_while_paints_are_held_back_is_painted_then(
+    holding: Callable[[Stage], AbstractContextManager[None]],
+) -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash")
+        await until(pilot, lambda: on.app.keys_are_done)
+        assert isinstance(on.app.screen, SearchDialog)
+        with holding(on):
+            on.screen.panes.log.set_query(parse("nowhere"))
+            await on.settled(pilot)
+            # Until what became dirty is known to the screens, which let their turn to paint pass
+            await pilot.pause()
+            assert "nowhere" not in "".join(cells(on.app))
+        await until(pilot, lambda: "no matches for nowhere" in "".join(cells(on.app)))
 
 
 async def test_a_recorder_that_goes_behind_a_dialog_is_said_at_once() -> None:

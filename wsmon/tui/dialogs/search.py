@@ -60,8 +60,9 @@ class SearchDialog(Dialog[Query], inherit_bindings=False):
         halt: Callable[[], None] = lambda: None,
         copy: Callable[[Query], None] = lambda _query: None,
     ) -> None:
-        """``text`` is the query now; ``apply`` is called with each valid one.
+        """``text`` is the query now; ``apply`` is called with a valid one once typing has paused.
 
+        The last valid query is applied also where the pause came after letters that made it an invalid one.
         ``searches`` are earlier searches, newest first; ``halt`` is called as soon as the search that is running is no
         longer wanted; ``copy`` copies a match of the query that stays.
         """

@@ -120,8 +120,6 @@ class OutputPacer:
             held, self._held = self._held, None
             held.close()
             self._line_is_free.set()
-            # The screen paints what became dirty.
-            self._app.screen.check_idle()
 
     def _run_once_answered(self, act: Callable[[], None], until_s: float) -> None:
         if self._flow.is_waiting and self.now_s() < until_s:
