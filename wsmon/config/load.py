@@ -19,7 +19,7 @@ from wsmon import plugins
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.rules import RULES, address_faults, bundle_faults, relay_faults
+from wsmon.config.rules import RULES, address_faults, bundle_faults, path_tokens, relay_faults
 from wsmon.config.schema import (
     CONNECTION,
     CONNECTION_NAMES,
@@ -234,7 +234,10 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
         reader.fault(wsmon.places[name], fault)
     for index, place, fault in () if reader.faults else relay_faults(configuration):
         reader.fault(("relay", index, *place), fault)
-    return configuration if reader.faults else masked(configuration)
+    if reader.faults:
+        return configuration
+    reader.notes += path_tokens(configuration)
+    return masked(configuration)
 
 
 def _inherited(wsmon: TableValues) -> TableValues:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from wsmon.config.checks import host_and_port, is_loopback
-from wsmon.config.kinds import FaultError
+from wsmon.config.kinds import FaultError, Finding
+from wsmon.config.lines import KeyPath
 from wsmon.config.specs import (
     DECLARABLE,
     DEFAULT_PORTS,
@@ -17,11 +18,13 @@ from wsmon.config.specs import (
     ConnectionSpec,
     MessageCondition,
     MessagesSpec,
+    RedactSpec,
 )
 from wsmon.errors import UsageError
 from wsmon.model.incident_kinds import is_rule
 from wsmon.model.redact.masking import Sensitive
-from wsmon.model.redact.names import is_credential_header, is_credential_query
+from wsmon.model.redact.names import KeyRules, is_credential_header, is_credential_query
+from wsmon.model.redact.urls import has_path_token, mask_url
 from wsmon.model.statistics import KPI_UNITS
 from wsmon.model.units import DURATION_HINT, format_duration, parse_duration
 
@@ -308,6 +311,28 @@ def relay_faults(configuration: Configuration) -> Iterator[tuple[int, tuple[str 
             parts = urlsplit(route.upstream.reveal())
             if _meets(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], host, port):
                 yield index, ("routes", number, "upstream"), FaultError("points at this relay", "name the server")
+
+
+def path_tokens(configuration: Configuration) -> Iterator[Finding]:
+    """Iterate over notes on URLs whose path holds what looks like a credential, and comes from no secret."""
+    urls: list[tuple[KeyPath, Sensitive, RedactSpec | None]] = [
+        *((("connection", at, "url"), spec.url, spec.redact) for at, spec in enumerate(configuration.connections)),
+        *(
+            (("relay", at, "routes", number, "upstream"), route.upstream, relay.connection.redact)
+            for at, relay in enumerate(configuration.relays)
+            for number, route in enumerate(relay.routes)
+        ),
+        (("wsmon", "alerts", "webhook"), configuration.alerts.webhook, None),
+        (("wsmon", "otlp"), configuration.otlp.url, None),
+    ]
+    for place, url, redact in urls:
+        rules = KeyRules() if redact is None else KeyRules(redact.keys, redact.headers, redact.query, redact.allow)
+        if url and has_path_token(url.masked, rules):
+            hint = "move it to an environment variable and write ${secret:NAME} in its place"
+            if redact is not None:
+                hint += "; if it is an ID, add it to redact.allow"
+            problem = "part of the path looks like a credential; it is masked"
+            yield Finding(place, problem, mask_url(url.masked), hint)
 
 
 def _meets(host: str, port: int, listening_host: str, listening_port: int) -> bool:

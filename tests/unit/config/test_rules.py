@@ -150,3 +150,42 @@ def test_zstd_without_its_library_is_warned_about(loaded: Load, monkeypatch: pyt
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     (warning,) = loaded(text).warnings
     assert str(warning).endswith(":4: connection[0].decode: zstd is not installed. run pip install 'wsmon[zstd]'")
+
+
+# Made up
+KEY = "9aa3d95b3bc440fa88ea12eaa4456161"
+LOOKS_LIKE = "part of the path looks like a credential; it is masked"
+MOVE = "move it to an environment variable and write ${secret:NAME} in its place"
+EXEMPT = "if it is an ID, add it to redact.allow"
+
+
+def test_a_credential_in_a_path_is_noted_with_how_to_move_it(loaded: Load, tmp_path: Path) -> None:
+    whole = loaded(
+        f"""
+[wsmon]
+alerts.webhook = "https://hooks.slack.com/services/T000/B000/XXXX"
+[[connection]]
+name = "written-out"
+url = "wss://u:{KEY}@h/v3/{KEY}?x=1"
+[[connection]]
+name = "moved"
+url = "wss://h/v3/${{secret:KEY}}"
+[[connection]]
+name = "exempt"
+url = "wss://h/v3/{KEY}"
+redact.allow = ["{KEY}"]
+[[relay]]
+name = "relayed"
+listen = "127.0.0.1:9000"
+routes = [{{ path = "/", upstream = "wss://h/" }}, {{ path = "/x", upstream = "wss://h/bot12:abcdefgh" }}]
+""",
+        KEY=KEY,
+    )
+    file = f"{tmp_path}/wsmon.toml"
+    assert [str(note) for note in whole.notes] == [
+        f"{file}:3: wsmon.alerts.webhook: {LOOKS_LIKE} (https://hooks.slack.com/services/T000/B000/[FILTERED]). {MOVE}",
+        f"{file}:6: connection[0].url: {LOOKS_LIKE} (wss://[FILTERED]@h/v3/[FILTERED]?x=1). {MOVE}; {EXEMPT}",
+        f"{file}:17: relay[0].routes[1].upstream: {LOOKS_LIKE} (wss://h/bot12:[FILTERED]). {MOVE}; {EXEMPT}",
+    ]
+    assert whole.warnings == ()
+    assert {KEY, "abcdefgh"} <= set(whole.configuration.secrets)

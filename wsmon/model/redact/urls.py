@@ -222,6 +222,12 @@ def _is_random(text: bytes) -> bool:
     return changes * _CHARS_PER_CHANGE >= len(text) or cases * _CHARS_PER_CASE >= len(text)
 
 
+def has_path_token(url: str, rules: KeyRules) -> bool:
+    """Return whether the path of a URL has a token, by its form."""
+    as_bytes = url.encode("utf-8", "surrogatepass")
+    return any(True for _ in whole_path_ranges(as_bytes, rules, StepBudget(len(as_bytes))))
+
+
 def mask_url(url: str) -> str:
     """Mask userinfo, credential parameters and tokens in the path of a URL, by the built-in rules."""
     as_bytes, rules = url.encode("utf-8", "surrogatepass"), built_in_rules()
