@@ -28,6 +28,8 @@ LIFECYCLE: tuple[EventName, ...] = (
     "connection.transition",
 )
 _OF_LIFECYCLE = FieldTerm("name", tuple(Exact(name) for name in LIFECYCLE))
+# Statuses of a connection whose last session has ended
+_BETWEEN = SESSION_ENDS | {"reconnecting"}
 # Enough for the lifecycle events of one session, and for names that differ in case only, which a query does not tell
 # apart
 _AT_MOST = 10
@@ -165,12 +167,18 @@ def _session_up_to(view: StoreView, event: Event, before_id: int, last_id: int) 
 def _without_a_mark(selection: Selection, name: str) -> ExportedSession | None:
     """The session that is open during the whole selection, and whose beginning was pruned."""
     view = selection.view
+    before = view.events_before(selection.first_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
+    if any(event.source.connection == name for event in before):
+        # The newest of them is known to be the end of a session: one that is open would have been found by it
+        return None
     following = view.events_after(selection.last_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
     marked = next((event for event in following if event.source.connection == name), None)
     if marked is not None and (marked.name == "connection.started" or not marked.source.connection_id):
         return None
     rows = view.snapshot(0).connections
-    if marked is None and not any(row.state.name == name and row.state.connection_id for row in rows):
+    if marked is None and not any(
+        row.state.name == name and row.state.connection_id and row.state.status not in _BETWEEN for row in rows
+    ):
         return None
     of_session = FieldTerm("session", (Glob("*"),))
     newest = view.events_before(selection.last_id + 1, _AT_MOST, Query((_of_connection(name), of_session)))

@@ -47,6 +47,20 @@ def test_one_that_had_ended_is_no_part_of_it(view: Reader) -> None:
     assert found(view, 15, 15) == [(THIRD, 15, 15, (5, 6, 7))]
 
 
+@pytest.mark.parametrize("are_pruned", [False, True], ids=["kept", "pruned"])
+def test_after_the_last_end_there_is_no_session(tmp_path: Path, *, are_pruned: bool) -> None:
+    with Recording(tmp_path / "store.db", "nova") as recording:
+        recording.write(of(FIRST, *opening(1), loss(2, "nova")))
+        recording.write([message("reported", 3, "nova")])
+        if are_pruned:
+            recording.execute("DELETE FROM event WHERE id < 5")
+            recording.execute("UPDATE meta SET value = 5 WHERE key = 'oldest_id'")
+    reader = Reader(tmp_path / "store.db", FixedClock())
+    assert found(reader, 5, reader.bounds().last_id) == []
+    assert found(reader, reader.bounds().last_id + 1, reader.bounds().last_id) == []
+    reader.close()
+
+
 def test_connections_that_the_query_does_not_name_have_none(view: Reader) -> None:
     assert found(view, query=parse("conn:b hello")) == [(THIRD, 5, 17, (5, 6, 7))]
 
