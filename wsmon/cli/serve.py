@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -30,6 +31,13 @@ class NotAsReceivedError(WsmonError):
     exit_code = EXIT_THRESHOLD
 
 
+def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    # NaN is in every range, since it is neither below nor above a bound
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number.")
+    return value
+
+
 @click.command()
 @click.argument("store", required=False, type=RecordingName())
 @click.option(
@@ -49,6 +57,7 @@ class NotAsReceivedError(WsmonError):
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_number,
     default=1.0,
     metavar="N",
     help="Play N times as fast as recorded (default: 1).",
@@ -178,7 +187,7 @@ async def _serve(
         loop.add_signal_handler(number, stopped.set)
     async with RecordingServer(served, reader, options, lambda line: say(f"wsmon: {line}")) as server:
         if not is_loopback(options.host):
-            say(f"wsmon: every machine that reaches {options.host} can read this recording")
+            say("wsmon: other machines can connect and read this recording")
         for url in server.urls:
             click.echo(url)
         await stopped.wait()

@@ -259,8 +259,14 @@ class RouteSpec:
     upstream: Sensitive
 
 
-# A socket that listens at all addresses is reached at this one, too
-_ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
+# What listens at all addresses is reached at this one, too
+_LOCAL_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened at
+
+
+def local_place(host: str, port: int) -> str:
+    """Return host and port as a URL has them, for a client on this machine of what listens at that address."""
+    host = _LOCAL_HOSTS.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +292,9 @@ class RelaySpec:
 
     def listening(self, host: str, port: int) -> tuple[RelayedRoute, ...]:
         """Return the routes of a relay that listens at this address, with the URLs that applications connect to."""
-        host = _ANYWHERE.get(host, host)
-        place = f"[{host}]" if ":" in host else host
+        place = local_place(host, port)
         scheme = "ws" if self.tls_cert is None else "wss"
-        return tuple(
-            RelayedRoute(f"{scheme}://{place}:{port}{route.path}", route.upstream.masked) for route in self.routes
-        )
+        return tuple(RelayedRoute(f"{scheme}://{place}{route.path}", route.upstream.masked) for route in self.routes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,9 @@ def served_connections(
     playable = tuple(one for one in served if one.steps)
     if not playable:
         of = f" of {connection}" if connection else ""
-        raise UsageError(f"the recording has no session{of} to serve", "`wsmon stats` lists its connections")
+        bounds = view.bounds()
+        within = "" if first_id <= bounds.oldest_id and last_id >= bounds.last_id else " in this period"
+        raise UsageError(f"the recording has no session{of} to serve{within}", "`wsmon stats` lists its connections")
     return playable
 
 

@@ -22,6 +22,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from wsmon.config.checks import is_loopback
+from wsmon.config.specs import local_place
 from wsmon.errors import WsmonError
 from wsmon.model.http import status_phrase
 from wsmon.ports import StoreView
@@ -168,8 +169,8 @@ class RecordingServer:
     def urls(self) -> tuple[str, ...]:
         """The URL of each connection, in the order of their names."""
         host, port = self._server.sockets[0].getsockname()[:2]
-        place = f"[{host}]" if ":" in host else host
-        return tuple(f"ws://{place}:{port}/{quote(name)}" for name in self._served)
+        place = local_place(host, port)
+        return tuple(f"ws://{place}/{quote(name)}" for name in self._served)
 
     async def __aenter__(self) -> Self:
         is_compressed = any(session.is_compressed for each in self._served.values() for session in each.sessions)

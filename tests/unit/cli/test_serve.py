@@ -25,11 +25,12 @@ def store(tmp_path: Path) -> str:
         (["--around", "1m"], "--around needs --incident"),
         (["--incident", "3", "--connection", "nova"], "--incident and --connection cannot be used together"),
         (["--incident", "3"], "event 3 is not an incident"),
-        (["--connection", "orders"], "the recording has no session of orders to serve"),
+        (["--connection", "orders"], "the recording has no session of orders to serve. `wsmon stats`"),
         (["--listen", "here"], "'here' is not HOST:PORT, e.g. 127.0.0.1:0"),
         (["--listen", "127.0.0.1:70000"], "'127.0.0.1:70000' is not HOST:PORT"),
         (["--speed", "0"], "0.0 is not in the range x>0"),
-        (["--until", "2001-01-01"], "the recording has no session to serve"),
+        (["--speed", "nan"], "nan is not a number"),
+        (["--until", "2001-01-01"], "the recording has no session to serve in this period"),
     ],
 )
 def test_what_cannot_be_served_is_a_usage_error(

@@ -24,6 +24,7 @@ from wsmon.config.specs import (
     RetentionSpec,
     RouteSpec,
     TlsSpec,
+    local_place,
 )
 from wsmon.config.table_reader import TableReader
 from wsmon.model.redact.masking import Sensitive
@@ -80,3 +81,17 @@ def test_a_relay_that_listens_knows_the_urls_that_an_application_connects_to() -
         RelayedRoute("ws://[::1]:9000/1", "ws://i?key=[FILTERED]"),
     )
     assert any_address.listening("0.0.0.0", 9001) == (RelayedRoute("wss://127.0.0.1:9001/", "ws://h"),)
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("127.0.0.1", "127.0.0.1:9"),
+        ("0.0.0.0", "127.0.0.1:9"),
+        ("::", "[::1]:9"),
+        ("fe80::1", "[fe80::1]:9"),
+        ("192.0.2.1", "192.0.2.1:9"),
+    ],
+)
+def test_what_listens_at_every_address_has_a_url_on_this_machine(host: str, place: str) -> None:
+    assert local_place(host, 9) == place
