@@ -82,6 +82,7 @@ async def test_an_application_that_uses_the_printed_url_is_recorded(home: Home, 
     assert (closed.value.rcvd, closed.value.sent) == (None, None)
     assert (process.returncode, out) == (0, b"")
     assert f"recording to {store}" in err.decode()
+    assert f"app: applications connect to {url} instead of {echo}/base?k=1\n" in err.decode()
     events = stored(store)
     paths = {name: [event.to_status for event in events if event.to_status and event.source.connection == name]
              for name in ("app", "app-2")}  # fmt: skip

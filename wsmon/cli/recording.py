@@ -27,6 +27,7 @@ from wsmon.errors import StoreHeldError, WsmonError
 from wsmon.model.ends import why
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
+from wsmon.model.snapshot import Routes
 from wsmon.model.statuses import LABELS, SESSION_ENDS
 from wsmon.recorder.run import RecorderOptions
 
@@ -100,6 +101,12 @@ class StderrLog(logging.Handler):
         if not self._is_quiet and (event.is_problem or event.to_status not in (None, "connecting", "connected")):
             at = datetime.fromtimestamp(event.ts_ns / 1e9).astimezone().strftime("%H:%M:%S")
             self.print_line(f"{at}  {event.source.connection:<16}  {_sentence(event)}")
+
+    def print_routes(self, routes: Routes) -> None:
+        """Print where applications connect to relays, and instead of what."""
+        for name, of_relay in routes.items():
+            for route in of_relay:
+                self.print_line(f"{name}: applications connect to {route.listen} instead of {route.upstream}")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning or an error of the program, with its traceback where it has one."""
@@ -201,6 +208,7 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Reco
         reload=(lambda: reload().configuration) if reload else None,
         limit_s=limit_s,
         on_event=log.print_event,
+        on_listening=log.print_routes,
         program=(sys.executable, "-m", "wsmon"),
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wsmon.cli.params import Duration, ListenAddress, header_option
 from wsmon.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from wsmon.model.snapshot import Routes
 
 
 @click.command()
@@ -80,10 +83,11 @@ def relay(
     with readiness(None) as ready, StderrLog(is_quiet=quiet, has_libraries=not quiet) as log:
         assignment = assignment_of(target, limit_s, log)
 
-        def print_url(addresses: Mapping[str, tuple[str, int]]) -> None:
-            for each in configuration.relays:
-                for route in each.listening(*addresses[each.name]):
+        def print_urls(routes: Routes) -> None:
+            for of_relay in routes.values():
+                for route in of_relay:
                     click.echo(route.listen)
+            log.print_routes(routes)
 
-        run_assignment(replace(assignment, on_listening=print_url), log, ready)
+        run_assignment(replace(assignment, on_listening=print_urls), log, ready)
     return EXIT_OK

@@ -152,8 +152,8 @@ class _Recording:
             self._renew_store,
         )
         self._last_id_before = self._writer.committed_id
-        routes = routes_of_rows(configuration, {}, addresses_of(listening))
-        self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors, routes)
+        self._routes = routes_of_rows(configuration, {}, addresses_of(listening))
+        self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors, self._routes)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._plugins = PluginProtocols()
         self._decoders = PluginDecoders()
@@ -266,7 +266,7 @@ class _Recording:
                 group.create_task(self._guard.keep("bundle", self._bundles.run), name="bundles"),
             ]
             if self._options.on_listening is not None:
-                self._options.on_listening(self._relays.addresses)
+                self._options.on_listening(self._routes)
             on_ready(self._info)
             # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
             # before the first connection, since later there may be no descriptor left to read a module by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from wsmon.config.specs import Configuration
 from wsmon.model.events import RECORDER, Event, EventName, Meta
+from wsmon.model.snapshot import Routes
 from wsmon.ports import Clock, EventSink
 
 # Reports a fault of ours in a sink, "prometheus", "otlp" or so, which ends no recording
@@ -38,8 +39,8 @@ class RecorderOptions:
     """Of the user: takes the note of lost events where the folder of the store takes nothing; None: there alone."""
     program: tuple[str, ...] = ()
     """What starts a command of wsmon, which follows; empty: none is started, and no bundles are written."""
-    on_listening: Callable[[Mapping[str, tuple[str, int]]], None] | None = None
-    """Called with host and port of each relay, by its name, before ``on_ready``."""
+    on_listening: Callable[[Routes], None] | None = None
+    """Called with the routes of the relays that listen, by their names, before ``on_ready``."""
     on_event: Callable[[Event], None] | None = None
     """Called with each lifecycle event when it is emitted, to print it on stderr."""
 
