@@ -19,7 +19,7 @@ def reconnect(screen: MonitorScreen) -> None:
     if control is None:
         screen.say("recorder not running: can't reconnect", "caution")
         return
-    if (state := _connection(screen)) is None:
+    if (state := _own_connection(screen)) is None:
         return
     if not state.spec.enabled:
         screen.say(f"{state.name} is disabled in the configuration (enabled = false)", "caution")
@@ -40,7 +40,7 @@ def disable(screen: MonitorScreen) -> None:
     if control is None:
         screen.say("recorder not running: can't disable", "caution")
         return
-    if (state := _connection(screen)) is None:
+    if (state := _own_connection(screen)) is None:
         return
     if state.status == "closed" or not state.spec.enabled:
         _send(screen, lambda: control.enable(state.name), f"enabling {state.name}…")
@@ -57,7 +57,7 @@ def send(screen: MonitorScreen) -> None:
     if control is None or screen.services.health is None:
         screen.say("recorder not running: can't send", "caution")
         return
-    if (state := _connection(screen)) is None:
+    if (state := _own_connection(screen)) is None:
         return
     if not state.spec.allow_send:
         has_file = screen.services.options.config is not None
@@ -98,6 +98,16 @@ def _connection(screen: MonitorScreen) -> ConnectionState | None:
         screen.say(f"{subject.connection} is no longer in the configuration", "caution")
     elif not subject.is_trouble:
         screen.say("no connection under the cursor", "caution")
+    return None
+
+
+def _own_connection(screen: MonitorScreen) -> ConnectionState | None:
+    """Return the connection of the subject; None, and a sentence in the footer, where wsmon does not dial it."""
+    state = _connection(screen)
+    if state is None or (state.spec.url and not state.spec.relay):
+        return state
+    what = "relayed" if state.spec.relay else "reported by an application"
+    screen.say(f"{state.name} is {what}: wsmon cannot open it, close it or send on it", "caution")
     return None
 
 

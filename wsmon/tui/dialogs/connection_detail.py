@@ -53,6 +53,8 @@ class ConnectionFacts:
     row: ConnectionRow
     opened: Event | None
     """The newest event that made it open, with the headers of its upgrade; None = none is kept."""
+    started: Event | None
+    """Of a relayed connection, the start of its newest session, with the URL of its server; None = none is kept."""
     protocol: Event | None
     """The newest detection of its protocol; None = it is configured, or not detected yet."""
     login: Event | None
@@ -79,6 +81,7 @@ def read_facts(view: StoreView, row: ConnectionRow, at_ns: int) -> ConnectionFac
     return ConnectionFacts(
         row,
         newest("connection.completed"),
+        newest("connection.started") if row.state.spec.relay else None,
         newest("connection.protocol") if row.state.spec.protocol == "auto" else None,
         newest(*LOGINS),
         newest("auth.completed", "auth.refresh.completed"),
@@ -171,6 +174,9 @@ def state_lines(facts: ConnectionFacts, *, ascii_only: bool) -> Iterator[Line]:
         if text:
             yield _field(label, text)
     yield _field("Session", f"{state.connection_id or fmt.NONE} ({fmt.ordinal(state.sessions)} in this run)")
+    # An application may go on from the URL of its route, and there may be several
+    if facts.started is not None and facts.started.source.connection_id == state.connection_id:
+        yield _field("Session URL", json_words((facts.started.meta or {}).get("url")))
     yield _field("Protocol", _protocol(facts))
     meta = (facts.opened.meta if facts.opened is not None else None) or {}
     if facts.opened is not None:

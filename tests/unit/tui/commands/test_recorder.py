@@ -11,7 +11,9 @@ import pytest
 from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, stage, text, until
 from wsmon.config.config_file import ConfigFile
 from wsmon.errors import WsmonError
+from wsmon.model.snapshot import RelayedRoute, StoredSpec
 from wsmon.tui.dialogs.base import ConfirmDialog
+from wsmon.tui.screen import MonitorScreen
 
 
 async def test_q_asks_and_detaches() -> None:
@@ -131,6 +133,26 @@ async def test_a_connection_that_is_off_cannot_be_reconnected() -> None:
         await on.ready(pilot)
         await pilot.press("1", "G", "R")
         assert text(on.screen.footer) == "legacy is disabled in the configuration (enabled = false)"
+        assert on.control.commands == []
+
+
+@pytest.mark.parametrize("key", ["R", "D", "a"])
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        (StoredSpec(url="wss://h", relay=(RelayedRoute("ws://127.0.0.1:9000/", "wss://h"),)), "relayed"),
+        (StoredSpec(), "reported by an application"),
+    ],
+)
+async def test_a_connection_that_wsmon_does_not_dial_takes_no_command(spec: StoredSpec, why: str, key: str) -> None:
+    on = stage()
+    on.store.connections = tuple(replace(row, state=replace(row.state, spec=spec)) for row in on.store.connections)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", key)
+        said = f" is {why}: wsmon cannot open it, close it or send on it"
+        await until(pilot, lambda: text(on.screen.footer).endswith(said))
+        assert isinstance(on.app.screen, MonitorScreen)
         assert on.control.commands == []
 
 

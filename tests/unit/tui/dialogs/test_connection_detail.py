@@ -26,6 +26,7 @@ def facts(**fields: object) -> ConnectionFacts:
     whole: dict[str, object] = {
         "row": row("orders", since_s=-600),
         "opened": None,
+        "started": None,
         "protocol": None,
         "login": None,
         "granted": None,
@@ -114,7 +115,9 @@ def test_a_relayed_connection_names_the_urls_of_both_sides_and_its_application()
         RelayedRoute("ws://127.0.0.1:9000/orders", "wss://i"),
     )
     opened = event("connection.completed", -600, "app", status=101, meta={"application": "127.0.0.1:51234"})
-    lines = said(*state_lines(facts(row=row("app", relay=routes), opened=opened), ascii_only=False))
+    started = event("connection.started", -600, "app", meta={"url": "wss://h/feed/eu"})
+    known = facts(row=row("app", relay=routes), opened=opened, started=started)
+    lines = said(*state_lines(known, ascii_only=False))
     at = lines.index("Relay between an application and a server")
     assert lines[at + 1 : at + 5] == [
         "App URL ws://127.0.0.1:9000/",
@@ -122,7 +125,11 @@ def test_a_relayed_connection_names_the_urls_of_both_sides_and_its_application()
         "App URL ws://127.0.0.1:9000/orders",
         "Server URL wss://i",
     ]
-    assert "Application 127.0.0.1:51234" in lines
+    assert {"Session URL wss://h/feed/eu", "Application 127.0.0.1:51234"} < set(lines)
+    # Of another session than the present one
+    earlier = msgspec.structs.replace(started, source=source("app", session="1" * 16))
+    known = facts(row=row("app", relay=routes), opened=opened, started=earlier)
+    assert not any(line.startswith("Session URL") for line in said(*state_lines(known, ascii_only=False)))
     assert not any(line.startswith("URL") for line in lines)
 
 
