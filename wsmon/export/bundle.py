@@ -99,8 +99,9 @@ class BundleReport:
 def write_bundle(request: BundleRequest, view: CopyableStore, progress: Progress = ignore_progress) -> BundleReport:
     """Write a bundle, which is there whole or not at all; of one that would be too large, less of the time around.
 
-    Raises ``UsageError`` where none of the events is an incident, ``WsmonError`` where even a short time is larger than
-    the limit or the disk is full, and what ``run.run_export`` raises.
+    Raises ``UsageError`` where none of the events is an incident (of those that a command names: where one is not),
+    ``WsmonError`` where even a short time is larger than the limit or the disk is full, and what ``run.run_export``
+    raises.
     """
     if request.target.suffix != SUFFIX:
         raise UsageError(f"{request.target.name} is not the name of a bundle", f"it ends with {SUFFIX}")
@@ -170,7 +171,7 @@ def _check_size(request: BundleRequest, size_bytes: int, share: float) -> None:
 
 
 def _scopes(request: BundleRequest, view: StoreView) -> tuple[IncidentSelection, ...]:
-    """The incidents that are still kept; raises ``UsageError`` where none is."""
+    """The incidents that are still kept; raises ``UsageError`` where none is, or one is not that the user named."""
     scopes: dict[int, IncidentSelection] = {}
     fault: UsageError | None = None
     for each in request.incidents:
@@ -180,7 +181,7 @@ def _scopes(request: BundleRequest, view: StoreView) -> tuple[IncidentSelection,
             fault = fault or error
         else:
             scopes.setdefault(scope.opened.id, scope)
-    if not scopes:
+    if not scopes or (fault is not None and request.made_by == "command"):
         raise fault or UsageError("no incident is named", "use --incident ID")
     return tuple(scopes.values())
 

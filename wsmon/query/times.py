@@ -50,12 +50,20 @@ _COUNT = re.compile(r"@?(?:(\d{10}|\d{13}|\d{16}|\d{19})|(\d{10})[.,](\d{1,9}))"
 _COUNT_UNIT_NS = {10: SECOND_NS, 13: MS_NS, 16: US_NS, 19: 1}
 
 
+# A store has times of 64 bits, until the year 2262. A year is left to those who add a period to a time
+_FARTHEST_NS = 2**63 - 1 - 366 * DAY_NS
+
+
 def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
     """Return the wall time that a text means at ``now_ns``, in nanoseconds; raises ``UsageError`` where it means none.
 
     ``zone`` is the time zone of days and times of day (``None`` = local). A time of day, and a date without a year, is
-    its latest one before now.
+    its latest one before now. A time that no event can have, as 9999-12-31, becomes the farthest that a store can hold.
     """
+    return max(-_FARTHEST_NS, min(_FARTHEST_NS, _parsed(text, now_ns, zone)))
+
+
+def _parsed(text: str, now_ns: int, zone: tzinfo | None) -> int:
     written = _cleaned(text)
     if ago := _AGO.fullmatch(written):
         return now_ns - round(float(ago[1]) * UNIT_NS[ago[2]])

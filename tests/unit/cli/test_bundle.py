@@ -88,6 +88,7 @@ def test_an_altered_bundle_says_so(
         (["--incident", str(2**63 - 1)], f"there is no event {2**63 - 1}"),
         (["--incident", "1", "-o", "b.db"], "b.db does not end with .wsmon"),
         (["--incident", "1", "--before", "5"], "missing unit"),
+        (["--incident", "1", "--before", "9999999d"], "must be at most 36525d (9999999d)"),
     ],
 )
 def test_what_cannot_be_bundled_is_a_usage_error(
@@ -95,6 +96,16 @@ def test_what_cannot_be_bundled_is_a_usage_error(
 ) -> None:
     assert run(["bundle", *arguments, "--store", recording[0]]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_one_incident_that_is_none_refuses_the_others_too(
+    recording: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, incident = recording
+    target = tmp_path / "b.wsmon"
+    assert run(["bundle", "--incident", incident, "--incident", "9999", "--store", store, "-o", str(target)]) == 2
+    assert "there is no event 9999" in capsys.readouterr().err
+    assert not target.exists()
 
 
 def test_a_file_is_overwritten_only_on_request(

@@ -155,10 +155,12 @@ def test_one_that_would_be_too_large_has_less_of_the_time_around(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.glob("*.wsmon")) == ["b.wsmon", "whole.wsmon"]
 
 
-def test_several_incidents_are_in_one_bundle_and_those_gone_are_left_out(tmp_path: Path) -> None:
+def test_several_incidents_are_in_one_bundle_of_the_recorder_and_those_gone_are_left_out(tmp_path: Path) -> None:
     store, incident = incident_store(tmp_path / "store.db", stall(120, "other"))
     (other,) = (each.id for each in stored_events(store) if each.name == "incident.opened" and each.id != incident)
-    report = bundled(store, tmp_path / "b.wsmon", incident, other, 9_999, until_ns=at_ns(125), more_incidents=7)
+    report = bundled(
+        store, tmp_path / "b.wsmon", incident, other, 9_999, until_ns=at_ns(125), more_incidents=7, **BY_RECORDER
+    )
     assert [each.connection for each in report.manifest.incidents] == ["nova", "other"]
     assert report.manifest.more_incidents == 7
     assert {each.source.connection for each in stored_events(tmp_path / "b.wsmon")} == {"", "nova", "other"}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wsmon.errors import UsageError
+from wsmon.model.units import DAY_NS
 from wsmon.query.times import is_count, parse_time, pasted_length, precision_ns
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -191,6 +192,13 @@ def test_days_and_hours_are_local_also_where_the_clocks_change(text: str, now: s
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="invalid time"):
         parse_time(text, NOW, UTC)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9999-12-31T23:59:59Z", "-9999999d", "-999999999d", "9" * 19])
+def test_a_time_that_no_event_can_have_is_one_that_a_store_can_hold(text: str) -> None:
+    at_ns = parse_time(text, NOW, UTC)
+    assert (at_ns > NOW) == (not text.startswith("-"))
+    assert -(2**63) <= at_ns - DAY_NS < at_ns + DAY_NS < 2**63
 
 
 @pytest.mark.parametrize(
