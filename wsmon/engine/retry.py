@@ -218,9 +218,13 @@ def _refusal(error: UpgradeRefusedError) -> Failure:
         is_long = len(head.phrase) > PHRASE_CHARS
         answer += f" (“{head.phrase[: PHRASE_CHARS - 1]}…”)" if is_long else f" (“{head.phrase}”)"
     sentence = f"{answer}: the server refused the upgrade"
+    if error.problem:
+        sentence += f"; {error.problem}"
+    elif not head.is_whole:
+        sentence += ", and its answer broke off within the headers"
     return Failure(
         "http_status",
-        sentence if head.is_whole else f"{sentence}, and its answer broke off within the headers",
+        sentence,
         "refusal",
         "slow" if status in SLOW_STATUSES or status < 300 else "yes",
         status,

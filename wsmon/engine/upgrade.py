@@ -42,11 +42,12 @@ class UpgradeError(WsmonError):
 class UpgradeRefusedError(UpgradeError):
     """A final response with another status than 101."""
 
-    def __init__(self, head: ResponseHead, body: bytes = b"") -> None:
-        """``body`` is its start, decoded."""
+    def __init__(self, head: ResponseHead, body: bytes = b"", problem: str = "") -> None:
+        """``body`` is its start, decoded; ``problem`` says why the head was not read on; empty where no more came."""
         super().__init__(f"refused: {head.status_line}")
         self.head = head
         self.body = body
+        self.problem = problem
 
 
 class BadUpgradeError(UpgradeError):
@@ -165,7 +166,7 @@ class UpgradeReader:
         """Return the error of a head that is malformed or past the limits; a status that refuses is a refusal."""
         partial = self._heads.partial()
         if partial is not None and partial.status >= 200:
-            return UpgradeRefusedError(partial)
+            return UpgradeRefusedError(partial, problem=str(error))
         return BadUpgradeError(str(error), partial, self._heads.first)
 
 

@@ -313,6 +313,13 @@ def test_h2_a_refusal_says_what_its_status_line_says(head: ResponseHead, sentenc
             "http_status",
             "401 Unauthorized: the server refused the upgrade, and its answer broke off within the headers",
         ),
+        (
+            UpgradeRefusedError(
+                ResponseHead("HTTP/1.1", 401, "Unauthorized", is_whole=False), problem="the head is longer than 72 KiB"
+            ),
+            "http_status",
+            "401 Unauthorized: the server refused the upgrade; the head is longer than 72 KiB",
+        ),
         (NotHttpError(b"+OK"), "handshake", "the answer to the upgrade is no HTTP: “+OK”"),
     ],
 )

@@ -159,7 +159,7 @@ def test_several_incidents_are_in_one_bundle_of_the_recorder_and_those_gone_are_
     store, incident = incident_store(tmp_path / "store.db", stall(120, "other"))
     (other,) = (each.id for each in stored_events(store) if each.name == "incident.opened" and each.id != incident)
     report = bundled(
-        store, tmp_path / "b.wsmon", incident, other, 9_999, until_ns=at_ns(125), more_incidents=7, **BY_RECORDER
+        store, tmp_path / "b.wsmon", incident, other, 9_999, until_ns=at_ns(125), more_incidents=7, made_by="recorder"
     )
     assert [each.connection for each in report.manifest.incidents] == ["nova", "other"]
     assert report.manifest.more_incidents == 7
