@@ -130,6 +130,8 @@ class CompareDialog(Dialog[None]):
         names = dict.fromkeys(cell_text(each.source.connection or "wsmon") for each in (found.before, found.after))
         self.title = f"Compare #{found.before.id:,} with #{found.after.id:,} of {' and '.join(names)}"
         self._found = found
+        self._wanted = found.form
+        """The form wanted last; its comparison may still be to come."""
         self._compare_again = compare_again
         self._copy = copy
         self._zone, self._glyphs = zone, glyphs
@@ -147,7 +149,8 @@ class CompareDialog(Dialog[None]):
     def action_form(self) -> None:
         """Compare the payloads in the next form: JSON, text, bytes."""
         forms = self._found.forms
-        self._compare_again(forms[(forms.index(self._found.form) + 1) % len(forms)], self._take)
+        self._wanted = forms[(forms.index(self._wanted) + 1) % len(forms)]
+        self._compare_again(self._wanted, self._take)
 
     def action_copy(self) -> None:
         """Copy all lines, unbroken."""

@@ -69,6 +69,9 @@ class WaterfallDialog(Dialog[None]):
         self._present = present
         self._has_session = has_session
         self._is_of_trace = not has_session
+        """Whether the spans shown are those of the trace."""
+        self._wants_trace = not has_session
+        """Whether those wanted last are: the answer is still to come where they differ."""
         self._list = ScrollPane(id="waterfall")
         self.title = self._heading()
 
@@ -91,26 +94,31 @@ class WaterfallDialog(Dialog[None]):
         """Show all sessions of the trace, or the one session."""
         if not self._has_session:
             return
-        is_of_trace = not self._is_of_trace
+        self._wants_trace = wants_trace = not self._wants_trace
 
         def take(spans: tuple[Span, ...]) -> None:
-            self._is_of_trace = is_of_trace
-            self._take(spans, LOOK_S)
-            self._list.scroll_to(y=0, animate=False, force=True)
+            # The key may have been pressed again meanwhile
+            if self._wants_trace == wants_trace:
+                self._is_of_trace = wants_trace
+                self._take(spans, LOOK_S)
+                self._list.scroll_to(y=0, animate=False, force=True)
 
-        self._ask(is_of_trace, take)
+        self._ask(wants_trace, take)
 
     def _look(self) -> None:
         """Read the spans again while one of them is under way."""
         if self._present() is None or not any(span.status == "open" for span in self._spans):
+            return
+        # A question now would replace that of the key, whose answer is followed by the next look
+        if self._wants_trace != self._is_of_trace:
             return
         is_of_trace = self._is_of_trace
         loop = asyncio.get_running_loop()
         asked_s = loop.time()
 
         def take(spans: tuple[Span, ...]) -> None:
-            # The key may have switched meanwhile
-            if self._is_of_trace == is_of_trace:
+            # The key may have been pressed meanwhile
+            if self._wants_trace == is_of_trace:
                 self._take(spans, max(LOOK_S, (loop.time() - asked_s) * REST))
 
         self._ask(is_of_trace, take)

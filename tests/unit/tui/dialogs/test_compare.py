@@ -8,8 +8,16 @@ import pytest
 from rich.cells import cell_len
 
 from tests.support.builders import loss, message, numbered
+from tests.support.screen_harness import COMPACT, stage
 from wsmon.model.events import Event
-from wsmon.tui.dialogs.compare import TEXT_LIMIT, ComparisonForm, FieldChange, compare, comparison_lines
+from wsmon.tui.dialogs.compare import (
+    TEXT_LIMIT,
+    CompareDialog,
+    ComparisonForm,
+    FieldChange,
+    compare,
+    comparison_lines,
+)
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 
 TRADE = '{"e":"trade","s":"BTC","d":{"p":97120.50,"ids":[1,2]}}'
@@ -122,3 +130,13 @@ def test_hostile_text_is_clean_and_fits(way: ComparisonForm, width: int, glyphs:
         lines = shown(one, other, way, width, glyphs)
         assert all(line.isprintable() and cell_len(line) <= width for line in lines)
         assert glyphs is UNICODE or all(line.isascii() for line in lines)
+
+
+async def test_each_press_of_the_key_is_the_next_form_also_before_the_answer_to_the_one_before() -> None:
+    on, wanted = stage(), list[ComparisonForm]()
+    found = compare(*pair(message(TRADE), message(LATER, 1.5)))
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        on.app.push_screen(CompareDialog(found, lambda form, _: wanted.append(form), lambda _: ("", "dim")))
+        await pilot.press("f", "f", "f")
+    assert (found.form, wanted) == ("JSON", ["text", "bytes", "JSON"])
