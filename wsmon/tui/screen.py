@@ -281,14 +281,16 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         self.recorder.see(health, now_ns)
         self.banner.show(self.recorder.sentence(health, self._snapshot.bounds, now_ns))
 
-    def _show_statistics(self, pane: StatisticsPane, name: str, answer: StatisticsAnswer) -> None:
+    def _show_statistics(self, pane: StatisticsPane, name: str, answer: StatisticsAnswer) -> bool:
+        """Show an answer, and return whether that was done: not while a dialog covers the screen."""
         if self.is_covered:
-            return
+            return False
         pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
         length_ns = answer.statistics.until_ns - answer.statistics.since_ns
         beside = f"compared with {pane.selection.beside}" if pane.selection.beside else ""
         parts = (name, beside, pane.selection.words(length_ns))
         self.panes.slots["statistics"].say(" · ".join(part for part in parts if part))
+        return True
 
     def _notify(self) -> None:
         """Announce incidents that opened, as the recorder's configuration says; also while a dialog is open."""

@@ -121,7 +121,7 @@ class PaneQueries:
         """The one whose answer the timeline shows."""
         self._statistics_question: _Question | None = None
         self._statistics_answer: StatisticsAnswer | None = None
-        """The newest answer, to that question."""
+        """The newest answer that was shown, to that question."""
         self._statistics_read_ns = 0
         """Monotonic time of its query."""
 
@@ -181,12 +181,13 @@ class PaneQueries:
         pane: StatisticsPane,
         current: str,
         snapshot: Snapshot,
-        deliver: Callable[[StatisticsAnswer], None],
+        deliver: Callable[[StatisticsAnswer], bool],
         *,
         is_urgent: bool,
     ) -> None:
         """Query statistics of all connections, and the trends of ``current`` and of the one beside it.
 
+        ``deliver`` returns whether the answer is shown; one that is not is queried again.
         Where nothing was recorded since ``snapshot`` was shown, the answer that is known is delivered: only the time
         changes it, and only while a recorder runs.
         """
@@ -211,9 +212,9 @@ class PaneQueries:
             return StatisticsAnswer(statistics, trends)
 
         def note(answer: StatisticsAnswer) -> None:
-            self._statistics_question, self._statistics_answer = question, answer
-            self._statistics_read_ns = began_ns
-            deliver(answer)
+            if deliver(answer):
+                self._statistics_question, self._statistics_answer = question, answer
+                self._statistics_read_ns = began_ns
 
         self._services.worker.submit("statistics", read, note)
 

@@ -10,10 +10,12 @@ import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from tests.support.builders import SECOND_NS
+from tests.support.builders import SECOND_NS, at_ns
 from tests.support.fake_ports import FakeView
 from tests.support.screen_harness import ROOMY, Stage, stage, until
+from wsmon.model.statistics import Statistics
 from wsmon.model.timeline import Lane
+from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 
 
@@ -143,6 +145,39 @@ async def test_statistics_that_only_the_time_changes_are_asked_for_every_ten_sec
         before = asked()
         await pass_seconds(30)
         assert asked() == before + 3
+
+
+async def test_statistics_that_were_answered_behind_a_dialog_are_shown_when_it_goes() -> None:
+    # Of a recording that has ended nothing new will ask for them
+    on = stage(health=None)
+    gate = threading.Event()
+    gate.set()
+
+    class SlowStatistics(FakeView):
+        """Statistics take as long as the test says."""
+
+        def statistics(self, *args: Any, **fields: Any) -> Statistics:
+            gate.wait(5)
+            return super().statistics(*args, **fields)
+
+    on.store.__class__ = SlowStatistics
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("3")
+        pane = on.screen.panes.slots["statistics"].pane
+        assert isinstance(pane, StatisticsPane)
+        await until(pilot, lambda: pane.answer is not None)
+        await on.settled(pilot)
+        before = pane.answer
+        on.store.statistics_answer = Statistics(at_ns(-60), at_ns(0), ())
+        gate.clear()
+        await pilot.press("minus", "q")
+        assert on.screen.is_covered
+        gate.set()
+        await on.settled(pilot)
+        assert pane.answer is before
+        await pilot.press("escape")
+        await until(pilot, lambda: pane.answer is not None and pane.answer.statistics == on.store.statistics_answer)
 
 
 async def test_an_answer_that_never_came_is_asked_for_again_after_a_while() -> None:
