@@ -70,6 +70,8 @@ class Scope:
     """None = all."""
     since_ns: int | None = None
     until_ns: int | None = None
+    names: frozenset[str] = frozenset()
+    """The connections that a period of the recording is known to have, whatever others it had before; empty = all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,10 @@ class _Judged:
         """Return the statistics of the connections; raises ``UsageError`` for an unknown one."""
         period = (since_ns, until_ns)
         if period not in self._statistics:
-            self._statistics[period] = statistics_of(
-                self.view, EVERYTHING, self.scope.connection, *period, has_types=False, has_kpis=True
-            )
+            found = statistics_of(self.view, EVERYTHING, self.scope.connection, *period, has_types=False, has_kpis=True)
+            if names := self.scope.names:
+                found = replace(found, connections=tuple(each for each in found.connections if each.name in names))
+            self._statistics[period] = found
         return self._statistics[period]
 
 
@@ -234,7 +237,10 @@ def _of_field(judged: _Judged, assertion: Assertion, of: Field, rank: Rank) -> _
         if samples:
             value = values.max if rank == "max" else min(values.max, *quantiles(values.buckets, (RANKS[rank],)))
         result = _sampled(assertion, group, value, samples, rank)
-        groups.append(replace(result, ok=None, why=result.why or NOT_ALL_KEPT) if limits.is_partial else result)
+        # Further values can move a percentile anywhere, but a maximum only up
+        if limits.is_partial and not (rank == "max" and value is not None and _is_certain(assertion, value)):
+            result = replace(result, ok=None, why=result.why or NOT_ALL_KEPT)
+        groups.append(result)
     return tuple(groups), "" if groups else _no_groups(assertion)
 
 
@@ -293,19 +299,20 @@ def _events(view: Reader, query: Query, ids: tuple[int, int]) -> Iterator[Event]
 
 def _counted(assertion: Assertion, group: str, found: int, *, is_partial: bool) -> GroupResult:
     """Judge a count; where events are missing, only if no number of further ones would change the answer."""
-    ok = assertion.holds(found)
-    if is_partial:
-        is_certain = {
-            "<": not ok,
-            "<=": not ok,
-            ">": ok,
-            ">=": ok,
-            "=": found > assertion.bound,
-            "!=": found > assertion.bound,
-        }[assertion.comparison]
-        if not is_certain:
-            return GroupResult(group, None, found, why=NOT_ALL_KEPT)
-    return GroupResult(group, ok, found)
+    if is_partial and not _is_certain(assertion, found):
+        return GroupResult(group, None, found, why=NOT_ALL_KEPT)
+    return GroupResult(group, assertion.holds(found), found)
+
+
+def _is_certain(assertion: Assertion, value: float) -> bool:
+    """Whether an answer about a value that further events can only raise is the final one."""
+    match assertion.comparison:
+        case "<" | "<=":
+            return not assertion.holds(value)
+        case ">" | ">=":
+            return assertion.holds(value)
+        case "=" | "!=":
+            return value > assertion.bound
 
 
 def _of_groups(view: Reader, assertion: Assertion, by: Grouping, limits: _Limits) -> _Found:

@@ -86,11 +86,11 @@ def probe(
     assertions = assertions_of((OPENS,), now) + (assertions_of(asserted, now) if asserted else ())
     with _place(store) as path:
         request = ask_header_values(Request(urls, headers, subscribe, subprotocols, path))
-        _record(request, limit_s)
+        names = _record(request, limit_s)
         # Again: the recorder's event loop has left SIGTERM with its default
         with tidy_end(), closing(open_view(path)) as view:
             # A store that is named may hold earlier recordings
-            results = judge_all(view, assertions, Scope(None, began_ns))
+            results = judge_all(view, assertions, Scope(None, began_ns, names=names))
             if output.verdict(results) is False:
                 _say_problems(view, began_ns)
         return output.report(results, output.Form(format_, junit), path, began_ns)
@@ -123,10 +123,12 @@ def _say_problems(view: Reader, began_ns: int) -> None:
         say(f"wsmon: {event_line(event, None, utc=False)}")
 
 
-def _record(request: Request, limit_s: float) -> None:
+def _record(request: Request, limit_s: float) -> frozenset[str]:
+    """Record until the time is over or a signal comes; return the names of the connections."""
     from wsmon.cli.recording import StderrLog, assignment_of, run_assignment
     from wsmon.cli.targets import resolve
 
     with StderrLog(is_quiet=True) as log:
         target = resolve(request, os.environ)
         run_assignment(assignment_of(target, limit_s, log), log, lambda _readiness: None)
+    return frozenset(each.name for each in target.loaded.configuration.connections)

@@ -214,6 +214,12 @@ def test_long_values_that_begin_alike_are_groups_of_their_own(tmp_path: Path) ->
 OF_PRUNED = {
     "no type:book": None,
     "no type:trade": False,
+    "max(size) < 1": False,
+    "max(size) >= 1": True,
+    "max(size) < 100": None,
+    "max(size) > 100": None,
+    "max(size) != 0": True,
+    "max(size) = 1": None,
     "count(type:trade) > 10": True,
     "count(type:trade) > 60": None,
     "count(type:trade) < 60": None,

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from junitparser import JUnitXml
 
@@ -68,6 +69,19 @@ async def test_a_named_store_is_kept_and_only_this_probe_is_judged(home: Home, p
         )
         assert (code, out.splitlines()[-1]) == (0, "2 hold")
     assert (await home.run("search", "type:trade", "--count", "--store", store))[:2] == (0, "2\n")
+
+
+async def test_connections_that_the_named_store_has_from_before_are_not_judged(home: Home, peers: Peers) -> None:
+    first, second = await peers.start(script(FEED)), await peers.start(script(FEED))
+    store: Path = home.folder / "kept.db"
+    for server in (first, second):
+        code, out, _ = await home.run(
+            "probe", server.url, "--for", "1s", "--store", store, "--assert", "p50(message_size) > 0", "--json"
+        )
+        groups = [[group["group"] for group in each["results"]] for each in json.loads(out)["assertions"]]
+        assert groups == [[f"127.0.0.1-{urlsplit(server.url).port}"]] * 2, out
+        # Of one message, p50 cannot be judged
+        assert code == 2
 
 
 async def test_a_signal_ends_it_early_and_leaves_nothing_behind(home: Home, peers: Peers) -> None:
