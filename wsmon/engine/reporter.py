@@ -6,6 +6,7 @@ masked in the message has to be masked in its columns, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack
 
@@ -78,6 +79,8 @@ class Reporter:
         return [[name, value] for name, value in self.redactor.headers(headers, request)]
 
 
+# As OpenTelemetry names them: url.path, http.target, request_uri
+_ADDRESS = re.compile(r"(?:\A|[._-])(?:url|uri|path|target|location|referer)\Z", re.IGNORECASE)
 # A bound that was chosen, not measured. A message of 64 KiB may have 240 texts beside masked parts, one of
 # 1 MiB 15; the texts after them are masked
 _SEARCHED_BYTES = 32 * 1024 * 1024
@@ -129,7 +132,16 @@ class TextCleaner:
     def clean_meta(self, meta: Meta) -> dict[str, Json]:
         """Clean every text in ``meta``; the value of a key whose name means a credential is masked whole."""
         hides = self.redactor.hides
-        return {key: MASK if hides(key) else self._clean_value(value) for key, value in meta.items()}
+        return {
+            key: MASK if hides(key) else self._clean_value(self._without_path_tokens(key, value))
+            for key, value in meta.items()
+        }
+
+    def _without_path_tokens(self, key: str, value: Json) -> Json:
+        """Mask the value of a key such as ``url.path`` as a URL: without a scheme, a text does not show that it is."""
+        if isinstance(value, str) and value.startswith("/") and _ADDRESS.search(key):
+            return self.redactor.url(value)
+        return value
 
     def _clean_value(self, value: Json) -> Json:
         if isinstance(value, str):

@@ -104,6 +104,22 @@ def test_meta_is_cleaned_however_deep_it_is() -> None:
     assert cleaner.clean_meta(meta) == {"a": {"b": [MASK, 1, None, True]}, "c": MASK}
 
 
+def test_metadata_with_a_path_has_no_tokens_of_it() -> None:
+    token = "9aa3d95b3bc440fa88ea12eaa4456161"
+    meta = {
+        "url.path": f"/v3/{token}",
+        "http.target": f"/{token}?a=b",
+        "url.full": f"wss://h/{token}",
+        "id": f"/{token}",
+    }
+    assert TextCleaner(Redactor()).clean_meta(meta) == {
+        "url.path": f"/v3/{MASK}",
+        "http.target": f"/{MASK}?a=b",
+        "url.full": f"wss://h/{MASK}",
+        "id": f"/{token}",
+    }
+
+
 def test_a_lone_surrogate_ends_nothing() -> None:
     assert of(b"{}").clean("\ud800") == "\ud800"
 
