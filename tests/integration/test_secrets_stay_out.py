@@ -27,11 +27,18 @@ from wsmon.config.redacted_settings import redacted_settings
 from wsmon.export.formats import FORMATS
 from wsmon.model.bundle import ManifestSettings
 
-SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
+SECRETS = {
+    name: f"cAnArY+{name}/x7Q9zz"
+    for name in ("password", "query", "header", "cookie", "env", "file", "proxy", "path", "basic")
+}
 # Characters of a token only, as HTTP wants it
 SUBPROTOCOL = "token.cAnArY-subprotocol-x7Q9zz"
+# Credentials that only their form tells: those of a path that is configured, and of one that a server redirects to
+BOT = "AAE-cAnArY-bot-x7Q9zz"
+IN_PATH, REDIRECTED = "cAnArY7Q9zz4kP2mX8vL1nB6tR3wS5yD0f", "cAnArY1mT5wQ8zK3xV7bN2rJ9sH4pL6gD0c"
 # A credential that only its key tells
 OF_A_PEER = "cAnArY-peer-x7Q9zz"
+TOKENS = (SUBPROTOCOL, BOT, IN_PATH, REDIRECTED, OF_A_PEER)
 
 COMMANDS = (
     ("search",),
@@ -46,6 +53,9 @@ COMMANDS = (
 )
 
 
+BASIC = base64.b64encode(f"me:{SECRETS['basic']}".encode()).decode()
+
+
 def forms(secret: str) -> Iterator[bytes]:
     """What betrays a secret: itself, its ends, and what base64 makes of it at each alignment."""
     yield from (secret.encode(), quote(secret, safe="").encode(), secret[3:].encode())
@@ -54,7 +64,7 @@ def forms(secret: str) -> Iterator[bytes]:
         yield base64.b64encode(octets[: len(octets) // 3 * 3])
 
 
-CANARIES = {form for secret in (*SECRETS.values(), SUBPROTOCOL, OF_A_PEER) for form in forms(secret)}
+CANARIES = {form for secret in (*SECRETS.values(), *TOKENS) for form in forms(secret)}
 
 
 def found_in(octets: bytes) -> set[bytes]:
@@ -95,7 +105,8 @@ def everything() -> str:
         for number in range(3)
         for secret in SECRETS.values()
     ]
-    return " ".join([*SECRETS.values(), *encoded, *(quote(secret, safe="") for secret in SECRETS.values())])
+    quoted = (quote(secret, safe="") for secret in SECRETS.values())
+    return " ".join([*SECRETS.values(), *encoded, *quoted, BOT, IN_PATH, f"/{IN_PATH}/x"])
 
 
 async def configured(home: Home, peers: Peers) -> tuple[Path, Path]:
@@ -127,27 +138,40 @@ reason = "no {SECRETS["env"]} token={OF_A_PEER}"
 do = "refuse"
 status = 400
 headers = {{ Set-Cookie = "sid={OF_A_PEER}", X-Echo = "{SECRETS["header"]}" }}
-body = '{body}'
+body = '{body} Cannot GET /{IN_PATH}'
 """
     )
-    talker, refuser = await peers.start(chatty), await peers.start(refusing)
+    redirecting = script(
+        f"""
+[[handshake]]
+do = "refuse"
+status = 302
+headers = {{ Location = "ws://elsewhere.invalid/ws/{REDIRECTED}?token={quote(OF_A_PEER)}" }}
+"""
+    )
+    talker, refuser, redirector = [await peers.start(each) for each in (chatty, refusing, redirecting)]
     secret_file = home.folder / "secret.txt"
     secret_file.write_text(SECRETS["file"])
     where = talker.url.partition("//")[2]
     query = quote(SECRETS["query"], safe="")
+    path = f"bot12:{BOT}/${{secret:IN_PATH}}/{IN_PATH}"
     config = home.write(
         f"""
 [[connection]]
 name = "talker"
-url = "ws://someone:{quote(SECRETS["password"], safe="")}@{where}?token={query}"
+url = "ws://someone:{quote(SECRETS["password"], safe="")}@{where}/{path}?token={query}"
 headers = {{ X-Auth-Token = "{SECRETS["header"]}", Cookie = "sid={SECRETS["cookie"]}", X-Env = "${{secret:CANARY}}" }}
 subprotocols = ["{SUBPROTOCOL}"]
 send = ["${{secret:CANARY}} ${{file:secret.txt}}", '{{"password": "{SECRETS["password"]}"}}', "{SECRETS["header"]}"]
 reconnect = {{ initial = "1h", max = "1h" }}
 [[connection]]
 name = "refused"
-url = "{refuser.url}?api_key={query}"
+url = "{refuser.url}/{IN_PATH}?api_key={query}"
 headers = {{ Authorization = "Bearer {SECRETS["header"]}" }}
+[[connection]]
+name = "redirected"
+url = "{redirector.url}"
+headers = {{ Authorization = "Basic {BASIC}" }}
 [[connection]]
 name = "proxied"
 url = "ws://nowhere.invalid/?access_token={query}"
@@ -161,12 +185,14 @@ async def test_no_secret_of_a_configuration_leaves_it(
     home: Home, peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY", SECRETS["env"])
+    monkeypatch.setenv("IN_PATH", SECRETS["path"])
     config, secret_file = await configured(home, peers)
     recorder = await home.record(config)
-    ended = await recorder.until_stored(3, "connection.disconnected")
+    ended = await recorder.until_stored(4, "connection.disconnected")
     assert {event.source.connection: event.close_code or event.error_type for event in ended} == {
         "talker": 4001,
         "refused": "http_status",
+        "redirected": "redirect_refused",
         "proxied": "proxy",
     }
     received = await recorder.until_stored(5)
@@ -176,7 +202,9 @@ async def test_no_secret_of_a_configuration_leaves_it(
         code, out, err = await home.run(*command, "--store", recorder.store)
         assert (code, found_in((out + err).encode())) == (0, set()), command
     lost = next(event for event in ended if event.source.connection == "talker")
-    settings = redacted_settings(load(config, {**home.environ, "CANARY": SECRETS["env"]}).configuration)
+    settings = redacted_settings(
+        load(config, {**home.environ, "CANARY": SECRETS["env"], "IN_PATH": SECRETS["path"]}).configuration
+    )
     bundle = home.folder / "b.wsmon"
     bundled(
         recorder.store,

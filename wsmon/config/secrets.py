@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from wsmon.config.kinds import FaultError, shown
 from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
@@ -25,6 +25,7 @@ from wsmon.errors import WsmonError
 from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.redact.names import PLAIN_KEYS
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import cookies, header_secrets, hidden_parts, url_secrets
 
 # A longer file is no secret but a wrong path
 MAX_SECRET_BYTES = 64 * 1024
@@ -241,8 +242,6 @@ MIN_LITERAL_CHARS = 8
 
 # Entries of ``auth`` that are not secret
 _PLAIN_AUTH = frozenset({"success", "failure", "scope", "version", "expires_in", "realm"})
-# The values in `sid=…; theme=…`: each is a secret of its own
-_COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 
 Spec = TypeVar("Spec", ConnectionSpec, Configuration)
 
@@ -315,19 +314,20 @@ class _Masks:
     def _url(self, url: Sensitive, redactor: Redactor) -> Sensitive:
         if not url:
             return url
-        self._collect(unquote(urlsplit(url.reveal()).password or ""))
-        return self._collected(url, redactor.url(url.masked))
+        masked = redactor.url(url.masked)
+        self._collect_all(url_secrets(url.reveal(), masked))
+        return Sensitive(url.reveal(), masked)
 
     def _headers(
         self, headers: tuple[tuple[str, Sensitive], ...], redactor: Redactor
     ) -> tuple[tuple[str, Sensitive], ...]:
         masked = redactor.headers([(name, value.masked) for name, value in headers])
         for (name, value), (_, text) in zip(headers, masked, strict=True):
+            self._collect_all(header_secrets(name, value.reveal(), text))
             if name.lower() == "cookie" and text == MASK:
-                for cookie in _COOKIE.findall(value.reveal()):
-                    self._collect(cookie)
+                self._collect_all(cookie for _, cookie in cookies(value.reveal()))
         return tuple(
-            (name, self._collected(value, text)) for (name, value), (_, text) in zip(headers, masked, strict=True)
+            (name, Sensitive(value.reveal(), text)) for (name, value), (_, text) in zip(headers, masked, strict=True)
         )
 
     def _subprotocols(self, subprotocols: tuple[Sensitive, ...], redactor: Redactor) -> tuple[Sensitive, ...]:
@@ -349,11 +349,15 @@ class _Masks:
 
     def _collected(self, value: Sensitive, masked: str) -> Sensitive:
         """``value`` shown as ``masked``; what the masks hide counts as secret wherever it occurs."""
-        for part in _hidden_parts(value.reveal(), masked):
+        for part in hidden_parts(value.reveal(), masked):
             self._collect(part)
             # A peer may repeat the decoded form
             self._collect(unquote(part))
         return Sensitive(value.reveal(), masked)
+
+    def _collect_all(self, literals: Iterable[str]) -> None:
+        for literal in literals:
+            self._collect(literal)
 
     def _collect(self, literal: str) -> None:
         if len(literal) >= MIN_LITERAL_CHARS:
@@ -381,12 +385,3 @@ def _json_texts(text: str) -> Iterator[str]:
             todo += value
         elif isinstance(value, dict):
             todo += [item for key, item in value.items() if key not in PLAIN_KEYS]
-
-
-def _hidden_parts(text: str, masked: str) -> tuple[str, ...]:
-    """The parts of ``text`` in whose place ``masked`` has masks."""
-    if text == masked:
-        return ()
-    pattern = "(.*?)".join(re.escape(piece) for piece in masked.split(MASK))
-    match = re.fullmatch(pattern, text, re.DOTALL)
-    return match.groups() if match else ()

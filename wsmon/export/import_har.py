@@ -16,6 +16,7 @@ from wsmon.model.events import ENCODING, Direction, Event, EventName, Json, Opco
 from wsmon.model.http import status_phrase
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import request_secrets
 from wsmon.model.units import MS_NS
 
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}
@@ -74,6 +75,7 @@ def _free_name(entry: HarEntry, lanes: dict[str, tuple[str, int]]) -> str:
 
 def _session(entry: HarEntry, name: str, redactor: Redactor) -> Iterator[Event]:
     """The events of an entry, by time."""
+    redactor = redactor.knowing(request_secrets(redactor, entry.url, entry.request_headers))
     source = Source(
         name, "", entry.trace_id or derived(16, name),
         entry.session_id or derived(8, name, entry.number, entry.start_ns), 1,

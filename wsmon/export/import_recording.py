@@ -36,6 +36,7 @@ from wsmon.export.import_session import (
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import request_secrets
 from wsmon.model.statuses import Status
 
 _FRAME_NAMES: dict[tuple[Direction, str], EventName] = {
@@ -175,6 +176,7 @@ class _Session:
             case _Dial():
                 yield from self._cut("the file has a new connection without an end of the session before")
                 self._dial = step
+                self._redactor = Redactor().knowing(request_secrets(self._redactor, step.url, ()))
             case _End():
                 yield from self._begun(step.ts_ns, number)
                 yield self._end(step)

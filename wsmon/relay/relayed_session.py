@@ -32,6 +32,7 @@ from wsmon.engine.session import (
 from wsmon.engine.standstill import NewestStandstill, ReadingPause, Standstill
 from wsmon.model.events import CloseBy, Json, Source
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import request_secrets
 from wsmon.model.statuses import Status
 from wsmon.model.verdict.application_ends import BAD_ANSWER
 from wsmon.relay.frame_reader import FrameReader, ReadClose
@@ -97,6 +98,8 @@ class RelayedSession:
         # None until the server has switched protocols
         self._readers: dict[Leg, FrameReader] = {}
         self._request: RequestHead | None = None
+        # Credentials of the request, which the server may repeat
+        self._secrets: tuple[str, ...] = ()
         self._url = ""
         # Address of the application
         self._application = ""
@@ -121,6 +124,8 @@ class RelayedSession:
         """Emit ``connection.started``."""
         self._request, self._application, self._url = request, application, upstream
         reporter = self._reporter
+        self._secrets = request_secrets(reporter.redactor, upstream, request.headers)
+        self.use_redactor(reporter.redactor)
         meta: dict[str, Json] = {
             "attempt": 1,
             "url": reporter.redactor.url(upstream),
@@ -260,7 +265,8 @@ class RelayedSession:
         self._reading.hold()
 
     def use_redactor(self, redactor: Redactor) -> None:
-        """Mask other values from now on."""
+        """Mask other values from now on, and always those that the application sent as its credentials."""
+        redactor = redactor.knowing(self._secrets)
         self._reporter.redactor = redactor
         self._frames.use_redactor(redactor)
         if self._messages is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from wsmon.engine.retry import DialProgress
 from wsmon.engine.rows import Rows
 from wsmon.export.import_session import connection_name
 from wsmon.model.redact.masking import MASK, Sensitive
-from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.redactor import Redactor, mask_subprotocols
 from wsmon.trace.context import CURRENT_SPAN
 from wsmon.trace.dial_times import time_dials
 from wsmon.trace.observer import Observer
@@ -78,7 +78,8 @@ class connect(client.connect):  # noqa: N801 - as the library writes it: a drop-
         trace_id = trace_id or ("" if current is None else current.trace_id)
         # The span that opens the connection
         self._parent_id = current.span_id if current is not None and current.trace_id == trace_id else ""
-        self._spec = _spec(self._name, uri, group, trace_id, protocol, options.get("additional_headers"))
+        offered = options.get("subprotocols") or ()
+        self._spec = _spec(self._name, uri, group, trace_id, protocol, options.get("additional_headers"), offered)
         self._redactor = Redactor()
         self._carried = CarriedState()
         self._session: TracedSession | None = None
@@ -214,7 +215,13 @@ def _observe(made: Connection, session: TracedSession) -> None:
 
 
 def _spec(
-    name: str, uri: str, group: str, trace_id: str, protocol: BuiltInProtocol, headers: Any = None
+    name: str,
+    uri: str,
+    group: str,
+    trace_id: str,
+    protocol: BuiltInProtocol,
+    headers: Any = None,
+    subprotocols: Sequence[str] = (),
 ) -> ConnectionSpec:
     said = () if headers is None else tuple(Headers(headers).raw_items())
     return ConnectionSpec(
@@ -226,6 +233,7 @@ def _spec(
         headers=tuple(
             (key, Sensitive(value, MASK if key.lower() in CREDENTIAL_HEADERS else value)) for key, value in said
         ),
+        subprotocols=tuple(map(Sensitive, subprotocols, mask_subprotocols(subprotocols))),
     )
 
 

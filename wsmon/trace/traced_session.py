@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from collections.abc import Sequence
 from typing import Final
 
 from websockets.asyncio.connection import Connection
@@ -42,6 +43,7 @@ from wsmon.engine.ticker import Ticker
 from wsmon.engine.upgrade import UpgradeRefusedError
 from wsmon.model.events import Json, Opcode, Source
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import request_secrets
 from wsmon.model.statuses import Status
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
@@ -94,6 +96,8 @@ class TracedSession:
         # Of the dial; a server has none
         self.phases = Phases(clock, secure=False, tunnel=False)
         self._url = ""
+        # Credentials of the requests, which the peer may repeat
+        self._secrets: set[str] = set()
         self._redirects: list[str] = []
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
@@ -118,6 +122,9 @@ class TracedSession:
         """Emit ``connection.started``; a server does not know the URL yet."""
         self._url = url
         reporter = self._reporter
+        offered = ", ".join(subprotocol.reveal() for subprotocol in self._spec.subprotocols)
+        headers = [(name, value.reveal()) for name, value in self._spec.headers]
+        self._know(url, [*headers, ("Sec-WebSocket-Protocol", offered)] if offered else headers)
         if self._attempt > 1 and reporter.status == "disconnected":
             reporter.emit("connection.reconnect.attempt", "reconnecting", {"attempt": self._attempt})
         meta: dict[str, Json] = {"attempt": self._attempt}
@@ -129,6 +136,7 @@ class TracedSession:
         """Take note of a redirect that is followed."""
         self._url = url
         self._redirects.append(url)
+        self._know(url)
 
     def fail(self, error: BaseException, progress: DialProgress) -> None:
         """Emit the end of a dial that failed."""
@@ -237,6 +245,18 @@ class TracedSession:
         request = connection.request
         text = "" if request is None else only_value(request.headers.get_all(TRACEPARENT))
         self._events.join(parse_traceparent(text))
+        if request is not None:
+            self._know(request.path, tuple(request.headers.raw_items()))
+
+    def _know(self, url: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Mask what is a credential in a request wherever the peer repeats it."""
+        found = request_secrets(self._reporter.redactor, url, headers)
+        if found := tuple(secret for secret in found if secret not in self._secrets):
+            self._secrets |= {*found}
+            redactor = self._reporter.redactor = self._reporter.redactor.knowing(found)
+            self._frames.use_redactor(redactor)
+            if self._messages is not None:
+                self._messages.use_redactor(redactor)
 
     def _is_utf8(self, payload: bytes) -> bool:
         """Whether a text is valid; the library fails the connection where not, once the application receives it."""

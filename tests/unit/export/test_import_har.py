@@ -110,6 +110,16 @@ def test_an_archive_of_chrome_is_read_without_its_secrets() -> None:
     assert (events[2].size, events[2].redacted) == (32, True)
 
 
+def test_what_the_server_repeats_of_a_request_is_masked_and_not_in_other_sessions() -> None:
+    said = [{"type": "receive", "time": T0_NS / 1e9, "opcode": 1, "data": '{"got":"canary-1234567890"}'}]
+    other = chrome(request={"method": "GET", "url": "wss://other.example/", "headers": []}, _webSocketMessages=said)
+    events = [one for one in har_events(har(chrome(_webSocketMessages=said), other)) if isinstance(one, Event)]
+    assert {one.source.connection: one.payload for one in events if one.payload} == {
+        "echo.example.org": b'{"got":"[FILTERED]"}',
+        "other.example": b'{"got":"canary-1234567890"}',
+    }
+
+
 def test_sockets_that_are_open_at_once_are_several_connections() -> None:
     later = chrome(startedDateTime="2026-01-10T14:02:34.000Z", _webSocketMessages=[])
     events = [one for one in har_events(har(chrome(), chrome(), later)) if isinstance(one, Event)]

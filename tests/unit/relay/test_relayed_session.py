@@ -136,6 +136,22 @@ async def test_credentials_that_the_server_repeats_are_masked() -> None:
     assert "s3cr3t" not in repr(rig.sink.events)
 
 
+async def test_credentials_of_the_request_are_masked_in_messages_and_close_reasons_also_after_a_reload() -> None:
+    rig = Rig(protocol="raw")
+    rig.open(asked=("Authorization: Bearer s3cr3t-0123", "Cookie: lang=en; sid=sid-012345"))
+    rig.from_server(frame(TEXT, b'{"which":"s3cr3t-0123"}'), frame(TEXT, b"sid-012345 hunter2hunter2"))
+    rig.session.use_redactor(Redactor(secrets=("hunter2hunter2",)))
+    rig.from_application(frame(TEXT, b"s3cr3t-0123 hunter2hunter2", mask=True))
+    rig.from_server(frame(CLOSE, b"\x0f\xa1no s3cr3t-0123"))
+    assert [event.payload for event in rig.sink.events if event.name.startswith("message")] == [
+        b'{"which":"[FILTERED]"}',
+        b"[FILTERED] hunter2hunter2",
+        b"[FILTERED] [FILTERED]",
+    ]
+    assert rig.ended().reason == "no [FILTERED]"
+    assert "s3cr3t-0123" not in repr(rig.sink.events)
+
+
 async def test_an_answer_that_clients_refuse_is_an_error_of_the_server() -> None:
     rig = Rig()
     rig.open("Sec-WebSocket-Protocol: v1")

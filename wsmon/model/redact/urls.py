@@ -210,11 +210,11 @@ def _random_ranges(text: bytes, start: int, end: int) -> Iterator[ByteRange]:
     for run in _TOKEN.finditer(text, start, end):
         # A full stop may be that of a sentence
         token = run[0].rstrip(b".")
-        if len(token) >= _RANDOM_CHARS and _is_random(_PUBLIC.sub(b"", unquote_to_bytes(token))):
+        if len(token) >= _RANDOM_CHARS and is_random(_PUBLIC.sub(b"", unquote_to_bytes(token))):
             yield ByteRange(run.start(), run.start() + len(token))
 
 
-def _is_random(text: bytes) -> bool:
+def is_random(text: bytes) -> bool:
     """Return whether letters and digits alternate as in a random text."""
     if len(text) < _RANDOM_CHARS or not _LETTER.search(text) or not _DIGIT.search(text):
         return False

@@ -191,6 +191,22 @@ def test_a_secret_with_quotes_and_backslashes_is_masked_where_it_is_escaped() ->
         assert json.loads(json.loads(masked(twice, redactor))["d"]) == {"a": "[FILTERED]", "n": 1}
 
 
+def test_further_secrets_are_masked_beside_those_that_a_redactor_has() -> None:
+    first = Redactor(secrets=["from-outside-1"])
+    more = first.knowing(["of-a-session-2", "short"]).knowing(["of-a-redirect-3"])
+    message = b'from-outside-1 of-a-session-2 of-a-redirect-3 short {"password":"x"}'
+    assert more.payload(message) == (
+        b'[FILTERED] [FILTERED] [FILTERED] short {"password":"[FILTERED]"}',
+        True,
+    )
+    assert first.payload(message)[0] == (b'[FILTERED] of-a-session-2 of-a-redirect-3 short {"password":"[FILTERED]"}')
+    assert more.headers([("X", "of-a-session-2 of-a-redirect-3")]) == (("X", "[FILTERED] [FILTERED]"),)
+    assert more.suspicious([b"a", b"b of-a-redirect-3", b"of%2Da"]) == [1]
+    assert more.url("wss://h/of-a-session-2/x?y=of-a-redirect-3") == "wss://h/[FILTERED]/x?y=[FILTERED]"
+    assert more.payload(b'{"m":"\\u006ff-a-session-2"}') == (b'{"m":"[FILTERED]"}', True)
+    assert first.knowing(["short"]) is first
+
+
 def test_the_users_keys_patterns_and_exemptions_count() -> None:
     redactor = Redactor(keys=("account_id", "пароль"), patterns=(r"\b\d{4}-\d{4}\b",), allow=("token",))
     assert masked('{"accountId":"a","token":"b","access_token":"c","m":"x 1234-5678 y"}', redactor) == (
