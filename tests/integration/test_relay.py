@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from tests.support.processes import DEADLINE_S, Home, socket_in, stored
+from tests.support.relay_processes import relaying
 from wsmon.clock import SystemClock
 from wsmon.model.snapshot import RelayedRoute
 from wsmon.store.reader import Reader
@@ -88,6 +89,26 @@ async def test_an_application_that_uses_the_printed_url_is_recorded(home: Home, 
              for name in ("app", "app-2")}  # fmt: skip
     assert paths["app"] == ["connecting", "connected", "websocket_connected", "closed"]
     assert paths["app-2"][:3] == paths["app"][:3]
+
+
+async def test_after_a_killed_recorder_the_next_one_says_which_connections_were_open(home: Home, echo: str) -> None:
+    async with (
+        relaying(home, echo, "--name", "app") as relay,
+        connect(relay.url, subprotocols=V2, proxy=None),
+        connect(relay.url, subprotocols=V2, proxy=None),
+        asyncio.timeout(DEADLINE_S),
+    ):
+        while sum(event.name == "connection.completed" for event in stored(relay.store)) < 2:
+            await asyncio.sleep(0.02)  # another process's commit tells nobody
+        relay.process.kill()
+        await relay.process.wait()
+    async with relaying(home, echo, "--name", "app") as relay:
+        await relay.stop()
+    _, started = (event for event in stored(relay.store) if event.name == "self.run.started")
+    said, _, names = started.reason.partition(": ")
+    assert said == "the last recorder did not record its end; open then, unknown since"
+    assert sorted(names.split(", ")) == ["app", "app-2"]
+    assert (started.meta or {})["open_at_cut_off"] == 2
 
 
 async def test_bytes_pass_on_where_nothing_can_be_stored_any_more(home: Home, echo: str) -> None:

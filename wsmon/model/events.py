@@ -122,7 +122,7 @@ EVENT_MEANINGS: Mapping[EventName, str] = MappingProxyType(
         "self.config.reloaded": "configuration reloaded",
         "self.clock.stepped": "the system clock was changed",
         "self.suspended": "the recorder was suspended, e.g. while the machine was asleep",
-        "self.run.started": "recorder started",
+        "self.run.started": "recorder started; says if the last one did not record its end",
         "self.run.ended": "recorder stopped",
         "self.alert.delivered": "an alert was delivered; includes the time since the error",
         "self.alert.failed": "an alert could not be delivered",

@@ -23,7 +23,7 @@ from wsmon.control.ownership import make_private_folder
 from wsmon.errors import StoreError
 from wsmon.recorder.ingest import CHUNK_LINES, IngestStream, LineIngest
 from wsmon.recorder.intake import Intake
-from wsmon.recorder.run import self_events
+from wsmon.recorder.run import emit_start, self_events
 from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
@@ -76,7 +76,7 @@ class LocalStore:
         self._stream = IngestStream(lambda line: self._answers.append(decode_answer(line)))
         self._waiting: list[bytes] = []
         self._emit = self_events(self._bus, clock)
-        self._emit("self.run.started", meta={"version": info.version, "pid": info.pid})
+        emit_start(self._emit, info.version, info.pid, database.open_at_cut_off)
         self._lines.read(self._stream, [encode_ingest(GreetingLine(greeting))[:-1]], 0)
         self.acked = self._answers.pop().acked or 0
         """Number of the last line that the store has of this client, when it was opened."""

@@ -52,7 +52,7 @@ from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.otlp_server import OtlpReceiver, listening_socket
 from wsmon.recorder.plugins import PluginDecoders, PluginProtocols
 from wsmon.recorder.relaying import addresses_of, listening_relays, routes_of_rows, share_interpreter
-from wsmon.recorder.run import RecorderOptions, self_events
+from wsmon.recorder.run import RecorderOptions, emit_start, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.recorder.sink_guard import SinkGuard
 from wsmon.recorder.spool import SpoolIntake
@@ -152,6 +152,7 @@ class _Recording:
             self._renew_store,
         )
         self._last_id_before = self._writer.committed_id
+        self._open_at_cut_off = database.open_at_cut_off
         self._routes = routes_of_rows(configuration, {}, addresses_of(listening))
         self._writer.configure(configuration.recorded, configuration.retention, configuration.detectors, self._routes)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
@@ -239,7 +240,7 @@ class _Recording:
         """Record from the first event to the end of the last connection."""
         if self._untold is not None:
             self._emit("self.lost", reason=_told(self._untold), meta=_told_meta(self._untold))
-        self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
+        emit_start(self._emit, wsmon.__version__, self._info.pid, self._open_at_cut_off)
         self._plugins.report_to(self._emit)
         self._decoders.report_to(self._emit)
         # Clients may take all descriptors that are left from here on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,3 +92,21 @@ def self_events(sink: EventSink, clock: Clock) -> EmitSelfEvent:
         )
 
     return emit
+
+
+def emit_start(emit: EmitSelfEvent, version: str, pid: int, open_at_cut_off: Sequence[str] | None) -> None:
+    """Emit ``self.run.started``; where the last recorder was cut off, it says what was open then."""
+    meta: Meta = {"version": version, "pid": pid}
+    if open_at_cut_off is None:
+        emit("self.run.started", meta=meta)
+        return
+    reason = "the last recorder did not record its end"
+    if open_at_cut_off:
+        more = len(open_at_cut_off) - _NAMED
+        names = ", ".join(open_at_cut_off[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        reason += f"; open then, unknown since: {names}"
+    emit("self.run.started", reason=reason, meta={**meta, "open_at_cut_off": len(open_at_cut_off)})
+
+
+# Connections that a reason names
+_NAMED = 8

@@ -58,6 +58,11 @@ SELECT incident.id, connection.name, type FROM incident JOIN connection ON conne
 WHERE closed_ns IS NULL ORDER BY incident.id
 """
 
+_OPEN_SESSIONS = """
+SELECT connection.name FROM session JOIN connection ON connection.id = session.connection
+WHERE session.run = ? AND end IS NULL AND open_ns IS NOT NULL ORDER BY session.id
+"""
+
 Migrate = Callable[[sqlite3.Connection], None]
 
 
@@ -97,6 +102,8 @@ class Database:
     """Incidents that an earlier recorder left open; set by ``begin_run``."""
     lost_seconds: tuple[LostSecond, ...] = ()
     """Messages that it counted and no event stands for; set by ``begin_run``."""
+    open_at_cut_off: tuple[str, ...] | None = None
+    """Connections that were open when the last recorder was cut off, None: it was not; set by ``begin_run``."""
 
     @property
     def last_id(self) -> int:
@@ -122,11 +129,12 @@ class Database:
                 InterruptedIncident(*row) for row in checked(connection.execute(_OPEN_INCIDENTS), tuple[Id, str, str])
             )
             restore_journal(connection)
-            self.lost_seconds = tuple(
-                second
-                for (cut_off,) in checked(connection.execute("SELECT id FROM run WHERE end IS NULL"), tuple[Id])
-                for second in lost_seconds(connection, cut_off)
-            )
+            unended = "SELECT id FROM run WHERE end IS NULL ORDER BY id"
+            cut_off = [run for (run,) in checked(connection.execute(unended), tuple[Id])]
+            self.lost_seconds = tuple(second for run in cut_off for second in lost_seconds(connection, run))
+            if cut_off:
+                names = checked(connection.execute(_OPEN_SESSIONS, (cut_off[-1],)), tuple[str])
+                self.open_at_cut_off = tuple(name for (name,) in names)
             mark_cut_off(connection)
             connection.execute(
                 "UPDATE connection SET status = min(status, ?), since_ns = ?, stalled_since_ns = NULL, attempt = 0, "

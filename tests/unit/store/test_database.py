@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import at_ns, dialled, event, message, stall, usable
+from tests.support.builders import at_ns, dialled, event, loss, message, stall, usable
 from tests.support.stores import Recording, run_start, stored
 from wsmon.errors import StoreError
 from wsmon.store.database import open_for_writing
@@ -177,6 +177,21 @@ def test_a_run_that_was_cut_off_ended_with_its_last_event(path: Path) -> None:
     assert stored(path, "SELECT ended_ns, end FROM run WHERE id = 1") == [(at_ns(8), "abrupt")]
     assert stored(path, "SELECT open_ns, ended_ns, end FROM session") == [(at_ns(2), at_ns(8), "abrupt")]
     assert stored(path, "SELECT closed_ns, closed_id FROM incident") == [(at_ns(8), None)]
+
+
+def test_a_new_run_knows_what_was_open_when_the_last_recorder_was_cut_off(path: Path) -> None:
+    first = Recording(path)
+    assert first.database.open_at_cut_off is None
+    for name in ("b", "a", "ended"):
+        first.commit(dialled(1, name), usable(2, name))
+    first.commit(dialled(3, "dialled"), loss(3, "ended"))
+    first.cut_off()
+    second = Recording(path, after_s=100)
+    assert second.database.open_at_cut_off == ("b", "a")
+    second.end(101)
+    third = Recording(path, after_s=200)
+    assert third.database.open_at_cut_off is None
+    third.cut_off()
 
 
 def test_a_new_run_begins_with_all_connections_at_the_beginning(path: Path) -> None:
