@@ -27,7 +27,7 @@ from wsmon.model.statuses import Status
 from wsmon.ports import Clock
 from wsmon.relay.listener import Leg, ListenerGuard, ServerConnection
 from wsmon.relay.request_head import RequestError, RequestHead, RequestReader
-from wsmon.relay.routes import host_of, replaced_headers, target
+from wsmon.relay.routes import recorded_url, replaced_headers, target
 
 # How long an application has for its request
 REQUEST_S: Final = 10.0
@@ -207,7 +207,7 @@ class RelayedConnection:
         headers = replaced_headers(hop.uri, spec)
         self._head = request.rewritten(asked, headers)
         guard = self._guard = self._owner.listen(self)
-        url = f"{'wss' if hop.uri.secure else 'ws'}://{host_of(hop.uri)}{asked}"
+        url = recorded_url(request, route, hop.uri)
         guard.tell(guard.listener.begin, request, self.application.address, url)
         server = self._server = LegProtocol("server", self, self._read_answer)
         server.other, self.application.other = self.application, server

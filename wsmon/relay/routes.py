@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from websockets.headers import build_authorization_basic, build_host
@@ -19,6 +20,8 @@ from wsmon.relay.request_head import RequestHead
 # Also as servers see them that decode a path first, or take a backslash for a slash
 _SEPARATOR: Final = re.compile(r"[/\\]|%2f|%5c", re.IGNORECASE)
 _PARENT: Final = re.compile(r"(?:\.|%2e){2}", re.IGNORECASE)
+# Path and query of a URL that may have masks
+_SHOWN: Final = re.compile(r"[a-z]+://[^/?]*([^?]*)\??(.*)", re.DOTALL | re.IGNORECASE)
 # Several slashes may be one, and lead no deeper
 _HERE: Final = re.compile(r"(?:\.|%2e)?", re.IGNORECASE)
 
@@ -57,6 +60,14 @@ def target(request: RequestHead, route: RouteSpec, upstream: WebSocketURI) -> st
         base = f"{base.rstrip('/')}/{further}"
     queries = "&".join(each for each in (upstream.query, query) if each)
     return f"{base or '/'}?{queries}" if queries else base or "/"
+
+
+def recorded_url(request: RequestHead, route: RouteSpec, upstream: WebSocketURI) -> str:
+    """Return the URL that is asked for, with secrets of the configuration masked, however short they are."""
+    shown = _SHOWN.match(route.upstream.masked)
+    path, query = shown.groups() if shown else ("", "")
+    asked = target(request, route, replace(upstream, path=path, query=query))
+    return f"{'wss' if upstream.secure else 'ws'}://{host_of(upstream)}{asked}"
 
 
 def host_of(upstream: WebSocketURI) -> str:

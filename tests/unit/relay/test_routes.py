@@ -8,7 +8,7 @@ from websockets.uri import parse_uri
 from wsmon.config.specs import ConnectionSpec, RouteSpec
 from wsmon.model.redact.masking import Sensitive
 from wsmon.relay.request_head import RequestHead
-from wsmon.relay.routes import find_route, replaced_headers, target
+from wsmon.relay.routes import find_route, recorded_url, replaced_headers, target
 
 
 def route(path: str, upstream: str = "wss://example.com") -> RouteSpec:
@@ -70,6 +70,24 @@ def test_what_follows_the_path_of_a_route_is_appended_to_that_of_the_server(
 ) -> None:
     request = RequestHead("GET", asked, "HTTP/1.1")
     assert target(request, route(path, upstream), parse_uri(upstream)) == sent
+
+
+@pytest.mark.parametrize(
+    ("upstream", "masked", "recorded"),
+    [
+        ("wss://h:8443/v1/ws?key=k", "wss://h:8443/v1/ws?key=k", "wss://h:8443/v1/ws/a?key=k&x=1"),
+        ("ws://u:p@h", "ws://[FILTERED]@h", "ws://h/a?x=1"),
+        ("ws://h?room=pin", "ws://h?room=[FILTERED]", "ws://h/a?room=[FILTERED]&x=1"),
+        # Shorter than what is masked wherever it occurs
+        ("wss://h/bot-pin/ws", "wss://h/bot-[FILTERED]/ws", "wss://h/bot-[FILTERED]/ws/a?x=1"),
+    ],
+)
+def test_what_is_recorded_of_a_url_has_no_secret_of_the_configuration(
+    upstream: str, masked: str, recorded: str
+) -> None:
+    asked = RequestHead("GET", "/feed/a?x=1", "HTTP/1.1")
+    to = RouteSpec("/feed", Sensitive(upstream, masked))
+    assert recorded_url(asked, to, parse_uri(upstream)) == recorded
 
 
 def test_host_and_configured_headers_replace_those_of_the_application() -> None:
