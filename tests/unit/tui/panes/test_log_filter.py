@@ -7,10 +7,11 @@ import pytest
 
 from tests.support.builders import at_ns, dialled, event, loss, message, numbered, ping, pong, source
 from tests.support.fake_ports import FakeView
-from wsmon.model.events import Event
+from wsmon.model.events import Event, EventName
 from wsmon.model.ranges import StoreBounds
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches
+from wsmon.store.search.sql import compile_query
 from wsmon.tui.panes.log_filter import (
     FIRST_WINDOW,
     PROBLEMS,
@@ -299,6 +300,20 @@ def test_problems_of_a_query_are_its_matches_that_are_problems() -> None:
 def test_a_connection_that_wsmon_closed_is_not_the_next_problem() -> None:
     stopped = loss(to_status="closed", close_by="us", close_code=1000, reason="wsmon stopped")
     assert [matches(PROBLEMS.query, each) for each in (stopped, loss())] == [False, True]
+
+
+def test_the_next_problem_is_any_event_that_the_log_marks_as_one() -> None:
+    names: tuple[EventName, ...] = (
+        "connection.transition", "subscription.subscribe.completed", "auth.refresh.completed", "trace.request.end",
+    )  # fmt: skip
+    for name in names:
+        failed = event(name, error_type="retries_exhausted")
+        assert (matches(PROBLEMS.query, failed), matches(PROBLEMS.query, event(name))) == (True, False)
+    assert not matches(PROBLEMS.query, message("x", error_type="json"))
+
+
+def test_the_next_problem_is_found_by_an_index() -> None:
+    assert compile_query(PROBLEMS.query, {}, lambda _leaf: 0).is_indexed
 
 
 OTHER = source(session="1" * 16)
