@@ -19,8 +19,10 @@ from tests.support.engines import (
     SOON_S,
     Handler,
     accept,
+    accepting,
     against,
     close_frame,
+    frame,
     hang_up_when_closed,
     header,
     meta_of,
@@ -281,6 +283,37 @@ async def test_a_redirect_within_the_origin_is_followed_and_told() -> None:
         completed = await engine.sink.wait("connection.completed")
         assert meta_of(completed)["redirects"] == [f"ws://127.0.0.1:{engine.port}/new?token=[FILTERED]"]
         assert engine.sink.path() == ["connecting", "connected", "websocket_connected"]
+
+
+# Made up
+TOKEN = "q7Rk2vZ9xW4tB8nM1pL6sD3fG5hJ0cY7aK"
+
+
+async def test_what_a_server_repeats_of_a_url_that_it_redirected_to_is_masked() -> None:
+    async def repeating(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_head(reader)
+        if head.startswith("GET /session/"):
+            said = frame(1, f"hello {TOKEN}".encode()) + close_frame(4001, f"no {TOKEN}")
+            writer.write(accepting(head) + said)
+            await hang_up_when_closed(reader, writer)
+        else:
+            writer.write(response("307 Temporary Redirect", f"Location: /session/{TOKEN}"))
+            await writer.drain()
+
+    async with against(repeating, protocol="raw") as engine:
+        ended = await engine.ended()
+        assert (ended.close_code, ended.reason) == (4001, "no [FILTERED]")
+        assert engine.sink.named("message.received")[0].payload == b"hello [FILTERED]"
+        assert TOKEN not in repr(engine.sink.events)
+
+
+async def test_the_page_of_a_redirect_does_not_say_the_token_that_it_leads_to() -> None:
+    page = f"Found. Redirecting to /ws/{TOKEN}"
+    peer = answering(response("302 Found", f"Location: /ws/{TOKEN}", body=page))
+    async with against(peer, redirects="none") as engine:
+        ended = await engine.ended()
+        assert meta_of(ended)["body"] == "Found. Redirecting to /ws/[FILTERED]"
+        assert TOKEN not in repr(engine.sink.events)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ class Connection:
         self._services = services
         random = services.random
         self._trace_id = spec.trace_id or trace_id(random.randbytes(16))
-        self._reporter = Reporter(self._source(), self._redactor(secrets), services.sink, services.clock)
+        # Of the configuration; a session may mask more
+        self._redactor = self._redactor_of(secrets)
+        self._reporter = Reporter(self._source(), self._redactor, services.sink, services.clock)
         self._carried = CarriedState()
         self._desired: DesiredState = "up" if spec.enabled else "down"
         # Set by every command
@@ -111,7 +113,7 @@ class Connection:
         self._adopt(spec)
         if spec.trace_id:
             self._trace_id = spec.trace_id
-        self._reporter.redactor = self._redactor(secrets)
+        self._redactor = self._reporter.redactor = self._redactor_of(secrets)
         self._reporter.base = self._source()
         if self._session is None:
             self._reporter.source = self._reporter.base
@@ -126,9 +128,9 @@ class Connection:
 
     def use_secrets(self, secrets: tuple[str, ...]) -> None:
         """Mask other values from now on; the session goes on."""
-        self._reporter.redactor = self._redactor(secrets)
+        self._redactor = self._reporter.redactor = self._redactor_of(secrets)
         if self._session is not None:
-            self._session.use_redactor(self._reporter.redactor)
+            self._session.use_redactor(self._redactor)
 
     def end(self, reason: str, deadline: CloseDeadline | None = None) -> None:
         """Close for good; ``run`` returns when that is done. ``deadline`` replaces ``close_timeout``."""
@@ -195,6 +197,7 @@ class Connection:
         reporter = self._reporter
         self._tries += 1
         reporter.source = self._source(connection_id(services.random.randbytes(8)))
+        reporter.redactor = self._redactor
         self._session = Session(
             self.spec,
             reporter,
@@ -275,7 +278,7 @@ class Connection:
                 self._session.use_capture(spec)
         return sentence
 
-    def _redactor(self, secrets: tuple[str, ...]) -> Redactor:
+    def _redactor_of(self, secrets: tuple[str, ...]) -> Redactor:
         filters_metadata = PROFILES[self.spec.profile].filters_metadata
         return self._services.redactors.get(self.spec.redact, secrets, filters_metadata=filters_metadata)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
@@ -27,6 +28,7 @@ from wsmon.engine.standstill import NewestStandstill, ReadingPause, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.request_secrets import request_secrets
 from wsmon.model.units import SECOND_NS
 
 # Code and reason of a close frame; the code is 1005 where the frame has none
@@ -92,6 +94,8 @@ class Session:
         timers = (self._keepalive,) if self._messages is None else (self._keepalive, self._messages)
         self._reading = ReadingPause(self, services.paused, clock, timers, self._messages)
         self._standstill = NewestStandstill()
+        # Credentials in URLs of redirects, which the peer may repeat
+        self._redirect_secrets: tuple[str, ...] = ()
         # Why we closed it; None where we did not
         self._close_reason: str | None = None
         self._missed_pong_s: float | None = None
@@ -151,7 +155,8 @@ class Session:
         self._reading.hold()
 
     def use_redactor(self, redactor: Redactor) -> None:
-        """Mask other values from now on."""
+        """Mask other values from now on, and always the credentials in URLs that the peer redirected to."""
+        redactor = self._reporter.redactor = redactor.knowing(self._redirect_secrets)
         self._frames.use_redactor(redactor)
         if self._messages is not None:
             self._messages.use_redactor(redactor)
@@ -186,6 +191,7 @@ class Session:
         self._dial.phases.upgraded()
         self._tap = tap
         self._opened_ns = self._clock.mono_ns()
+        self._learn_redirects()
         reporter = self._reporter
         meta: dict[str, Json] = {**self._dial.phases.milliseconds(), "extensions": [*tap.extension_names]}
         if tap.subprotocol is not None:
@@ -329,8 +335,17 @@ class Session:
         else:
             self._report_lost(self._tap)
 
+    def _learn_redirects(self) -> None:
+        """Mask the credentials in the URLs of redirects wherever the peer repeats them."""
+        if self._dial.redirects:
+            redactor = self._reporter.redactor
+            found = (request_secrets(redactor, url, ()) for url in self._dial.redirects)
+            self._redirect_secrets = tuple(dict.fromkeys(chain.from_iterable(found)))
+            self.use_redactor(redactor)
+
     def _report_unopened(self, failure: Failure | None) -> None:
         """Emit the end of a session that never became usable."""
+        self._learn_redirects()
         reporter = self._reporter
         meta: dict[str, Json] = {"attempt": self._attempt, "open": False, **self._dial.phases.milliseconds()}
         if self._dial.redirects:
@@ -416,7 +431,11 @@ def response_meta(reporter: Reporter, failure: Failure) -> dict[str, Json]:
     if failure.headers:
         meta["response_headers"] = reporter.headers(failure.headers)
     if failure.body:
-        meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
+        # The page of a redirect says where it leads, as a path
+        locations = (value for name, value in failure.headers or () if name.lower() == "location")
+        found = (request_secrets(reporter.redactor, url, ()) for url in locations)
+        redactor = reporter.redactor.knowing(chain.from_iterable(found))
+        meta["body"] = redactor.text(failure.body.decode("utf-8", "replace"))
     return meta
 
 
