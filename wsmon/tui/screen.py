@@ -52,6 +52,7 @@ HISTORY_LIMIT = 50
 
 Command: TypeAlias = "Callable[[MonitorScreen], None]"
 Pane = TypeVar("Pane", bound=Widget)
+Result = TypeVar("Result")
 
 
 class MonitorScreen(Screen[None], inherit_bindings=False):
@@ -146,6 +147,19 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def is_covered(self) -> bool:
         """Whether a dialog covers the screen; the search line does not, its results are watched while typing."""
         return any(isinstance(screen, Dialog) and screen.HIDES_SCREEN for screen in self.app.screen_stack)
+
+    @property
+    def is_uppermost(self) -> bool:
+        """Whether no dialog is open."""
+        return self.app.screen is self
+
+    def open_answer(self, dialog: Dialog[Result], close: Callable[[Result | None], None] | None = None) -> None:
+        """Open a dialog over the screen with what the store has answered; not over one that was opened meanwhile.
+
+        The user is at that one, and its keys would go to the one above.
+        """
+        if self.is_uppermost:
+            self.app.push_screen(dialog, close)
 
     def pane_in_sight(self, kind: type[Pane]) -> Pane | None:
         """The pane of this class, if it is in sight."""

@@ -31,7 +31,7 @@ def detail(screen: MonitorScreen, section: str = "") -> None:
             if answer == "log":
                 show_log(screen, row)
 
-        screen.app.push_screen(ConnectionDialog(facts, ascii_only=is_ascii, section=section), close)
+        screen.open_answer(ConnectionDialog(facts, ascii_only=is_ascii, section=section), close)
 
     screen.services.worker.submit("connection", read, show)
 

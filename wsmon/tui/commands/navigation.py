@@ -209,7 +209,7 @@ def _show_spans(
     def present() -> int | None:
         return screen.now_ns() if screen.recorder.is_on else None
 
-    screen.app.push_screen(WaterfallDialog(title, found, MAX_SPANS, ask, present, has_session=has_session))
+    screen.open_answer(WaterfallDialog(title, found, MAX_SPANS, ask, present, has_session=has_session))
 
 
 def _session_id(screen: MonitorScreen) -> str | None:

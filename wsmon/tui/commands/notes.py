@@ -145,7 +145,7 @@ def compare_events(screen: MonitorScreen) -> None:
         from wsmon.tui.dialogs.compare import CompareDialog
 
         what = f"comparison of #{fmt.count(before.id)} and #{fmt.count(after.id)}"
-        screen.app.push_screen(CompareDialog(found, again, lambda text: copied(screen, text, what)))
+        screen.open_answer(CompareDialog(found, again, lambda text: copied(screen, text, what)))
 
     again("JSON", show)
 

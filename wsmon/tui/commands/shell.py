@@ -101,6 +101,9 @@ def text(screen: MonitorScreen) -> None:
     ids = tuple(dict.fromkeys(log.rows.id_at(row) for row in rows))
 
     def show(events: tuple[Event, ...]) -> None:
+        # The user is at a dialog that was opened meanwhile
+        if not screen.is_uppermost:
+            return
         style = log.lines.style
         _print(screen, ["".join(part for part, _ in line(each, PLAIN_WIDTH, style)).rstrip() for each in events])
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
 import pytest
+from textual.widgets import Input
 
 from tests.support.builders import SESSION, at_ns, dialled, event, loss, message, row, source, span, usable
 from tests.support.fake_ports import FakeView
 from tests.support.queries import query as parse
-from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
+from tests.support.screen_harness import COMPACT, DEADLINE_S, ROOMY, Stage, stage, text, until
 from wsmon.model.events import Event, Source, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.base import PromptDialog
+from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.widgets.text_view import ScrollPane, TextLine
@@ -156,6 +159,29 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16} on binance-spot: 1 span"
         await pilot.press("escape")
     assert on.store.calls.count(f"spans {'a' * 16}") == 2
+
+
+async def test_spans_that_come_when_another_dialog_was_opened_do_not_take_its_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on, gate = stage(), threading.Event()
+    found = (span("a", "", "session", "", 0, 5),)
+
+    def spans(*_: object, **__: object) -> tuple[Span, ...]:
+        gate.wait(DEADLINE_S)
+        return found
+
+    monkeypatch.setattr(on.store, "spans", spans)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "k", "W", "slash", "d", "e")
+        gate.set()
+        await on.settled(pilot)
+        await pilot.press("r")
+        assert isinstance(on.app.screen, SearchDialog)
+        assert on.app.screen.query_one(Input).value == "der"
+        await pilot.press("escape", "W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
 
 
 async def test_the_waterfall_shows_the_whole_trace_on_demand() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from tests.support.screen_harness import ROOMY, stage, text, until
+from tests.support.screen_harness import DEADLINE_S, ROOMY, stage, text, until
+from wsmon.model.events import Event
 from wsmon.tui.commands import shell
 from wsmon.tui.dialogs.command_lines import CommandLinesDialog
 from wsmon.tui.dialogs.pipe import PipeDialog
@@ -64,3 +67,33 @@ async def test_rows_are_printed_as_plain_text(monkeypatch: pytest.MonkeyPatch) -
     assert (log[-1], connections[-1]) == (shell.ANY_KEY, shell.ANY_KEY)
     assert len(log) > 3
     assert any("kraken-book" in row for row in connections)
+
+
+async def test_plain_text_that_comes_when_a_dialog_was_opened_does_not_take_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed: list[str] = []
+
+    async def show(_app: object, _pacer: object, plain: str) -> None:
+        printed.append(plain)
+
+    monkeypatch.setattr(shell, "show_plain", show)
+    on, gate = stage(), threading.Event()
+    events_by_id = on.store.events_by_id
+
+    def answer_late(ids: tuple[int, ...]) -> tuple[Event, ...]:
+        gate.wait(DEADLINE_S)
+        return events_by_id(ids)
+
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await on.settled(pilot)
+        monkeypatch.setattr(on.store, "events_by_id", answer_late)
+        shell.text(on.screen)
+        await pilot.press("question_mark")
+        gate.set()
+        await on.settled(pilot)
+        await pilot.press("escape")
+        assert printed == []
+        shell.text(on.screen)
+        await until(pilot, lambda: len(printed) == 1)
