@@ -174,3 +174,28 @@ async def test_a_reload_ends_the_connections_of_relays_that_changed_and_no_other
     assert await recorder.ended() == 0
     (reload,) = (event for event in stored(recorder.store) if event.name == "self.config.reloaded")
     assert reload.reason == "restarted changed; 1 went on"
+
+
+async def test_a_reload_keeps_where_each_relay_listens_from_then_on(home: Home, echo: str) -> None:
+    def write(**ports: int) -> Path:
+        return home.write(
+            "\n".join(
+                f'[[relay]]\nname = "{name}"\nlisten = "127.0.0.1:{port}"\n'
+                f'routes = [{{ path = "/", upstream = "{echo}" }}]\n'
+                for name, port in ports.items()
+            )
+        )
+
+    before, moved, new = free_port(), free_port(), free_port()
+    recorder = await home.record(write(moved=before))
+    write(moved=moved, new=new)
+    recorder.signal(signal.SIGHUP)
+    await recorder.until_stored(1, "self.config.reloaded")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    with closing(Reader(recorder.store, SystemClock())) as view:
+        found = {one.name: one.relay for one in view.statistics(None, None).connections}
+    assert found == {
+        "moved": (RelayedRoute(f"ws://127.0.0.1:{moved}/", echo),),
+        "new": (RelayedRoute(f"ws://127.0.0.1:{new}/", echo),),
+    }
