@@ -56,6 +56,16 @@ async def test_a_signal_ends_it_cleanly_with_everything_received_committed(
     assert holder(recorder.store) is None
 
 
+async def test_two_signals_at_once_are_one(home: Home, peers: Peers) -> None:
+    """As from ``timeout 60 wsmon record``, which signals its command and then the group of processes."""
+    recorder = await recording(home, peers)
+    await recorder.until_stored(100)
+    recorder.signal(signal.SIGTERM)
+    recorder.signal(signal.SIGINT)
+    assert await recorder.ended(within_s=2.5) == 0
+    assert stored(recorder.store)[-1].name == "self.run.ended"
+
+
 async def test_a_second_signal_ends_it_at_once(home: Home, peers: Peers) -> None:
     server = await peers.start("freeze")
     recorder = await home.record(server.url)

@@ -17,8 +17,9 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import wsmon
 from wsmon.bus import Bus
@@ -496,17 +497,27 @@ def _run_start(info: LockInfo, configuration: Configuration) -> RunStart:
     )
 
 
+# timeout(1) signals its command and then the process group with the command in it; npm passes on a ^C that the terminal
+# has sent to all. No user is as fast
+_ONE_SIGNAL_S: Final = 0.1
+
+
 def _stop_on_signals(stopping: asyncio.Event) -> None:
-    """Stop on SIGINT and SIGTERM; the second signal ends the process at once."""
+    """Stop on SIGINT and SIGTERM; the second signal ends the process at once, unless it came with the first."""
+    loop = asyncio.get_running_loop()
+    first_s = -inf
 
     def stop() -> None:
-        # The store needs no orderly end: committed events are on disk
-        if stopping.is_set():
+        nonlocal first_s
+        if not stopping.is_set():
+            first_s = loop.time()
+            stopping.set()
+        elif loop.time() - first_s >= _ONE_SIGNAL_S:
+            # What is committed is on disk; what was received since then is lost
             os._exit(EXIT_INTERRUPTED)
-        stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop)
 
 
 def _describe(options: RecorderOptions) -> LockInfo:
