@@ -21,7 +21,7 @@ from wsmon.engine.frame_scan import DataOpcode
 from wsmon.engine.frames import WireForm, cut, payload_limit_bytes
 from wsmon.engine.protocol_sender import ProtocolSender
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
-from wsmon.engine.reporter import Reporter, TextCleaner
+from wsmon.engine.reporter import Reporter
 from wsmon.engine.ticker import Ticker
 from wsmon.model.block import PlainReading
 from wsmon.model.events import (
@@ -40,6 +40,7 @@ from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact.masking import MASK_BYTES, MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.text_cleaner import TextCleaner
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink

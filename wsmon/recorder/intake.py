@@ -10,12 +10,12 @@ import msgspec
 from wsmon.config.specs import CaptureSpec, Configuration
 from wsmon.control.ingest import GreetingLine, IngestGreeting
 from wsmon.engine.frames import cut, payload_limit_bytes
-from wsmon.engine.reporter import TextCleaner
 from wsmon.export.event_line import EventLine, Natural, event_name, event_of_line, wall_ns_of
 from wsmon.export.import_session import connection_name
 from wsmon.model.events import FREQUENT_NAMES, Event, EventName, Json, Source
 from wsmon.model.redact.masking import MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.text_cleaner import TextCleaner
 from wsmon.model.sanitize import NAME_LIMIT_CHARS
 from wsmon.model.spans import Instant
 from wsmon.model.statuses import SESSION_ENDS, Status, is_allowed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.support.engines import RecordingSink
 from wsmon.engine.messages import MessageEvents
-from wsmon.engine.reporter import TextCleaner
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.text_cleaner import TextCleaner
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.protocols.base import Happening
