@@ -9,6 +9,8 @@ import msgspec
 from wsmon.export.event_line import LARGEST, EventLine, event_name, event_of_line, wall_ns_of
 from wsmon.export.import_session import Fault, Incoming, Line, connection_name, line_problem
 from wsmon.model.events import Event, Source
+from wsmon.model.redact.redactor import Redactor
+from wsmon.model.redact.text_cleaner import TextCleaner
 
 _line_decoder = msgspec.json.Decoder(EventLine)
 
@@ -17,9 +19,10 @@ def jsonl_events(lines: Iterable[Line]) -> Iterator[Incoming]:
     """Iterate over the events of lines; a line that cannot be read is a fault, and the next one is read.
 
     Ids and runs must ascend, as in every store; otherwise the line is a fault. A missing id, run or monotonic time
-    follows from the line before.
+    follows from the line before. What is a credential is masked, as it is when wsmon records.
     """
     before: Event | None = None
+    cleaner = TextCleaner(Redactor())
     for number, line in enumerate(lines, 1):
         if isinstance(line, Fault):
             yield line
@@ -31,7 +34,7 @@ def jsonl_events(lines: Iterable[Line]) -> Iterator[Incoming]:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             yield Fault(number, line_problem(error, EventLine))
         else:
-            yield before
+            yield cleaner.clean_event(before)
 
 
 def _event_of_line(line: EventLine, before: Event | None) -> Event:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Mapping
-from typing import Any, Final
+from collections.abc import Container, Hashable
+from typing import Final
 
 import msgspec
 
@@ -12,8 +12,7 @@ from wsmon.control.ingest import GreetingLine, IngestGreeting
 from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.export.event_line import EventLine, Natural, event_name, event_of_line, wall_ns_of
 from wsmon.export.import_session import connection_name
-from wsmon.model.events import FREQUENT_NAMES, Event, EventName, Json, Source
-from wsmon.model.redact.masking import MASKED_UNREAD
+from wsmon.model.events import FREQUENT_NAMES, Event, EventName, Source
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.redact.text_cleaner import TextCleaner
 from wsmon.model.sanitize import NAME_LIMIT_CHARS
@@ -125,11 +124,11 @@ class Intake:
         ts_ns, mono_ns = self._times(line, reporting)
         source = self._source(line, reporting)
         event = event_of_line(line, source, name or "trace.log", ts_ns, mono_ns, 0)
-        changes = self._cleaned(event, line, is_own_name=name is not None)
         size = _size(line, event.name, event.payload)
         if event.to_status is not None:
             self._own(source.connection, event.to_status, reporting.owner)
-        return msgspec.structs.replace(event, size=size, **changes)
+        cleaned = self._cleaned(event, line, is_own_name=name is not None)
+        return msgspec.structs.replace(cleaned, size=size)
 
     def release(self, reporting: Reporting) -> None:
         """Let others have the names of a process that has ended."""
@@ -206,48 +205,18 @@ class Intake:
             self._connections.add(name)
         return name
 
-    def _cleaned(self, event: Event, line: ReportedLine, *, is_own_name: bool) -> dict[str, Any]:
-        """The fields with credentials masked, the payload cut, and the name of the application's event as its type."""
-        cleaner = self._cleaner
-        payload, is_masked, is_cut = event.payload, False, False
-        meta: Mapping[str, Json] = event.meta or {}
-        cleaner.of_nothing()
-        if payload is not None:
-            masked, is_masked = cleaner.redactor.payload(payload)
-            cleaner.of(payload, masked, is_masked=is_masked)
-            is_cut = len(masked) > _LIMIT_BYTES
-            payload = cut(masked, _LIMIT_BYTES, "binary" if line.payload is None else "text") if is_cut else masked
-            if is_masked and cleaner.redactor.is_over_budget:
-                meta = {**meta, **MASKED_UNREAD}
-        if not is_own_name and line.type:
-            meta = {**meta, "type": line.type}
+    def _cleaned(self, event: Event, line: ReportedLine, *, is_own_name: bool) -> Event:
+        """Return it with credentials masked, its payload cut, and the name of the application's event as its type."""
+        if not is_own_name:
+            meta = {**(event.meta or {}), "type": line.type} if line.type else event.meta
+            event = msgspec.structs.replace(event, type=line.name, meta=meta)
+        cleaned = self._cleaner.clean_event(event)
+        payload, is_cut, meta = cleaned.payload, False, cleaned.meta
+        if payload is not None and len(payload) > _LIMIT_BYTES:
+            payload, is_cut = cut(payload, _LIMIT_BYTES, "binary" if line.payload is None else "text"), True
         if event.from_status and event.to_status and not is_allowed(event.from_status, event.to_status):
-            meta = {**meta, "illegal": True}
-        changes: dict[str, Any] = {
-            "payload": payload,
-            "redacted": event.redacted or is_masked,
-            "truncated": event.truncated or is_cut,
-            "type": cleaner.clean(event.type if is_own_name else line.name),
-            "meta": self._clean_meta(meta) or None,
-        }
-        for key in ("topic", "ref", "reason", "error_type", "error"):
-            changes[key] = cleaner.clean(getattr(event, key))
-        if isinstance(event.status, str):
-            changes["status"] = cleaner.clean(event.status) or None
-        return changes
-
-    def _clean_meta(self, meta: Mapping[str, Json]) -> dict[str, Json]:
-        """Mask credentials in metadata; a list of pairs is one of headers."""
-        cleaned = self._cleaner.clean_meta(meta)
-        for key, value in meta.items():
-            if isinstance(cleaned[key], list) and isinstance(value, list) and value and all(map(_is_header, value)):
-                pairs: Any = value
-                cleaned[key] = [list(pair) for pair in self._cleaner.redactor.headers(pairs)]
-        return cleaned
-
-
-def _is_header(item: Json) -> bool:
-    return isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)
+            meta = {**(meta or {}), "illegal": True}
+        return msgspec.structs.replace(cleaned, payload=payload, truncated=event.truncated or is_cut, meta=meta)
 
 
 def _size(line: ReportedLine, name: EventName, payload: bytes | None) -> int | None:

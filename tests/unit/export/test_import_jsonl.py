@@ -102,6 +102,16 @@ def test_statistics_of_an_imported_store_are_those_of_the_recorded_one(tmp_path:
     reader.close()
 
 
+def test_an_event_that_was_not_redacted_is() -> None:
+    (event,) = read(
+        b'{"name":"message.received","ts_ns":1,"connection":"a","payload":"{\\"password\\":\\"canary\\"}",'
+        b'"meta":{"url":"wss://h/?token=canary"}}'
+    )
+    assert isinstance(event, Event)
+    assert (event.payload, event.redacted) == (b'{"password":"[FILTERED]"}', True)
+    assert event.meta == {"url": "wss://h/?token=[FILTERED]"}
+
+
 @given(
     st.builds(
         Event,

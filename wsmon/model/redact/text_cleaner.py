@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from wsmon.model.events import Json, Meta
-from wsmon.model.redact.masking import MASK
+from msgspec.structs import replace
+
+from wsmon.model.events import Event, Json, Meta
+from wsmon.model.redact.masking import MASK, MASKED_UNREAD
 from wsmon.model.redact.redactor import Redactor
 
 # As OpenTelemetry names them: url.path, http.target, request_uri
 _ADDRESS = re.compile(r"(?:\A|[._-])(?:url|uri|path|target|location|referer)\Z", re.IGNORECASE)
+# Texts of an event that may come from anywhere
+_TEXTS = ("type", "topic", "ref", "reason", "error_type", "error")
 # A bound that was chosen, not measured. A message of 64 KiB may have 240 texts beside masked parts, one of
 # 1 MiB 15; the texts after them are masked
 _SEARCHED_BYTES = 32 * 1024 * 1024
@@ -62,6 +67,41 @@ class TextCleaner:
                 return MASK
         return cleaned
 
+    def clean_event(self, event: Event) -> Event:
+        """Return an event that another program made, with its credentials masked: payload, texts and metadata."""
+        payload, is_masked = event.payload, False
+        meta: Meta = event.meta or {}
+        self.of_nothing()
+        if payload is not None:
+            masked, is_masked = self.redactor.payload(payload)
+            self.of(payload, masked, is_masked=is_masked)
+            payload = masked
+            if is_masked and self.redactor.is_over_budget:
+                meta = {**meta, **MASKED_UNREAD}
+        changes: dict[str, Any] = {"payload": payload, "redacted": True} if is_masked else {}
+        for key in _TEXTS:
+            text = getattr(event, key)
+            if text and (cleaned := self.clean(text)) != text:
+                changes[key] = cleaned
+        if isinstance(event.status, str):
+            changes["status"] = self.clean(event.status) or None
+        if event.verdict is not None:
+            texts = {key: self.redactor.text(getattr(event.verdict, key)) for key in ("code", "cause", "evidence_text")}
+            changes["verdict"] = replace(event.verdict, **texts)
+        if meta:
+            changes["meta"] = self._clean_headers(meta)
+        # Most messages have nothing to mask
+        return replace(event, **changes) if changes else event
+
+    def _clean_headers(self, meta: Meta) -> dict[str, Json]:
+        """Mask credentials in metadata; a list of pairs is one of headers."""
+        cleaned = self.clean_meta(meta)
+        for key, value in meta.items():
+            if isinstance(cleaned[key], list) and isinstance(value, list) and value and all(map(_is_header, value)):
+                pairs: Any = value
+                cleaned[key] = [list(pair) for pair in self.redactor.headers(pairs)]
+        return cleaned
+
     def clean_meta(self, meta: Meta) -> dict[str, Json]:
         """Clean every text in ``meta``; the value of a key whose name means a credential is masked whole."""
         hides = self.redactor.hides
@@ -84,6 +124,10 @@ class TextCleaner:
         if isinstance(value, list | tuple):
             return [self._clean_value(item) for item in value]
         return value
+
+
+def _is_header(item: Json) -> bool:
+    return isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)
 
 
 def _encoded(text: str) -> bytes:

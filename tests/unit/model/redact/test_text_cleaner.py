@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.model.events import Json
+from tests.support.builders import event
+from wsmon.model.events import Json, Verdict
 from wsmon.model.redact.masking import MASK
 from wsmon.model.redact.redactor import Redactor
 from wsmon.model.redact.text_cleaner import TextCleaner
@@ -90,3 +91,30 @@ def test_texts_of_a_message_are_searched_for_in_it_so_far_and_then_masked() -> N
 def test_texts_of_a_message_without_credentials_are_kept_however_many_they_are() -> None:
     cleaner = of(b'{"topic":"trades"}' + b" " * 1024 * 1024)
     assert {cleaner.clean("trades") for _ in range(100)} == {"trades"}
+
+
+def test_an_event_of_another_program_has_no_credentials_left() -> None:
+    token = "9aa3d95b3bc440fa88ea12eaa4456161"
+    made = event(
+        "connection.disconnected",
+        payload=b'{"password":"abc123xyz","n":1}',
+        reason="no abc123xyz",
+        error=f"cannot open wss://h/{token}",
+        verdict=Verdict("peer", "4001", "said Bearer abc123xyz", "look", (7,), "token=abc123xyz"),
+        meta={"url": f"wss://u:p@h/{token}?token=abc", "request_headers": [["Cookie", "a=b"], ["Host", "h"]], "n": 1},
+    )
+    cleaned = TextCleaner(Redactor()).clean_event(made)
+    assert cleaned == event(
+        "connection.disconnected",
+        payload=b'{"password":"[FILTERED]","n":1}',
+        redacted=True,
+        reason="no abc123xyz",
+        error=f"cannot open wss://h/{MASK}",
+        verdict=Verdict("peer", "4001", f"said Bearer {MASK}", "look", (7,), f"token={MASK}"),
+        meta={
+            "url": f"wss://{MASK}@h/{MASK}?token={MASK}",
+            "request_headers": [["Cookie", MASK], ["Host", "h"]],
+            "n": 1,
+        },
+    )
+    assert TextCleaner(Redactor()).clean_event(cleaned) == cleaned
