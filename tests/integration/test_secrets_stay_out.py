@@ -226,7 +226,8 @@ async def test_no_secret_of_a_configuration_leaves_it(
 async def test_no_secret_of_a_command_line_is_in_the_process_list_or_a_file(home: Home, peers: Peers) -> None:
     server = await peers.start("echo")
     where = server.url.partition("//")[2]
-    url = f"ws://someone:{quote(SECRETS['password'], safe='')}@{where}?token={quote(SECRETS['query'], safe='')}"
+    user, query = (quote(SECRETS[name], safe="") for name in ("password", "query"))
+    url = f"ws://someone:{user}@{where}/{IN_PATH}?token={query}"
     request = Request((url,), headers=(f"X-Token: {SECRETS['header']}",), subscribe=("trades",))
     target = resolve(request, home.environ)
     await asyncio.to_thread(ensure_recorder, request, target, home.environ)

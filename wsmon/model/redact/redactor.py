@@ -183,7 +183,7 @@ class Redactor:
     def knowing(self, secrets: Iterable[str]) -> Redactor:
         """Return this redactor with further secrets, such as those of one session; shorter than 8 characters is none.
 
-        It takes 0.2 ms for a secret, where a new one takes 4.
+        It takes 0.4 ms and 60 KB for a secret, where a new one takes 4 ms.
         """
         usable = sorted({secret for secret in secrets if len(secret) >= MIN_SECRET_CHARACTERS}, key=len, reverse=True)
         values = SecretValues(usable)
@@ -257,10 +257,10 @@ class Redactor:
     def text(self, text: str) -> str:
         """Mask the credentials of a text, such as a reason, an error or a line of a log.
 
-        Other than in a message, where IDs are data, tokens in the paths of its URLs are masked, too.
+        Other than in a message, where IDs are data, tokens in the paths of its URLs and requests are masked, too.
         """
         masked = self.payload(text.encode("utf-8", "surrogatepass"))[0]
-        if b":" in masked:
+        if b"/" in masked:
             masked = mask_ranges(masked, urls.path_ranges(masked, self._rules, StepBudget(len(masked))))
         return masked.decode("utf-8", "surrogatepass")
 

@@ -125,6 +125,8 @@ def _userinfo_size(after_scheme: bytes) -> int:
 _SCHEME_AND_AUTHORITY = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?+(?://)?+[^/?#]*+")
 # An apostrophe is a character of a path, too
 _URL_WITH_PATH = re.compile(_URL_BEGIN + rb"(?:[^\s\"'<>\\/?#])*+((?:[^\s\"<>\\]++|\\++/)++)")
+# As error pages and logs of servers say what was asked for
+_REQUEST = re.compile(rb"(?<![A-Za-z])(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) ++(/[^\s\"<>]++)")
 # What stands between two of ``/ ? & # ;``, a slash possibly escaped
 _PART = re.compile(rb"[^/\\?&#;]++")
 _PATH = re.compile(rb"[^?#]*+")
@@ -156,11 +158,12 @@ def whole_path_ranges(url: bytes, rules: KeyRules, budget: StepBudget) -> Iterat
 
 
 def path_ranges(text: bytes, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:
-    """Yield the tokens in the paths of all absolute URLs in ``text``."""
-    for match in _URL_WITH_PATH.finditer(text) if b":" in text else ():
-        yield from _path_ranges(text, *match.span(1), rules, budget)
-        if budget.is_over:
-            return
+    """Yield the tokens in the paths of all absolute URLs in ``text``, and of requests: ``GET /path``."""
+    for paths, sign in ((_URL_WITH_PATH, b":"), (_REQUEST, b" /")):
+        for match in paths.finditer(text) if sign in text else ():
+            yield from _path_ranges(text, *match.span(1), rules, budget)
+            if budget.is_over:
+                return
 
 
 def _path_ranges(text: bytes, start: int, end: int, rules: KeyRules, budget: StepBudget) -> Iterator[ByteRange]:

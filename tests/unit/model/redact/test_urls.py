@@ -112,6 +112,8 @@ def test_tokens_in_a_path_are_masked(marked: str) -> None:
         f'{{"u":"https:\\/\\/h\\/ws\\/⟦{LISTEN_KEY}⟧"}}',
         "https:\\/\\/h\\/services\\/T000\\/B000\\/⟦XXXX⟧",
         f"build {HEX} of ws",
+        f"Cannot GET /ws/⟦{LISTEN_KEY}⟧",
+        f'"GET /v3/⟦{HEX}⟧?x=1 HTTP/1.1" 404; FORGET /ws/{HEX}, /ws/{HEX}',
     ],
 )
 def test_a_sentence_has_no_tokens_of_paths_and_a_message_keeps_its_ids(marked: str) -> None:
