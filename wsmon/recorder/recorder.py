@@ -251,6 +251,9 @@ class _Recording:
         register(self._info)
         # Before viewers are let in, so that a store that is removed at once is noticed, too
         self._opened = await asyncio.to_thread(file_identity, self._options.store)
+        # Outside the group, which would wrap an error of the standard output that the addresses are printed to
+        if self._options.on_listening is not None:
+            self._options.on_listening(self._routes)
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: None if self._outlived.is_set() else self._stopping.set())
@@ -267,8 +270,6 @@ class _Recording:
                 group.create_task(self._guard.keep("monitoring", self._monitoring.run), name="monitoring"),
                 group.create_task(self._guard.keep("bundle", self._bundles.run), name="bundles"),
             ]
-            if self._options.on_listening is not None:
-                self._options.on_listening(self._routes)
             on_ready(self._info)
             # The writer judges the end of a session by it. Not before the recorder is ready, which should be soon; but
             # before the first connection, since later there may be no descriptor left to read a module by

@@ -25,6 +25,7 @@ PRINTING = (
     *("completions bash", "completions zsh", "man", "stop --help", "record --help", "attach --help", "open --help"),
     *("import --help", "ingest --help", "demo --help", "assert 'no is:gap'", "assert --help", "probe --help"),
     *("serve --help", "relay --help", "compare --help", "bundle --help"),
+    "relay ws://127.0.0.1:1 --for 100ms --quiet --store relay.db",
 )
 CLOSED, FULL = "Bad file descriptor", "No space left on device"
 
