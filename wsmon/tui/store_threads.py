@@ -107,6 +107,10 @@ class StoreWorker:
 
         self._put(_Query(kind, number, deliveries))
 
+    def end(self, kind: str) -> None:
+        """End the query of a kind that waits or runs, if there is one; it is delivered no more."""
+        self.stream(kind, lambda *_: iter(()), lambda _: None)
+
     def stop(self) -> None:
         """Stop the thread; a query under way is interrupted."""
         with self._changed:

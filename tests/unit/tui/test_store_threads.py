@@ -94,6 +94,22 @@ def test_a_stream_ends_when_a_newer_one_is_asked_for(asker: Asker) -> None:
     assert asker.next() == 3
 
 
+def test_a_stream_can_be_ended_without_another_one(asker: Asker) -> None:
+    ended = Flag()
+
+    def numbers(_view: StoreView, is_stale: Callable[[], bool]) -> Iterator[int]:
+        yield 1
+        while not is_stale():
+            ended.wait(0.001)
+        yield 2
+
+    asker.worker.stream("filter", numbers, asker.delivered.put)
+    assert asker.next() == 1
+    asker.worker.end("filter")
+    asker.worker.submit("bounds", lambda _: "next", asker.delivered.put)
+    assert asker.next() == "next"
+
+
 def test_a_store_that_fails_one_question_answers_the_next(asker: Asker) -> None:
     def fail(_view: StoreView) -> None:
         raise StoreError("disk I/O error")

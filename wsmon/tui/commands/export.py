@@ -30,6 +30,8 @@ FILE_MODE = 0o600
 # Copies in one second
 MAX_NAMES = 100
 NOTHING_TO_COPY = "nothing to copy here"
+# Kind of the query that counts what an export would write
+COUNT = "export size"
 # What a multiplexer has to be configured with for the clipboard
 HINTS: dict[Multiplexer, str] = {"tmux": "; in tmux: set -g set-clipboard on", "screen": "", "": ""}
 
@@ -176,6 +178,7 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
     options = screen.services.options
 
     def close(done: FinishedExport | None) -> None:
+        screen.services.search_worker.end(COUNT)
         if done is not None:
             screen.last_export = done.request
             size = fmt.size(done.written.size_bytes)
@@ -196,7 +199,7 @@ def _count_events(screen: MonitorScreen, request: ExportRequest, deliver: Callab
     def read(view: StoreView, is_stale: Callable[[], bool]) -> Iterator[ExportCount]:
         return takewhile(lambda _: not is_stale(), count_events(request, view))
 
-    screen.services.search_worker.stream("export size", read, deliver)
+    screen.services.search_worker.stream(COUNT, read, deliver)
 
 
 def export_again(screen: MonitorScreen) -> None:

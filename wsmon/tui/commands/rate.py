@@ -42,8 +42,7 @@ def _show(screen: MonitorScreen, choice: RateChoice) -> None:
         worker.stream("rate", lambda view, _: run_histogram(view, query, columns), deliver)
 
     def close(at_ns: int | None) -> None:
-        # Another question of the kind ends one that runs
-        worker.stream("rate", lambda *_: iter(()), lambda _: None)
+        worker.end("rate")
         if at_ns is not None:
             screen.pane_layout.bring("log")
             go_to_time(screen, at_ns)

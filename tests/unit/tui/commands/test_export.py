@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import stat
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import event, message
-from tests.support.screen_harness import Stage, stage, until
+from tests.support.screen_harness import Stage, stage, text, until
+from wsmon.export.run import ExportCount, ExportRequest
+from wsmon.ports import StoreView
+from wsmon.tui.commands import export
 from wsmon.tui.commands.export import written
 from wsmon.tui.options import AppOptions
 from wsmon.tui.terminal import driver, osc
+from wsmon.tui.widgets.text_view import TextLine
 
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml")
 LONG = "x" * 60_000
@@ -106,3 +112,22 @@ async def test_d13_what_is_copied_has_nothing_that_a_terminal_obeys(monkeypatch:
     text = base64.b64decode(sequence.removeprefix("\x1b]52;c;").removesuffix("\a")).decode()
     assert "31m" in text
     assert text.isprintable()
+
+
+async def test_what_an_export_would_write_is_counted_no_further_once_its_dialog_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pause = threading.Event()
+
+    def count(_request: ExportRequest, _view: StoreView) -> Iterator[ExportCount]:
+        while not pause.wait(0.001):
+            yield ExportCount(1, is_whole=False)
+
+    monkeypatch.setattr(export, "count_events", count)
+    on = stage(options=OPTIONS)
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: text(on.app.screen.query_one("#export-amount", TextLine)).startswith("1+, counting"))
+        await pilot.press("escape")
+        await until(pilot, lambda: on.screen.services.search_worker.is_idle)
