@@ -15,8 +15,9 @@ from urllib.parse import unquote_to_bytes
 from wsmon.model.redact.masking import NAME_STEPS, ByteRange, StepBudget, mask_ranges
 from wsmon.model.redact.names import KeyRules, built_in_rules
 
-# Steps of a URL or a parameter
+# Steps of a URL or a parameter, and of a part of a path
 _URL_STEPS = 4
+_PART_STEPS = 1
 # Names of parameters that are found in the time of a step, and distinct ones that are looked at
 _NAMES_PER_STEP = 5
 _MOST_NAMES = 30
@@ -144,9 +145,13 @@ _LETTER_BESIDE_DIGIT = re.compile(rb"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z
 _LETTER, _DIGIT = re.compile(rb"[A-Za-z]"), re.compile(rb"[0-9]")
 # Keys of Alchemy and Infura have that many; UUIDs, file names and dates are seldom as long
 _RANDOM_CHARS = 32
+# A longer text is judged by its beginning, and a step is the work for a few of its characters
+_JUDGED_CHARS = 512
+_CHARS_PER_STEP = 4
 # In a random text, a change comes at least once in so many characters
 _CHARS_PER_CHANGE = 8
 _CHARS_PER_CASE = 2.5
+_MAY_HAVE_TOKEN = re.compile(rb"[A-Za-z0-9_.~+=%-]{16}|bot[0-9]|services|webhooks|=")
 # A value behind a segment that names it, unlike the word in /token/refresh
 _NAMED_CHARS = 16
 
@@ -161,7 +166,12 @@ def path_ranges(text: bytes, rules: KeyRules, budget: StepBudget) -> Iterator[By
     """Yield the tokens in the paths of all absolute URLs in ``text``, and of requests: ``GET /path``."""
     for paths, sign in ((_URL_WITH_PATH, b":"), (_REQUEST, b" /")):
         for match in paths.finditer(text) if sign in text else ():
-            yield from _path_ranges(text, *match.span(1), rules, budget)
+            if not budget.take(_PART_STEPS):
+                yield budget.rest(match.start(1), text)
+                return
+            # Most paths are words
+            if _MAY_HAVE_TOKEN.search(text, *match.span(1)):
+                yield from _path_ranges(text, *match.span(1), rules, budget)
             if budget.is_over:
                 return
 
@@ -171,7 +181,7 @@ def _path_ranges(text: bytes, start: int, end: int, rules: KeyRules, budget: Ste
     path_end = path.end() if path else start
     before: tuple[bytes, bytes, bytes] = (b"", b"", b"")
     for part in _PART.finditer(text, start, end):
-        if not budget.take(_URL_STEPS) or not budget.take_name(before[-1]):
+        if not budget.take(_PART_STEPS):
             yield budget.rest(part.start(), text)
             return
         name, sign, value = part[0].partition(b"=")
@@ -181,23 +191,28 @@ def _path_ranges(text: bytes, start: int, end: int, rules: KeyRules, budget: Ste
             pass
         elif is_segment and (bot := _BOT.match(part[0])):
             yield ByteRange(part.start() + bot.start(1), part.start() + bot.end(1))
-        elif is_segment and has_value and rules.is_query(_name(name)) and not _is_evidence(_name(name), value):
+        elif is_segment and has_value and _is_query(name, rules, budget) and not _is_evidence(_name(name), value):
             yield ByteRange(part.start() + len(name) + len(sign), part.end())
-        elif is_segment and _is_token_behind(before, part[0], rules):
+        elif is_segment and _is_token_behind(before, part[0], rules, budget):
             yield ByteRange(*part.span())
         elif is_segment or not has_value:
-            yield from _random_ranges(text, *part.span())
+            yield from _random_ranges(text, *part.span(), budget)
         before = (*before[1:], part[0])
 
 
-def _is_token_behind(before: tuple[bytes, bytes, bytes], part: bytes, rules: KeyRules) -> bool:
+def _is_token_behind(before: tuple[bytes, bytes, bytes], part: bytes, rules: KeyRules, budget: StepBudget) -> bool:
     """Return whether the segments before one make it a token."""
     third, second, first = before
     if _TOKEN.fullmatch(part) is None:
         return False
     is_slack = third == b"services" and _WORKSPACE.fullmatch(second) and _APPLICATION.fullmatch(first)
     is_discord = second == b"webhooks" and first.isdigit()
-    return bool(is_slack or is_discord) or (_is_value(part) and rules.is_query(_name(first)))
+    return bool(is_slack or is_discord) or (_is_value(part) and _is_query(first, rules, budget))
+
+
+def _is_query(name: bytes, rules: KeyRules, budget: StepBudget) -> bool:
+    """Return whether a name is that of a credential; past the budget any is."""
+    return not budget.take_name(name) or rules.is_query(_name(name))
 
 
 def _name(part: bytes) -> str:
@@ -209,11 +224,17 @@ def _is_value(part: bytes) -> bool:
     return len(part) >= _NAMED_CHARS and _DIGIT.search(part) is not None and not part.startswith(b"0x")
 
 
-def _random_ranges(text: bytes, start: int, end: int) -> Iterator[ByteRange]:
+def _random_ranges(text: bytes, start: int, end: int, budget: StepBudget) -> Iterator[ByteRange]:
     for run in _TOKEN.finditer(text, start, end):
         # A full stop may be that of a sentence
         token = run[0].rstrip(b".")
-        if len(token) >= _RANDOM_CHARS and is_random(_PUBLIC.sub(b"", unquote_to_bytes(token))):
+        if len(token) < _RANDOM_CHARS:
+            continue
+        judged = token[:_JUDGED_CHARS]
+        if not budget.take(len(judged) // _CHARS_PER_STEP):
+            yield budget.rest(run.start(), text)
+            return
+        if is_random(_PUBLIC.sub(b"", unquote_to_bytes(judged))):
             yield ByteRange(run.start(), run.start() + len(token))
 
 

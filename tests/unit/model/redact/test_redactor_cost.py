@@ -216,3 +216,31 @@ def test_a_pattern_that_matches_everywhere_takes_no_more_than_its_budget() -> No
     redactor = Redactor(patterns=("x",))
     assert redactor.payload(b"xy" * MIB) == (b"[FILTERED]", True)
     assert redactor.is_over_budget
+
+
+PATHS = {
+    "URLs": b"://x/ " * (MIB // 6),
+    "URLs with a word": b"wss://host/a " * (MIB // 13),
+    "one path": b"wss://host/" + b"a/" * (MIB // 2),
+    "one segment": b"wss://host/" + b"a1" * (MIB // 2),
+    "long segments": b"wss://host/" + (b"a1" * 256 + b"/") * (MIB // 513),
+    "short tokens": b"wss://host/" + (b"a1" * 16 + b"/") * (MIB // 33),
+    "names": b"wss://host/" + b"".join(b"token%d=/" % number for number in range(MIB // 13)),
+    "names before values": b"wss://host/" + b"".join(b"%015d/" % number for number in range(MIB // 16)),
+    "percent signs": b"wss://host/" + b"%2b" * (MIB // 3),
+    "webhooks": b"wss://host/" + b"services/T0/B0/" * (MIB // 15),
+    "requests": b"GET / " * (MIB // 6),
+    "methods": b"GET " * (MIB // 4) + b"/",
+    "escaped slashes": b"wss://host/" + b"\\/" * (MIB // 2),
+}
+
+
+@pytest.mark.parametrize("text", PATHS.values(), ids=PATHS)
+def test_paths_in_a_text_take_no_more_than_its_budget(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redactor_module, "StepBudget", CountedBudget)
+    monkeypatch.setattr(CountedBudget, "made", [])
+    started_s = process_time()
+    REDACTOR.text(text.decode())
+    assert process_time() - started_s < LIMIT_S
+    for each in CountedBudget.made:
+        assert each.had - each.left <= each.had + MIB // 8
