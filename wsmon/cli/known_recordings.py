@@ -116,10 +116,19 @@ def shown_names(recordings: Sequence[KnownRecording]) -> tuple[str, ...]:
 
 
 def split_argument(argument: str) -> tuple[str, str]:
-    """Return the name that NAME=RECORDING gives to a recording, empty where it gives none, and what names it."""
+    """Return the name that NAME=RECORDING gives to a recording, empty where it gives none, and what names it.
+
+    Raises ``UsageError`` for a name of other characters, where a recording is behind it.
+    """
     name, sign, rest = argument.partition("=")
-    if sign and rest and _GIVEN_NAME.fullmatch(name) and not Path(argument).exists():
+    if not (name and sign and rest) or Path(argument).exists():
+        return "", argument
+    if _GIVEN_NAME.fullmatch(name):
         return name, rest
+    if "/" not in name and Path(rest).exists():
+        raise UsageError(
+            f"invalid name {name!r} in {argument}", "only letters, digits, '.', '_' and '-' are allowed, at most 64"
+        )
     return "", argument
 
 

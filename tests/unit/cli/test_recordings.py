@@ -39,3 +39,10 @@ def test_a_name_given_twice_and_a_recording_given_twice_are_refused(tmp_path: Pa
         names(f"eu={one}", f"eu={two}")
     with pytest.raises(UsageError, match="is given twice"):
         names(one, f"eu={one}")
+
+
+@pytest.mark.parametrize("name", ["ünï", "a b", "x" * 65])
+def test_a_name_that_none_can_be_is_refused(tmp_path: Path, name: str) -> None:
+    one = store(tmp_path / "a.db")
+    with pytest.raises(UsageError, match=f"invalid name '{name}'"):
+        names(f"{name}={one}")
