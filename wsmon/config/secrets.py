@@ -298,6 +298,9 @@ class _Masks:
         connection = self.applied(spec.connection, CONNECTION, spec.connection.redact)
         redactor = self._redactor(connection.redact)
         routes = tuple(replace(route, upstream=self._url(route.upstream, redactor)) for route in spec.routes)
+        for route in spec.routes:
+            # Shown where the relay listens, since applications need it, but in no bundle
+            self._collect_all(url_secrets(route.path, redactor.url(route.path)))
         return replace(spec, connection=connection, routes=routes)
 
     def _redactor(self, redact: RedactSpec) -> Redactor:

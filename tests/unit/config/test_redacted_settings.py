@@ -48,3 +48,17 @@ def test_defaults_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "wsmon.toml"
     path.write_text('[[connection]]\nname = "a"\nurl = "ws://h/"\n')
     assert redacted_settings(load(path, {}).configuration) == {"connections": [{"name": "a", "url": "ws://h/"}]}
+
+
+def test_tokens_in_paths_are_masked_also_in_those_that_a_relay_listens_at(tmp_path: Path) -> None:
+    token = "cAnArY7Q9zz4kP2mX8vL1nB6tR3wS5yD0f"
+    path = tmp_path / "wsmon.toml"
+    path.write_text(
+        '[[relay]]\nname = "r"\nlisten = "127.0.0.1:9000"\n'
+        f'routes = [{{ path = "/ws/{token}", upstream = "wss://h/bot12:cAnArY-bot/{token}" }}]\n'
+    )
+    configuration = load(path, {}).configuration
+    assert json.loads(json.dumps(redacted_settings(configuration)["relays"]))[0]["routes"] == [
+        {"path": "/ws/[FILTERED]", "upstream": "wss://h/bot12:[FILTERED]/[FILTERED]"}
+    ]
+    assert configuration.relays[0].listening("127.0.0.1", 9_000)[0].listen == f"ws://127.0.0.1:9000/ws/{token}"
