@@ -190,7 +190,8 @@ def _path_ranges(text: bytes, start: int, end: int, rules: KeyRules, budget: Ste
         if rules.exempts(part[0]):
             pass
         elif is_segment and (bot := _BOT.match(part[0])):
-            yield ByteRange(part.start() + bot.start(1), part.start() + bot.end(1))
+            # All that follows, but what ends a sentence
+            yield ByteRange(part.start() + bot.start(1), part.start() + len(part[0].rstrip(b".,:!)}'")))
         elif is_segment and has_value and _is_query(name, rules, budget) and not _is_evidence(_name(name), value):
             yield ByteRange(part.start() + len(name) + len(sign), part.end())
         elif is_segment and _is_token_behind(before, part[0], rules, budget):
