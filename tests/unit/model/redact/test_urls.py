@@ -113,7 +113,7 @@ def test_tokens_in_a_path_are_masked(marked: str) -> None:
         "https:\\/\\/h\\/services\\/T000\\/B000\\/⟦XXXX⟧",
         f"build {HEX} of ws",
         f"Cannot GET /ws/⟦{LISTEN_KEY}⟧",
-        "cannot open wss://h/bot12:⟦AAE-secret⟧: refused",
+        "cannot open wss://h/bot12:⟦AAE-abcdef12⟧: refused",
         f'"GET /v3/⟦{HEX}⟧?x=1 HTTP/1.1" 404; FORGET /ws/{HEX}, /ws/{HEX}',
     ],
 )
