@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.model.units import SECOND_NS
+from wsmon.store.database import JOURNAL_LIMIT_BYTES
 
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -67,10 +68,11 @@ class StoreWatch:
         is_store = (store.size_bytes, store.changed_ns) != (before.size_bytes, before.changed_ns)
         return "was overwritten by another program" if is_store else "has a write-ahead log that was overwritten"
 
-    def loss(self) -> str:
+    def loss(self, *, has_written: bool = False) -> str:
         """Return what another program has taken from the files, as ``change`` does.
 
-        This can be told also after a write of the recorder's own that failed, and left new bytes in the log.
+        This can be told also after a write of the recorder's own: one that failed left new bytes in the log, and one
+        that did not (``has_written``) may have had SQLite cut it to its limit.
         """
         store, log = _state(self._path), _state(self._log)
         before = self._store_state
@@ -80,10 +82,13 @@ class StoreWatch:
             return f"was truncated from {before.size_bytes:,} to {store.size_bytes:,} bytes by another program"
         if self._log_state is not None and (log is None or log.inode != self._log_state.inode):
             return "has lost its write-ahead log to another program"
-        if log is not None and self._log_state is not None and log.size_bytes < self._log_state.size_bytes:
+        if log is None or self._log_state is None:
+            return ""
+        before_bytes = self._log_state.size_bytes
+        if log.size_bytes < (min(before_bytes, JOURNAL_LIMIT_BYTES) if has_written else before_bytes):
             return (
-                f"has a write-ahead log that was truncated from {self._log_state.size_bytes:,} to "
-                f"{log.size_bytes:,} bytes by another program"
+                f"has a write-ahead log that was truncated from {before_bytes:,} to {log.size_bytes:,} bytes by "
+                "another program"
             )
         return ""
 

@@ -194,6 +194,9 @@ class Writer:
                 self._prune()
                 if batch.count < INDEX_BELOW_EVENTS:
                     self._index()
+                # What is missing now went while this batch was written
+                if taken := self._watch.loss(has_written=True):
+                    self._begin_anew(taken)
                 self._watch.settle()
             self._has_ended = True
             self._fold.close_seconds(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)

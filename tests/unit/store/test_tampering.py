@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.builders import T0_NS, message
 from tests.support.stores import Recording, recording
+from wsmon.store import tampering
 from wsmon.store.tampering import StoreWatch, set_aside
 
 
@@ -78,6 +79,35 @@ def test_a_write_of_ours_that_failed_half_way_is_no_loss_and_one_behind_it_is_to
     assert watch.loss() == ""
     os.truncate(log_of(running.path), 32)
     assert "has a write-ahead log that was truncated from " in watch.loss()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "sentence"),
+    [
+        (lambda path: os.truncate(path, 0), "was truncated from 4,096 to 0 bytes by another program"),
+        (lambda path: os.truncate(log_of(path), 32), "has a write-ahead log that was truncated from "),
+        (lambda path: log_of(path).unlink(), "has lost its write-ahead log to another program"),
+    ],
+    ids=["truncated", "log truncated", "log gone"],
+)
+def test_s3_what_is_taken_while_the_recorder_writes_is_said_behind_the_write(
+    running: Recording, watch: StoreWatch, tamper: Callable[[Path], None], sentence: str
+) -> None:
+    running.commit(message())
+    assert watch.loss(has_written=True) == ""
+    tamper(running.path)
+    assert sentence in watch.loss(has_written=True)
+
+
+def test_a_log_that_sqlite_cuts_to_its_limit_is_no_loss_behind_a_write(
+    running: Recording, watch: StoreWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size_bytes = log_of(running.path).stat().st_size
+    monkeypatch.setattr(tampering, "JOURNAL_LIMIT_BYTES", size_bytes - 1)
+    os.truncate(log_of(running.path), size_bytes - 1)
+    assert watch.loss(has_written=True) == ""
+    os.truncate(log_of(running.path), size_bytes - 2)
+    assert "has a write-ahead log that was truncated from " in watch.loss(has_written=True)
 
 
 def test_a_disk_that_cannot_be_read_tells_nothing_of_other_programs(running: Recording) -> None:

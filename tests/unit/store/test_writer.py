@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from tests.support.writers import DEADLINE_S, Running
 from wsmon.bus import Batch
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
+from wsmon.model.block import Committed
 from wsmon.model.events import Event, Source
 from wsmon.model.profiles import Notable
 from wsmon.store import writer as writing
@@ -372,6 +374,24 @@ def test_what_cannot_be_repaired_ends_the_thread_and_is_said(running: Running) -
     running.writer.join(DEADLINE_S)
     (failure,) = running.failures
     assert "UNIQUE constraint failed: event.id" in str(failure)
+
+
+def test_s3_what_another_program_takes_from_the_store_behind_a_commit_is_told(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_commit = running.writer._on_commit
+
+    def truncate(last_id: int, committed: Sequence[Committed]) -> None:
+        os.truncate(running.path, 0)
+        on_commit(last_id, committed)
+
+    running.writer.start()
+    running.emit(dialled())
+    running.wait_for(1)
+    monkeypatch.setattr(running.writer, "_on_commit", truncate)
+    running.emit(message())
+    running.wait_until(lambda: bool(running.failures))
+    assert " to 0 bytes by another program" in str(running.failures[0])
 
 
 def test_health_tells_what_waits(running: Running) -> None:
