@@ -166,13 +166,18 @@ def _latencies_ms(pairs: Sequence[SocketPair], count: int) -> list[float]:
         while len(found) < count:
             for descriptor, _ in waiting.poll():
                 application, buffer = by_descriptor[descriptor]
-                buffer += application.recv(64 * KIB)
+                data = application.recv(64 * KIB)
+                if not data:
+                    # A relay has ended: it ends first where the benchmark is ended
+                    return
+                buffer += data
                 now_ns = time.perf_counter_ns()
                 while len(buffer) >= size:
                     found.append((now_ns - int(buffer[STAMP])) / 1e6)
                     del buffer[:size]
 
-    receiving = threading.Thread(target=receive)
+    # It waits for messages that do not come where the benchmark is ended
+    receiving = threading.Thread(target=receive, daemon=True)
     receiving.start()
     began_s = time.perf_counter()
     for number in range(count):
@@ -197,7 +202,7 @@ def _flooded(upstream: Upstream, running: dict[str, RelaySide], count: int, roun
     for number in range(rounds):
         for side, relay in list(running.items())[:: -1 if number % 2 else 1]:
             pair = upstream.opened(relay.port)
-            sending = threading.Thread(target=pair.server.sendall, args=(message * count,))
+            sending = threading.Thread(target=pair.server.sendall, args=(message * count,), daemon=True)
             began_s = time.perf_counter()
             sending.start()
             received(pair.application, len(message) * count)
