@@ -214,7 +214,8 @@ class Server:
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], within_s)[0]:
             raise TimeoutError(f"the server says nothing for {within_s:.0f} s: does a client run?")
-        return self._process.stdout.readline().strip()
+        line: str = self._process.stdout.readline()
+        return line.strip()
 
 
 @contextmanager

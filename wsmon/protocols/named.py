@@ -9,7 +9,7 @@ Sources: the Bayeux specification, chapter 5; RFC 7395 and RFC 6120, sections 4.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import unescape
 from itertools import islice
 from types import MappingProxyType
@@ -38,7 +38,7 @@ MAX_MESSAGES = 100
 _REFUSED = re.compile(r"40[13]\b")
 _UNAUTHORIZED = (101, 109)
 
-_decode_json = repairing(msgspec.json.decode)
+_decode_json: Callable[[bytes], Any] = repairing(msgspec.json.decode)
 
 
 def _text(value: object) -> str:

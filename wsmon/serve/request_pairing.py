@@ -6,7 +6,7 @@ it, with or without ``jsonrpc``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -22,7 +22,7 @@ _PHOENIX_JOIN: Final = "phx_join"
 _NULL: Final = b"null"
 
 _Members: TypeAlias = "dict[str, msgspec.Raw] | list[msgspec.Raw]"
-_decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw]).decode
+_decode: Final[Callable[[bytes], _Members]] = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
