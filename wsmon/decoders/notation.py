@@ -51,6 +51,9 @@ def _unmsgpack(payload: bytes, _state: None, room: int) -> bytes:
         raise DecodeError("nested too deep", "refused") from None
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise DecodeError(str(error).removeprefix("MessagePack data is malformed: ")) from None
+    # As msgspec says it itself from 0.23 on
+    except UnicodeDecodeError:
+        raise DecodeError("Invalid UTF-8 encoded string") from None
     # Keys that JSON does not have: nil, a truth value, a list. Times and numbers beyond what Python's types hold
     except (TypeError, ValueError, OverflowError):
         raise DecodeError("it holds a key or a value that JSON does not have") from None
