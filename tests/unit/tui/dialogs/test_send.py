@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_sent_says_why(tmp_path: Path) -> None:
         ('{"a":1}', "json", ""),
         ('{"a":${secret:N},"b":"${secret:M}"}', "json", ""),
         ('{"a":1', "json", "not JSON at character 7: expecting ',' delimiter"),
-        ("[1,\n 2,]", "jsonrpc", "not JSON at line 2, character 4: illegal trailing comma before end of array"),
+        ("[1,\n 2", "jsonrpc", "not JSON at line 2, character 3: expecting ',' delimiter"),
         ('{"a":1', "auto", "not JSON at character 7: expecting ',' delimiter"),
         ('{"a":1', "raw", ""),
         ('42["a"', "socketio", ""),
@@ -73,9 +73,7 @@ def test_a_file_that_cannot_be_sent_says_why(tmp_path: Path) -> None:
     ],
 )
 def test_a_text_that_begins_as_json_and_is_none_says_where(text: str, protocol: str, fault: str) -> None:
-    found = json_fault(text, protocol)
-    # Python 3.13 names the comma
-    assert found.split(":")[0] == fault.split(":")[0]
+    assert json_fault(text, protocol) == fault
 
 
 async def test_json_that_is_none_goes_with_the_second_enter() -> None:
