@@ -19,13 +19,13 @@ STARTS: Final[Mapping[EventName, SpanOperation]] = MappingProxyType(
 # Of a span that was begun in an earlier run of the recorder: its end may have come while none ran
 EARLIER_RUN: Final = "no end is recorded: it began before the recorder was started"
 
-SOURCES_OF_SESSION: Final = "SELECT id FROM source WHERE connection_id = ?1 COLLATE NOCASE AND connection_id = ?1"
+SOURCES_OF_SESSION: Final = "SELECT id FROM source WHERE connection_id = :of COLLATE NOCASE AND connection_id = :of"
 # Of all connections: an application's trace goes through several. Of one boot alone: a configured trace id outlives
 # boots, and monotonic times of two boots do not compare
 SOURCES_OF_TRACE: Final = """
 SELECT source.id FROM source JOIN run ON run.id = source.run
-WHERE source.trace_id = ?1 COLLATE NOCASE AND source.trace_id = ?1
-  AND (source.run = ?2 OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = ?2)))
+WHERE source.trace_id = :of COLLATE NOCASE AND source.trace_id = :of
+  AND (source.run = :run OR (run.boot_id <> '' AND run.boot_id = (SELECT boot_id FROM run WHERE id = :run)))
 """
 # Begun, and without a row of its end. The index event_by_name leads to the newest first
 _BEGUN: Final = f"""
@@ -37,7 +37,7 @@ WHERE name IN ({", ".join(str(NAME_CODES[name]) for name in STARTS)}) AND name >
   AND event.id >= (SELECT min(run.first_id) FROM run JOIN source ON source.run = run.id WHERE source.id IN own)
   AND span_id IS NOT NULL AND event.source IN own
   AND span_id NOT IN (SELECT span_id FROM span WHERE source IN own)
-ORDER BY event.id DESC LIMIT ?3
+ORDER BY event.id DESC LIMIT :limit
 """
 _BEGUN_ROW = tuple[Id, Id, Ns, Ns, str | None, str | None, str, str | None, int]
 # Monotonic time of the first event; where that is pruned, it follows from the last one
@@ -49,21 +49,21 @@ SELECT session.first_id, session.connection_id,
                 (SELECT mono_ns - ts_ns + session.started_ns FROM event WHERE id = session.last_id), 0),
        session.run < (SELECT max(id) FROM run)
 FROM session JOIN connection ON connection.id = session.connection
-WHERE session.id IN own AND session.end IS NULL AND 0 <= ?2
-ORDER BY session.id DESC LIMIT ?3
+WHERE session.id IN own AND session.end IS NULL
+ORDER BY session.id DESC LIMIT :limit
 """
 _SESSION_ROW = tuple[Id, str, str, str, Ns, Ns, int]
 
 
 def open_spans(
-    connection: sqlite3.Connection, sources: str, parameters: tuple[str, int], limit: int
+    connection: sqlite3.Connection, sources: str, parameters: Mapping[str, str | int], limit: int
 ) -> tuple[Span, ...]:
     """Read the newest ``limit`` spans without an end, oldest first: of operations, and of sessions themselves.
 
-    ``sources`` is one of the statements above, with its two ``parameters``.
+    ``sources`` is one of the statements above, with its ``parameters``.
     """
     found: dict[str, tuple[int, Span]] = {}
-    bound = (*parameters, limit)
+    bound = {**parameters, "limit": limit}
     sessions = checked(connection.execute(_SESSIONS.format(sources=sources), bound), _SESSION_ROW)
     for first_id, connection_id, parent_id, name, ts_ns, mono_ns, is_earlier in sessions:
         span = Span(SpanId(connection_id), parent_id, "session", "", name, ts_ns, mono_ns, error=_why(is_earlier))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -457,18 +457,19 @@ SELECT span.span_id, span.parent_id, span.operation, coalesce(span.key, ''), spa
 """
 _OF_SESSION = f"""{_COLUMNS}
 FROM source JOIN span ON span.source = source.id
-WHERE source.connection_id = ?1 COLLATE NOCASE AND source.connection_id = ?1 ORDER BY span.event_id, span.n LIMIT ?2
+WHERE source.connection_id = :of COLLATE NOCASE AND source.connection_id = :of
+ORDER BY span.event_id, span.n LIMIT :limit
 """
 _TRACE_OF_SESSION = """
-SELECT trace_id, run FROM source WHERE connection_id = ?1 COLLATE NOCASE AND connection_id = ?1 LIMIT 1
+SELECT trace_id, run FROM source WHERE connection_id = :of COLLATE NOCASE AND connection_id = :of LIMIT 1
 """
 _NEWEST_RUN = """
-SELECT trace_id, run FROM source WHERE trace_id = ?1 COLLATE NOCASE AND trace_id = ?1 ORDER BY id DESC LIMIT 1
+SELECT trace_id, run FROM source WHERE trace_id = :of COLLATE NOCASE AND trace_id = :of ORDER BY id DESC LIMIT 1
 """
 # Sources come first: there are fewer of them than spans
 _OF_TRACE = f"""{_COLUMNS}
 FROM ({SOURCES_OF_TRACE}) AS source CROSS JOIN span ON span.source = source.id
-ORDER BY span.event_id DESC, span.n DESC LIMIT ?3
+ORDER BY span.event_id DESC, span.n DESC LIMIT :limit
 """
 # Newest first, by the index of a connection's sources
 _TRACES_OF_CONNECTION = """
@@ -482,8 +483,8 @@ _SPAN_ROW = tuple[str, str, str, str, str, Ns, Ns, Ns | None, str, str, str]
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
     """Read at most ``limit`` spans of a session, in the order in which they ended, then those that are under way."""
-    ended = _read(connection, _OF_SESSION, (connection_id, limit))
-    return ended + open_spans(connection, SOURCES_OF_SESSION, (connection_id, 0), limit - len(ended))
+    ended = _read(connection, _OF_SESSION, {"of": connection_id, "limit": limit})
+    return ended + open_spans(connection, SOURCES_OF_SESSION, {"of": connection_id}, limit - len(ended))
 
 
 def session_trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
@@ -491,7 +492,7 @@ def session_trace_spans(connection: sqlite3.Connection, connection_id: str, limi
 
     A session without a trace has its own spans.
     """
-    for trace_id, run in checked(connection.execute(_TRACE_OF_SESSION, (connection_id,)), tuple[str, Id]):
+    for trace_id, run in checked(connection.execute(_TRACE_OF_SESSION, {"of": connection_id}), tuple[str, Id]):
         if trace_id:
             return _of_trace(connection, trace_id, run, limit)
     return session_spans(connection, connection_id, limit)
@@ -501,7 +502,7 @@ def trace_spans(connection: sqlite3.Connection, trace_id: str, limit: int) -> tu
     """Read the newest ``limit`` spans of a trace, in the order in which they ended, then those that are under way; of
     its newest boot.
     """
-    for _, run in checked(connection.execute(_NEWEST_RUN, (trace_id,)), tuple[str, Id]):
+    for _, run in checked(connection.execute(_NEWEST_RUN, {"of": trace_id}), tuple[str, Id]):
         return _of_trace(connection, trace_id, run, limit)
     return ()
 
@@ -514,10 +515,11 @@ def newest_traces(connection: sqlite3.Connection, name: str, limit: int) -> tupl
 
 def _of_trace(connection: sqlite3.Connection, trace_id: str, run: int, limit: int) -> tuple[Span, ...]:
     """What is under way comes before what has ended, where there is no room for both."""
-    under_way = open_spans(connection, SOURCES_OF_TRACE, (trace_id, run), limit)
-    return _read(connection, _OF_TRACE, (trace_id, run, limit - len(under_way)))[::-1] + under_way
+    under_way = open_spans(connection, SOURCES_OF_TRACE, {"of": trace_id, "run": run}, limit)
+    room = limit - len(under_way)
+    return _read(connection, _OF_TRACE, {"of": trace_id, "run": run, "limit": room})[::-1] + under_way
 
 
-def _read(connection: sqlite3.Connection, sql: str, parameters: tuple[str | int, ...]) -> tuple[Span, ...]:
+def _read(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, str | int]) -> tuple[Span, ...]:
     rows = checked(connection.execute(sql, parameters), _SPAN_ROW)
     return tuple(Span(SpanId(span_id), *rest) for span_id, *rest in rows)
