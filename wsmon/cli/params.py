@@ -119,10 +119,6 @@ class Time(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-# As in the configuration: what is added to or taken from the time of an event remains one that a date can have
-_MOST_DURATION_D = 36_525
-
-
 class Duration(click.ParamType[float]):
     """An option that takes a duration with its unit; its value is seconds."""
 
@@ -130,14 +126,14 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds that the text means."""
-        from wsmon.model.units import DAY_S, parse_duration
+        from wsmon.model.units import CENTURY_S, DAY_S, parse_duration
 
         try:
             seconds = parse_duration(str(value))
         except UsageError as error:
             self.fail(f"{error.what} ({value}). {error.hint}", param, ctx)
-        if seconds > _MOST_DURATION_D * DAY_S:
-            self.fail(f"must be at most {_MOST_DURATION_D}d ({value})", param, ctx)
+        if seconds > CENTURY_S:
+            self.fail(f"must be at most {CENTURY_S // DAY_S}d ({value})", param, ctx)
         return seconds
 
 

@@ -46,11 +46,11 @@ from wsmon.config.specs import (
 )
 from wsmon.model.incident_kinds import INCIDENT_KINDS, ThresholdUnit
 from wsmon.model.profiles import ProfileName
+from wsmon.model.units import CENTURY_S
 
 MINUTE_S = 60.0
 HOUR_S = 3_600.0
 DAY_S = 86_400.0
-CENTURY_S = 36_525 * DAY_S
 GIB = 2**30
 
 Default = str | bool | int | float | list[object] | dict[str, object]

@@ -41,6 +41,8 @@ NOT_MEASURED = "n/a"
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400
+# The longest duration that is taken: added to or taken from the time of an event, it leaves one that a date can have
+CENTURY_S = 36_525 * DAY_S
 KIB = 1024
 SIZE_UNITS = ("KiB", "MiB", "GiB", "TiB")
 SPARKS = "▁▂▃▄▅▆▇█"
