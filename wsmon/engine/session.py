@@ -10,9 +10,8 @@ session composes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
@@ -339,8 +338,7 @@ class Session:
         """Mask the credentials in the URLs of redirects wherever the peer repeats them."""
         if self._dial.redirects:
             redactor = self._reporter.redactor
-            found = (request_secrets(redactor, url, ()) for url in self._dial.redirects)
-            self._redirect_secrets = tuple(dict.fromkeys(chain.from_iterable(found)))
+            self._redirect_secrets = _secrets_of(redactor, self._dial.redirects)
             self.use_redactor(redactor)
 
     def _report_unopened(self, failure: Failure | None) -> None:
@@ -423,6 +421,11 @@ class Session:
         return None if self._opened_ns is None else self._clock.mono_ns() - self._opened_ns
 
 
+def _secrets_of(redactor: Redactor, urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the credentials in URLs that a peer redirects to."""
+    return tuple(dict.fromkeys(secret for url in urls for secret in request_secrets(redactor, url, ())))
+
+
 def response_meta(reporter: Reporter, failure: Failure) -> dict[str, Json]:
     """Return the HTTP response of a failure, masked, for ``meta``."""
     meta: dict[str, Json] = {}
@@ -433,8 +436,7 @@ def response_meta(reporter: Reporter, failure: Failure) -> dict[str, Json]:
     if failure.body:
         # The page of a redirect says where it leads, as a path
         locations = (value for name, value in failure.headers or () if name.lower() == "location")
-        found = (request_secrets(reporter.redactor, url, ()) for url in locations)
-        redactor = reporter.redactor.knowing(chain.from_iterable(found))
+        redactor = reporter.redactor.knowing(_secrets_of(reporter.redactor, locations))
         meta["body"] = redactor.text(failure.body.decode("utf-8", "replace"))
     return meta
 
