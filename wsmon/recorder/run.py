@@ -13,6 +13,8 @@ from wsmon.model.events import RECORDER, Event, EventName, Meta
 from wsmon.model.snapshot import Routes
 from wsmon.ports import Clock, EventSink
 
+# Connections that a reason names
+_NAMED = 8
 # Reports a fault of ours in a sink, "prometheus", "otlp" or so, which ends no recording
 ReportFault: TypeAlias = Callable[[str, Exception], None]
 
@@ -106,7 +108,3 @@ def emit_start(emit: EmitSelfEvent, version: str, pid: int, open_at_cut_off: Seq
         names = ", ".join(open_at_cut_off[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         reason += f"; open then, unknown since: {names}"
     emit("self.run.started", reason=reason, meta={**meta, "open_at_cut_off": len(open_at_cut_off)})
-
-
-# Connections that a reason names
-_NAMED = 8
